@@ -1,0 +1,35 @@
+//! Where finished documents are stored.
+
+use async_trait::async_trait;
+use time::OffsetDateTime;
+
+/// A link to a document that works for a while.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Link {
+    pub url: String,
+    pub expires_at: OffsetDateTime,
+}
+
+/// Why a document could not be stored or linked. The text never holds a secret or what a member wrote.
+#[derive(Debug, thiserror::Error)]
+pub enum DocumentError {
+    /// The store is down, slow or asks to come again: another try can succeed.
+    #[error("document store unavailable: {0}")]
+    Unavailable(String),
+    /// The store refused for good (no such bucket, access denied): another try cannot succeed until a person acts.
+    #[error("document store refused: {0}")]
+    Refused(String),
+}
+
+/// A store for finished documents. Storing the same key again replaces the object and is harmless.
+#[async_trait]
+pub trait Documents: Send + Sync {
+    /// Stores a Word document under `key`.
+    async fn put(&self, key: &str, document: Vec<u8>) -> Result<(), DocumentError>;
+
+    /// A download link for `key`, signed anew at each call.
+    async fn link(&self, key: &str) -> Result<Link, DocumentError>;
+
+    /// Whether the store can be used now; for readiness.
+    async fn check(&self) -> Result<(), DocumentError>;
+}

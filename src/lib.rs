@@ -1,0 +1,12 @@
+//! Kafka worker that answers CareerBee's feedback and résumé requests with a language model.
+//!
+//! A record's way: [`kafka`] receives it, [`events`] decodes it, [`worker`] gives it its turn and settles it,
+//! [`feedback`] and [`resume`] do the work with a [`llm`] model, [`state`] remembers what was paid for, and
+//! [`documents`] keeps the Word files.
+
+pub mod documents;
+pub mod events;
+pub mod feedback;
+pub mod llm;
+pub mod resume;
+pub mod state;

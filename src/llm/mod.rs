@@ -1,0 +1,73 @@
+//! The language model: what is asked of it, what comes back, and what failure means.
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tokio::time::Instant;
+
+/// Who says a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Role {
+    System,
+    User,
+    Assistant,
+}
+
+/// One message of a chat.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Message {
+    pub role: Role,
+    pub content: Cow<'static, str>,
+}
+
+/// A JSON schema that the reply should follow. Servers may ignore it silently: the reply is checked again here.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ReplySchema {
+    pub name: &'static str,
+    pub schema: serde_json::Value,
+}
+
+/// What to ask the model.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Ask {
+    /// From the richest prompt to the leanest; the first that fits the context is sent. Never empty.
+    pub prompts: Vec<Vec<Message>>,
+    pub temperature: f32,
+    /// Tokens that the reply should have room for.
+    pub max_tokens: u32,
+    /// Tokens below which a reply is not worth having: with less room the prompt does not fit.
+    pub min_tokens: u32,
+    pub schema: Option<ReplySchema>,
+    /// How long one call may take.
+    pub attempt_timeout: Duration,
+}
+
+/// What the model said.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reply {
+    pub text: String,
+    /// The model did not finish: it ran out of room.
+    pub truncated: bool,
+}
+
+/// Why there is no reply. The text never holds a secret, a prompt or a reply.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ModelFailure {
+    /// No model answered within the deadline.
+    #[error("no model answered in time: {0}")]
+    Unavailable(String),
+    /// Not even the leanest prompt fits the context.
+    #[error("the prompt does not fit the model's context")]
+    TooLong,
+    /// The model answered, but with nothing that is a reply (empty, filtered, garbage).
+    #[error("the model's answer is unusable: {0}")]
+    Unusable(String),
+}
+
+/// A language model, with its retries, its limits and its fallback behind it.
+#[async_trait]
+pub trait Model: Send + Sync {
+    /// Asks until there is a reply, or until `deadline`. Dropping the future cancels the call.
+    async fn ask(&self, ask: &Ask, deadline: Instant) -> Result<Reply, ModelFailure>;
+}

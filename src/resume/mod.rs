@@ -1,0 +1,3 @@
+//! The résumé agent: an interview of a few questions, then a Word document.
+
+pub mod session;

@@ -1,0 +1,149 @@
+//! What survives a crash: the outcome journal, the résumé sessions, and the lock that keeps two workers from
+//! working for one member at once.
+//!
+//! Correctness rests on [`MemberState::save`] alone, one compare-and-set: it refuses a session that somebody else
+//! has changed, and a request that somebody else has answered. The lock only keeps paid work from being done twice.
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::events::request::MemberId;
+use crate::resume::session::{Draft, Ended, Session};
+
+/// Which of the two jobs a request belongs to; each has its own lock per member.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Flow {
+    Feedback,
+    Resume,
+}
+
+impl Flow {
+    /// The first part of its keys: `feedback:{7}:lock`, `resume:{7}`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Feedback => "feedback",
+            Self::Resume => "resume",
+        }
+    }
+}
+
+/// One attempt to work on one request for one member.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Claim {
+    pub flow: Flow,
+    pub member: MemberId,
+    /// Names the request: the same for every record that carries the same request id.
+    pub request: Uuid,
+    /// Names the record (topic, partition, offset): retryable failures are remembered for it alone.
+    pub record: Uuid,
+    /// Random; whoever holds the lock holds this.
+    pub token: Uuid,
+}
+
+/// An answered request, as the journal keeps it: all that is needed to send the same event again.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SavedOutcome {
+    /// The `ce_id`.
+    pub id: Uuid,
+    /// The `ce_time`, RFC 3339.
+    pub time: String,
+    /// The outcome's type: the default name of its topic.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// The event's JSON.
+    pub data: serde_json::Value,
+}
+
+/// What [`MemberState::begin`] found.
+#[derive(Debug, PartialEq)]
+pub enum Begin {
+    /// The request (or this very record) has been answered.
+    Answered(SavedOutcome),
+    /// Another worker holds the member's lock: come again later.
+    Busy,
+    /// The lock is ours. All parts are `None` for the feedback flow.
+    Open { session: Option<Session>, draft: Option<Draft>, ended: Option<Ended> },
+}
+
+/// What to do with a stored value.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Write<T> {
+    Keep,
+    Put(T),
+    Delete,
+}
+
+/// The changes of a résumé turn.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SessionChange {
+    /// The version that [`MemberState::begin`] showed; `None` when there was no session.
+    pub expected: Option<u64>,
+    pub session: Write<Session>,
+    pub draft: Write<Draft>,
+    pub ended: Write<Ended>,
+}
+
+/// For whom an outcome is remembered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// For the request id: whoever asks again gets it again.
+    Request,
+    /// For the record alone: a retryable failure.
+    Record,
+}
+
+/// One atomic change.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Change {
+    /// `None` for the feedback flow.
+    pub session: Option<SessionChange>,
+    /// The answer; when it is there the lock is released in the same step. Without it the lock is kept.
+    pub outcome: Option<(Scope, SavedOutcome)>,
+}
+
+/// What became of a [`Change`].
+#[derive(Debug, PartialEq)]
+pub enum Saved {
+    Done,
+    /// Nothing was written: the request has been answered meanwhile (perhaps by an earlier try of this very save).
+    Answered(SavedOutcome),
+    /// Nothing was written: the session is not at the expected version, or (for a change without an outcome) the
+    /// lock is no longer ours. Begin again.
+    Conflict,
+}
+
+/// Why the state could not be read or written. The text never holds a secret or what a member wrote.
+#[derive(Debug, thiserror::Error)]
+pub enum StateError {
+    /// The store is down or slow. Whether a write was applied is unknown; doing it again is safe.
+    #[error("state store unavailable: {0}")]
+    Unavailable(String),
+    /// What is stored cannot be read, or the store refused the command for good.
+    #[error("state store fault: {0}")]
+    Fault(String),
+}
+
+/// The store of sessions, drafts, locks and the outcome journal.
+#[async_trait]
+pub trait MemberState: Send + Sync {
+    /// Looks the request up in the journal and, when it is new, takes the member's lock and reads what is stored.
+    /// Calling it again with the same token is safe and refreshes the lock.
+    async fn begin(&self, claim: &Claim) -> Result<Begin, StateError>;
+
+    /// Applies a change, whole or not at all. Calling it again after [`StateError::Unavailable`] is safe.
+    async fn save(&self, claim: &Claim, change: &Change) -> Result<Saved, StateError>;
+
+    /// Remembers the outcome of a request that needed no lock (it broke a field rule), unless one is remembered.
+    async fn remember(&self, claim: &Claim, scope: Scope, outcome: &SavedOutcome) -> Result<(), StateError>;
+
+    /// Holds the lock for longer; `false` when it is no longer ours.
+    async fn renew(&self, claim: &Claim) -> Result<bool, StateError>;
+
+    /// Gives the lock back if it is ours.
+    async fn release(&self, claim: &Claim) -> Result<(), StateError>;
+
+    /// Whether the store can be used now; for readiness.
+    async fn check(&self) -> Result<(), StateError>;
+}
