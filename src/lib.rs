@@ -10,3 +10,4 @@ pub mod feedback;
 pub mod llm;
 pub mod resume;
 pub mod state;
+pub mod worker;
