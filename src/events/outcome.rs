@@ -9,6 +9,7 @@ use uuid::Uuid;
 use crate::events::decode::Invalid;
 use crate::events::record::{Coordinates, Record, RequestKind, name_of};
 use crate::events::request::MemberId;
+use crate::llm::ModelFailure;
 use crate::state::{SavedOutcome, Scope};
 
 /// The four kinds of outcome, one a topic.
@@ -235,6 +236,17 @@ impl Failure {
 impl From<Invalid> for Failure {
     fn from(invalid: Invalid) -> Self {
         Self { code: FailureCode::InvalidRequest, reason: invalid.to_string(), invalid: Some(invalid) }
+    }
+}
+
+impl From<ModelFailure> for Failure {
+    fn from(failure: ModelFailure) -> Self {
+        let code = match failure {
+            ModelFailure::Unavailable(_) => FailureCode::LlmUnavailable,
+            ModelFailure::TooLong => FailureCode::InputTooLong,
+            ModelFailure::Unusable(_) => FailureCode::LlmBadOutput,
+        };
+        Self::new(code, failure.to_string())
     }
 }
 
