@@ -228,9 +228,20 @@ mod tests {
 
     #[test]
     fn only_web_and_mail_addresses_are_linked() {
-        assert_eq!(allowed("https://github.com/한글?q=a b").as_deref(), Some("https://github.com/%ED%95%9C%EA%B8%80?q=a%20b"));
+        assert_eq!(
+            allowed("https://github.com/한글?q=a b").as_deref(),
+            Some("https://github.com/%ED%95%9C%EA%B8%80?q=a%20b")
+        );
         assert_eq!(allowed("mailto:a@b.kr").as_deref(), Some("mailto:a@b.kr"));
-        for address in ["javascript:alert(1)", "file:///etc/passwd", "data:text/html,x", "github.com/a", "https://", "mailto:x", "\\\\server\\share"] {
+        for address in [
+            "javascript:alert(1)",
+            "file:///etc/passwd",
+            "data:text/html,x",
+            "github.com/a",
+            "https://",
+            "mailto:x",
+            "\\\\server\\share",
+        ] {
             assert_eq!(allowed(address), None, "{address}");
         }
         assert_eq!(allowed(&format!("https://a.kr/{}", "x".repeat(MAX_URL_BYTES))), None);
@@ -240,7 +251,10 @@ mod tests {
     fn an_address_in_a_sentence_ends_before_punctuation_and_particles() {
         assert_eq!(find_address("(https://a.kr/b_c), 끝"), Some(("(", "https://a.kr/b_c", "), 끝")));
         assert_eq!(find_address("주소는 http://a.kr/b에서"), Some(("주소는 ", "http://a.kr/b", "에서")));
-        assert_eq!(find_address("https://로 시작하는 https://a.kr."), Some(("https://로 시작하는 ", "https://a.kr", ".")));
+        assert_eq!(
+            find_address("https://로 시작하는 https://a.kr."),
+            Some(("https://로 시작하는 ", "https://a.kr", "."))
+        );
         assert_eq!(find_address("주소 없음"), None);
     }
 }

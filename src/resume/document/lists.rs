@@ -113,14 +113,12 @@ fn definition(id: usize, marker: impl Fn(usize) -> (NumberFormat, LevelText)) ->
     for level in 0..LEVELS {
         left += INDENT;
         let (format, text) = marker(level);
-        definition = definition.add_level(
-            Level::new(level, Start::new(1), format, text, LevelJc::new("left")).indent(
-                Some(left),
-                Some(SpecialIndentType::Hanging(INDENT)),
-                None,
-                None,
-            ),
-        );
+        definition = definition.add_level(Level::new(level, Start::new(1), format, text, LevelJc::new("left")).indent(
+            Some(left),
+            Some(SpecialIndentType::Hanging(INDENT)),
+            None,
+            None,
+        ));
     }
     definition
 }

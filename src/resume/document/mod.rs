@@ -62,11 +62,7 @@ pub fn render(document: &Document<'_>) -> Result<Vec<u8>, RenderError> {
     let body = body(TITLE, FACTS, &facts, document.markdown);
     let relationships = relationships(&body);
     let numbering = xml(&body.numberings);
-    let text = xml(&docx_rs::Document {
-        children: body.blocks,
-        section_property: section(),
-        has_numbering: true,
-    });
+    let text = xml(&docx_rs::Document { children: body.blocks, section_property: section(), has_numbering: true });
     Ok(pack(&[
         ("[Content_Types].xml", include_str!("template/content_types.xml")),
         ("_rels/.rels", include_str!("template/rels.xml")),
@@ -86,8 +82,15 @@ fn xml(part: &impl BuildXML) -> String {
 }
 
 fn section() -> SectionProperty {
-    let margin =
-        PageMargin { top: MARGIN, left: MARGIN, bottom: MARGIN, right: MARGIN, header: MARGIN / 2, footer: MARGIN / 2, gutter: 0 };
+    let margin = PageMargin {
+        top: MARGIN,
+        left: MARGIN,
+        bottom: MARGIN,
+        right: MARGIN,
+        header: MARGIN / 2,
+        footer: MARGIN / 2,
+        gutter: 0,
+    };
     // A4 is the default size.
     SectionProperty::new().page_size(PageSize::new()).page_margin(margin)
 }
@@ -96,7 +99,9 @@ fn relationships(body: &Body) -> String {
     const OFFICE: &str = "http://schemas.openxmlformats.org/officeDocument/2006/relationships";
     let mut part =
         format!("{XML}<Relationships xmlns=\"http://schemas.openxmlformats.org/package/2006/relationships\">");
-    for (id, target) in [("styles", "styles"), ("settings", "settings"), ("fontTable", "fontTable"), ("numbering", "numbering")] {
+    for (id, target) in
+        [("styles", "styles"), ("settings", "settings"), ("fontTable", "fontTable"), ("numbering", "numbering")]
+    {
         part.push_str(&format!("<Relationship Id=\"{id}\" Type=\"{OFFICE}/{id}\" Target=\"{target}.xml\"/>"));
     }
     for (id, url) in body.links.iter() {
@@ -113,7 +118,9 @@ fn properties(author: &str, created: OffsetDateTime) -> String {
     // Word knows whole seconds only. A year that RFC 3339 cannot write is left out.
     let created = created.checked_to_offset(UtcOffset::UTC).and_then(|time| time.replace_nanosecond(0).ok());
     let times = created.and_then(|time| time.format(&Rfc3339).ok()).map(|time| {
-        ["created", "modified"].map(|name| format!("<dcterms:{name} xsi:type=\"dcterms:W3CDTF\">{time}</dcterms:{name}>")).concat()
+        ["created", "modified"]
+            .map(|name| format!("<dcterms:{name} xsi:type=\"dcterms:W3CDTF\">{time}</dcterms:{name}>"))
+            .concat()
     });
     format!(
         "{XML}<cp:coreProperties xmlns:cp=\"http://schemas.openxmlformats.org/package/2006/metadata/core-properties\" \
