@@ -1,1 +1,3 @@
 //! Feedback on an interview answer.
+
+pub mod reply;
