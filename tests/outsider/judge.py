@@ -211,9 +211,9 @@ class Judge:
         found = {original_address(record) for record in case.dead_letters}
         if len(found) < len(due):
             self._find("missing", case, f"{len(found)} of {len(due)} dead letters")
-        places = {(sent.topic, sent.partition, sent.offset): sent for sent in case.sends}
         for record in case.dead_letters:
-            sent = places[original_address(record)]
+            address = original_address(record)
+            sent = next(sent for sent in case.sends if (sent.topic, sent.partition, sent.offset) == address)
             partitions = self._partitions.get(record.topic, 0)
             for fault in check_dead_letter(record, case.request, sent, due[0], self.names, partitions, self._secret):
                 self._find("dead letter", case, fault)

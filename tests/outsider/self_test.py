@@ -64,7 +64,7 @@ class Tape:
 
     def send(self, request: Request) -> None:
         topic = NAMES.requests[request.flow]
-        places = []
+        places: list[Sent] = []
         for _ in range(request.clicks):
             number = sum(len(sent) for _, sent in self.sends) + len(places)
             places.append(Sent(topic, 3, number, int(NOW * 1000) + number, "CreateTime", NOW + number / 1000))

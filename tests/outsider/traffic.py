@@ -175,8 +175,9 @@ class Writer:
             "deep nesting": f'{{"memberId": {member}, "x": {"[" * 200}{"]" * 200}}}'.encode(),
         }
         kind = list(kinds)[number % len(kinds)]
+        id_ = f"{self._run}-{self._next()}"
         headers: Headers = [
-            ("ce_id", f"{self._run}-{self._next()}".encode()),
+            ("ce_id", id_.encode()),
             ("twice", b"1"),
             ("bytes", b"\x00\xff"),
             ("twice", b"2"),
@@ -190,7 +191,7 @@ class Writer:
             value=kinds[kind],
             headers=headers,
             about=f"undecodable record ({kind})",
-            id=headers[0][1].decode(),
+            id=id_,
             expected=Expected("", "UNDECODABLE"),
         )
 
