@@ -1,3 +1,4 @@
 //! Feedback on an interview answer.
 
+pub mod prompt;
 pub mod reply;
