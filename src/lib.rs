@@ -4,6 +4,7 @@
 //! [`feedback`] and [`resume`] do the work with a [`llm`] model, [`state`] remembers what was paid for, and
 //! [`documents`] keeps the Word files.
 
+pub mod dev;
 pub mod documents;
 pub mod events;
 pub mod feedback;
