@@ -5,13 +5,16 @@
 //! [`documents`] keeps the Word files. [`app`] puts it all together from a [`config`]; [`dev`] does so with
 //! everything embedded.
 
+pub mod app;
 pub mod config;
 pub mod dev;
 pub mod documents;
 pub mod events;
 pub mod feedback;
+pub mod http;
 pub mod kafka;
 pub mod llm;
+pub mod readiness;
 pub mod resume;
 pub mod retry;
 pub mod state;
