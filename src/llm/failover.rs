@@ -206,7 +206,8 @@ impl Model for Failover {
             if let Some((_, Fault { cause, .. })) = last_fault {
                 self.observer.retried(cause);
             }
-            let result = endpoint.call(ask, limit(started, ask.attempt_timeout, deadline)).await;
+            let call_limit = limit(started, ask.attempt_timeout, deadline);
+            let result = endpoint.call(ask, call_limit).await;
             drop(pass);
             let outcome = result.as_ref().map(drop).map_err(|fault| fault.cause);
             self.observer.called(name, outcome, started.elapsed().as_secs_f64());
@@ -216,7 +217,11 @@ impl Model for Failover {
                 last_fault = Some((name, Fault::transport(Cause::Dropped)));
                 continue;
             }
-            self.record(index, name, started, &result);
+            // Nor does silence, when the deadline left the server no fair time to answer.
+            let fair = call_limit.duration_since(started) >= ask.attempt_timeout / 2;
+            if fair || outcome != Err(Cause::Silent) {
+                self.record(index, name, started, &result);
+            }
             let fault = match result {
                 Ok(completion) => {
                     completion.usage.into_iter().for_each(|usage| self.observer.tokens(usage));

@@ -271,6 +271,20 @@ async fn five_failures_open_the_circuit_and_one_success_closes_it() {
 }
 
 #[tokio::test]
+async fn silence_counts_against_the_server_only_when_it_had_fair_time_to_answer() {
+    for (attempt_timeout, opens) in [(Duration::from_secs(5), false), (SHORT, true)] {
+        let primary = Scripted::new("vllm", [fails(Cause::Silent)]);
+        let model = alone(&primary, Arc::new(()));
+        let ask = Ask { attempt_timeout, ..ask() };
+        for _ in 0..3 {
+            model.ask(&ask, Instant::now() + SHORT).await.unwrap_err();
+        }
+        assert!(primary.calls() > 5);
+        assert_eq!(model.is_open(), opens);
+    }
+}
+
+#[tokio::test]
 async fn while_the_model_is_dead_waiting_requests_share_one_probe_and_all_are_answered_when_it_is_back() {
     let script = (0..40).map(|_| fails(Cause::Unreachable)).chain([said("네.")]);
     let primary = Scripted::new("vllm", script);
