@@ -189,6 +189,8 @@ impl Model for Failover {
         let mut last_fault = None;
         // The server that has just asked to be left for the other.
         let mut left = None;
+        // Whether that has happened since the last pause: two servers do not send a request to and fro.
+        let mut switched = false;
         let mut dropped_before = false;
         while Instant::now() < deadline {
             let Ok(pass) = timeout_at(deadline, self.gate.enter()).await else { break };
@@ -235,10 +237,14 @@ impl Model for Failover {
                 Action::GiveUp => return Err(ModelFailure::Unusable(format!("{name}: {fault}"))),
                 // The endpoint has tried whatever is briefer.
                 Action::AskBriefly => return Err(ModelFailure::TooLong),
-                Action::TryOther if self.has_other(index) => left = Some(index),
+                Action::TryOther if !switched && self.has_other(index) => {
+                    left = Some(index);
+                    switched = true;
+                }
                 Action::TryOther | Action::TryAgain => {
                     sleep_until(limit(Instant::now(), pause, deadline)).await;
                     attempt += 1;
+                    switched = false;
                 }
             }
             last_fault = Some((name, fault));

@@ -170,6 +170,17 @@ async fn a_silent_or_misconfigured_primary_is_left_for_the_fallback_at_once() {
 }
 
 #[tokio::test]
+async fn two_misconfigured_servers_do_not_send_a_request_to_and_fro() {
+    let (primary, fallback) =
+        (Scripted::new("vllm", [fails(Cause::Denied)]), Scripted::new("openai", [fails(Cause::Denied)]));
+    let patience = Patience { misconfigured: LONG, ..QUICK };
+    let gate = Arc::new(Gate::new(64));
+    let model = Failover::new(primary.clone(), Some(fallback.clone()), gate, patience, Arc::new(()));
+    assert!(matches!(asked(&model, SHORT).await, Err(ModelFailure::Unavailable(_))));
+    assert_eq!((primary.calls(), fallback.calls()), (1, 1));
+}
+
+#[tokio::test]
 async fn a_primary_that_is_merely_busy_keeps_its_requests() {
     let (primary, fallback) =
         (Scripted::new("vllm", [fails(Cause::Busy), said("제가")]), Scripted::new("openai", [said("x")]));
