@@ -1,5 +1,7 @@
 //! What the state in Redis must do with what others wrote there.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use ssammu_worker::state::{Begin, MemberState, Saved};
 
 use super::state::{claim, member, open, put_session, session};

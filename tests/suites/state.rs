@@ -2,6 +2,14 @@
 //!
 //! Each function works for members of its own, so that all may run at once and again and again on one store.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+
 use std::time::Duration;
 
 use futures_util::future::{LocalBoxFuture, join_all};
