@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// Full jitter: somewhere between nothing and an exponentially growing limit.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Backoff {
     /// Limit of the first wait.
     pub base: Duration,

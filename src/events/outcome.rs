@@ -49,6 +49,7 @@ pub struct FeedbackGenerated {
     pub member_id: i64,
     /// As the request had it; left out when it had none.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "i64")]
     pub problem_id: Option<i64>,
     /// Whole sentences.
     #[schemars(length(min = 1, max = 1000))]
@@ -115,9 +116,11 @@ pub struct RequestFailed {
     pub request_id: String,
     /// As the request had it; left out when it had none.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "i64")]
     pub problem_id: Option<i64>,
     /// The field that broke a rule; with `INVALID_REQUEST` only.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "String")]
     pub field: Option<&'static str>,
 }
 

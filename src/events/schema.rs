@@ -84,13 +84,13 @@ struct AnswerInputs {
 /// Every event's name and schema.
 pub fn all() -> Vec<(&'static str, Schema)> {
     vec![
-        ("FeedbackRequested", schema::<FeedbackRequested>()),
-        ("ResumeInit", schema::<ResumeInit>()),
-        ("ResumeAnswer", schema::<ResumeAnswer>()),
-        ("FeedbackGenerated", schema::<FeedbackGenerated>()),
-        ("ResumeQuestionGenerated", schema::<ResumeQuestionGenerated>()),
-        ("ResumeCompleted", schema::<ResumeCompleted>()),
-        ("RequestFailed", schema::<RequestFailed>()),
+        ("FeedbackRequested", request::<FeedbackRequested>()),
+        ("ResumeInit", request::<ResumeInit>()),
+        ("ResumeAnswer", request::<ResumeAnswer>()),
+        ("FeedbackGenerated", outcome::<FeedbackGenerated>()),
+        ("ResumeQuestionGenerated", outcome::<ResumeQuestionGenerated>()),
+        ("ResumeCompleted", outcome::<ResumeCompleted>()),
+        ("RequestFailed", outcome::<RequestFailed>()),
     ]
 }
 
@@ -99,6 +99,12 @@ pub fn text(schema: &Schema) -> Result<String, serde_json::Error> {
     Ok(serde_json::to_string_pretty(schema)? + "\n")
 }
 
-fn schema<T: JsonSchema>() -> Schema {
-    SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<T>()
+/// What is read: an optional field may be null or absent.
+fn request<T: JsonSchema>() -> Schema {
+    SchemaSettings::draft2020_12().for_deserialize().into_generator().into_root_schema_for::<T>()
+}
+
+/// What is written: an optional field is left out, and nothing is null.
+fn outcome<T: JsonSchema>() -> Schema {
+    SchemaSettings::draft2020_12().for_serialize().into_generator().into_root_schema_for::<T>()
 }

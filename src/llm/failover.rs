@@ -17,8 +17,8 @@ use super::chat::Endpoint;
 use super::circuit::{Circuit, Entry};
 use super::classify::{Action, Cause, Completion, Fault, Health, Usage};
 use super::gate::Gate;
-use super::retry::Backoff;
 use super::{Ask, Model, ModelFailure, Reply};
+use crate::retry::Backoff;
 
 /// Told what happens, for metrics. Does nothing by default.
 pub trait Observer: Send + Sync {
@@ -46,7 +46,7 @@ pub struct Patience {
 
 impl Default for Patience {
     fn default() -> Self {
-        let backoff = Backoff::default();
+        let backoff = Backoff { base: Duration::from_millis(200), cap: Duration::from_secs(5) };
         Self { backoff, misconfigured: backoff.cap, probe_every: Duration::from_secs(2) }
     }
 }
@@ -178,7 +178,7 @@ impl Failover {
     fn pause(&self, attempt: u32, fault: &Fault) -> Duration {
         let least = if fault.cause.is_misconfiguration() { self.patience.misconfigured } else { Duration::ZERO };
         let asked = fault.retry_after.unwrap_or_default().max(least);
-        asked.saturating_add(self.patience.backoff.pause(attempt, rand::random()))
+        asked.saturating_add(self.patience.backoff.jittered(attempt))
     }
 }
 

@@ -136,7 +136,7 @@ impl Agent {
         {
             match self.generate_question(&session, number, max, turn.deadline).await? {
                 Asked::Waiting(mut asked) => {
-                    asked.version = expected.unwrap_or(0) + 1;
+                    asked.version = next_version(expected, OffsetDateTime::now_utc());
                     let Some(open) = asked.open_question() else {
                         return Err(Failure::new(FailureCode::Internal, "a question was lost").into());
                     };
@@ -276,6 +276,13 @@ impl Agent {
             question: question.to_owned(),
         }
     }
+}
+
+/// A first version is the time in milliseconds: should a writer from before an interview ended wake up, the next
+/// interview is not at the version that it expects.
+fn next_version(expected: Option<u64>, now: OffsetDateTime) -> u64 {
+    let millis = u64::try_from(now.unix_timestamp_nanos() / 1_000_000).unwrap_or(0);
+    expected.map_or(millis, |version| version + 1)
 }
 
 fn unchanged(expected: Option<u64>) -> SessionChange {

@@ -3,7 +3,7 @@ use tokio::net::TcpListener;
 use super::*;
 use crate::llm::failover::{Failover, Patience};
 use crate::llm::gate::Gate;
-use crate::llm::retry::Backoff;
+use crate::retry::Backoff;
 use crate::llm::stage::{Reaction, Stage, models, said};
 use crate::llm::{Model, Role};
 
