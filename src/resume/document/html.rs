@@ -2,79 +2,12 @@
 
 /// The elements that a browser knows and a writer may have meant as markup. Any other `<...>` is text that merely looks
 /// like a tag, such as `List<String>`.
-const ELEMENTS: [&str; 69] = [
-    "a",
-    "abbr",
-    "b",
-    "base",
-    "big",
-    "blockquote",
-    "body",
-    "br",
-    "button",
-    "caption",
-    "center",
-    "cite",
-    "code",
-    "col",
-    "dd",
-    "del",
-    "details",
-    "div",
-    "dl",
-    "dt",
-    "em",
-    "embed",
-    "font",
-    "footer",
-    "form",
-    "h1",
-    "h2",
-    "h3",
-    "h4",
-    "h5",
-    "h6",
-    "head",
-    "header",
-    "hr",
-    "html",
-    "i",
-    "iframe",
-    "img",
-    "input",
-    "ins",
-    "kbd",
-    "li",
-    "link",
-    "main",
-    "mark",
-    "meta",
-    "nav",
-    "object",
-    "ol",
-    "p",
-    "pre",
-    "s",
-    "script",
-    "section",
-    "small",
-    "span",
-    "strike",
-    "strong",
-    "style",
-    "sub",
-    "summary",
-    "sup",
-    "svg",
-    "table",
-    "tbody",
-    "td",
-    "th",
-    "tr",
-    "u",
-];
+const ELEMENTS: &str = "\
+    a|abbr|b|base|big|blockquote|body|br|button|caption|center|cite|code|col|dd|del|details|div|dl|dt|em|embed|font|\
+    footer|form|h1|h2|h3|h4|h5|h6|head|header|hr|html|i|iframe|img|input|ins|kbd|li|link|main|mark|meta|nav|object|\
+    ol|p|pre|s|script|section|small|span|strike|strong|style|sub|summary|sup|svg|table|tbody|td|th|tr|u|ul";
 /// The elements after which a new line begins.
-const LINES: [&str; 13] = ["div", "dd", "dt", "h1", "h2", "h3", "h4", "h5", "h6", "li", "p", "summary", "tr"];
+const LINES: &str = "div|dd|dt|h1|h2|h3|h4|h5|h6|li|p|summary|tr";
 
 /// What is seen of one tag.
 #[derive(Debug, PartialEq, Eq)]
@@ -92,7 +25,7 @@ pub fn tag(tag: &str) -> Seen {
     }
     match name(tag).as_str() {
         "br" => Seen::LineBreak,
-        name if ELEMENTS.contains(&name) || name == "ul" => Seen::Nothing,
+        name if listed(ELEMENTS, name) => Seen::Nothing,
         _ => Seen::Text,
     }
 }
@@ -103,9 +36,15 @@ pub fn block(html: &str) -> String {
     let mut rest = html;
     while let Some((text, after)) = rest.split_once('<') {
         seen.push_str(text);
+        if !after.starts_with(|c: char| c.is_ascii_alphabetic() || "/!?".contains(c)) {
+            // A sign of its own: `a < b`.
+            seen.push('<');
+            rest = after;
+            continue;
+        }
         let end = if after.starts_with("!--") { "-->" } else { ">" };
         let Some((inside, after)) = after.split_once(end) else {
-            // No tag at all: `a < b`. An open comment hides what follows.
+            // No tag either. But a comment that is never closed hides what follows.
             if end == ">" {
                 seen.push('<');
                 seen.push_str(after);
@@ -122,7 +61,7 @@ pub fn block(html: &str) -> String {
         }
         match tag(&whole) {
             Seen::LineBreak => seen.push('\n'),
-            Seen::Nothing if inside.starts_with('/') && LINES.contains(&name.as_str()) => seen.push('\n'),
+            Seen::Nothing if inside.starts_with('/') && listed(LINES, &name) => seen.push('\n'),
             Seen::Nothing => {}
             Seen::Text => seen.push_str(&whole),
         }
@@ -134,6 +73,10 @@ pub fn block(html: &str) -> String {
 fn name(tag: &str) -> String {
     let inside = tag.trim_start_matches('<').trim_start_matches('/');
     inside.chars().take_while(char::is_ascii_alphanumeric).take(16).collect::<String>().to_ascii_lowercase()
+}
+
+fn listed(list: &str, name: &str) -> bool {
+    list.split('|').any(|listed| listed == name)
 }
 
 fn decode(text: &str) -> String {

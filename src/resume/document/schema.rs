@@ -9,19 +9,30 @@ const ORDERED: [(&str, &[&str]); 4] = [
     ("tblPr", &["tblStyle", "tblW", "jc", "tblInd", "tblBorders", "tblLayout", "tblCellMar"]),
 ];
 
-/// Rewrites a part made by docx-rs so that it follows the schema: property elements in order, empty ones gone.
-/// docx-rs has no header rows either, so a row that must not split ("cantSplit", used for nothing else) becomes one.
+/// Rewrites a part made by docx-rs so that it follows the schema: property elements in order, empty ones gone, columns
+/// without the type that only cells have. docx-rs has no header rows either, so a row that must not split ("cantSplit", used for nothing else) becomes one.
 pub fn conform(part: &str) -> String {
     let mut part = part
         .replace("<w:rPr />", "")
+        .replace("<w:pPr></w:pPr>", "")
         .replace("<w:tblBorders />", "")
         .replace("<w:trPr />", "")
-        .replace("<w:pPr></w:pPr>", "")
         .replace("<w:cantSplit />", "<w:cantSplit /><w:tblHeader />");
+    part = without_column_types(&part);
     for (element, order) in ORDERED {
         part = sort_children(&part, element, order);
     }
     part
+}
+
+fn without_column_types(part: &str) -> String {
+    let mut columns = part.split("<w:gridCol ");
+    let mut plain = columns.next().unwrap_or_default().to_owned();
+    for column in columns {
+        plain.push_str("<w:gridCol ");
+        plain.push_str(&column.replacen(" w:type=\"dxa\"", "", 1));
+    }
+    plain
 }
 
 fn sort_children(part: &str, element: &str, order: &[&str]) -> String {
@@ -103,6 +114,16 @@ mod tests {
         assert_eq!(
             conform("<w:rPr><w:new><w:x /></w:new><w:b /></w:rPr>"),
             "<w:rPr><w:b /><w:new><w:x /></w:new></w:rPr>"
+        );
+    }
+
+    #[test]
+    fn only_cells_keep_the_type_of_their_width() {
+        assert_eq!(
+            conform(
+                "<w:gridCol w:w=\"1\" w:type=\"dxa\" /><w:gridCol w:w=\"2\" w:type=\"dxa\" /><w:tcW w:w=\"1\" w:type=\"dxa\" />"
+            ),
+            "<w:gridCol w:w=\"1\" /><w:gridCol w:w=\"2\" /><w:tcW w:w=\"1\" w:type=\"dxa\" />"
         );
     }
 

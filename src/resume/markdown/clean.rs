@@ -159,7 +159,7 @@ fn is_title(text: &str) -> bool {
             text.strip_prefix(*title).is_some_and(|rest| rest.trim_start().starts_with(['-', '–', '—', ':', '|', '(']));
         whole || last || first
     };
-    is_short(&text) && TITLES.iter().any(|title| named(&title))
+    is_short(&text) && TITLES.iter().any(named)
 }
 
 /// Drops what is said about the résumé before its first section.

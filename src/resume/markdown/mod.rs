@@ -7,3 +7,6 @@ mod placeholder;
 
 pub use self::clean::clean;
 pub use self::layout::lay_out;
+
+#[cfg(test)]
+mod tests;
