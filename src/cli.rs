@@ -36,6 +36,15 @@ enum Command {
     Topics(Box<TopicsArgs>),
     /// Ask the worker on HTTP_ADDR whether it is ready; exits with 0 when it is
     Healthcheck(Box<RunArgs>),
+    /// Serve the scripted model of `dev` by itself: vLLM's API, for trying things out without a GPU
+    ScriptedModel {
+        /// Where to listen
+        #[arg(long, default_value = "127.0.0.1:8001")]
+        addr: String,
+        /// How long each reply takes
+        #[arg(long, default_value = "1500ms", value_parser = humantime::parse_duration)]
+        latency: Duration,
+    },
     /// Write the JSON Schemas of all events into a folder
     Schemas {
         /// The folder
@@ -101,6 +110,7 @@ impl Cli {
                 Command::Dev(args) => dev(args).await,
                 Command::Topics(args) => topics(*args).await,
                 Command::Healthcheck(args) => http::healthcheck(&args.settings.check()?.http_addr).await,
+                Command::ScriptedModel { addr, latency } => scripted_model(&addr, latency).await,
                 Command::Schemas { folder } => schemas(&folder),
             }
         });
@@ -175,6 +185,12 @@ async fn topics(args: TopicsArgs) -> anyhow::Result<()> {
         }
     }
     Ok(())
+}
+
+async fn scripted_model(addr: &str, latency: Duration) -> anyhow::Result<()> {
+    let listener = TcpListener::bind(addr).await.with_context(|| format!("{addr} could not be listened on"))?;
+    println!("http://{}", listener.local_addr()?);
+    Ok(dev::model::serve(listener, dev::model::Script { latency }, stop_signal()?).await?)
 }
 
 fn schemas(folder: &std::path::Path) -> anyhow::Result<()> {

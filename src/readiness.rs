@@ -8,7 +8,7 @@ use crate::telemetry::metrics::Metrics;
 
 /// How often a part is looked at while it is ready, and while it is not.
 const LOOK: Duration = Duration::from_secs(5);
-const LOOK_AGAIN: Duration = Duration::from_secs(1);
+const LOOK_AGAIN: Duration = Duration::from_millis(250);
 
 /// What is known of each part. Looking costs nothing: the parts are checked in the background.
 #[derive(Debug)]

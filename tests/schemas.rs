@@ -34,23 +34,41 @@ fn the_files_are_what_the_types_say() {
 fn the_contracts_examples_are_valid() {
     let session = "7d0f6a52-8e1c-4b0e-9d3a-5a6f2c41b7e9";
     let examples = [
-        ("FeedbackRequested", json!({"memberId": 7, "problemId": 42, "question": "TCP와 UDP의 차이점은?",
-            "answer": "TCP는 느리지만 신뢰성이 높고, UDP는 빠릅니다."})),
-        ("ResumeInit", json!({"memberId": 7, "inputs": {"email": "a@b.kr", "preferred_job": "BACKEND",
+        (
+            "FeedbackRequested",
+            json!({"memberId": 7, "problemId": 42, "question": "TCP와 UDP의 차이점은?",
+            "answer": "TCP는 느리지만 신뢰성이 높고, UDP는 빠릅니다."}),
+        ),
+        (
+            "ResumeInit",
+            json!({"memberId": 7, "inputs": {"email": "a@b.kr", "preferred_job": "BACKEND",
             "certification_count": 2, "project_count": 3, "major_type": "MAJOR", "company_name": null,
-            "work_period": 0, "position": null, "additional_experiences": null}})),
-        ("ResumeAnswer", json!({"memberId": 7, "inputs": {"answer": "Kafka로 주문 이벤트를 처리했습니다."},
-            "questionId": "..."})),
+            "work_period": 0, "position": null, "additional_experiences": null}}),
+        ),
+        (
+            "ResumeAnswer",
+            json!({"memberId": 7, "inputs": {"answer": "Kafka로 주문 이벤트를 처리했습니다."},
+            "questionId": "..."}),
+        ),
         ("ResumeAnswer", json!({"memberId": 7, "answer": "Kafka로 주문 이벤트를 처리했습니다."})),
         ("FeedbackGenerated", json!({"memberId": 7, "problemId": 42, "feedback": "..."})),
-        ("ResumeQuestionGenerated", json!({"memberId": 7, "isComplete": false, "sessionId": session,
-            "questionId": session, "questionNumber": 1, "maxQuestions": 3, "question": "..."})),
-        ("ResumeCompleted", json!({"memberId": 7, "isComplete": true, "sessionId": session,
+        (
+            "ResumeQuestionGenerated",
+            json!({"memberId": 7, "isComplete": false, "sessionId": session,
+            "questionId": session, "questionNumber": 1, "maxQuestions": 3, "question": "..."}),
+        ),
+        (
+            "ResumeCompleted",
+            json!({"memberId": 7, "isComplete": true, "sessionId": session,
             "resumeObjectKey": "resume/7/....docx", "resumeUrl": "https://...",
-            "resumeUrlExpiresAt": "2026-11-22T10:00:00Z", "degraded": false})),
-        ("RequestFailed", json!({"memberId": 7, "eventName": "PROBLEM_FEEDBACK", "code": "LLM_UNAVAILABLE",
+            "resumeUrlExpiresAt": "2026-11-22T10:00:00Z", "degraded": false}),
+        ),
+        (
+            "RequestFailed",
+            json!({"memberId": 7, "eventName": "PROBLEM_FEEDBACK", "code": "LLM_UNAVAILABLE",
             "message": "...", "retryable": true, "requestTopic": "FeedbackRequested", "requestId": "...",
-            "problemId": 42})),
+            "problemId": 42}),
+        ),
     ];
     for (name, example) in examples {
         assert_eq!(problems(name, &example), [""; 0], "{name}");
@@ -66,8 +84,11 @@ fn what_breaks_the_contract_is_invalid() {
         ("FeedbackGenerated", json!({"memberId": 7, "feedback": ""})),
         ("ResumeInit", json!({"memberId": 7, "inputs": {"email": "no address"}})),
         ("ResumeCompleted", json!({"memberId": 7, "isComplete": false})),
-        ("RequestFailed", json!({"memberId": 7, "eventName": "OTHER", "code": "OTHER", "message": "",
-            "retryable": true, "requestTopic": "T", "requestId": "i"})),
+        (
+            "RequestFailed",
+            json!({"memberId": 7, "eventName": "OTHER", "code": "OTHER", "message": "",
+            "retryable": true, "requestTopic": "T", "requestId": "i"}),
+        ),
     ] {
         assert!(!problems(name, &broken).is_empty(), "{name} {broken}");
     }

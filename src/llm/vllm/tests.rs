@@ -3,9 +3,9 @@ use tokio::net::TcpListener;
 use super::*;
 use crate::llm::failover::{Failover, Patience};
 use crate::llm::gate::Gate;
-use crate::retry::Backoff;
 use crate::llm::stage::{Reaction, Stage, models, said};
 use crate::llm::{Model, Role};
+use crate::retry::Backoff;
 
 const UNKNOWN_MODEL: &str =
     r#"{"error":{"message":"The model `/model` does not exist.","type":"NotFoundError","param":"model","code":404}}"#;
