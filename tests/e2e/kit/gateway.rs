@@ -22,8 +22,6 @@ pub struct Record {
     pub kind: String,
     pub partition: i32,
     pub offset: i64,
-    /// Milliseconds since 1970.
-    pub timestamp: i64,
     pub key: Option<Vec<u8>>,
     pub value: Option<Vec<u8>>,
     pub headers: Vec<(String, Option<Vec<u8>>)>,
@@ -218,7 +216,6 @@ fn read(message: &impl Message, topics: &Topics) -> Record {
         kind: topics.kind(message.topic()).to_owned(),
         partition: message.partition(),
         offset: message.offset(),
-        timestamp: message.timestamp().to_millis().unwrap_or_default(),
         key: message.key().map(<[u8]>::to_vec),
         value: message.payload().map(<[u8]>::to_vec),
         headers: headers.unwrap_or_default(),

@@ -13,12 +13,6 @@ impl Settings {
         self
     }
 
-    /// Leaves one at its default.
-    pub fn without(mut self, name: &str) -> Self {
-        self.0.remove(name);
-        self
-    }
-
     pub fn get(&self, name: &str) -> Option<&str> {
         self.0.get(name).map(String::as_str)
     }

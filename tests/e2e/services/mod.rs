@@ -35,8 +35,8 @@ pub struct Services {
 
 /// What keeps the services running.
 enum Engine {
-    Native { processes: [native::Process; 3] },
-    Docker { containers: [docker::Container; 3] },
+    Native { processes: Vec<native::Process> },
+    Docker { containers: Vec<docker::Container> },
 }
 
 /// The setting `SSAMMU_TEST_SERVICES`.
@@ -87,14 +87,14 @@ impl Services {
                 docker::start_redis(&janitor, redis_port),
                 docker::start_s3(&janitor, s3_port)
             )?;
-            Engine::Docker { containers: [kafka, redis, s3] }
+            Engine::Docker { containers: vec![kafka, redis, s3] }
         } else {
             let (s3, redis, kafka) = tokio::try_join!(
                 native::start_s3(&janitor, s3_port),
                 native::start_redis(&janitor, redis_port),
                 native::start_kafka(&janitor, ports)
             )?;
-            Engine::Native { processes: [kafka, redis, s3] }
+            Engine::Native { processes: vec![kafka, redis, s3] }
         };
         let services = Self {
             kafka: format!("127.0.0.1:{}", ports.direct),

@@ -2,7 +2,7 @@
 
 pub mod answer;
 mod http;
-mod script;
+pub mod script;
 
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Instant;
@@ -38,14 +38,6 @@ impl Call {
     pub fn prompt(&self) -> String {
         prompt(&self.body)
     }
-
-    /// The text of the messages of a role.
-    pub fn said_by(&self, role: &str) -> Vec<String> {
-        messages(&self.body)
-            .filter(|message| message["role"] == role)
-            .filter_map(|message| message["content"].as_str().map(str::to_owned))
-            .collect()
-    }
 }
 
 fn messages(body: &Value) -> impl Iterator<Item = &Value> {
@@ -68,7 +60,7 @@ pub struct Load {
 }
 
 /// What the connections share with the test.
-pub(self) struct Shared {
+struct Shared {
     script: Mutex<Script>,
     calls: Mutex<Vec<Call>>,
     load: watch::Sender<Load>,
@@ -117,11 +109,17 @@ impl ModelServer {
         let mut script = self.script();
         script.always = None;
         script.queue.clear();
+        script.kinds.clear();
     }
 
     /// Calls whose prompt holds `marker` get these answers in turn; the last one stays.
     pub fn when(&self, marker: &str, answers: impl IntoIterator<Item = Answer>) {
         self.script().marked.push((marker.to_owned(), answers.into_iter().collect()));
+    }
+
+    /// Calls of this kind get these answers in turn; the last one stays.
+    pub fn when_asked(&self, kind: Kind, answers: impl IntoIterator<Item = Answer>) {
+        self.script().kinds.push((kind, answers.into_iter().collect()));
     }
 
     /// The context length in tokens that it names and keeps to; 4,096 as deployed.
@@ -137,6 +135,11 @@ impl ModelServer {
     /// The chat completions so far.
     pub fn calls(&self) -> Vec<Call> {
         self.shared.calls.lock().expect("the calls").clone()
+    }
+
+    /// How many of a kind.
+    pub fn count(&self, kind: Kind) -> usize {
+        self.calls().iter().filter(|call| call.kind == kind).count()
     }
 
     /// Those whose prompt holds `marker`.

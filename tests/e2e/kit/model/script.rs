@@ -20,6 +20,7 @@ pub struct Script {
     pub queue: VecDeque<Answer>,
     pub always: Option<Answer>,
     pub marked: Vec<(String, VecDeque<Answer>)>,
+    pub kinds: Vec<(Kind, VecDeque<Answer>)>,
     pub context: u64,
     pub tokenizes: bool,
     questions: u32,
@@ -27,7 +28,15 @@ pub struct Script {
 
 impl Default for Script {
     fn default() -> Self {
-        Self { queue: VecDeque::new(), always: None, marked: Vec::new(), context: 4096, tokenizes: true, questions: 0 }
+        Self {
+            queue: VecDeque::new(),
+            always: None,
+            marked: Vec::new(),
+            kinds: Vec::new(),
+            context: 4096,
+            tokenizes: true,
+            questions: 0,
+        }
     }
 }
 
@@ -35,13 +44,14 @@ impl Script {
     /// The answer to a chat completion; taken from the script where it has one.
     pub fn answer(&mut self, body: &Value) -> Answer {
         let text = prompt(body);
-        for (marker, answers) in &mut self.marked {
-            if text.contains(marker.as_str()) {
-                let last = if answers.len() > 1 { answers.pop_front() } else { answers.front().cloned() };
-                if let Some(answer) = last {
-                    return answer;
-                }
-            }
+        let kind = kind(body);
+        let marked = self.marked.iter_mut().find(|(marker, _)| text.contains(marker.as_str()));
+        if let Some(answer) = marked.and_then(|(_, answers)| in_turn(answers)) {
+            return answer;
+        }
+        let asked = self.kinds.iter_mut().find(|(asked, _)| *asked == kind);
+        if let Some(answer) = asked.and_then(|(_, answers)| in_turn(answers)) {
+            return answer;
         }
         if let Some(answer) = self.queue.pop_front().or_else(|| self.always.clone()) {
             return answer;
@@ -53,7 +63,7 @@ impl Script {
         if let Some(wanted) = body["max_tokens"].as_u64().filter(|wanted| *wanted > self.context) {
             return Answer::max_tokens_too_large(self.context, wanted);
         }
-        match kind(body) {
+        match kind {
             Kind::Feedback => Answer::text(FEEDBACK),
             Kind::Resume => Answer::text(RESUME),
             Kind::Question => {
@@ -65,6 +75,11 @@ impl Script {
             }
         }
     }
+}
+
+/// The next answer; the last one stays.
+fn in_turn(answers: &mut VecDeque<Answer>) -> Option<Answer> {
+    if answers.len() > 1 { answers.pop_front() } else { answers.front().cloned() }
 }
 
 /// What a call is for. Questions are asked for with a schema; feedback and résumés differ by their instructions.
