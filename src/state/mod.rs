@@ -4,6 +4,13 @@
 //! Correctness rests on [`MemberState::save`] alone, one compare-and-set: it refuses a session that somebody else
 //! has changed, and a request that somebody else has answered. The lock only keeps paid work from being done twice.
 
+mod keys;
+pub mod memory;
+pub mod redis;
+mod stored;
+
+use std::time::Duration;
+
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -41,6 +48,17 @@ pub struct Claim {
     pub token: Uuid,
 }
 
+/// How long things are kept, from the last time they were written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lifetimes {
+    /// Sessions and drafts.
+    pub session: Duration,
+    /// Outcomes, and what is known of ended sessions.
+    pub outcome: Duration,
+    /// The lock, unless it is renewed; a member whose worker died waits for this long.
+    pub lock: Duration,
+}
+
 /// An answered request, as the journal keeps it: all that is needed to send the same event again.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -65,6 +83,9 @@ pub enum Begin {
     Busy,
     /// The lock is ours. All parts are `None` for the feedback flow.
     Open { session: Option<Session>, draft: Option<Draft>, ended: Option<Ended> },
+    /// The lock is ours, but the stored session cannot be read: it is damaged, or of a newer program. Nothing can
+    /// be done with it but to replace or delete it, by a change that expects `version`.
+    Unreadable { version: Option<u64> },
 }
 
 /// What to do with a stored value.
@@ -78,7 +99,7 @@ pub enum Write<T> {
 /// The changes of a résumé turn.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SessionChange {
-    /// The version that [`MemberState::begin`] showed; `None` when there was no session.
+    /// The version that [`MemberState::begin`] showed; `None` when there was no session (or none with a version).
     pub expected: Option<u64>,
     pub session: Write<Session>,
     pub draft: Write<Draft>,
@@ -108,6 +129,7 @@ pub struct Change {
 pub enum Saved {
     Done,
     /// Nothing was written: the request has been answered meanwhile (perhaps by an earlier try of this very save).
+    /// The lock, if it was ours, is released.
     Answered(SavedOutcome),
     /// Nothing was written: the session is not at the expected version, or (for a change without an outcome) the
     /// lock is no longer ours. Begin again.
@@ -129,7 +151,8 @@ pub enum StateError {
 #[async_trait]
 pub trait MemberState: Send + Sync {
     /// Looks the request up in the journal and, when it is new, takes the member's lock and reads what is stored.
-    /// Calling it again with the same token is safe and refreshes the lock.
+    /// Calling it again with the same token is safe and refreshes the lock; an answered request gives up a lock that
+    /// is ours.
     async fn begin(&self, claim: &Claim) -> Result<Begin, StateError>;
 
     /// Applies a change, whole or not at all. Calling it again after [`StateError::Unavailable`] is safe.

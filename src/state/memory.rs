@@ -1,0 +1,185 @@
+//! State in memory, for development: gone when the process ends, otherwise the same as Redis, expiry included.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tokio::time::Instant;
+
+use super::stored::StoredChange;
+use super::{
+    Begin, Change, Claim, Flow, Lifetimes, MemberState, Saved, SavedOutcome, Scope, StateError, Write, keys, stored,
+};
+
+/// Expired entries are swept out when the store has at least this many.
+const FIRST_SWEEP: usize = 1024;
+
+/// A [`MemberState`] in memory.
+#[derive(Debug)]
+pub struct MemoryState {
+    lifetimes: Lifetimes,
+    entries: Mutex<Entries>,
+}
+
+impl MemoryState {
+    /// An empty store.
+    pub fn new(lifetimes: Lifetimes) -> Self {
+        Self { lifetimes, entries: Mutex::new(Entries { map: HashMap::new(), sweep_at: FIRST_SWEEP }) }
+    }
+
+    fn entries(&self) -> MutexGuard<'_, Entries> {
+        // No operation can panic half-way through a change, so what a poisoned lock guards is whole.
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[async_trait]
+impl MemberState for MemoryState {
+    async fn begin(&self, claim: &Claim) -> Result<Begin, StateError> {
+        let mut entries = self.entries();
+        if let Some(outcome) = entries.outcome(claim) {
+            entries.unlock(claim);
+            return stored::outcome(outcome.as_bytes()).map(Begin::Answered);
+        }
+        if entries.get(&keys::lock(claim)).is_some() && !entries.is_locked_by(claim) {
+            return Ok(Begin::Busy);
+        }
+        entries.put(keys::lock(claim), claim.token.to_string(), self.lifetimes.lock);
+        Ok(match claim.flow {
+            Flow::Feedback => Begin::Open { session: None, draft: None, ended: None },
+            Flow::Resume => stored::open(
+                claim,
+                entries.get(&keys::session(claim)).map(str::as_bytes),
+                entries.get(&keys::draft(claim)).map(str::as_bytes),
+                entries.get(&keys::ended(claim)).map(str::as_bytes),
+            ),
+        })
+    }
+
+    async fn save(&self, claim: &Claim, change: &Change) -> Result<Saved, StateError> {
+        let StoredChange { session, outcome } = StoredChange::new(claim, change)?;
+        let mut entries = self.entries();
+        if let Some(saved) = entries.outcome(claim) {
+            entries.unlock(claim);
+            return stored::outcome(saved.as_bytes()).map(Saved::Answered);
+        }
+        if outcome.is_none() && !entries.is_locked_by(claim) {
+            return Ok(Saved::Conflict);
+        }
+        if let Some(session) = session {
+            let found = entries.get(&keys::session(claim)).and_then(|json| stored::version(json.as_bytes()));
+            if found != session.expected {
+                return Ok(Saved::Conflict);
+            }
+            entries.write(keys::session(claim), session.session, self.lifetimes.session);
+            entries.write(keys::draft(claim), session.draft, self.lifetimes.session);
+            entries.write(keys::ended(claim), session.ended, self.lifetimes.outcome);
+        }
+        if let Some((key, json)) = outcome {
+            entries.put(key, json, self.lifetimes.outcome);
+            entries.unlock(claim);
+        }
+        Ok(Saved::Done)
+    }
+
+    async fn remember(&self, claim: &Claim, scope: Scope, outcome: &SavedOutcome) -> Result<(), StateError> {
+        let key = keys::outcome(claim, scope);
+        let json = stored::to_json(outcome)?;
+        let mut entries = self.entries();
+        if entries.get(&key).is_none() {
+            entries.put(key, json, self.lifetimes.outcome);
+        }
+        Ok(())
+    }
+
+    async fn renew(&self, claim: &Claim) -> Result<bool, StateError> {
+        let mut entries = self.entries();
+        let ours = entries.is_locked_by(claim);
+        if ours {
+            entries.put(keys::lock(claim), claim.token.to_string(), self.lifetimes.lock);
+        }
+        Ok(ours)
+    }
+
+    async fn release(&self, claim: &Claim) -> Result<(), StateError> {
+        self.entries().unlock(claim);
+        Ok(())
+    }
+
+    async fn check(&self) -> Result<(), StateError> {
+        Ok(())
+    }
+}
+
+/// Values by key, each with the moment from which it is no longer there.
+#[derive(Debug)]
+struct Entries {
+    map: HashMap<String, (String, Instant)>,
+    sweep_at: usize,
+}
+
+impl Entries {
+    fn get(&self, key: &str) -> Option<&str> {
+        let (value, end) = self.map.get(key)?;
+        (*end > Instant::now()).then_some(value)
+    }
+
+    fn put(&mut self, key: String, value: String, lifetime: Duration) {
+        let now = Instant::now();
+        if self.map.len() >= self.sweep_at {
+            self.map.retain(|_, (_, end)| *end > now);
+            self.sweep_at = FIRST_SWEEP.max(self.map.len().saturating_mul(2));
+        }
+        self.map.insert(key, (value, now + lifetime));
+    }
+
+    fn write(&mut self, key: String, write: Write<String>, lifetime: Duration) {
+        match write {
+            Write::Keep => {}
+            Write::Put(value) => self.put(key, value, lifetime),
+            Write::Delete => {
+                self.map.remove(&key);
+            }
+        }
+    }
+
+    fn outcome(&self, claim: &Claim) -> Option<String> {
+        self.get(&keys::outcome(claim, Scope::Request))
+            .or_else(|| self.get(&keys::outcome(claim, Scope::Record)))
+            .map(str::to_owned)
+    }
+
+    fn is_locked_by(&self, claim: &Claim) -> bool {
+        self.get(&keys::lock(claim)) == Some(claim.token.to_string().as_str())
+    }
+
+    fn unlock(&mut self, claim: &Claim) {
+        if self.is_locked_by(claim) {
+            self.map.remove(&keys::lock(claim));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::events::request::MemberId;
+
+    #[tokio::test(start_paused = true)]
+    async fn entries_that_have_expired_do_not_pile_up() {
+        let second = Duration::from_secs(1);
+        let state = MemoryState::new(Lifetimes { session: second, outcome: second, lock: second });
+        for number in 0..3 * FIRST_SWEEP as u128 {
+            let id = Uuid::from_u128(number);
+            let member = MemberId::new(7).unwrap();
+            let claim = Claim { flow: Flow::Feedback, member, request: id, record: id, token: id };
+            let outcome = SavedOutcome { id, time: String::new(), kind: String::new(), data: serde_json::Value::Null };
+            state.remember(&claim, Scope::Request, &outcome).await.unwrap();
+            tokio::time::advance(Duration::from_millis(10)).await;
+        }
+        assert!(state.entries().map.len() <= FIRST_SWEEP + 1);
+    }
+}

@@ -1,0 +1,134 @@
+//! The connection to Redis: made in the background, replaced whenever it is lost, for as long as the state lives.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use fred::clients::{Client, WithOptions};
+use fred::error::Error;
+use fred::interfaces::{ClientLike, EventInterface};
+use fred::types::config::{ConnectionConfig, Options, PerformanceConfig, ReconnectPolicy, TcpConfig};
+use tokio::sync::Notify;
+use tokio::task::JoinHandle;
+
+use super::address::RedisAddress;
+use super::error::{asks_for_new_connection, classify, describe};
+use crate::state::StateError;
+
+/// The longest wait for one command, queueing and a new connection included.
+const COMMAND_TIMEOUT: Duration = Duration::from_millis(1_500);
+/// The longest wait for a connection, and for each step of its greeting.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+/// The shortest and the longest pause between two tries to connect, in milliseconds.
+const RECONNECT_DELAYS_MS: (u32, u32) = (50, 2_000);
+
+/// A client that is connected whenever Redis can be reached, and fails at once when it cannot.
+pub(super) struct Connection {
+    client: WithOptions<Client>,
+    link: Arc<Link>,
+    _keeper: AbortOnDrop<()>,
+}
+
+/// What is known of the connection.
+#[derive(Default)]
+struct Link {
+    /// The latest trouble; none since the last successful connect.
+    trouble: Mutex<Option<String>>,
+    /// Rung when the connection should be replaced.
+    replace: Notify,
+}
+
+impl Connection {
+    /// Begins to connect and returns at once. Must be called inside a Tokio runtime.
+    pub(super) fn open(address: &RedisAddress) -> Self {
+        let performance =
+            PerformanceConfig { default_command_timeout: COMMAND_TIMEOUT, ..PerformanceConfig::default() };
+        let connection = ConnectionConfig {
+            connection_timeout: CONNECT_TIMEOUT,
+            internal_command_timeout: CONNECT_TIMEOUT,
+            // Whether a lost command was applied is for the caller to find out; the client must not repeat it.
+            max_command_attempts: 1,
+            reconnect_on_auth_error: true,
+            tcp: TcpConfig { nodelay: Some(true), ..TcpConfig::default() },
+            ..ConnectionConfig::default()
+        };
+        let (shortest, longest) = RECONNECT_DELAYS_MS;
+        let policy = ReconnectPolicy::new_exponential(0, shortest, longest, 2);
+        let client = Client::new(address.config(), Some(performance), Some(connection), Some(policy));
+        let link = Arc::new(Link::default());
+        let keeper = AbortOnDrop(tokio::spawn(keep(client.clone(), link.clone())));
+        let client = client.with_options(&Options { fail_fast: true, ..Options::default() });
+        Self { client, link, _keeper: keeper }
+    }
+
+    pub(super) fn client(&self) -> &WithOptions<Client> {
+        &self.client
+    }
+
+    /// The fate of a command's error.
+    pub(super) fn failed(&self, error: &Error) -> StateError {
+        if asks_for_new_connection(error) {
+            self.link.replace.notify_one();
+        }
+        let trouble = self.link.trouble.lock().unwrap_or_else(PoisonError::into_inner);
+        classify(error, trouble.as_deref())
+    }
+}
+
+async fn keep(client: Client, link: Arc<Link>) {
+    tokio::join!(drive(&client, &link), listen(&client, &link), replace(&client, &link));
+}
+
+/// Runs the client. It reconnects by itself for ever, but gives up on a server that it thinks misconfigured: a
+/// person may be about to put that right.
+async fn drive(client: &Client, link: &Link) {
+    loop {
+        let mut driver = AbortOnDrop(client.connect());
+        if let Ok(Err(error)) = (&mut driver.0).await {
+            link.set_trouble(Some(describe(&error)));
+        }
+        tokio::time::sleep(Duration::from_millis(RECONNECT_DELAYS_MS.1.into())).await;
+    }
+}
+
+/// Notes and logs how the connection fares, once a change.
+async fn listen(client: &Client, link: &Link) {
+    let mut errors = client.error_rx();
+    let mut connects = client.reconnect_rx();
+    loop {
+        tokio::select! {
+            Ok((error, _)) = errors.recv() => link.set_trouble(Some(describe(&error))),
+            Ok(_) = connects.recv() => link.set_trouble(None),
+            // Both channels lagged: what is next tells enough.
+            else => tokio::task::yield_now().await,
+        }
+    }
+}
+
+async fn replace(client: &Client, link: &Link) {
+    loop {
+        link.replace.notified().await;
+        // It answers when the new connection stands. Its failures reach `listen`.
+        let _ = client.force_reconnection().await;
+    }
+}
+
+impl Link {
+    fn set_trouble(&self, trouble: Option<String>) {
+        let mut current = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
+        match (&*current, &trouble) {
+            (None, Some(reason)) => tracing::warn!(%reason, "the connection to Redis is down"),
+            (Some(_), None) => tracing::info!("the connection to Redis is up again"),
+            (None, None) | (Some(_), Some(_)) => {}
+        }
+        *current = trouble;
+    }
+}
+
+/// A task that ends when its owner does.
+struct AbortOnDrop<T>(JoinHandle<T>);
+
+impl<T> Drop for AbortOnDrop<T> {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}

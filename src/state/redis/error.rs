@@ -1,0 +1,131 @@
+//! What Redis errors mean for the caller.
+
+use fred::error::{Error, ErrorKind};
+
+use crate::state::StateError;
+
+/// Codes of replies that pass, or that a person can heal while the worker waits: another try can succeed.
+const PASSING: [&str; 13] = [
+    "LOADING",
+    "MASTERDOWN",
+    "CLUSTERDOWN",
+    "READONLY",
+    "TRYAGAIN",
+    "BUSY",
+    "UNKILLABLE",
+    "OOM",
+    "MISCONF",
+    "NOREPLICAS",
+    "NOAUTH",
+    "WRONGPASS",
+    "NOPERM",
+];
+
+/// The fate of an error that a command ended with. `connection` is the latest trouble with the connection, if any.
+pub(super) fn classify(error: &Error, connection: Option<&str>) -> StateError {
+    let text = describe(error);
+    match error.kind() {
+        // Commands are cancelled when there is no connection; why there is none is known elsewhere.
+        ErrorKind::Canceled => StateError::Unavailable(match connection {
+            Some(reason) => format!("not connected to Redis: {reason}"),
+            None => "the connection to Redis was lost".to_owned(),
+        }),
+        ErrorKind::Auth => StateError::Unavailable(format!("Redis does not accept the credentials: {text}")),
+        ErrorKind::Config => StateError::Unavailable(format!("REDIS_URL does not fit the server: {text}")),
+        ErrorKind::IO
+        | ErrorKind::Timeout
+        | ErrorKind::Tls
+        | ErrorKind::Routing
+        | ErrorKind::Cluster
+        | ErrorKind::Sentinel
+        | ErrorKind::Protocol
+        | ErrorKind::Backpressure => StateError::Unavailable(text),
+        ErrorKind::InvalidArgument
+        | ErrorKind::InvalidCommand
+        | ErrorKind::Parse
+        | ErrorKind::NotFound
+        | ErrorKind::Url => StateError::Fault(text),
+        ErrorKind::Unknown if is_server_reply(error.details()) && !passes(error.details()) => StateError::Fault(text),
+        ErrorKind::Unknown => StateError::Unavailable(text),
+    }
+}
+
+/// Whether the connection should be replaced: it may be dead without TCP having noticed (a timeout), or lead to a
+/// server that is no longer the primary.
+pub(super) fn asks_for_new_connection(error: &Error) -> bool {
+    *error.kind() == ErrorKind::Timeout || error.details().starts_with("READONLY")
+}
+
+/// An error in words, without the arguments that Redis repeats when it does not know a command.
+pub(super) fn describe(error: &Error) -> String {
+    let details = error.details();
+    let details = details.split_once("with args").map_or(details, |(before, _)| before);
+    format!("{} ({})", details.trim_end_matches([',', ' ']), error.kind().to_str())
+}
+
+/// Redis begins its errors with a code in capital letters; the client's own begin like a sentence.
+fn is_server_reply(details: &str) -> bool {
+    let code = details.split(' ').next().unwrap_or_default();
+    code.len() > 1 && code.bytes().all(|byte| byte.is_ascii_uppercase())
+}
+
+/// Before Redis 7 an error inside a script came as `ERR Error running script (...): -OOM ...`.
+fn passes(details: &str) -> bool {
+    details.contains("max number of clients")
+        || details.split(' ').any(|word| PASSING.contains(&word.trim_start_matches('-')))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn is_passing(kind: ErrorKind, details: &'static str) -> bool {
+        matches!(classify(&Error::new(kind, details), None), StateError::Unavailable(_))
+    }
+
+    #[test]
+    fn a_server_that_is_away_or_busy_is_waited_for() {
+        assert!(is_passing(ErrorKind::IO, "Connection refused"));
+        assert!(is_passing(ErrorKind::Timeout, "Request timed out."));
+        assert!(is_passing(ErrorKind::Canceled, "Connection closed unexpectedly."));
+        assert!(is_passing(ErrorKind::Cluster, "CLUSTERDOWN The cluster is down"));
+        assert!(is_passing(ErrorKind::Auth, "WRONGPASS invalid username-password pair or user is disabled."));
+        assert!(is_passing(ErrorKind::Unknown, "NOPERM this user has no permissions to run the 'evalsha' command"));
+        assert!(is_passing(ErrorKind::Unknown, "Client is not initialized."));
+        assert!(is_passing(ErrorKind::Unknown, "ERR max number of clients reached"));
+        for code in PASSING {
+            assert!(is_passing(ErrorKind::Unknown, format!("{code} because").leak()), "{code}");
+        }
+    }
+
+    #[test]
+    fn an_error_inside_a_script_of_redis_6_keeps_its_meaning() {
+        let oom = "ERR Error running script (call to f_1): @user_script:9: -OOM command not allowed";
+        assert!(is_passing(ErrorKind::Unknown, oom));
+        let wrong = "ERR Error running script (call to f_1): @user_script:9: WRONGTYPE Operation against a key";
+        assert!(!is_passing(ErrorKind::Unknown, wrong));
+    }
+
+    #[test]
+    fn what_another_try_cannot_change_is_a_fault() {
+        assert!(!is_passing(ErrorKind::InvalidArgument, "WRONGTYPE Operation against a key"));
+        assert!(!is_passing(ErrorKind::Unknown, "ERR user_script:3: attempt to index a nil value"));
+        assert!(!is_passing(ErrorKind::Parse, "Could not convert to array."));
+    }
+
+    #[test]
+    fn arguments_that_redis_repeats_are_left_out() {
+        let details = "ERR unknown command 'EVALSHA', with args beginning with: 'what a member wrote'";
+        let error = classify(&Error::new(ErrorKind::Unknown, details), None);
+        assert_eq!(
+            error.to_string(),
+            "state store fault: ERR unknown command 'EVALSHA' (Unknown Error)"
+        );
+    }
+
+    #[test]
+    fn a_cancelled_command_says_what_is_wrong_with_the_connection() {
+        let error = Error::new(ErrorKind::Canceled, "Connection closed unexpectedly.");
+        assert!(classify(&error, Some("WRONGPASS")).to_string().ends_with("not connected to Redis: WRONGPASS"));
+    }
+}

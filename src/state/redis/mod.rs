@@ -1,0 +1,150 @@
+//! State in Redis: one script, and so one round trip and one atomic step, for each operation.
+
+mod address;
+mod connection;
+mod error;
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use fred::interfaces::{ClientLike, KeysInterface, LuaInterface};
+use fred::types::scripts::Script;
+use fred::types::{Expiration, Key, SetOptions, Value};
+
+pub use self::address::{InvalidAddress, RedisAddress};
+use self::connection::Connection;
+use super::stored::StoredChange;
+use super::{
+    Begin, Change, Claim, Lifetimes, MemberState, Saved, SavedOutcome, Scope, StateError, Write, keys, stored,
+};
+
+/// A [`MemberState`] in Redis.
+pub struct RedisState {
+    connection: Connection,
+    lifetimes: Lifetimes,
+    begin: Script,
+    save: Script,
+    renew: Script,
+    release: Script,
+}
+
+impl RedisState {
+    /// Begins to connect and returns at once: until Redis can be reached, and whenever it cannot, every operation
+    /// is [`StateError::Unavailable`]. Must be called inside a Tokio runtime.
+    pub fn connect(address: &RedisAddress, lifetimes: Lifetimes) -> Self {
+        Self {
+            connection: Connection::open(address),
+            lifetimes,
+            begin: Script::from_lua(include_str!("begin.lua")),
+            save: Script::from_lua(include_str!("save.lua")),
+            renew: Script::from_lua(include_str!("renew.lua")),
+            release: Script::from_lua(include_str!("release.lua")),
+        }
+    }
+
+    /// Runs a script. A server that was restarted has forgotten it and is sent its text again.
+    async fn run(&self, script: &Script, keys: Vec<String>, args: Vec<String>) -> Result<Vec<Value>, StateError> {
+        let client = self.connection.client();
+        let keys: Vec<Key> = keys.into_iter().map(Key::from).collect();
+        let args: Vec<Value> = args.into_iter().map(Value::from).collect();
+        let mut reply: Result<Value, _> = client.evalsha(script.sha1().clone(), keys.clone(), args.clone()).await;
+        if let (Err(error), Some(lua)) = (&reply, script.lua())
+            && error.details().starts_with("NOSCRIPT")
+        {
+            reply = client.eval(lua.clone(), keys, args).await;
+        }
+        reply.map(Value::into_array).map_err(|error| self.connection.failed(&error))
+    }
+}
+
+#[async_trait]
+impl MemberState for RedisState {
+    async fn begin(&self, claim: &Claim) -> Result<Begin, StateError> {
+        let args = vec![claim.token.to_string(), milliseconds(self.lifetimes.lock)];
+        let reply = self.run(&self.begin, keys::all(claim), args).await?;
+        match word(&reply) {
+            "answered" => stored::outcome(part(&reply, 1).unwrap_or_default()).map(Begin::Answered),
+            "busy" => Ok(Begin::Busy),
+            "open" => Ok(stored::open(claim, part(&reply, 1), part(&reply, 2), part(&reply, 3))),
+            _ => Err(unexpected_reply()),
+        }
+    }
+
+    async fn save(&self, claim: &Claim, change: &Change) -> Result<Saved, StateError> {
+        let StoredChange { session, outcome } = StoredChange::new(claim, change)?;
+        let (key, json) = outcome.unwrap_or_default();
+        let mut args = vec![claim.token.to_string(), key, json, milliseconds(self.lifetimes.outcome)];
+        if let Some(session) = session {
+            args.extend([
+                milliseconds(self.lifetimes.session),
+                session.expected.map_or_else(String::new, |version| version.to_string()),
+                argument(session.session),
+                argument(session.draft),
+                argument(session.ended),
+            ]);
+        }
+        let reply = self.run(&self.save, keys::all(claim), args).await?;
+        match word(&reply) {
+            "answered" => stored::outcome(part(&reply, 1).unwrap_or_default()).map(Saved::Answered),
+            "conflict" => Ok(Saved::Conflict),
+            "done" => Ok(Saved::Done),
+            _ => Err(unexpected_reply()),
+        }
+    }
+
+    async fn remember(&self, claim: &Claim, scope: Scope, outcome: &SavedOutcome) -> Result<(), StateError> {
+        let lifetime = Expiration::PX(whole_milliseconds(self.lifetimes.outcome));
+        self.connection
+            .client()
+            .set(keys::outcome(claim, scope), stored::to_json(outcome)?, Some(lifetime), Some(SetOptions::NX), false)
+            .await
+            .map_err(|error| self.connection.failed(&error))
+    }
+
+    async fn renew(&self, claim: &Claim) -> Result<bool, StateError> {
+        let args = vec![claim.token.to_string(), milliseconds(self.lifetimes.lock)];
+        let reply = self.run(&self.renew, vec![keys::lock(claim)], args).await?;
+        Ok(reply.first().and_then(Value::as_i64) == Some(1))
+    }
+
+    async fn release(&self, claim: &Claim) -> Result<(), StateError> {
+        self.run(&self.release, vec![keys::lock(claim)], vec![claim.token.to_string()]).await?;
+        Ok(())
+    }
+
+    async fn check(&self) -> Result<(), StateError> {
+        self.connection.client().ping(None).await.map_err(|error| self.connection.failed(&error))
+    }
+}
+
+/// The first part of a reply, which says what the rest is.
+fn word(reply: &[Value]) -> &str {
+    part(reply, 0).and_then(|bytes| std::str::from_utf8(bytes).ok()).unwrap_or_default()
+}
+
+/// A part of a reply; `None` where Redis had no such key.
+fn part(reply: &[Value], index: usize) -> Option<&[u8]> {
+    reply.get(index).and_then(Value::as_bytes)
+}
+
+fn unexpected_reply() -> StateError {
+    StateError::Fault("a script gave an unexpected reply".to_owned())
+}
+
+/// A write as `save.lua` takes it.
+fn argument(write: Write<String>) -> String {
+    match write {
+        Write::Keep => String::new(),
+        Write::Put(json) => json,
+        Write::Delete => "-".to_owned(),
+    }
+}
+
+fn milliseconds(duration: Duration) -> String {
+    whole_milliseconds(duration).to_string()
+}
+
+/// Redis refuses a lifetime of zero.
+fn whole_milliseconds(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX).max(1)
+}

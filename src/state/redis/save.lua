@@ -1,0 +1,45 @@
+-- Applies one change, whole or not at all.
+-- KEYS: lock, outcome of the request, outcome of the record [, session, draft, ended]
+-- ARGV: token, key of the new outcome ('' for none), new outcome, its lifetime (ms)
+--       [, lifetime of session and draft (ms), expected version ('' for none), session, draft, ended]
+-- A session, draft or ended is '' to keep what is stored, '-' to delete it, else what to store.
+-- Returns {'answered', outcome} | {'conflict'} | {'done'}.
+local ours = redis.call('GET', KEYS[1]) == ARGV[1]
+
+local answered = redis.call('GET', KEYS[2]) or redis.call('GET', KEYS[3])
+if answered then
+  if ours then redis.call('DEL', KEYS[1]) end
+  return {'answered', answered}
+end
+
+local answers = ARGV[2] ~= ''
+if not answers and not ours then return {'conflict'} end
+
+local function write(key, value, lifetime)
+  if value == '-' then
+    redis.call('DEL', key)
+  elseif value ~= '' then
+    redis.call('SET', key, value, 'PX', lifetime)
+  end
+end
+
+if #ARGV > 4 then
+  local version
+  local stored = redis.call('GET', KEYS[4])
+  if stored then
+    local readable, session = pcall(cjson.decode, stored)
+    if readable and type(session) == 'table' and type(session.version) == 'number' then
+      version = session.version
+    end
+  end
+  if version ~= tonumber(ARGV[6]) then return {'conflict'} end
+  write(KEYS[4], ARGV[7], ARGV[5])
+  write(KEYS[5], ARGV[8], ARGV[5])
+  write(KEYS[6], ARGV[9], ARGV[4])
+end
+
+if answers then
+  redis.call('SET', ARGV[2], ARGV[3], 'PX', ARGV[4])
+  if ours then redis.call('DEL', KEYS[1]) end
+end
+return {'done'}
