@@ -16,8 +16,7 @@ use fred::types::config::{Config, ServerConfig};
 #[derive(Clone, PartialEq, Eq)]
 pub struct RedisAddress(Config);
 
-const SCHEMES: [&str; 6] =
-    ["redis", "rediss", "redis-cluster", "rediss-cluster", "redis-sentinel", "rediss-sentinel"];
+const SCHEMES: [&str; 6] = ["redis", "rediss", "redis-cluster", "rediss-cluster", "redis-sentinel", "rediss-sentinel"];
 
 /// Why an address cannot be used. The text never holds the address, which may contain a password.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]

@@ -117,10 +117,7 @@ mod tests {
     fn arguments_that_redis_repeats_are_left_out() {
         let details = "ERR unknown command 'EVALSHA', with args beginning with: 'what a member wrote'";
         let error = classify(&Error::new(ErrorKind::Unknown, details), None);
-        assert_eq!(
-            error.to_string(),
-            "state store fault: ERR unknown command 'EVALSHA' (Unknown Error)"
-        );
+        assert_eq!(error.to_string(), "state store fault: ERR unknown command 'EVALSHA' (Unknown Error)");
     }
 
     #[test]

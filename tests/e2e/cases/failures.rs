@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::kit::gateway::Record;
+use crate::kit::gateway::{Gateway, Record};
 use crate::kit::model::{Answer, Kind, ModelServer};
 use crate::kit::proxy::FaultProxy;
 use crate::kit::stage::Stage;
 
 crate::case::cases![
-    trouble_that_passes_is_not_the_members_trouble,
+    a_server_in_trouble_is_asked_again,
+    a_reply_that_is_none_is_asked_for_once_more,
     a_model_that_hangs_is_asked_again,
     retry_after_is_honoured,
     no_model_within_the_deadline_is_llm_unavailable_and_may_be_sent_again,
@@ -37,43 +38,55 @@ fn korean(text: &str) -> bool {
     text.chars().any(|character| ('가'..='힣').contains(&character))
 }
 
-async fn trouble_that_passes_is_not_the_members_trouble(stage: Arc<Stage>) {
+const GOOD: &str = "다시 물으니 좋은 답이 왔습니다. 핵심은 잘 짚었습니다. 예시를 더하면 좋겠습니다.";
+
+/// A request that meets this trouble first and is answered at the second call.
+async fn meet(stage: &Stage, gateway: &Gateway, trouble: &Answer) {
+    let member = stage.member();
+    let marker = format!("{member}번째로 묻습니다.");
+    stage.model.when(&marker, [trouble.clone(), Answer::text(GOOD)]);
+    stage.spring.ask(&stage.topics.feedback_requested, &feedback(member, &marker)).send().await;
+    let event = gateway.next(member).await;
+    assert_eq!(event.json()["feedback"], GOOD, "{trouble:?}: {}", event.json());
+    assert_eq!(stage.model.calls_with(&marker).len(), 2, "{trouble:?}");
+}
+
+/// One after the other: each says that the server is down, and the worker goes easy on a server that is.
+async fn a_server_in_trouble_is_asked_again(stage: Arc<Stage>) {
     let (_worker, gateway) = (stage.worker().await, stage.gateway().await);
-    let good = "다시 물으니 좋은 답이 왔습니다. 핵심은 잘 짚었습니다. 예시를 더하면 좋겠습니다.";
     let rows = [
-        ("busy", Answer::busy()),
-        (
-            "busy in another language",
-            Answer::body(503, "text/plain", "サーバーが混雑しています。後でもう一度お試しください。"),
-        ),
-        ("rate limited", Answer::rate_limited()),
-        ("internal error", Answer::internal_error()),
-        ("a page of a proxy", Answer::bad_gateway()),
-        ("reset", Answer::reset()),
-        ("truncated", Answer::truncated("이 답은 끝까지 오지 않습니다.")),
-        ("aborted", Answer::finished("abort", "서버가 멈춘 답")),
-        ("error as reason", Answer::finished("error", "")),
-        ("empty", Answer::text("")),
-        ("only white space", Answer::text(" \n\t\n ")),
-        ("only a label", Answer::text("피드백:")),
-        ("no content", Answer::message(json!({"role": "assistant", "content": null}))),
-        ("no choices", Answer::body(200, "application/json", r#"{"id": "x", "choices": []}"#)),
-        ("not JSON", Answer::body(200, "text/html", "<html>login</html>")),
-        ("not the JSON of a model", Answer::body(200, "application/json", r#"["ok"]"#)),
-        ("garbage bytes", Answer::body(200, "application/json", "\u{0}\u{1}{{{{")),
+        Answer::busy(),
+        Answer::body(503, "text/plain", "サーバーが混雑しています。後でもう一度お試しください。"),
+        Answer::body(503, "application/json", r#"{"error": {"message": "서버가 바쁩니다", "code": "사용량 초과"}}"#),
+        Answer::rate_limited(),
+        Answer::internal_error(),
+        Answer::bad_gateway(),
+        Answer::reset(),
+        Answer::truncated("이 답은 끝까지 오지 않습니다."),
+        Answer::finished("abort", "서버가 멈춘 답"),
+        Answer::finished("error", ""),
     ];
-    let mut sent = Vec::new();
-    for (number, (name, trouble)) in rows.into_iter().enumerate() {
-        let (member, marker) = (stage.member(), format!("질문-{number}-번은"));
-        stage.model.when(&marker, [trouble, Answer::text(good)]);
-        stage.spring.ask(&stage.topics.feedback_requested, &feedback(member, &marker)).send().await;
-        sent.push((member, marker, name));
+    for trouble in &rows {
+        meet(&stage, &gateway, trouble).await;
     }
-    for (member, marker, name) in sent {
-        let event = gateway.next(member).await;
-        assert_eq!(event.json()["feedback"], good, "{name}: {}", event.json());
-        assert_eq!(stage.model.calls_with(&marker).len(), 2, "{name}");
-    }
+    assert!(!gateway.records().iter().any(Record::is_dead_letter));
+}
+
+async fn a_reply_that_is_none_is_asked_for_once_more(stage: Arc<Stage>) {
+    let (_worker, gateway) = (stage.worker().await, stage.gateway().await);
+    let rows = [
+        Answer::text(""),
+        Answer::text(" \n\t\n "),
+        Answer::text("피드백:"),
+        Answer::text("\u{0}\u{1}\u{fffd}"),
+        Answer::message(json!({"role": "assistant", "content": null})),
+        Answer::message(json!({"role": "assistant", "content": null, "reasoning": "생각만 했습니다."})),
+        Answer::body(200, "application/json", r#"{"id": "x", "choices": []}"#),
+        Answer::body(200, "text/html", "<html>login</html>"),
+        Answer::body(200, "application/json", r#"["ok"]"#),
+        Answer::body(200, "application/json", "\u{0}\u{1}{{{{"),
+    ];
+    futures_util::future::join_all(rows.iter().map(|trouble| meet(&stage, &gateway, trouble))).await;
     assert!(!gateway.records().iter().any(Record::is_dead_letter));
 }
 
@@ -105,7 +118,7 @@ async fn retry_after_is_honoured(stage: Arc<Stage>) {
 
 async fn no_model_within_the_deadline_is_llm_unavailable_and_may_be_sent_again(stage: Arc<Stage>) {
     let gateway = stage.gateway().await;
-    let _worker = stage.worker_with(&stage.settings().with("REQUEST_DEADLINE", "3s")).await;
+    let _worker = stage.worker_with(&stage.settings().with("REQUEST_DEADLINE", "5s")).await;
     for trouble in [Answer::busy(), Answer::reset(), Answer::stall(), Answer::internal_error()] {
         let member = stage.member();
         stage.model.always(trouble.clone());

@@ -111,6 +111,7 @@ async fn a_whole_dialogue_ends_with_a_document(stage: Arc<Stage>) {
     assert!(redis.session(member).await.is_none(), "the session is deleted");
     assert_eq!(stage.model.count(Kind::Question), 3);
     assert_eq!(stage.model.count(Kind::Resume), 1);
+    assert!(stage.model.calls_with("hong@example.kr").is_empty(), "the model has no use for an address");
     assert_document(&stage, member, &fields).await;
     assert_eq!(stage.bucket().keys(&stage.prefix()).await, [fields["resumeObjectKey"].as_str().unwrap()]);
 }
