@@ -9,4 +9,6 @@ pub mod events;
 pub mod feedback;
 pub mod llm;
 pub mod resume;
+pub mod retry;
 pub mod state;
+pub mod worker;

@@ -1,3 +1,8 @@
 //! What goes over the wire: requests, outcomes, their headers and ids. The only place that knows JSON names.
 
+pub mod decode;
+pub mod headers;
+pub mod outcome;
+pub mod record;
 pub mod request;
+pub mod schema;

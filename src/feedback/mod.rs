@@ -1,1 +1,50 @@
 //! Feedback on an interview answer.
+
+pub mod prompt;
+pub mod reply;
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::events::outcome::{Failure, FailureCode};
+use crate::events::request::FeedbackRequest;
+use crate::llm::{Ask, Message, Model, ModelFailure};
+
+const TEMPERATURE: f32 = 0.7;
+const TOKENS: u32 = 512;
+/// With less room three whole sentences are not to be expected.
+const MIN_TOKENS: u32 = 200;
+/// Longest model call, as the product had it.
+const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Asks the model for feedback, and once more with a firmer prompt when the reply is unusable.
+///
+/// # Errors
+/// `LLM_UNAVAILABLE`, `INPUT_TOO_LONG` or `LLM_BAD_OUTPUT`.
+pub async fn write(model: &dyn Model, request: &FeedbackRequest, deadline: Instant) -> Result<String, Failure> {
+    for prompts in [prompt::prompts(request), prompt::firmer(request)] {
+        match model.ask(&ask(prompts), deadline).await {
+            Ok(answer) => {
+                if let Some(feedback) = reply::read(&answer.text, answer.truncated) {
+                    return Ok(feedback);
+                }
+                tracing::debug!("no usable feedback in the reply");
+            }
+            Err(ModelFailure::Unusable(reason)) => tracing::debug!(reason, "the reply is unusable"),
+            Err(failure) => return Err(failure.into()),
+        }
+    }
+    Err(Failure::new(FailureCode::LlmBadOutput, "no usable feedback in two replies"))
+}
+
+fn ask(prompts: Vec<Vec<Message>>) -> Ask {
+    Ask {
+        prompts,
+        temperature: TEMPERATURE,
+        max_tokens: TOKENS,
+        min_tokens: MIN_TOKENS,
+        schema: None,
+        attempt_timeout: ATTEMPT_TIMEOUT,
+    }
+}

@@ -1,10 +1,27 @@
 //! The language model: what is asked of it, what comes back, and what failure means.
 
+pub mod budget;
+pub mod chat;
+pub mod circuit;
+pub mod classify;
+pub mod failover;
+pub mod gate;
+pub mod openai;
+pub mod retry;
+mod served;
+#[cfg(test)]
+mod stage;
+mod transport;
+pub mod vllm;
+
 use std::borrow::Cow;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio::time::Instant;
+
+pub mod text;
+pub use transport::SetupError;
 
 /// Who says a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

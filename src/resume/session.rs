@@ -1,10 +1,12 @@
 //! What is remembered of a member's résumé interview.
 
 use serde::{Deserialize, Serialize};
-use time::OffsetDateTime;
+use time::macros::offset;
+use time::{OffsetDateTime, UtcOffset};
 use uuid::Uuid;
 
-use crate::events::request::ResumeInputs;
+use crate::events::record::name_of;
+use crate::events::request::{MemberId, ResumeInputs};
 
 /// A member's interview: its inputs, and each question with its answer.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -19,6 +21,59 @@ pub struct Session {
     /// In the order asked; only the last one may lack its answer.
     pub exchanges: Vec<Exchange>,
 }
+
+impl Session {
+    /// A new interview.
+    pub fn begin(session_id: Uuid, inputs: ResumeInputs, now: OffsetDateTime) -> Self {
+        Self { version: 0, session_id, started_at: now, inputs, exchanges: Vec::new() }
+    }
+
+    /// The question that waits for its answer, if there is one.
+    pub fn open_question(&self) -> Option<&Exchange> {
+        self.exchanges.last().filter(|exchange| exchange.answer.is_none())
+    }
+
+    /// The question that `inputs` asked for already: a double click or a reload, while the first question is
+    /// unanswered.
+    pub fn first_question_for(&self, inputs: &ResumeInputs) -> Option<&Exchange> {
+        match self.exchanges.as_slice() {
+            [first] if first.answer.is_none() && self.inputs == *inputs => Some(first),
+            _ => None,
+        }
+    }
+
+    /// Names what a résumé would be made of: the inputs and the answers.
+    pub fn fingerprint(&self) -> Uuid {
+        // Serialising plain data to a string cannot fail; an empty name would only make a draft worthless.
+        let inputs = serde_json::to_string(&self.inputs).unwrap_or_default();
+        let answers = self.exchanges.iter().flat_map(|exchange| {
+            [exchange.question_id.to_string(), exchange.answer.clone().unwrap_or_default()]
+        });
+        let parts: Vec<String> = std::iter::once(inputs).chain(answers).collect();
+        name_of(&parts.iter().map(String::as_str).collect::<Vec<_>>())
+    }
+
+    /// Where its document is stored: it depends on the session alone, so that storing it again overwrites nothing
+    /// else (contract, section 6).
+    pub fn object_key(&self, prefix: &str, member: MemberId) -> String {
+        let start = self.started_at.to_offset(SEOUL);
+        let (date, time) = (start.date(), start.time());
+        let id = self.session_id.simple().to_string();
+        format!(
+            "{prefix}{member}/resume_agent_{:04}{:02}{:02}_{:02}{:02}{:02}_{}.docx",
+            date.year(),
+            u8::from(date.month()),
+            date.day(),
+            time.hour(),
+            time.minute(),
+            time.second(),
+            id.get(..8).unwrap_or(&id),
+        )
+    }
+}
+
+/// `Asia/Seoul`, which has had no summer time since 1988.
+pub const SEOUL: UtcOffset = offset!(+9);
 
 /// One question, and what the member answered.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -54,4 +109,87 @@ pub struct Ended {
     pub question_ids: Vec<Uuid>,
     #[serde(with = "time::serde::rfc3339")]
     pub ended_at: OffsetDateTime,
+}
+
+/// Most questions that are remembered of a member's ended interviews.
+const REMEMBERED_MAX: usize = 64;
+
+impl Ended {
+    /// What to remember when `session` ends: its questions after those that ended before it.
+    pub fn after(session: &Session, earlier: Option<&Self>, now: OffsetDateTime) -> Self {
+        let earlier = earlier.map_or(&[][..], |ended| &ended.question_ids);
+        let mut question_ids: Vec<Uuid> =
+            earlier.iter().copied().chain(session.exchanges.iter().map(|exchange| exchange.question_id)).collect();
+        question_ids.drain(..question_ids.len().saturating_sub(REMEMBERED_MAX));
+        Self { question_ids, ended_at: now }
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use time::macros::datetime;
+
+    pub(crate) const NOW: OffsetDateTime = datetime!(2026-11-22 10:00 UTC);
+
+    pub(crate) fn inputs() -> ResumeInputs {
+        ResumeInputs {
+            email: "a@b.kr".to_owned(),
+            preferred_job: None,
+            major_type: None,
+            certification_count: 0,
+            project_count: 0,
+            work_period: 0,
+            company_name: None,
+            position: None,
+            additional_experiences: None,
+        }
+    }
+
+    /// A session with this many questions, all answered but the last.
+    pub(crate) fn asked(questions: u128) -> Session {
+        let exchanges = (1..=questions).map(|number| Exchange {
+            question_id: Uuid::from_u128(number),
+            question: format!("질문 {number}?"),
+            asked_at: NOW,
+            answer: (number < questions).then(|| "답".to_owned()),
+        });
+        Session { exchanges: exchanges.collect(), ..Session::begin(Uuid::from_u128(0xabcd_ef12 << 96), inputs(), NOW) }
+    }
+
+    #[test]
+    fn the_object_key_depends_on_the_session_alone_and_says_seouls_time() {
+        let key = asked(1).object_key("resume/", MemberId::new(7).unwrap());
+        assert_eq!(key, "resume/7/resume_agent_20261122_190000_abcdef12.docx");
+    }
+
+    #[test]
+    fn the_same_inputs_find_the_first_question_only_while_it_is_open() {
+        assert!(asked(1).first_question_for(&inputs()).is_some());
+        assert!(asked(2).first_question_for(&inputs()).is_none());
+        assert!(asked(1).first_question_for(&ResumeInputs { work_period: 1, ..inputs() }).is_none());
+    }
+
+    #[test]
+    fn another_answer_makes_another_fingerprint() {
+        let mut other = asked(2);
+        other.exchanges[0].answer = Some("다른 답".to_owned());
+        assert_ne!(asked(2).fingerprint(), other.fingerprint());
+        assert_eq!(asked(2).fingerprint(), asked(2).fingerprint());
+    }
+
+    #[test]
+    fn ended_interviews_are_remembered_up_to_a_limit() {
+        let first = Ended::after(&asked(3), None, NOW);
+        let both = Ended::after(&asked(2), Some(&first), NOW);
+        assert_eq!(both.question_ids.len(), 5);
+        assert_eq!(Ended::after(&asked(100), Some(&both), NOW).question_ids.len(), REMEMBERED_MAX);
+    }
+
+    #[test]
+    fn a_session_reads_back_as_it_was_written() {
+        let session = asked(3);
+        let json = serde_json::to_string(&session).unwrap();
+        assert_eq!(serde_json::from_str::<Session>(&json).unwrap(), session);
+    }
 }

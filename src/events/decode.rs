@@ -1,0 +1,453 @@
+//! Reading requests: leniently about form, strictly about content (contract, section 2).
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use crate::events::record::RequestKind;
+use crate::events::request::{
+    FeedbackRequest, MajorType, MemberId, PreferredJob, Request, ResumeAnswer, ResumeInputs,
+};
+
+/// Most levels that a value may nest.
+pub const DEPTH_MAX: usize = 128;
+/// Most characters of a field, in Unicode code points.
+pub const QUESTION_MAX: usize = 1_000;
+pub const ANSWER_MAX: usize = 4_000;
+pub const EMAIL_MAX: usize = 254;
+pub const COMPANY_NAME_MAX: usize = 200;
+pub const POSITION_MAX: usize = 200;
+pub const ADDITIONAL_EXPERIENCES_MAX: usize = 2_000;
+
+/// A value that names a member.
+#[derive(Debug, PartialEq)]
+pub struct Decoded {
+    pub member: MemberId,
+    /// `requestId` or `eventId` of the value.
+    pub request_id: Option<String>,
+    /// Echoed in failures too.
+    pub problem_id: Option<i64>,
+    pub request: Result<Request, Invalid>,
+}
+
+/// A value that names no member: there is nobody to tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Undecodable {
+    #[error("the record has no value")]
+    Empty,
+    #[error("the value is not a JSON object in UTF-8")]
+    NotAnObject,
+    #[error("the value nests deeper than {DEPTH_MAX} levels")]
+    TooDeep,
+    #[error("memberId is missing or not a whole number above 0")]
+    NoMember,
+}
+
+/// A broken field rule. It holds no part of the value.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{field} {rule:?}")]
+pub struct Invalid {
+    /// As section 2 of the contract names it.
+    pub field: &'static str,
+    pub rule: Rule,
+}
+
+/// What a field breaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rule {
+    Required,
+    Text,
+    TooLong(usize),
+    Email,
+    WholeNumber,
+    NotNegative,
+    MajorType,
+    Object,
+}
+
+impl Invalid {
+    /// What the member may be shown, in Korean.
+    pub fn message(&self) -> String {
+        let field = self.field;
+        match self.rule {
+            Rule::Required => format!("{field}: 값을 입력해 주세요."),
+            Rule::Text => format!("{field}: 글자로 입력해 주세요."),
+            Rule::TooLong(max) => format!("{field}: {max}자까지 입력할 수 있습니다."),
+            Rule::Email => format!("{field}: @가 들어간 이메일 주소를 입력해 주세요."),
+            Rule::WholeNumber => format!("{field}: 정수로 입력해 주세요."),
+            Rule::NotNegative => format!("{field}: 0 이상의 정수로 입력해 주세요."),
+            Rule::MajorType => format!("{field}: MAJOR 또는 NON_MAJOR만 입력할 수 있습니다."),
+            Rule::Object => format!("{field}: JSON 객체로 보내 주세요."),
+        }
+    }
+}
+
+/// Reads a record's value as a request of `kind`.
+///
+/// # Errors
+/// [`Undecodable`] when no member can be read from it. A readable member with any other fault is `Ok` with an
+/// [`Invalid`] request.
+pub fn decode(kind: RequestKind, value: Option<&[u8]>) -> Result<Decoded, Undecodable> {
+    let bytes = value.filter(|bytes| !bytes.is_empty()).ok_or(Undecodable::Empty)?;
+    // Jackson reads past a byte order mark, so do we.
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    if nests_deeper_than(DEPTH_MAX, bytes) {
+        return Err(Undecodable::TooDeep);
+    }
+    let text = std::str::from_utf8(bytes).map_err(|_| Undecodable::NotAnObject)?;
+    let fields = Fields::read(text).ok_or(Undecodable::NotAnObject)?;
+    let member = fields
+        .get("memberId", "member_id")
+        .and_then(whole_number)
+        .and_then(MemberId::new)
+        .ok_or(Undecodable::NoMember)?;
+    let problem_id = match kind {
+        RequestKind::FeedbackRequested => fields.get("problemId", "problem_id").and_then(whole_number),
+        RequestKind::ResumeInit | RequestKind::ResumeAnswer => None,
+    };
+    let request = match kind {
+        RequestKind::FeedbackRequested => feedback(&fields).map(Request::Feedback),
+        RequestKind::ResumeInit => resume_init(&fields).map(Request::ResumeInit),
+        RequestKind::ResumeAnswer => resume_answer(&fields).map(Request::ResumeAnswer),
+    };
+    Ok(Decoded { member, request_id: request_id(&fields), problem_id, request })
+}
+
+fn feedback(fields: &Fields<'_>) -> Result<FeedbackRequest, Invalid> {
+    Ok(FeedbackRequest {
+        question: required_text(fields.get("question", "question"), "question", QUESTION_MAX)?,
+        answer: required_text(fields.get("answer", "answer"), "answer", ANSWER_MAX)?,
+        problem_id: match fields.get("problemId", "problem_id") {
+            None => None,
+            Some(raw) => Some(whole_number(raw).ok_or(Invalid { field: "problemId", rule: Rule::WholeNumber })?),
+        },
+    })
+}
+
+fn resume_init(fields: &Fields<'_>) -> Result<ResumeInputs, Invalid> {
+    let inputs = inputs(fields)?;
+    let get = |camel, snake| inputs.as_ref().and_then(|inputs| inputs.get(camel, snake));
+    let email = required_text(get("email", "email"), "inputs.email", EMAIL_MAX)?;
+    if !email.contains('@') {
+        return Err(Invalid { field: "inputs.email", rule: Rule::Email });
+    }
+    let preferred_job = optional_text(get("preferredJob", "preferred_job"), "preferred_job", usize::MAX)?;
+    let major_type = optional_text(get("majorType", "major_type"), "major_type", usize::MAX)?;
+    let major_type = match major_type.as_deref() {
+        None => None,
+        Some("MAJOR") => Some(MajorType::Major),
+        Some("NON_MAJOR") => Some(MajorType::NonMajor),
+        Some(_) => return Err(Invalid { field: "major_type", rule: Rule::MajorType }),
+    };
+    Ok(ResumeInputs {
+        email,
+        preferred_job: preferred_job.map(PreferredJob::from),
+        major_type,
+        certification_count: count(get("certificationCount", "certification_count"), "certification_count")?,
+        project_count: count(get("projectCount", "project_count"), "project_count")?,
+        work_period: count(get("workPeriod", "work_period"), "work_period")?,
+        company_name: optional_text(get("companyName", "company_name"), "company_name", COMPANY_NAME_MAX)?,
+        position: optional_text(get("position", "position"), "position", POSITION_MAX)?,
+        additional_experiences: optional_text(
+            get("additionalExperiences", "additional_experiences"),
+            "additional_experiences",
+            ADDITIONAL_EXPERIENCES_MAX,
+        )?,
+    })
+}
+
+fn resume_answer(fields: &Fields<'_>) -> Result<ResumeAnswer, Invalid> {
+    let inputs = inputs(fields)?;
+    let answer =
+        inputs.as_ref().and_then(|inputs| inputs.get("answer", "answer")).or_else(|| fields.get("answer", "answer"));
+    Ok(ResumeAnswer {
+        answer: optional_text(answer, "answer", ANSWER_MAX)?,
+        question_id: optional_text(fields.get("questionId", "question_id"), "questionId", usize::MAX)?,
+    })
+}
+
+fn inputs<'a>(fields: &Fields<'a>) -> Result<Option<Fields<'a>>, Invalid> {
+    match fields.get("inputs", "inputs") {
+        None => Ok(None),
+        Some(raw) => Fields::read(raw.get()).map(Some).ok_or(Invalid { field: "inputs", rule: Rule::Object }),
+    }
+}
+
+/// The request's own id; whatever is neither text nor a whole number is no id.
+fn request_id(fields: &Fields<'_>) -> Option<String> {
+    [("requestId", "request_id"), ("eventId", "event_id")].into_iter().find_map(|(camel, snake)| {
+        let raw = fields.get(camel, snake)?;
+        match text(raw) {
+            Some(text) => (!text.trim().is_empty()).then_some(text),
+            None => whole_number(raw).map(|number| number.to_string()),
+        }
+    })
+}
+
+/// The fields of a JSON object, each still as its text: nothing is parsed that nobody asks for, and numbers keep
+/// every digit.
+struct Fields<'a>(BTreeMap<String, &'a RawValue>);
+
+impl<'a> Fields<'a> {
+    fn read(json: &'a str) -> Option<Self> {
+        // Depth is checked before; values are skipped without recursion.
+        let mut deserializer = serde_json::Deserializer::from_str(json);
+        let fields = BTreeMap::deserialize(&mut deserializer).ok()?;
+        deserializer.end().ok()?;
+        Some(Self(fields))
+    }
+
+    /// A field by either spelling; `null` is the same as absent.
+    fn get(&self, camel: &str, snake: &str) -> Option<&'a RawValue> {
+        [camel, snake].into_iter().filter_map(|name| self.0.get(name).copied()).find(|raw| raw.get() != "null")
+    }
+}
+
+fn text(raw: &RawValue) -> Option<String> {
+    serde_json::from_str(raw.get()).ok()
+}
+
+fn optional_text(raw: Option<&RawValue>, field: &'static str, max: usize) -> Result<Option<String>, Invalid> {
+    let Some(raw) = raw else { return Ok(None) };
+    let text = text(raw).ok_or(Invalid { field, rule: Rule::Text })?;
+    if text.chars().nth(max).is_some() {
+        return Err(Invalid { field, rule: Rule::TooLong(max) });
+    }
+    Ok((!text.trim().is_empty()).then_some(text))
+}
+
+fn required_text(raw: Option<&RawValue>, field: &'static str, max: usize) -> Result<String, Invalid> {
+    optional_text(raw, field, max)?.ok_or(Invalid { field, rule: Rule::Required })
+}
+
+fn count(raw: Option<&RawValue>, field: &'static str) -> Result<u64, Invalid> {
+    let Some(raw) = raw else { return Ok(0) };
+    let number = whole_number(raw).ok_or(Invalid { field, rule: Rule::WholeNumber })?;
+    u64::try_from(number).map_err(|_| Invalid { field, rule: Rule::NotNegative })
+}
+
+/// A whole number, written as `2`, `2.0` or `"2"`. Exact: a `long` does not survive a trip through a double.
+fn whole_number(raw: &RawValue) -> Option<i64> {
+    match raw.get().as_bytes().first()? {
+        b'"' => exact(&text(raw)?),
+        _ => exact(raw.get()),
+    }
+}
+
+fn exact(number: &str) -> Option<i64> {
+    let (mantissa, exponent) = match number.split_once(['e', 'E']) {
+        Some((mantissa, exponent)) => (mantissa, exponent.parse::<i32>().ok()?),
+        None => (number, 0),
+    };
+    let (negative, mantissa) = match mantissa.strip_prefix('-') {
+        Some(rest) => (true, rest),
+        None => (false, mantissa),
+    };
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    if whole.is_empty() || (mantissa.contains('.') && fraction.is_empty()) {
+        return None;
+    }
+    let mut value: i128 = 0;
+    // Digits after the point, once the exponent has moved it.
+    let mut places = i64::try_from(fraction.len()).ok()? - i64::from(exponent);
+    let digits = [whole, fraction].concat();
+    let significant = digits.trim_end_matches('0');
+    places -= i64::try_from(digits.len() - significant.len()).ok()?;
+    for digit in significant.chars() {
+        value = value.checked_mul(10)?.checked_add(i128::from(digit.to_digit(10)?))?;
+    }
+    if value == 0 {
+        return Some(0);
+    }
+    if places > 0 {
+        return None;
+    }
+    let value = value.checked_mul(10_i128.checked_pow(u32::try_from(-places).ok()?)?)?;
+    i64::try_from(if negative { -value } else { value }).ok()
+}
+
+/// Whether arrays and objects nest deeper than `max`, found without recursion and before anything is parsed.
+fn nests_deeper_than(max: usize, json: &[u8]) -> bool {
+    let (mut depth, mut in_text, mut escaped) = (0_usize, false, false);
+    for byte in json {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if in_text => escaped = true,
+            b'"' => in_text = !in_text,
+            _ if in_text => {}
+            b'{' | b'[' => {
+                depth += 1;
+                if depth > max {
+                    return true;
+                }
+            }
+            b'}' | b']' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const INIT: RequestKind = RequestKind::ResumeInit;
+    const FEEDBACK: RequestKind = RequestKind::FeedbackRequested;
+    const ANSWER: RequestKind = RequestKind::ResumeAnswer;
+
+    fn read(kind: RequestKind, json: &str) -> Decoded {
+        decode(kind, Some(json.as_bytes())).unwrap()
+    }
+
+    fn invalid(kind: RequestKind, json: &str) -> Invalid {
+        read(kind, json).request.unwrap_err()
+    }
+
+    fn member(number: &str) -> Option<i64> {
+        decode(FEEDBACK, Some(format!("{{\"memberId\":{number}}}").as_bytes())).ok().map(|decoded| decoded.member.get())
+    }
+
+    #[test]
+    fn whole_numbers_come_in_three_spellings() {
+        for spelling in ["2", "2.0", "\"2\"", "2.000", "2e0", "20e-1", "0.2E1", "\"2.0\""] {
+            assert_eq!(member(spelling), Some(2), "{spelling}");
+        }
+        assert_eq!(member("9223372036854775807"), Some(i64::MAX));
+        assert_eq!(member("9007199254740993.0"), Some(9_007_199_254_740_993));
+        for wrong in ["0", "-1", "2.5", "\"\"", "\"a\"", "9223372036854775808", "1e400", "true", "[2]", "\"-\"", "\"2.\""]
+        {
+            assert_eq!(member(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn what_names_no_member_is_undecodable() {
+        assert_eq!(decode(FEEDBACK, None), Err(Undecodable::Empty));
+        assert_eq!(decode(FEEDBACK, Some(b"")), Err(Undecodable::Empty));
+        for not_an_object in ["nope", "[]", "7", "null", "\"x\"", "{\"memberId\":7", "{\"memberId\":7} x"] {
+            assert_eq!(decode(FEEDBACK, Some(not_an_object.as_bytes())), Err(Undecodable::NotAnObject));
+        }
+        assert_eq!(decode(FEEDBACK, Some(b"\xff\xfe{}")), Err(Undecodable::NotAnObject));
+        assert_eq!(decode(FEEDBACK, Some(b"{\"memberId\":null}")), Err(Undecodable::NoMember));
+    }
+
+    #[test]
+    fn nesting_counts_up_to_128_levels() {
+        let nested = |levels: usize| {
+            // The object itself is the first level.
+            format!("{{\"memberId\":7,\"x\":{}{}}}", "[".repeat(levels - 1), "]".repeat(levels - 1))
+        };
+        assert!(decode(FEEDBACK, Some(nested(128).as_bytes())).is_ok());
+        assert_eq!(decode(FEEDBACK, Some(nested(129).as_bytes())), Err(Undecodable::TooDeep));
+        assert_eq!(decode(FEEDBACK, Some("[".repeat(1_000_000).as_bytes())), Err(Undecodable::TooDeep));
+        assert!(decode(FEEDBACK, Some(format!("{{\"memberId\":7,\"x\":\"{}\"}}", "[".repeat(500)).as_bytes())).is_ok());
+    }
+
+    #[test]
+    fn both_casings_are_read_and_null_is_absent() {
+        let decoded = read(FEEDBACK, r#"{"memberId":null,"member_id":7,"problem_id":"42","question":"Q","answer":"A"}"#);
+        assert_eq!((decoded.member.get(), decoded.problem_id), (7, Some(42)));
+        let both = read(FEEDBACK, r#"{"member_id":8,"memberId":7,"question":"Q","answer":"A"}"#);
+        assert_eq!(both.member.get(), 7);
+    }
+
+    #[test]
+    fn a_byte_order_mark_and_unknown_fields_are_ignored() {
+        assert!(decode(FEEDBACK, Some("\u{feff}{\"memberId\":7,\"x\":1e999}".as_bytes())).is_ok());
+    }
+
+    #[test]
+    fn feedback_texts_are_required_and_bounded_in_code_points() {
+        let json = |question: &str, answer: &str| {
+            serde_json::json!({"memberId": 7, "question": question, "answer": answer}).to_string()
+        };
+        assert!(read(FEEDBACK, &json(&"가".repeat(1_000), &"😀".repeat(4_000))).request.is_ok());
+        let too_long = invalid(FEEDBACK, &json(&"가".repeat(1_001), "A"));
+        assert_eq!((too_long.field, too_long.rule), ("question", Rule::TooLong(1_000)));
+        assert_eq!(invalid(FEEDBACK, &json("Q", &"가".repeat(4_001))).field, "answer");
+        assert_eq!(invalid(FEEDBACK, &json("Q", " \n\u{3000}")).rule, Rule::Required);
+        assert_eq!(invalid(FEEDBACK, r#"{"memberId":7,"question":"Q"}"#).field, "answer");
+        assert_eq!(invalid(FEEDBACK, r#"{"memberId":7,"question":1,"answer":"A"}"#).rule, Rule::Text);
+        assert_eq!(invalid(FEEDBACK, r#"{"memberId":7,"question":"\ud800","answer":"A"}"#).rule, Rule::Text);
+        let problem = invalid(FEEDBACK, r#"{"memberId":7,"question":"Q","answer":"A","problemId":"x"}"#);
+        assert_eq!((problem.field, problem.rule), ("problemId", Rule::WholeNumber));
+    }
+
+    #[test]
+    fn an_init_needs_an_email_and_takes_nulls_for_the_rest() {
+        let json = r#"{"memberId":7,"inputs":{"email":"a@b.kr","preferred_job":null,"certification_count":null,
+            "major_type":null,"company_name":null,"work_period":"3","project_count":2.0,"position":" "}}"#;
+        let Ok(Request::ResumeInit(inputs)) = read(INIT, json).request else { panic!("an init") };
+        assert_eq!((inputs.certification_count, inputs.project_count, inputs.work_period), (0, 2, 3));
+        assert_eq!((inputs.preferred_job, inputs.position), (None, None));
+        for without in [r#"{"memberId":7}"#, r#"{"memberId":7,"inputs":null}"#, r#"{"memberId":7,"inputs":{}}"#] {
+            assert_eq!(invalid(INIT, without), Invalid { field: "inputs.email", rule: Rule::Required });
+        }
+        assert_eq!(invalid(INIT, r#"{"memberId":7,"inputs":"x"}"#).field, "inputs");
+        assert_eq!(invalid(INIT, r#"{"memberId":7,"inputs":{"email":"ab"}}"#).rule, Rule::Email);
+    }
+
+    #[test]
+    fn each_input_has_its_rule() {
+        for (field, value, rule) in [
+            ("major_type", "\"major\"", Rule::MajorType),
+            ("major_type", "1", Rule::Text),
+            ("certification_count", "-1", Rule::NotNegative),
+            ("project_count", "1.5", Rule::WholeNumber),
+            ("work_period", "true", Rule::WholeNumber),
+            ("preferred_job", "[]", Rule::Text),
+            ("company_name", &format!("\"{}\"", "가".repeat(201)), Rule::TooLong(200)),
+            ("position", &format!("\"{}\"", "가".repeat(201)), Rule::TooLong(200)),
+            ("additional_experiences", &format!("\"{}\"", "가".repeat(2_001)), Rule::TooLong(2_000)),
+        ] {
+            let json = format!(r#"{{"memberId":7,"inputs":{{"email":"a@b","{field}":{value}}}}}"#);
+            let broken = invalid(INIT, &json);
+            assert_eq!(broken, Invalid { field, rule }, "{json}");
+            assert!(broken.message().contains(field));
+        }
+    }
+
+    #[test]
+    fn an_answer_stands_in_the_inputs_or_beside_them() {
+        let answer = |json| match read(ANSWER, json).request {
+            Ok(Request::ResumeAnswer(answer)) => answer,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(answer(r#"{"memberId":7,"inputs":{"answer":"A"}}"#).answer.as_deref(), Some("A"));
+        assert_eq!(answer(r#"{"memberId":7,"answer":"A","inputs":{"answer":null}}"#).answer.as_deref(), Some("A"));
+        assert_eq!(answer(r#"{"memberId":7}"#), ResumeAnswer { answer: None, question_id: None });
+        assert_eq!(answer(r#"{"memberId":7,"answer":"  ","question_id":"q"}"#).question_id.as_deref(), Some("q"));
+        assert_eq!(answer(r#"{"memberId":7,"answer":"  "}"#).answer, None);
+    }
+
+    #[test]
+    fn the_value_may_carry_an_id() {
+        assert_eq!(read(ANSWER, r#"{"memberId":7,"eventId":"e"}"#).request_id.as_deref(), Some("e"));
+        assert_eq!(read(ANSWER, r#"{"memberId":7,"eventId":"e","requestId":12}"#).request_id.as_deref(), Some("12"));
+        assert_eq!(read(ANSWER, r#"{"memberId":7,"requestId":{}}"#).request_id, None);
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+            for kind in [FEEDBACK, INIT, ANSWER] {
+                let _ = decode(kind, Some(&bytes));
+            }
+        }
+
+        #[test]
+        fn json_like_text_does_not_panic(text in r#"[\[\]{}":,0-9eE+\-.a-z\\u]{0,80}"#) {
+            let _ = decode(INIT, Some(format!("{{\"memberId\":{text},\"inputs\":{text}}}").as_bytes()));
+        }
+
+        #[test]
+        fn every_long_is_read_exactly(number in 1..=i64::MAX) {
+            prop_assert_eq!(member(&number.to_string()), Some(number));
+            prop_assert_eq!(member(&format!("{number}.0")), Some(number));
+            prop_assert_eq!(member(&format!("\"{number}\"")), Some(number));
+        }
+    }
+}

@@ -1,0 +1,201 @@
+//! The headers of outcomes (CloudEvents in binary mode, W3C trace) and of dead letters (Spring Kafka's encodings).
+
+use uuid::Uuid;
+
+use crate::events::outcome::Origin;
+use crate::events::record::{Header, Record};
+use crate::state::SavedOutcome;
+
+/// The `ce_source` of everything that the worker produces.
+pub const SOURCE: &str = "/ssammu-worker";
+
+/// Longest header that is carried over from a request to its outcome; a longer one could make the outcome too
+/// large for its topic and is left out.
+const CARRIED_MAX_BYTES: usize = 1024;
+
+/// Longest text of an exception header, in bytes.
+const EXCEPTION_MAX_BYTES: usize = 1024;
+
+/// What Spring Kafka writes before every header of a dead letter.
+pub const DEAD_LETTER_PREFIX: &str = "kafka_dlt-";
+
+/// Headers of an outcome (contract, section 4).
+pub fn of_outcome(origin: &Origin<'_>, outcome: &SavedOutcome) -> Vec<Header> {
+    let mut headers = vec![
+        Header::new("ce_specversion", "1.0"),
+        Header::new("ce_id", outcome.id.to_string()),
+        Header::new("ce_source", SOURCE),
+        Header::new("ce_type", outcome.kind.as_str()),
+        Header::new("ce_time", outcome.time.as_str()),
+        Header::new("ce_subject", origin.member.to_string()),
+        Header::new("content-type", "application/json"),
+        Header::new("ce_causationid", origin.request_id),
+    ];
+    if let Some(id) = carried(origin.record, "ce_correlationid") {
+        headers.push(Header::new("ce_correlationid", id));
+    }
+    if let Some(parent) = carried(origin.record, "traceparent").and_then(|parent| child_of(parent, outcome.id)) {
+        headers.push(Header::new("traceparent", parent));
+        if let Some(state) = carried(origin.record, "tracestate") {
+            headers.push(Header::new("tracestate", state));
+        }
+    }
+    headers
+}
+
+fn carried<'a>(record: &'a Record, name: &str) -> Option<&'a str> {
+    record.text_header(name).filter(|text| text.len() <= CARRIED_MAX_BYTES)
+}
+
+/// The trace of a request, carried on: the same trace id and flags, and a span id that belongs to this outcome, so
+/// that a repeat of the outcome carries the same one.
+fn child_of(parent: &str, outcome: Uuid) -> Option<String> {
+    let mut parts = parent.trim().split('-');
+    let (version, trace, span, flags) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
+    let hex = |text: &str, length: usize| {
+        text.len() == length && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+    };
+    let nonzero = |text: &str| text.bytes().any(|byte| byte != b'0');
+    let known = hex(version, 2) && version != "ff" && (version != "00" || parts.next().is_none());
+    let valid =
+        known && hex(trace, 32) && nonzero(trace) && hex(span, 16) && nonzero(span) && hex(flags, 2);
+    // The low half of a UUID starts with the variant bits, so it is never zero.
+    let (_, low) = outcome.as_u64_pair();
+    valid.then(|| format!("00-{trace}-{low:016x}-{flags}"))
+}
+
+/// Headers of a dead letter (contract, section 5): the record's own, without the exceptions of an earlier trip, then
+/// where it came from and what went wrong.
+pub fn of_dead_letter(record: &Record, group: &str, code: &str, message: &str, chain: &str) -> Vec<Header> {
+    let mut headers: Vec<Header> =
+        record.headers.iter().filter(|header| !is_exception(header)).cloned().collect();
+    headers.push(Header::new("kafka_dlt-original-topic", record.at.topic.as_bytes()));
+    headers.push(Header::new("kafka_dlt-original-partition", record.at.partition.to_be_bytes()));
+    headers.push(Header::new("kafka_dlt-original-offset", record.at.offset.to_be_bytes()));
+    if let Some(time) = record.time {
+        headers.push(Header::new("kafka_dlt-original-timestamp", time.millis().to_be_bytes()));
+        headers.push(Header::new("kafka_dlt-original-timestamp-type", time.kind()));
+    }
+    headers.push(Header::new("kafka_dlt-original-consumer-group", group));
+    headers.push(Header::new("kafka_dlt-exception-fqcn", cut(code)));
+    headers.push(Header::new("kafka_dlt-exception-cause-fqcn", cut(code)));
+    headers.push(Header::new("kafka_dlt-exception-message", cut(message)));
+    headers.push(Header::new("kafka_dlt-exception-stacktrace", cut(chain)));
+    headers
+}
+
+fn is_exception(header: &Header) -> bool {
+    [b"kafka_dlt-exception-".as_slice(), b"kafka_dlt-key-exception-"].iter().any(|name| header.name.starts_with(name))
+}
+
+fn cut(text: &str) -> &str {
+    text.get(..text.floor_char_boundary(EXCEPTION_MAX_BYTES)).unwrap_or(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::events::record::{Coordinates, RecordTime, RequestKind};
+    use crate::events::request::MemberId;
+
+    const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
+
+    fn record(headers: Vec<Header>) -> Record {
+        Record {
+            kind: RequestKind::ResumeInit,
+            at: Coordinates { topic: "ResumeInit".into(), partition: 258, offset: 66_051 },
+            time: Some(RecordTime::Create(1_000)),
+            key: Some(b"7".to_vec()),
+            value: None,
+            headers,
+        }
+    }
+
+    fn outcome_headers(headers: Vec<Header>) -> Vec<(String, String)> {
+        let record = record(headers);
+        let origin = Origin { record: &record, member: MemberId::new(7).unwrap(), request_id: "r" };
+        let outcome = SavedOutcome {
+            id: Uuid::from_u128(0x8000_0000_0000_0001),
+            time: "2026-11-22T10:00:00Z".to_owned(),
+            kind: "ResumeCompleted".to_owned(),
+            data: serde_json::Value::Null,
+        };
+        let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+        of_outcome(&origin, &outcome)
+            .iter()
+            .map(|header| (text(&header.name), text(header.value.as_deref().unwrap())))
+            .collect()
+    }
+
+    fn get<'a>(headers: &'a [(String, String)], name: &str) -> Option<&'a str> {
+        headers.iter().find(|(header, _)| header == name).map(|(_, value)| value.as_str())
+    }
+
+    #[test]
+    fn an_outcome_is_a_cloud_event() {
+        let headers = outcome_headers(vec![Header::new("ce_correlationid", "c"), Header::new("__TypeId__", "x")]);
+        assert_eq!(get(&headers, "ce_specversion"), Some("1.0"));
+        assert_eq!(get(&headers, "ce_source"), Some("/ssammu-worker"));
+        assert_eq!(get(&headers, "ce_type"), Some("ResumeCompleted"));
+        assert_eq!(get(&headers, "ce_subject"), Some("7"));
+        assert_eq!(get(&headers, "ce_causationid"), Some("r"));
+        assert_eq!(get(&headers, "ce_correlationid"), Some("c"));
+        assert_eq!(get(&headers, "content-type"), Some("application/json"));
+        assert_eq!(get(&headers, "__TypeId__"), None);
+        assert_eq!(get(&headers, "traceparent"), None);
+    }
+
+    #[test]
+    fn the_last_trace_is_carried_on_with_a_span_of_its_own() {
+        let headers = outcome_headers(vec![
+            Header::new("traceparent", "00-11111111111111111111111111111111-00f067aa0ba902b7-00"),
+            Header::new("traceparent", format!("00-{TRACE}-b7ad6b7169203331-01")),
+            Header::new("tracestate", "a=b"),
+        ]);
+        assert_eq!(get(&headers, "traceparent"), Some(format!("00-{TRACE}-8000000000000001-01").as_str()));
+        assert_eq!(get(&headers, "tracestate"), Some("a=b"));
+    }
+
+    #[test]
+    fn a_broken_trace_is_not_carried_on() {
+        for broken in ["", "00", "00-x-y-01", &format!("ff-{TRACE}-b7ad6b7169203331-01"), &"0".repeat(5_000)] {
+            let headers = outcome_headers(vec![Header::new("traceparent", broken), Header::new("tracestate", "a=b")]);
+            assert_eq!((get(&headers, "traceparent"), get(&headers, "tracestate")), (None, None), "{broken}");
+        }
+    }
+
+    #[test]
+    fn a_huge_correlation_id_is_left_out() {
+        let headers = outcome_headers(vec![Header::new("ce_correlationid", "x".repeat(2_000))]);
+        assert_eq!(get(&headers, "ce_correlationid"), None);
+    }
+
+    #[test]
+    fn a_dead_letter_says_where_it_came_from_in_springs_bytes() {
+        let headers = of_dead_letter(&record(vec![Header::new("a", "b")]), "group", "INTERNAL", "why", "chain");
+        let value = |name: &str| {
+            headers.iter().find(|header| header.name == name.as_bytes()).and_then(|header| header.value.clone()).unwrap()
+        };
+        assert_eq!(value("a"), b"b");
+        assert_eq!(value("kafka_dlt-original-topic"), b"ResumeInit");
+        assert_eq!(value("kafka_dlt-original-partition"), [0, 0, 1, 2]);
+        assert_eq!(value("kafka_dlt-original-offset"), [0, 0, 0, 0, 0, 1, 2, 3]);
+        assert_eq!(value("kafka_dlt-original-timestamp"), [0, 0, 0, 0, 0, 0, 3, 232]);
+        assert_eq!(value("kafka_dlt-original-timestamp-type"), b"CreateTime");
+        assert_eq!(value("kafka_dlt-original-consumer-group"), b"group");
+        assert_eq!(value("kafka_dlt-exception-fqcn"), b"INTERNAL");
+        assert_eq!(value("kafka_dlt-exception-cause-fqcn"), b"INTERNAL");
+        assert_eq!(value("kafka_dlt-exception-message"), b"why");
+        assert_eq!(value("kafka_dlt-exception-stacktrace"), b"chain");
+    }
+
+    #[test]
+    fn on_a_second_trip_originals_are_appended_and_exceptions_replaced() {
+        let first = of_dead_letter(&record(vec![]), "group", "INTERNAL", "first", "chain");
+        let second = of_dead_letter(&record(first), "group", "LLM_UNAVAILABLE", "가".repeat(400).as_str(), "chain");
+        let count = |name: &str| second.iter().filter(|header| header.name == name.as_bytes()).count();
+        assert_eq!((count("kafka_dlt-original-topic"), count("kafka_dlt-exception-message")), (2, 1));
+        let message = second.iter().find(|header| header.name == b"kafka_dlt-exception-message").unwrap();
+        assert_eq!(message.value.as_ref().unwrap().len(), 1_023);
+    }
+}

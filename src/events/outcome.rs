@@ -1,0 +1,462 @@
+//! Outcomes: what every request that names a member ends in (contract, section 3).
+
+use schemars::JsonSchema;
+use serde::Serialize;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+use uuid::Uuid;
+
+use crate::events::decode::Invalid;
+use crate::events::record::{Coordinates, Record, RequestKind, name_of};
+use crate::events::request::MemberId;
+use crate::llm::ModelFailure;
+use crate::state::{SavedOutcome, Scope};
+
+/// The four kinds of outcome, one a topic.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum OutcomeKind {
+    FeedbackGenerated,
+    ResumeQuestionGenerated,
+    ResumeCompleted,
+    RequestFailed,
+}
+
+impl OutcomeKind {
+    pub const ALL: [Self; 4] =
+        [Self::FeedbackGenerated, Self::ResumeQuestionGenerated, Self::ResumeCompleted, Self::RequestFailed];
+
+    /// The `ce_type`, which is also the default name of its topic.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::FeedbackGenerated => "FeedbackGenerated",
+            Self::ResumeQuestionGenerated => "ResumeQuestionGenerated",
+            Self::ResumeCompleted => "ResumeCompleted",
+            Self::RequestFailed => "RequestFailed",
+        }
+    }
+
+    /// The kind with this name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.name() == name)
+    }
+}
+
+/// The feedback on an interview answer.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct FeedbackGenerated {
+    #[schemars(range(min = 1))]
+    pub member_id: i64,
+    /// As the request had it; left out when it had none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub problem_id: Option<i64>,
+    /// Whole sentences.
+    #[schemars(length(min = 1, max = 1000))]
+    pub feedback: String,
+}
+
+/// The next question of the résumé interview.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ResumeQuestionGenerated {
+    #[schemars(range(min = 1))]
+    pub member_id: i64,
+    /// Always false.
+    #[schemars(extend("const" = false))]
+    pub is_complete: bool,
+    pub session_id: Uuid,
+    /// To be sent back with the answer.
+    pub question_id: Uuid,
+    /// From 1.
+    #[schemars(range(min = 1))]
+    pub question_number: u32,
+    #[schemars(range(min = 1))]
+    pub max_questions: u32,
+    #[schemars(length(min = 1, max = 500))]
+    pub question: String,
+}
+
+/// The finished résumé.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ResumeCompleted {
+    #[schemars(range(min = 1))]
+    pub member_id: i64,
+    /// Always true.
+    #[schemars(extend("const" = true))]
+    pub is_complete: bool,
+    pub session_id: Uuid,
+    /// Where the document is in the bucket.
+    pub resume_object_key: String,
+    /// A download link, signed when the event was sent.
+    pub resume_url: String,
+    /// When the link stops working.
+    #[schemars(extend("format" = "date-time"))]
+    pub resume_url_expires_at: String,
+    /// The model did not write the résumé: it was laid out from the member's own inputs and answers.
+    pub degraded: bool,
+}
+
+/// A request that could not be answered.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RequestFailed {
+    #[schemars(range(min = 1))]
+    pub member_id: i64,
+    #[schemars(extend("enum" = ["PROBLEM_FEEDBACK", "ADVANCED_RESUME_INIT", "ADVANCED_RESUME_UPDATE"]))]
+    pub event_name: &'static str,
+    pub code: FailureCode,
+    /// Korean; may be shown to the member.
+    pub message: String,
+    /// Whether the same request can succeed when it is sent again.
+    pub retryable: bool,
+    /// The topic that the request came from.
+    pub request_topic: String,
+    pub request_id: String,
+    /// As the request had it; left out when it had none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub problem_id: Option<i64>,
+    /// The field that broke a rule; with `INVALID_REQUEST` only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub field: Option<&'static str>,
+}
+
+/// Why a request failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, JsonSchema)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum FailureCode {
+    /// A field rule is broken.
+    InvalidRequest,
+    /// It cannot fit the model's context.
+    InputTooLong,
+    /// An answer came for a session that never began, is finished, or has expired.
+    NoActiveSession,
+    /// The answer belongs to an earlier question.
+    StaleAnswer,
+    /// No model answered within the deadline.
+    LlmUnavailable,
+    /// The model answered, but never with anything usable.
+    LlmBadOutput,
+    /// The document could not be stored within the deadline.
+    StorageUnavailable,
+    /// The request was too old when its turn came.
+    DeadlineExceeded,
+    /// A fault of the worker.
+    Internal,
+}
+
+impl FailureCode {
+    pub const ALL: [Self; 9] = [
+        Self::InvalidRequest,
+        Self::InputTooLong,
+        Self::NoActiveSession,
+        Self::StaleAnswer,
+        Self::LlmUnavailable,
+        Self::LlmBadOutput,
+        Self::StorageUnavailable,
+        Self::DeadlineExceeded,
+        Self::Internal,
+    ];
+
+    /// Its name on the wire.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::InvalidRequest => "INVALID_REQUEST",
+            Self::InputTooLong => "INPUT_TOO_LONG",
+            Self::NoActiveSession => "NO_ACTIVE_SESSION",
+            Self::StaleAnswer => "STALE_ANSWER",
+            Self::LlmUnavailable => "LLM_UNAVAILABLE",
+            Self::LlmBadOutput => "LLM_BAD_OUTPUT",
+            Self::StorageUnavailable => "STORAGE_UNAVAILABLE",
+            Self::DeadlineExceeded => "DEADLINE_EXCEEDED",
+            Self::Internal => "INTERNAL",
+        }
+    }
+
+    /// Whether the same request can succeed when it is sent again.
+    pub fn retryable(self) -> bool {
+        match self {
+            Self::InvalidRequest | Self::InputTooLong | Self::NoActiveSession | Self::StaleAnswer => false,
+            Self::LlmUnavailable
+            | Self::LlmBadOutput
+            | Self::StorageUnavailable
+            | Self::DeadlineExceeded
+            | Self::Internal => true,
+        }
+    }
+
+    /// Whether a person may want to run the request again after a fix, so that it is also kept as a dead letter.
+    pub fn dead_letters(self) -> bool {
+        match self {
+            Self::LlmUnavailable | Self::LlmBadOutput | Self::StorageUnavailable | Self::Internal => true,
+            Self::InvalidRequest
+            | Self::InputTooLong
+            | Self::NoActiveSession
+            | Self::StaleAnswer
+            | Self::DeadlineExceeded => false,
+        }
+    }
+
+    /// For whom the failure is remembered.
+    pub fn scope(self) -> Scope {
+        if self.retryable() { Scope::Record } else { Scope::Request }
+    }
+
+    fn message(self) -> &'static str {
+        match self {
+            Self::InvalidRequest => "요청 내용이 올바르지 않습니다. 입력한 내용을 확인해 주세요.",
+            Self::InputTooLong => "입력한 내용이 너무 길어 처리할 수 없습니다. 내용을 줄여서 다시 시도해 주세요.",
+            Self::NoActiveSession => "진행 중인 이력서 작성이 없습니다. 처음부터 다시 시작해 주세요.",
+            Self::StaleAnswer => "이미 지나간 질문에 대한 답변입니다. 화면에 보이는 질문에 답변해 주세요.",
+            Self::LlmUnavailable => "지금은 AI가 응답하지 않습니다. 잠시 후 다시 시도해 주세요.",
+            Self::LlmBadOutput => "AI가 알맞은 결과를 만들지 못했습니다. 다시 시도해 주세요.",
+            Self::StorageUnavailable => "이력서 파일을 저장하지 못했습니다. 잠시 후 다시 시도해 주세요.",
+            Self::DeadlineExceeded => "요청이 밀려 제때 처리하지 못했습니다. 다시 시도해 주세요.",
+            Self::Internal => "일시적인 오류가 발생했습니다. 잠시 후 다시 시도해 주세요.",
+        }
+    }
+}
+
+/// Why a request ends in a failure, with what operators should know. No part of it comes from a member.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[error("{}: {reason}", code.name())]
+pub struct Failure {
+    pub code: FailureCode,
+    /// For logs and dead letters, in English.
+    pub reason: String,
+    pub invalid: Option<Invalid>,
+}
+
+impl Failure {
+    pub fn new(code: FailureCode, reason: impl Into<String>) -> Self {
+        Self { code, reason: reason.into(), invalid: None }
+    }
+}
+
+impl From<Invalid> for Failure {
+    fn from(invalid: Invalid) -> Self {
+        Self { code: FailureCode::InvalidRequest, reason: invalid.to_string(), invalid: Some(invalid) }
+    }
+}
+
+impl From<ModelFailure> for Failure {
+    fn from(failure: ModelFailure) -> Self {
+        let code = match failure {
+            ModelFailure::Unavailable(_) => FailureCode::LlmUnavailable,
+            ModelFailure::TooLong => FailureCode::InputTooLong,
+            ModelFailure::Unusable(_) => FailureCode::LlmBadOutput,
+        };
+        Self::new(code, failure.to_string())
+    }
+}
+
+/// What a request ended in, before it has an id and a time.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Outcome {
+    Feedback { problem_id: Option<i64>, feedback: String },
+    Question { session_id: Uuid, question_id: Uuid, number: u32, max: u32, question: String },
+    Completed { session_id: Uuid, object_key: String, degraded: bool },
+    Failed { problem_id: Option<i64>, failure: Failure },
+}
+
+/// The request that an outcome answers.
+#[derive(Clone, Debug)]
+pub struct Origin<'a> {
+    pub record: &'a Record,
+    pub member: MemberId,
+    pub request_id: &'a str,
+}
+
+impl Outcome {
+    /// Which topic it goes to.
+    pub fn kind(&self) -> OutcomeKind {
+        match self {
+            Self::Feedback { .. } => OutcomeKind::FeedbackGenerated,
+            Self::Question { .. } => OutcomeKind::ResumeQuestionGenerated,
+            Self::Completed { .. } => OutcomeKind::ResumeCompleted,
+            Self::Failed { .. } => OutcomeKind::RequestFailed,
+        }
+    }
+
+    /// For whom it is remembered.
+    pub fn scope(&self) -> Scope {
+        match self {
+            Self::Failed { failure, .. } => failure.code.scope(),
+            Self::Feedback { .. } | Self::Question { .. } | Self::Completed { .. } => Scope::Request,
+        }
+    }
+
+    /// The event as it is remembered: everything but the download link, which is signed at each sending.
+    pub fn into_saved(self, origin: &Origin<'_>, now: OffsetDateTime) -> Result<SavedOutcome, serde_json::Error> {
+        let (kind, scope) = (self.kind(), self.scope());
+        let member_id = origin.member.get();
+        let data = match self {
+            Self::Feedback { problem_id, feedback } => {
+                serde_json::to_value(FeedbackGenerated { member_id, problem_id, feedback })
+            }
+            Self::Question { session_id, question_id, number, max, question } => {
+                serde_json::to_value(ResumeQuestionGenerated {
+                    member_id,
+                    is_complete: false,
+                    session_id,
+                    question_id,
+                    question_number: number,
+                    max_questions: max,
+                    question,
+                })
+            }
+            Self::Completed { session_id, object_key, degraded } => {
+                let mut data = serde_json::to_value(ResumeCompleted {
+                    member_id,
+                    is_complete: true,
+                    session_id,
+                    resume_object_key: object_key,
+                    resume_url: String::new(),
+                    resume_url_expires_at: String::new(),
+                    degraded,
+                })?;
+                if let Some(data) = data.as_object_mut() {
+                    data.remove("resumeUrl");
+                    data.remove("resumeUrlExpiresAt");
+                }
+                Ok(data)
+            }
+            Self::Failed { problem_id, failure } => serde_json::to_value(RequestFailed {
+                member_id,
+                event_name: origin.record.kind.event_name(),
+                code: failure.code,
+                message: match &failure.invalid {
+                    Some(invalid) => invalid.message(),
+                    None => failure.code.message().to_owned(),
+                },
+                retryable: failure.code.retryable(),
+                request_topic: origin.record.at.topic.to_string(),
+                request_id: origin.request_id.to_owned(),
+                problem_id,
+                field: failure.invalid.as_ref().map(|invalid| invalid.field),
+            }),
+        }?;
+        Ok(SavedOutcome {
+            id: outcome_id(origin, kind, scope),
+            time: timestamp(now),
+            kind: kind.name().to_owned(),
+            data,
+        })
+    }
+}
+
+/// The `ce_id`: the same request always gives the same one, so that a consumer can drop a repeat.
+fn outcome_id(origin: &Origin<'_>, kind: OutcomeKind, scope: Scope) -> Uuid {
+    let record = match scope {
+        Scope::Request => String::new(),
+        Scope::Record => {
+            let Coordinates { partition, offset, .. } = &origin.record.at;
+            format!("{partition}/{offset}")
+        }
+    };
+    let member = origin.member.to_string();
+    name_of(&["outcome", &origin.record.at.topic, &member, origin.request_id, kind.name(), &record])
+}
+
+/// ISO-8601 in UTC, to the millisecond.
+pub fn timestamp(time: OffsetDateTime) -> String {
+    let utc = time.to_offset(time::UtcOffset::UTC);
+    let millis = utc.replace_millisecond(utc.millisecond()).unwrap_or(utc);
+    // Formatting fails only for years that RFC 3339 cannot write.
+    millis.format(&Rfc3339).unwrap_or_else(|_| "1970-01-01T00:00:00Z".to_owned())
+}
+
+/// What a request of this kind is called in messages to people.
+pub fn describe(kind: RequestKind) -> &'static str {
+    match kind {
+        RequestKind::FeedbackRequested => "feedback request",
+        RequestKind::ResumeInit => "résumé init",
+        RequestKind::ResumeAnswer => "résumé answer",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::events::decode::Rule;
+
+    fn record(partition: i32, offset: i64) -> Record {
+        Record {
+            kind: RequestKind::FeedbackRequested,
+            at: Coordinates { topic: "FeedbackRequested".into(), partition, offset },
+            time: None,
+            key: None,
+            value: None,
+            headers: vec![],
+        }
+    }
+
+    fn saved(outcome: Outcome, record: &Record, member: i64, id: &str) -> SavedOutcome {
+        let origin = Origin { record, member: MemberId::new(member).unwrap(), request_id: id };
+        outcome.into_saved(&origin, OffsetDateTime::UNIX_EPOCH).unwrap()
+    }
+
+    fn failed(code: FailureCode) -> Outcome {
+        Outcome::Failed { problem_id: Some(42), failure: Failure::new(code, "why") }
+    }
+
+    #[test]
+    fn the_same_request_gives_the_same_id_wherever_it_stands() {
+        let feedback = || Outcome::Feedback { problem_id: None, feedback: "좋아요.".to_owned() };
+        let one = saved(feedback(), &record(0, 1), 7, "id");
+        assert_eq!(one.id, saved(feedback(), &record(3, 9), 7, "id").id);
+        assert_eq!(one.id.get_version_num(), 5);
+        assert_ne!(one.id, saved(feedback(), &record(0, 1), 8, "id").id);
+        assert_ne!(one.id, saved(feedback(), &record(0, 1), 7, "other").id);
+        assert_eq!(one.data, serde_json::json!({"memberId": 7, "feedback": "좋아요."}));
+    }
+
+    #[test]
+    fn a_retryable_failure_has_an_id_of_its_record() {
+        let unavailable = |record| saved(failed(FailureCode::LlmUnavailable), &record, 7, "id").id;
+        assert_eq!(unavailable(record(0, 1)), unavailable(record(0, 1)));
+        assert_ne!(unavailable(record(0, 1)), unavailable(record(0, 2)));
+        let stale = |record| saved(failed(FailureCode::StaleAnswer), &record, 7, "id").id;
+        assert_eq!(stale(record(0, 1)), stale(record(0, 2)));
+    }
+
+    #[test]
+    fn a_failure_says_what_the_contract_lists() {
+        let data = saved(failed(FailureCode::LlmUnavailable), &record(0, 1), 7, "id").data;
+        assert_eq!(data["eventName"], "PROBLEM_FEEDBACK");
+        assert_eq!(data["code"], "LLM_UNAVAILABLE");
+        assert_eq!(data["retryable"], true);
+        assert_eq!(data["requestTopic"], "FeedbackRequested");
+        assert_eq!(data["requestId"], "id");
+        assert_eq!(data["problemId"], 42);
+        assert!(data.get("field").is_none());
+        let invalid = Invalid { field: "inputs.email", rule: Rule::Email };
+        let failure = Outcome::Failed { problem_id: None, failure: invalid.into() };
+        let data = saved(failure, &record(0, 1), 7, "id").data;
+        assert_eq!((&data["field"], &data["code"]), (&"inputs.email".into(), &"INVALID_REQUEST".into()));
+    }
+
+    #[test]
+    fn names_on_the_wire_are_those_that_serde_writes() {
+        for code in FailureCode::ALL {
+            assert_eq!(serde_json::to_value(code).unwrap(), code.name());
+        }
+        for kind in OutcomeKind::ALL {
+            assert_eq!(OutcomeKind::named(kind.name()), Some(kind));
+        }
+    }
+
+    #[test]
+    fn times_are_utc_to_the_millisecond() {
+        let time = time::macros::datetime!(2026-11-22 19:00:00.123_456 +9);
+        assert_eq!(timestamp(time), "2026-11-22T10:00:00.123Z");
+    }
+
+    #[test]
+    fn no_outcome_is_saved_with_a_link() {
+        let done = Outcome::Completed { session_id: Uuid::nil(), object_key: "k".to_owned(), degraded: false };
+        let data = saved(done, &record(0, 1), 7, "id").data;
+        assert_eq!(data["resumeObjectKey"], "k");
+        assert!(data.get("resumeUrl").is_none() && data.get("resumeUrlExpiresAt").is_none());
+    }
+}

@@ -1,0 +1,216 @@
+//! A record as it was read from a request topic, and what identifies the request in it.
+
+use std::fmt;
+use std::sync::Arc;
+
+use uuid::Uuid;
+
+use crate::events::request::MemberId;
+use crate::state::Flow;
+
+/// The three kinds of request, one a topic.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum RequestKind {
+    FeedbackRequested,
+    ResumeInit,
+    ResumeAnswer,
+}
+
+impl RequestKind {
+    /// Which job it belongs to.
+    pub fn flow(self) -> Flow {
+        match self {
+            Self::FeedbackRequested => Flow::Feedback,
+            Self::ResumeInit | Self::ResumeAnswer => Flow::Resume,
+        }
+    }
+
+    /// What the product calls it in a `RequestFailed` (contract, section 3).
+    pub fn event_name(self) -> &'static str {
+        match self {
+            Self::FeedbackRequested => "PROBLEM_FEEDBACK",
+            Self::ResumeInit => "ADVANCED_RESUME_INIT",
+            Self::ResumeAnswer => "ADVANCED_RESUME_UPDATE",
+        }
+    }
+}
+
+/// Where a record stands.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Coordinates {
+    pub topic: Arc<str>,
+    pub partition: i32,
+    pub offset: i64,
+}
+
+impl fmt::Display for Coordinates {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}/{}", self.topic, self.partition, self.offset)
+    }
+}
+
+/// A record's time, in milliseconds since 1970, and who set it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RecordTime {
+    Create(i64),
+    LogAppend(i64),
+}
+
+impl RecordTime {
+    /// Milliseconds since 1970.
+    pub fn millis(self) -> i64 {
+        match self {
+            Self::Create(millis) | Self::LogAppend(millis) => millis,
+        }
+    }
+
+    /// Kafka's name for who set it.
+    pub fn kind(self) -> &'static str {
+        match self {
+            Self::Create(_) => "CreateTime",
+            Self::LogAppend(_) => "LogAppendTime",
+        }
+    }
+}
+
+/// A record header. Names are bytes because not every client sends UTF-8; a value may be null.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Header {
+    pub name: Vec<u8>,
+    pub value: Option<Vec<u8>>,
+}
+
+impl Header {
+    /// A header with a text or byte value.
+    pub fn new(name: &str, value: impl Into<Vec<u8>>) -> Self {
+        Self { name: name.as_bytes().to_vec(), value: Some(value.into()) }
+    }
+}
+
+/// A record of a request topic, whatever is in it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Record {
+    pub kind: RequestKind,
+    pub at: Coordinates,
+    /// `None` when the broker's format has no time.
+    pub time: Option<RecordTime>,
+    pub key: Option<Vec<u8>>,
+    pub value: Option<Vec<u8>>,
+    pub headers: Vec<Header>,
+}
+
+impl Record {
+    /// The last value of a header that is UTF-8 text and not blank.
+    pub fn text_header(&self, name: &str) -> Option<&str> {
+        let header = self.headers.iter().rev().find(|header| header.name == name.as_bytes())?;
+        let text = std::str::from_utf8(header.value.as_deref()?).ok()?;
+        (!text.trim().is_empty()).then_some(text)
+    }
+
+    /// About how much memory it takes, in bytes.
+    pub fn size(&self) -> usize {
+        let headers: usize =
+            self.headers.iter().map(|header| header.name.len() + header.value.as_ref().map_or(0, Vec::len)).sum();
+        self.key.as_ref().map_or(0, Vec::len) + self.value.as_ref().map_or(0, Vec::len) + headers + size_of::<Self>()
+    }
+}
+
+/// How often a dead letter has been sent back to its topic (contract, section 5).
+pub const REPLAY_COUNT: &str = "replay-count";
+
+/// Longest request id that is used as it came; a longer one is replaced by a name made from it, so that it fits
+/// headers whatever it is.
+const ID_MAX_BYTES: usize = 1024;
+
+/// Root of all names that the worker makes.
+const NAMESPACE: Uuid = Uuid::from_u128(0x7d0f_6a52_8e1c_4b0e_9d3a_5a6f_2c41_b7e9);
+
+/// A UUIDv5 of parts; the lengths keep two different lists from making the same name.
+pub fn name_of(parts: &[&str]) -> Uuid {
+    let mut name = String::new();
+    for part in parts {
+        name.push_str(&part.len().to_string());
+        name.push(':');
+        name.push_str(part);
+    }
+    Uuid::new_v5(&NAMESPACE, name.as_bytes())
+}
+
+/// A request's id: its `ce_id`, else the id in its value, else where it stands; and how often it was replayed.
+pub fn request_id(record: &Record, in_value: Option<&str>) -> String {
+    let id = match record.text_header("ce_id").or(in_value) {
+        Some(id) if id.len() > ID_MAX_BYTES => name_of(&["id", id]).to_string(),
+        Some(id) => id.to_owned(),
+        None => record.at.to_string(),
+    };
+    match replay_count(record) {
+        0 => id,
+        count => format!("{id}#{count}"),
+    }
+}
+
+/// How often the record has been replayed; 0 when it never was.
+pub fn replay_count(record: &Record) -> u64 {
+    record.text_header(REPLAY_COUNT).and_then(|text| text.trim().parse().ok()).unwrap_or(0)
+}
+
+/// Names a request in the journal: the same for every record of the topic and member with this id.
+pub fn request_name(record: &Record, member: MemberId, request_id: &str) -> Uuid {
+    name_of(&["request", &record.at.topic, &member.to_string(), request_id])
+}
+
+/// Names a record in the journal.
+pub fn record_name(at: &Coordinates) -> Uuid {
+    name_of(&["record", &at.to_string()])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record(headers: Vec<Header>) -> Record {
+        Record {
+            kind: RequestKind::FeedbackRequested,
+            at: Coordinates { topic: "FeedbackRequested".into(), partition: 3, offset: 42 },
+            time: None,
+            key: None,
+            value: None,
+            headers,
+        }
+    }
+
+    #[test]
+    fn the_id_is_the_header_then_the_value_then_the_place() {
+        assert_eq!(request_id(&record(vec![Header::new("ce_id", "a")]), Some("b")), "a");
+        assert_eq!(request_id(&record(vec![Header::new("ce_id", " ")]), Some("b")), "b");
+        assert_eq!(request_id(&record(vec![Header::new("ce_id", vec![0xff])]), Some("b")), "b");
+        assert_eq!(request_id(&record(vec![]), None), "FeedbackRequested/3/42");
+    }
+
+    #[test]
+    fn the_last_header_of_a_name_counts() {
+        let headers = vec![Header::new("ce_id", "first"), Header::new("ce_id", "last")];
+        assert_eq!(request_id(&record(headers), None), "last");
+    }
+
+    #[test]
+    fn a_replay_makes_another_request_of_it() {
+        let headers = vec![Header::new("ce_id", "a"), Header::new(REPLAY_COUNT, "2")];
+        assert_eq!(request_id(&record(headers), None), "a#2");
+        let headers = vec![Header::new("ce_id", "a"), Header::new(REPLAY_COUNT, "many")];
+        assert_eq!(request_id(&record(headers), None), "a");
+    }
+
+    #[test]
+    fn a_huge_id_is_replaced_by_a_name_of_it() {
+        let long = "x".repeat(5_000);
+        let id = request_id(&record(vec![Header::new("ce_id", long.as_str())]), None);
+        assert_eq!(id.len(), 36);
+        assert_ne!(id, request_id(&record(vec![Header::new("ce_id", format!("{long}y"))]), None));
+    }
+
+    #[test]
+    fn parts_do_not_run_together() {
+        assert_ne!(name_of(&["ab", "c"]), name_of(&["a", "bc"]));
+    }
+}

@@ -1,0 +1,413 @@
+//! What of a model's reply becomes the feedback.
+
+use serde_json::Value;
+
+use crate::llm::text::markup::{self, Kind, Line};
+use crate::llm::text::{is_readable, one_line, sentence, visible, wrapping};
+
+/// Sentences of a feedback, at most.
+const MAX_SENTENCES: usize = 5;
+/// Characters of a feedback, at most: the product's column holds no more.
+const MAX_CHARS: usize = 1_000;
+/// Characters of a reply that are looked at: enough for any feedback with all its wrapping.
+const MAX_READ: usize = 20_000;
+/// Characters of a point's name (`핵심 파악`) above the text that belongs to it.
+const LONGEST_NAME: usize = 25;
+/// Letters from which on a sentence of hardly any different ones is garbage.
+const GARBAGE_LETTERS: usize = 20;
+/// Times that a word may stand in a row.
+const MAX_ECHOES: usize = 5;
+/// How a model labels its feedback.
+const LABELS: [&str; 10] = [
+    "피드백 내용",
+    "최종 피드백",
+    "종합 피드백",
+    "피드백",
+    "feedback",
+    "면접관 피드백",
+    "답변",
+    "평가",
+    "응답",
+    "answer",
+];
+
+/// The feedback in a model's reply, as a member should read it, or `None` when there is none.
+///
+/// Up to 5 whole sentences on one line, up to 1,000 characters (Unicode code points), without labels, markup, quotes or
+/// an unfinished end; `truncated` says that the model ran out of room. The prompt asks for 3 sentences or more, but one
+/// or two whole ones are still useful to the member and already paid for, so they count. Errors, refusals and text that
+/// does not say anything do not. Reading a feedback again changes nothing.
+pub fn read(text: &str, truncated: bool) -> Option<String> {
+    let mut text: String = text.chars().take(MAX_READ).collect();
+    let mut truncated = truncated;
+    // What a wrapping held may be wrapped again. Every pass but the first only takes away, so there is a last one.
+    loop {
+        let feedback = pass(&text, truncated)?;
+        if feedback == text {
+            return Some(feedback);
+        }
+        (text, truncated) = (feedback, false);
+    }
+}
+
+/// Takes one layer of wrapping away.
+fn pass(text: &str, truncated: bool) -> Option<String> {
+    let reply = wrapping::turn(&visible(text));
+    if wrapping::is_error(&reply) {
+        return None;
+    }
+    let reply = match serde_json::from_str::<Value>(&reply) {
+        Ok(Value::Object(object)) => object.get("feedback")?.as_str()?.to_owned(),
+        Ok(Value::String(text)) => text,
+        _ => reply,
+    };
+    let text = flow(&own_lines(&reply));
+    let mut sentences: Vec<String> = Vec::new();
+    let whole = sentence::split(wrapping::without_quotes(&text), truncated);
+    for sentence in whole.iter().map(|sentence| without_bullets(sentence)).take_while(|sentence| !is_garbage(sentence))
+    {
+        let announces = sentences.is_empty() && whole.len() > 1 && wrapping::is_announcement(sentence);
+        let repeats = sentences.last().is_some_and(|last| last == sentence);
+        if !announces && !repeats {
+            sentences.push(sentence.to_owned());
+        }
+    }
+    if is_refusal(&sentences) {
+        return None;
+    }
+    let feedback = fit(&sentences);
+    let unclosed = feedback.strip_prefix(['"', '“']).filter(|rest| !rest.contains(['"', '”']));
+    let feedback = unclosed.unwrap_or(&feedback).trim();
+    feedback.chars().any(is_readable).then(|| feedback.to_owned())
+}
+
+/// As many of `sentences` as a feedback may hold.
+fn fit(sentences: &[String]) -> String {
+    let mut feedback = String::new();
+    let mut chars = 0;
+    for sentence in sentences.iter().take(MAX_SENTENCES) {
+        let more = sentence.chars().count() + usize::from(!feedback.is_empty());
+        if chars + more > MAX_CHARS {
+            break;
+        }
+        if !feedback.is_empty() {
+            feedback.push(' ');
+        }
+        feedback.push_str(sentence);
+        chars += more;
+    }
+    feedback
+}
+
+/// The lines of the feedback itself: no label, no announcement, no echo of the prompt, no dialogue that goes on.
+fn own_lines(reply: &str) -> Vec<Line> {
+    let mut lines = markup::lines(wrapping::without_quotes(reply));
+    let echoes =
+        lines.iter().find(|line| line.kind != Kind::Blank).is_some_and(|line| wrapping::is_other_turn(&line.text));
+    if echoes {
+        // The question and the answer again: the feedback begins where a label says so.
+        let label =
+            lines.iter().position(|line| wrapping::without_label(&line.text, &["피드백", "feedback"]).is_some());
+        lines.drain(..label.unwrap_or(lines.len()));
+    }
+    let mut own: Vec<Line> = Vec::new();
+    for mut line in lines {
+        if own.iter().all(|line| line.kind == Kind::Blank) {
+            unlabel(&mut line);
+        } else if wrapping::is_other_turn(&line.text) {
+            break;
+        }
+        own.push(line);
+    }
+    own
+}
+
+/// Takes labels, the model's name and an announcement off the first line.
+fn unlabel(line: &mut Line) {
+    while let Some(rest) =
+        wrapping::without_label(&line.text, &LABELS).or_else(|| wrapping::without_speaker(&line.text))
+    {
+        line.text = rest.to_owned();
+    }
+    let announced = line.text.split_once([':', '：']).map(|(start, rest)| (format!("{start}:"), rest));
+    if let Some((start, rest)) = announced
+        && wrapping::is_announcement(&start)
+    {
+        line.text = rest.trim().to_owned();
+    }
+    if line.text.is_empty() {
+        line.kind = Kind::Blank;
+    }
+}
+
+/// The text of `lines` as it flows: names of points are dropped, and a point or paragraph that lacks only its full stop
+/// gets it.
+fn flow(lines: &[Line]) -> String {
+    let mut text = String::new();
+    for (at, line) in lines.iter().enumerate() {
+        let mut later = lines.iter().skip(at + 1);
+        let next = later.next().map(|line| line.kind);
+        let more = next.is_some_and(|kind| kind != Kind::Blank) || later.any(|line| line.kind != Kind::Blank);
+        let words = line.text.trim_end_matches([':', '：']).trim_end();
+        let named = line.kind == Kind::Item && next == Some(Kind::Text) && words.chars().count() <= LONGEST_NAME;
+        let closes = more && next != Some(Kind::Text);
+        let finished = if sentence::is_marked(&line.text) { None } else { sentence::finished(&line.text) };
+        match finished {
+            Some(sentence) if closes || line.kind == Kind::Heading => text.push_str(&sentence),
+            None if !sentence::is_marked(&line.text) && (line.kind == Kind::Heading || named) => continue,
+            _ => text.push_str(&line.text),
+        }
+        text.push('\n');
+    }
+    one_line(&text)
+}
+
+/// `sentence` without the number or mark of a list's point before it.
+fn without_bullets(sentence: &str) -> &str {
+    let mut sentence = sentence;
+    while let Some(rest) = markup::without_bullet(sentence) {
+        sentence = rest;
+    }
+    sentence
+}
+
+/// Whether a sentence repeats itself without end, as models do that have lost the thread.
+fn is_garbage(sentence: &str) -> bool {
+    let letters: Vec<char> = sentence.chars().filter(|c| c.is_alphanumeric()).collect();
+    let mut different = letters.clone();
+    different.sort_unstable();
+    different.dedup();
+    let words: Vec<&str> = sentence.split(' ').collect();
+    let echoes = words.windows(MAX_ECHOES + 1).any(|row| row.iter().all(|word| row.first() == Some(word)));
+    echoes || (letters.len() >= GARBAGE_LETTERS && different.len() <= 4)
+}
+
+/// Whether the model only says that it will not or cannot answer.
+fn is_refusal(sentences: &[String]) -> bool {
+    let text = sentences.join(" ").to_lowercase();
+    let korean = ["죄송", "ai 언어 모델", "인공지능 언어 모델"].iter().any(|word| text.contains(word))
+        && ["없습니다", "없어요", "어렵습니다"].iter().any(|word| text.contains(word));
+    let english = ["i'm sorry", "i’m sorry", "sorry,", "i cannot", "i can't", "i can’t", "as an ai", "i am unable"]
+        .iter()
+        .any(|beginning| text.starts_with(beginning));
+    sentences.len() <= 2 && (korean || english)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const GOOD: &str = "핵심을 정확히 파악했습니다. 다만 예시가 없습니다. 수치를 더하면 좋습니다.";
+
+    fn feedback(text: &str) -> String {
+        read(text, false).unwrap()
+    }
+
+    #[test]
+    fn a_good_reply_stays_as_it_is() {
+        assert_eq!(feedback(GOOD), GOOD);
+        let english = "The core is right. Node.js v1.2 took 3.5 s, i.e. too long. Add an example.";
+        assert_eq!(feedback(english), english);
+        let code = "`List<String>`의 __init__과 2**10은 맞습니다. O(n log n)도 맞습니다. (예: a < b) 좋습니다.";
+        assert_eq!(feedback(code), code.replace('`', ""));
+    }
+
+    #[test]
+    fn labels_are_stripped_even_broken_or_repeated_ones() {
+        for label in [
+            "피드백:",
+            "**피드백**:",
+            "**피드백:**",
+            "Feedback:",
+            "답변:",
+            "피드백 :",
+            "[피드백]",
+            "피드백]",
+            "# 피드백\n",
+            "### **피드백**\n\n",
+            "피드백\n",
+            "assistant:",
+            "Assistant: 피드백: ",
+            "assistant\n",
+            "<|im_start|>assistant\n",
+        ] {
+            assert_eq!(feedback(&format!("{label} {GOOD}")), GOOD, "{label}");
+        }
+    }
+
+    #[test]
+    fn quotes_and_fences_around_the_whole_are_stripped() {
+        for (open, close) in [
+            ("\"", "\""),
+            ("“", "”"),
+            ("```\n", "\n```"),
+            ("```text\n피드백: ", "\n```\n"),
+            ("<답변>", "</답변>"),
+            ("\"", ""),
+        ] {
+            assert_eq!(feedback(&format!("{open}{GOOD}{close}")), GOOD, "{open}");
+        }
+        assert_eq!(feedback(&format!("{{\"feedback\": \"{GOOD}\"}}")), GOOD);
+        assert_eq!(feedback(&format!("\"피드백: {GOOD}\"")), GOOD);
+    }
+
+    #[test]
+    fn lists_and_headings_become_flowing_sentences() {
+        let text = "## 피드백\n\n1. **핵심 파악**\n핵심을 파악했습니다.\n\n2. **부족한 점**: 예시가 없습니다\n- 수치를 더하면 좋습니다\n\n### 총평\n좋은 답변입니다.";
+        assert_eq!(
+            feedback(text),
+            "핵심을 파악했습니다. 부족한 점: 예시가 없습니다. 수치를 더하면 좋습니다. 좋은 답변입니다."
+        );
+        assert_eq!(feedback("다음과 같습니다. 1. 빠릅니다. 2. 쉽습니다."), "다음과 같습니다. 빠릅니다. 쉽습니다.");
+    }
+
+    #[test]
+    fn a_sentence_broken_over_lines_stays_one() {
+        assert_eq!(
+            feedback("UDP는 TCP보다\n빠릅니다.\t예시도\r\n좋습니다."),
+            "UDP는 TCP보다 빠릅니다. 예시도 좋습니다."
+        );
+    }
+
+    #[test]
+    fn special_tokens_and_a_dialogue_that_goes_on_are_cut() {
+        for rest in [
+            "<|im_end|>",
+            "<|END_OF_TURN_TOKEN|>더",
+            "</s>",
+            "\n\n질문: TCP란?\n답변: 모름",
+            "\nUser: 다음",
+            "\n<질문>\n더\n</질문>\n더.",
+        ] {
+            assert_eq!(feedback(&format!("{GOOD}{rest}")), GOOD, "{rest}");
+        }
+    }
+
+    #[test]
+    fn an_echo_of_the_prompt_is_dropped() {
+        assert_eq!(feedback(&format!("질문: TCP란?\n답변: 느립니다.\n피드백: {GOOD}")), GOOD);
+        assert_eq!(feedback(&format!("<질문>\nTCP?\n</질문>\n\n<답변>\n느립니다.\n</답변>\n\n{GOOD}")), GOOD);
+        assert_eq!(read("질문: TCP란?\n답변: 느립니다.", false), None);
+    }
+
+    #[test]
+    fn announcements_are_dropped() {
+        for start in [
+            "네, 알겠습니다. ",
+            "다음은 답변에 대한 피드백입니다:\n\n",
+            "Here is the feedback:\n",
+            "물론입니다! 피드백 드리겠습니다. ",
+        ] {
+            assert_eq!(feedback(&format!("{start}{GOOD}")), GOOD, "{start}");
+        }
+    }
+
+    #[test]
+    fn an_unfinished_last_sentence_is_cut() {
+        assert_eq!(feedback(&format!("{GOOD} 또한 3.5초가")), GOOD);
+        assert_eq!(read(&format!("{GOOD} 또한 좋습니다"), true).unwrap(), GOOD);
+        assert_eq!(read(&format!("{GOOD} 또한 Node."), true).unwrap(), GOOD);
+        assert_eq!(feedback("핵심을 파악했습니다. 또한 좋습니다"), "핵심을 파악했습니다. 또한 좋습니다.");
+    }
+
+    #[test]
+    fn one_whole_sentence_is_still_feedback() {
+        assert_eq!(feedback("예시를 더하면 좋습니다."), "예시를 더하면 좋습니다.");
+    }
+
+    #[test]
+    fn five_sentences_are_the_most() {
+        let text = "하나다. 둘이다. 셋이다. 넷이다. 다섯이다. 여섯이다.";
+        assert_eq!(feedback(text), "하나다. 둘이다. 셋이다. 넷이다. 다섯이다.");
+    }
+
+    #[test]
+    fn as_many_whole_sentences_as_fit_the_column_are_kept() {
+        let sentence = |start: &str, chars: usize| {
+            let words: String =
+                "서로 다른 낱말을 담은 긴 문장 ".chars().cycle().take(chars - start.chars().count() - 2).collect();
+            format!("{start}{}다.", words.trim_end().to_owned() + &"말".repeat(words.len() - words.trim_end().len()))
+        };
+        let (first, second) = (sentence("먼저 ", 499), sentence("다음 ", 500));
+        assert_eq!(feedback(&format!("{first} {second} 끝이다.")), format!("{first} {second}"));
+        assert_eq!(feedback(&format!("{first}  {} 끝이다.", sentence("다음 ", 501))), first);
+        assert_eq!(read(&sentence("먼저 ", 1_001), false), None);
+    }
+
+    #[test]
+    fn a_sentence_that_comes_again_is_dropped_and_garbage_ends_the_text() {
+        assert_eq!(feedback("핵심을 파악했습니다. 핵심을 파악했습니다. 좋습니다."), "핵심을 파악했습니다. 좋습니다.");
+        assert_eq!(feedback(&format!("{GOOD} {}다.", "아".repeat(40))), GOOD);
+        assert_eq!(read(&format!("{}.", "the ".repeat(30).trim()), false), None);
+    }
+
+    #[test]
+    fn nothing_usable_is_none() {
+        for text in [
+            "",
+            " \n ",
+            "...",
+            "?!.",
+            "피드백:",
+            "핵심을",
+            "😊😊.",
+            "Это ответ.",
+            "Error: connection refused.",
+            "Traceback (most recent call last):\n  File \"a.py\".",
+            "{\"error\": {\"message\": \"좋습니다.\"}}",
+            "피드백: Error: timeout.",
+            "죄송합니다. 이 요청에는 답변드릴 수 없습니다.",
+            "I'm sorry, but I can't help with that.",
+            "<think>핵심을 파악했습니다.",
+        ] {
+            assert_eq!(read(text, false), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn characters_that_nobody_sees_are_dropped() {
+        assert_eq!(feedback("핵심\u{0}을\u{200B} 파악\u{1B}했습니다."), "핵심을 파악했습니다.");
+    }
+
+    fn pieces() -> impl Strategy<Value = String> {
+        let piece = prop_oneof![
+            "(피드백|답변|질문|Feedback|assistant|user)[:\\]]? ?",
+            "(\\*\\*|\\*|`|```|__|~~|#|- |1\\. |가\\. |> |\\||\\[|\\]\\(|\\(|\\))",
+            "(<\\|im_end\\|>|</s>|<s>|<답변>|</답변>|<think>|</think>|<\\|)",
+            "(좋습니다|빠릅니다|왜 그런가요|3\\.5|Node\\.js|e\\.g\\.|vs\\.|etc\\.|부족함|다음은|네|라는)",
+            "[.?!…。\"“”'\\\\]",
+            "[ \n\r\t\u{0}\u{200B}]",
+            "\\PC{0,5}",
+            "[가-힣a-z]{1,8}",
+        ];
+        prop::collection::vec(piece, 0..60).prop_map(|pieces| pieces.concat())
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+        #[test]
+        fn a_feedback_keeps_its_promises_for_any_reply(text in prop_oneof![pieces(), any::<String>()], truncated: bool) {
+            if let Some(feedback) = read(&text, truncated) {
+                prop_assert!((1..=MAX_CHARS).contains(&feedback.chars().count()));
+                prop_assert!(!feedback.chars().any(char::is_control));
+                prop_assert!(sentence::is_marked(&feedback), "{}", feedback);
+                prop_assert!(sentence::split(&feedback, false).len() <= MAX_SENTENCES);
+                prop_assert_eq!(one_line(&feedback), feedback.clone());
+                prop_assert_eq!(read(&feedback, false), Some(feedback));
+            }
+        }
+
+        #[test]
+        fn whole_korean_sentences_are_kept_word_by_word(
+            sentences in prop::collection::vec("[가-힣]{2,6}(은|는) [A-Za-z]{2,8}보다 [0-9]\\.[0-9]배 [가-힣]{1,6}합니다\\.", 1..=5),
+        ) {
+            let mut sentences = sentences;
+            sentences.dedup();
+            let text = sentences.join(" ");
+            prop_assert_eq!(read(&text, false), Some(text));
+        }
+    }
+}

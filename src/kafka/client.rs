@@ -1,0 +1,163 @@
+//! What all our Kafka clients share: their settings, their log, and the way back when the brokers were gone.
+
+use std::ffi::CString;
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use rdkafka::ClientConfig;
+use rdkafka::bindings;
+use rdkafka::client::ClientContext;
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+
+/// Properties that the worker's guarantees rest on; nobody may set them.
+pub const RESERVED: [&str; 8] = [
+    "group.id",
+    "enable.auto.commit",
+    "enable.auto.offset.store",
+    "auto.offset.reset",
+    "isolation.level",
+    "acks",
+    "request.required.acks",
+    "enable.idempotence",
+];
+
+/// How to reach the brokers.
+#[derive(Clone, Debug)]
+pub struct Connection {
+    /// `host:port,host:port`.
+    pub bootstrap: String,
+    /// librdkafka properties of the operator's (TLS, SASL, group protocol). They may hold secrets.
+    pub properties: Vec<(String, String)>,
+}
+
+impl Connection {
+    /// A client's settings: ours, then the operator's.
+    pub fn config(&self, ours: &[(&str, &str)]) -> ClientConfig {
+        let mut config = ClientConfig::new();
+        config.set("bootstrap.servers", &self.bootstrap);
+        config.set("client.id", "ssammu-worker");
+        // A broker that comes back is met again within a second, not ten.
+        config.set("reconnect.backoff.max.ms", "1000");
+        // Our own context writes the log, at the level that RUST_LOG sets.
+        config.set_log_level(RDKafkaLogLevel::Info);
+        for (name, value) in ours {
+            config.set(*name, *value);
+        }
+        for (name, value) in &self.properties {
+            config.set(name, value);
+        }
+        config
+    }
+
+    /// The operator's value of a property.
+    pub fn property(&self, name: &str) -> Option<&str> {
+        self.properties.iter().rev().find(|(property, _)| property == name).map(|(_, value)| value.as_str())
+    }
+
+    /// Which of the operator's properties librdkafka does not take, in words and without their values.
+    pub fn problems(&self) -> Vec<String> {
+        let refused = self.properties.iter().filter_map(|(name, value)| {
+            if RESERVED.contains(&name.as_str()) {
+                return Some(format!("{name} is set by the worker itself"));
+            }
+            ClientConfig::new()
+                .set(name, value)
+                .create_native_config()
+                .err()
+                .map(|_| format!("{name} is not a librdkafka property, or its value is not allowed"))
+        });
+        refused.collect()
+    }
+}
+
+/// How long after the loss of all brokers the bootstrap addresses are added again.
+const RESCUE_AFTER: Duration = Duration::from_secs(1);
+
+/// Remembers that all brokers were lost. librdkafka 2.12 can throw its last broker away for good
+/// (confluentinc/librdkafka#5301); adding the bootstrap addresses again, which is harmless when nothing is wrong,
+/// brings the client back.
+#[derive(Debug, Default)]
+pub struct Rescue(Mutex<Option<Instant>>);
+
+impl Rescue {
+    /// Takes note of a client error.
+    pub fn note(&self, error: &KafkaError) {
+        if error.rdkafka_error_code() == Some(RDKafkaErrorCode::AllBrokersDown)
+            && let Ok(mut due) = self.0.lock()
+        {
+            due.get_or_insert_with(|| Instant::now() + RESCUE_AFTER);
+        }
+    }
+
+    /// Whether it is time to add the brokers again.
+    fn is_due(&self) -> bool {
+        let Ok(mut due) = self.0.lock() else { return false };
+        due.take_if(|due| *due <= Instant::now()).is_some()
+    }
+
+    /// Adds the bootstrap addresses again when that is due.
+    pub fn run(&self, client: *mut bindings::rd_kafka_t, bootstrap: &str) {
+        if self.is_due()
+            && let Ok(list) = CString::new(bootstrap)
+        {
+            // SAFETY: the caller's client outlives the call, and librdkafka copies the list.
+            unsafe { bindings::rd_kafka_brokers_add(client, list.as_ptr()) };
+        }
+    }
+}
+
+/// Writes librdkafka's log lines into ours.
+pub fn log(level: RDKafkaLogLevel, facility: &str, line: &str) {
+    match level {
+        RDKafkaLogLevel::Emerg | RDKafkaLogLevel::Alert | RDKafkaLogLevel::Critical | RDKafkaLogLevel::Error => {
+            tracing::error!(target: "librdkafka", facility, "{line}");
+        }
+        RDKafkaLogLevel::Warning => tracing::warn!(target: "librdkafka", facility, "{line}"),
+        RDKafkaLogLevel::Notice | RDKafkaLogLevel::Info => tracing::debug!(target: "librdkafka", facility, "{line}"),
+        RDKafkaLogLevel::Debug => tracing::trace!(target: "librdkafka", facility, "{line}"),
+    }
+}
+
+/// A client that only writes its log and asks questions (metadata, admin).
+#[derive(Debug, Default)]
+pub struct PlainContext;
+
+impl ClientContext for PlainContext {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, line: &str) {
+        log(level, facility, line);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        tracing::debug!(%error, reason, "Kafka client error");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn connection(properties: &[(&str, &str)]) -> Connection {
+        let properties = properties.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        Connection { bootstrap: "localhost:9092".to_owned(), properties }
+    }
+
+    #[test]
+    fn properties_are_checked_without_showing_their_values() {
+        let problems = connection(&[
+            ("sasl.password", "s3cret"),
+            ("group.id", "mine"),
+            ("no.such.thing", "s3cret"),
+            ("session.timeout.ms", "s3cret"),
+        ])
+        .problems();
+        assert_eq!(problems.len(), 3, "{problems:?}");
+        assert!(problems.iter().all(|problem| !problem.contains("s3cret")));
+    }
+
+    #[test]
+    fn the_operators_properties_win_over_ours() {
+        let config = connection(&[("linger.ms", "7")]).config(&[("linger.ms", "5")]);
+        assert_eq!(config.get("linger.ms"), Some("7"));
+    }
+}

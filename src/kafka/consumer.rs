@@ -1,0 +1,294 @@
+//! A member of a consumer group whose partitions are read one by one, so that each can be held back on its own.
+//!
+//! Every partition has a queue of its own, which is read only while there is room; the main queue is always polled,
+//! which keeps the membership alive however slow the work is. A queue says when it is no longer empty; should that
+//! word be lost, the caller's next look finds the record all the same.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use rdkafka::client::ClientContext;
+use rdkafka::config::{FromClientConfigAndContext, RDKafkaLogLevel};
+use rdkafka::consumer::base_consumer::PartitionQueue;
+use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext, RebalanceProtocol};
+use rdkafka::error::{KafkaError, KafkaResult};
+use rdkafka::types::RDKafkaRespErr;
+use rdkafka::{Offset, TopicPartitionList};
+use tokio::sync::{Notify, mpsc};
+
+use crate::events::record::{Record, RequestKind};
+use crate::kafka::client::{self, Connection, Rescue};
+use crate::kafka::wire;
+use crate::worker::offsets::Position;
+
+/// A partition of one of the group's topics.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Partition {
+    pub topic: Arc<str>,
+    pub number: i32,
+}
+
+/// What the group tells its member. Each assignment and revocation has to be answered.
+#[derive(Debug)]
+pub enum GroupEvent {
+    /// Answer with [`GroupConsumer::assign`].
+    Assigned(Vec<Partition>),
+    /// Answer with [`GroupConsumer::unassign`]. When the partitions are `lost` they have another owner already, and
+    /// nothing may be committed for them.
+    Revoked { partitions: Vec<Partition>, lost: bool },
+    /// The membership is over for good; the consumer has to be opened anew.
+    Fatal(String),
+}
+
+/// How long one question to the group's coordinator may take.
+const COORDINATOR_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// A member of a consumer group.
+pub struct GroupConsumer {
+    consumer: Arc<BaseConsumer<GroupContext>>,
+    bootstrap: String,
+    kinds: HashMap<Arc<str>, RequestKind>,
+    queues: HashMap<Partition, PartitionQueue<GroupContext>>,
+    events: mpsc::UnboundedReceiver<GroupEvent>,
+    wake: Arc<Notify>,
+}
+
+impl GroupConsumer {
+    /// Joins `group` for `topics`. `wake` is notified whenever there is something to read or to answer.
+    pub fn open(
+        connection: &Connection,
+        group: &str,
+        topics: &[(Arc<str>, RequestKind)],
+        wake: Arc<Notify>,
+    ) -> KafkaResult<Self> {
+        let mut ours = vec![
+            ("group.id", group),
+            ("auto.offset.reset", "earliest"),
+            ("isolation.level", "read_committed"),
+            // Stored positions are committed every second, at a revocation and at the end.
+            ("enable.auto.commit", "true"),
+            ("auto.commit.interval.ms", "1000"),
+            ("enable.auto.offset.store", "false"),
+            ("allow.auto.create.topics", "false"),
+            // Prefetch, per partition. A full queue is looked at again soon, not after a second.
+            ("queued.max.messages.kbytes", "512"),
+            ("fetch.queue.backoff.ms", "10"),
+        ];
+        if connection.property("group.protocol") != Some("consumer") {
+            ours.extend([
+                ("partition.assignment.strategy", "cooperative-sticky"),
+                // A killed worker's partitions move after this long.
+                ("session.timeout.ms", "10000"),
+                ("heartbeat.interval.ms", "1000"),
+            ]);
+        }
+        let (sender, events) = mpsc::unbounded_channel();
+        let context = GroupContext {
+            events: sender,
+            wake: wake.clone(),
+            closing: AtomicBool::new(false),
+            rescue: Rescue::default(),
+        };
+        let mut consumer = BaseConsumer::from_config_and_context(&connection.config(&ours), context)?;
+        let main = wake.clone();
+        consumer.set_nonempty_callback(move || main.notify_one());
+        let names: Vec<&str> = topics.iter().map(|(topic, _)| topic.as_ref()).collect();
+        consumer.subscribe(&names)?;
+        Ok(Self {
+            consumer: Arc::new(consumer),
+            bootstrap: connection.bootstrap.clone(),
+            kinds: topics.iter().cloned().collect(),
+            queues: HashMap::new(),
+            events,
+            wake,
+        })
+    }
+
+    /// Keeps the membership alive, and gives the next thing that the group has to say.
+    pub fn poll(&mut self) -> Option<GroupEvent> {
+        // Partitions have queues of their own, so that what comes here is events and errors.
+        while let Some(polled) = self.consumer.poll(Duration::ZERO) {
+            match polled {
+                Ok(message) => {
+                    // It was fetched before its partition had a queue: ours only through that queue.
+                    tracing::error!(offset = rdkafka::Message::offset(&message), "a record came past its queue");
+                    return Some(GroupEvent::Fatal("a record came past its partition's queue".to_owned()));
+                }
+                Err(KafkaError::MessageConsumptionFatal(code)) => {
+                    return Some(GroupEvent::Fatal(code.to_string()));
+                }
+                Err(error) => tracing::debug!(%error, "Kafka consumer error"),
+            }
+        }
+        self.consumer.context().rescue.run(self.consumer.client().native_ptr(), &self.bootstrap);
+        self.events.try_recv().ok()
+    }
+
+    /// What the group has committed for `partitions`; `None` where it never committed. Blocks no thread of the
+    /// runtime, and may be awaited while the consumer is polled.
+    pub fn committed(
+        &self,
+        partitions: Vec<Partition>,
+    ) -> impl Future<Output = Result<Vec<(Partition, Option<Position>)>, String>> + use<> {
+        let consumer = self.consumer.clone();
+        let asking = tokio::task::spawn_blocking(move || {
+            let mut list = TopicPartitionList::new();
+            for partition in &partitions {
+                list.add_partition(&partition.topic, partition.number);
+            }
+            let list = consumer.committed_offsets(list, COORDINATOR_TIMEOUT).map_err(|error| error.to_string())?;
+            partitions
+                .into_iter()
+                .map(|partition| {
+                    let element = list
+                        .find_partition(&partition.topic, partition.number)
+                        .ok_or("the coordinator left a partition out")?;
+                    element.error().map_err(|error| error.to_string())?;
+                    let position = match element.offset() {
+                        Offset::Offset(offset) => Some(Position { offset, metadata: element.metadata().to_owned() }),
+                        _ => None,
+                    };
+                    Ok((partition, position))
+                })
+                .collect()
+        });
+        async move { asking.await.map_err(|error| error.to_string())? }
+    }
+
+    /// Answers an assignment: reads each partition from its position, in a queue of its own.
+    pub fn assign(&mut self, partitions: &[(Partition, Option<i64>)]) -> KafkaResult<()> {
+        let mut list = TopicPartitionList::new();
+        for (partition, offset) in partitions {
+            let offset = offset.map_or(Offset::Invalid, Offset::Offset);
+            list.add_partition_offset(&partition.topic, partition.number, offset)?;
+            if let Some(mut queue) = self.consumer.split_partition_queue(&partition.topic, partition.number) {
+                let wake = self.wake.clone();
+                queue.set_nonempty_callback(move || wake.notify_one());
+                self.queues.insert(partition.clone(), queue);
+            }
+        }
+        match self.consumer.rebalance_protocol() {
+            RebalanceProtocol::Cooperative => self.consumer.incremental_assign(&list),
+            RebalanceProtocol::Eager | RebalanceProtocol::None => self.consumer.assign(&list),
+        }
+    }
+
+    /// Answers a revocation. What was [stored](Self::store) for the partitions before is committed with it.
+    pub fn unassign(&mut self, partitions: &[Partition]) -> KafkaResult<()> {
+        for partition in partitions {
+            self.queues.remove(partition);
+        }
+        unassign(&self.consumer, &list(partitions))
+    }
+
+    /// The next record of a partition, if one is there.
+    pub fn take(&self, partition: &Partition) -> Option<Record> {
+        let queue = self.queues.get(partition)?;
+        let kind = *self.kinds.get(&partition.topic)?;
+        match queue.poll(Duration::ZERO)? {
+            Ok(message) => Some(wire::record(kind, &partition.topic, &message)),
+            Err(error) => {
+                tracing::warn!(topic = %partition.topic, partition = partition.number, %error, "Kafka fetch error");
+                None
+            }
+        }
+    }
+
+    /// Notes positions for the next commit. Only partitions that are ours are taken.
+    pub fn store(&self, positions: &[(Partition, Position)]) {
+        let mut list = TopicPartitionList::new();
+        for (partition, position) in positions {
+            let mut element = list.add_partition(&partition.topic, partition.number);
+            let set = element.set_offset(Offset::Offset(position.offset));
+            if set.is_ok() {
+                element.set_metadata(&position.metadata);
+            }
+        }
+        if let Err(error) = self.consumer.store_offsets(&list) {
+            tracing::debug!(%error, "positions were not stored: the partitions are no longer ours");
+        }
+    }
+
+    /// The group's high watermark of a partition minus `position`: how many records are left. Local knowledge, no
+    /// round trip; `None` until the partition was fetched.
+    pub fn bootstrap(&self) -> &str {
+        &self.bootstrap
+    }
+
+    /// Leaves the group; what was stored is committed first.
+    pub async fn close(mut self) {
+        self.consumer.context().closing.store(true, Ordering::Release);
+        self.queues.clear();
+        let consumer = self.consumer.clone();
+        drop(self);
+        // Dropping polls until the group has let go, which takes about 100 ms.
+        let _ = tokio::task::spawn_blocking(move || drop(consumer)).await;
+    }
+}
+
+fn list(partitions: &[Partition]) -> TopicPartitionList {
+    let mut list = TopicPartitionList::new();
+    for partition in partitions {
+        list.add_partition(&partition.topic, partition.number);
+    }
+    list
+}
+
+fn unassign(consumer: &BaseConsumer<GroupContext>, list: &TopicPartitionList) -> KafkaResult<()> {
+    match consumer.rebalance_protocol() {
+        RebalanceProtocol::Cooperative => consumer.incremental_unassign(list),
+        RebalanceProtocol::Eager | RebalanceProtocol::None => consumer.unassign(),
+    }
+}
+
+struct GroupContext {
+    events: mpsc::UnboundedSender<GroupEvent>,
+    wake: Arc<Notify>,
+    /// Nobody answers any more: the final revocation is answered on the spot, or closing would hang.
+    closing: AtomicBool,
+    rescue: Rescue,
+}
+
+impl ClientContext for GroupContext {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, line: &str) {
+        client::log(level, facility, line);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        self.rescue.note(&error);
+        tracing::debug!(%error, reason, "Kafka consumer error");
+    }
+}
+
+impl ConsumerContext for GroupContext {
+    fn rebalance(&self, consumer: &BaseConsumer<Self>, error: RDKafkaRespErr, list: &mut TopicPartitionList) {
+        let partitions = || {
+            let elements = list.elements();
+            elements.iter().map(|e| Partition { topic: e.topic().into(), number: e.partition() }).collect()
+        };
+        let event = if error == RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS {
+            GroupEvent::Assigned(partitions())
+        } else {
+            GroupEvent::Revoked { partitions: partitions(), lost: consumer.assignment_lost() }
+        };
+        if self.closing.load(Ordering::Acquire) {
+            if let Err(error) = unassign(consumer, list) {
+                tracing::debug!(%error, "the last revocation could not be answered");
+            }
+            return;
+        }
+        if self.events.send(event).is_ok() {
+            self.wake.notify_one();
+        }
+    }
+
+    fn commit_callback(&self, result: KafkaResult<()>, offsets: &TopicPartitionList) {
+        match result {
+            Ok(()) => tracing::trace!(partitions = offsets.count(), "offsets committed"),
+            // Tried again with the next commit; what was done meanwhile is in the journal.
+            Err(error) => tracing::warn!(%error, "offsets could not be committed"),
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! Sends outcomes and dead letters, and does not give up on a broker that is away.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use rdkafka::client::ClientContext;
+use rdkafka::config::{FromClientConfigAndContext, RDKafkaLogLevel};
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
+use rdkafka::producer::{FutureProducer, FutureRecord, Producer};
+use rdkafka::util::Timeout;
+
+use crate::kafka::client::{self, Connection, Rescue};
+use crate::kafka::wire;
+use crate::retry::Backoff;
+use crate::worker::outbox::{Outbox, Parcel, Refused};
+
+const BACKOFF: Backoff = Backoff { base: Duration::from_millis(100), cap: Duration::from_secs(2) };
+
+/// Larger than any record that a topic takes: the broker decides, not the client.
+const MESSAGE_MAX_BYTES: &str = "100000000";
+
+/// An idempotent producer that acknowledges what all replicas have.
+pub struct KafkaOutbox {
+    connection: Connection,
+    producer: Mutex<FutureProducer<ProducerContext>>,
+}
+
+impl KafkaOutbox {
+    /// Opens the producer. The brokers need not be there yet.
+    pub fn open(connection: &Connection) -> KafkaResult<Self> {
+        Ok(Self { connection: connection.clone(), producer: Mutex::new(create(connection)?) })
+    }
+
+    fn producer(&self) -> FutureProducer<ProducerContext> {
+        self.producer.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Replaces a producer that is dead for good.
+    fn replace_if_fatal(&self, producer: &FutureProducer<ProducerContext>) {
+        if let Some((code, reason)) = producer.client().fatal_error() {
+            tracing::error!(%code, reason, "the Kafka producer is dead; opening another");
+            match create(&self.connection) {
+                Ok(new) => *self.producer.lock().unwrap_or_else(PoisonError::into_inner) = new,
+                Err(error) => tracing::error!(%error, "the Kafka producer could not be opened"),
+            }
+        }
+    }
+
+    /// Waits until everything is sent, at most `limit`. Blocks.
+    pub fn flush(&self, limit: Duration) {
+        if let Err(error) = self.producer().flush(limit) {
+            tracing::warn!(%error, "not everything could be sent before the end");
+        }
+    }
+}
+
+fn create(connection: &Connection) -> KafkaResult<FutureProducer<ProducerContext>> {
+    let config = connection.config(&[
+        ("enable.idempotence", "true"),
+        ("acks", "all"),
+        ("compression.type", "lz4"),
+        ("linger.ms", "5"),
+        ("delivery.timeout.ms", "30000"),
+        // A topic that is not there is known within a second; the worker waits for it itself.
+        ("topic.metadata.propagation.max.ms", "1000"),
+        ("message.max.bytes", MESSAGE_MAX_BYTES),
+        // The partition that a Java producer would choose for the same key.
+        ("partitioner", "murmur2_random"),
+    ]);
+    FutureProducer::from_config_and_context(&config, ProducerContext::default())
+}
+
+#[async_trait]
+impl Outbox for KafkaOutbox {
+    async fn send(&self, parcel: &Parcel) -> Result<(), Refused> {
+        let mut partition = parcel.partition;
+        let mut attempt = 0;
+        loop {
+            let producer = self.producer();
+            let mut record = FutureRecord::<[u8], [u8]>::to(&parcel.topic).headers(wire::owned_headers(&parcel.headers));
+            record.key = parcel.key.as_deref();
+            record.payload = parcel.value.as_deref();
+            record.partition = partition;
+            let Err((error, _)) = producer.send(record, Timeout::Never).await else { return Ok(()) };
+            match error.rdkafka_error_code() {
+                Some(RDKafkaErrorCode::UnknownPartition) if partition.is_some() => partition = None,
+                Some(
+                    RDKafkaErrorCode::MessageSizeTooLarge
+                    | RDKafkaErrorCode::InvalidMessageSize
+                    | RDKafkaErrorCode::InvalidRecord
+                    | RDKafkaErrorCode::InvalidTopic,
+                ) => return Err(Refused(error.to_string())),
+                // Whether a timed-out record was stored is unknown: it is sent again, with the same id.
+                _ => {
+                    tracing::warn!(topic = %parcel.topic, %error, attempt, "sending again");
+                    producer.context().rescue.run(producer.client().native_ptr(), &self.connection.bootstrap);
+                    self.replace_if_fatal(&producer);
+                    tokio::time::sleep(BACKOFF.jittered(attempt)).await;
+                    attempt = attempt.saturating_add(1);
+                }
+            }
+        }
+    }
+
+    async fn check(&self) -> Result<(), String> {
+        let producer = self.producer();
+        producer.context().rescue.run(producer.client().native_ptr(), &self.connection.bootstrap);
+        let asking = tokio::task::spawn_blocking(move || {
+            producer.client().fetch_metadata(Some("__consumer_offsets"), Duration::from_secs(2)).map(|_| ())
+        });
+        asking.await.map_err(|error| error.to_string())?.map_err(|error: KafkaError| error.to_string())
+    }
+}
+
+#[derive(Clone, Default)]
+struct ProducerContext {
+    rescue: Arc<Rescue>,
+}
+
+impl ClientContext for ProducerContext {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, line: &str) {
+        client::log(level, facility, line);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        self.rescue.note(&error);
+        tracing::debug!(%error, reason, "Kafka producer error");
+    }
+}

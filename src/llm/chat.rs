@@ -1,0 +1,191 @@
+//! The chat API that both adapters speak: the request's body, the call, and the counting that precedes it.
+
+use async_openai::types::chat::{
+    ChatCompletionRequestAssistantMessage, ChatCompletionRequestMessage, ChatCompletionRequestSystemMessage,
+    ChatCompletionRequestUserMessage, CreateChatCompletionRequest, ResponseFormat, ResponseFormatJsonSchema,
+};
+use async_trait::async_trait;
+use tokio::time::Instant;
+use url::Url;
+
+use super::budget::{Plan, Room};
+use super::classify::{Cause, Completion, Fault, completion};
+use super::transport::{SetupError, Transport};
+use super::{Ask, Message, Role};
+
+/// One model server.
+#[async_trait]
+pub trait Endpoint: Send + Sync {
+    /// Its name in logs and metrics.
+    fn name(&self) -> &'static str;
+
+    /// Asks once, with the richest prompt that fits; a briefer one follows at once when the server finds it too long
+    /// after all. Dropping the future cancels the call.
+    async fn call(&self, ask: &Ask, limit: Instant) -> Result<Completion, Fault>;
+
+    /// Whether the server answers at all; costs nothing. For start-up and readiness.
+    async fn check(&self, limit: Instant) -> Result<(), Fault>;
+}
+
+/// Which field limits the reply: OpenAI's newer models refuse the old one, and older servers do not know the new one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum LimitField {
+    MaxTokens,
+    MaxCompletionTokens,
+}
+
+/// A server's chat API.
+#[derive(Debug)]
+pub(super) struct ChatApi {
+    pub transport: Transport,
+    /// Ends in `/v1`, or whatever the setting says.
+    pub base: Url,
+    pub limit_field: LimitField,
+}
+
+impl ChatApi {
+    pub fn new(base: Url, api_key: Option<&str>, limit_field: LimitField) -> Result<Self, SetupError> {
+        Ok(Self { transport: Transport::new(&base, api_key)?, base, limit_field })
+    }
+
+    /// Sends one plan.
+    pub async fn complete(&self, model: &str, ask: &Ask, plan: Plan, limit: Instant) -> Result<Completion, Fault> {
+        let prompt = ask.prompts.get(plan.prompt).map(Vec::as_slice).unwrap_or_default();
+        let request = request(model, ask, prompt, plan.max_tokens, self.limit_field);
+        let json = serde_json::to_vec(&request).map_err(|_| Fault::transport(Cause::Rejected))?;
+        let answer = self.transport.post(&below(&self.base, &["chat", "completions"]), json, limit).await?;
+        completion(answer.status, answer.retry_after, &answer.body)
+    }
+}
+
+/// `base` with more path segments.
+pub(super) fn below(base: &Url, segments: &[&str]) -> Url {
+    let mut url = base.clone();
+    if let Ok(mut path) = url.path_segments_mut() {
+        path.pop_if_empty().extend(segments);
+    }
+    url
+}
+
+/// What an ask may take of `context` tokens.
+pub(super) fn room(ask: &Ask, context: u32) -> Room {
+    Room { context, max_reply: ask.max_tokens, min_reply: ask.min_tokens }
+}
+
+/// A request with every field that matters said explicitly: servers take their defaults from the model's own
+/// configuration.
+fn request(
+    model: &str,
+    ask: &Ask,
+    prompt: &[Message],
+    max_tokens: u32,
+    limit_field: LimitField,
+) -> CreateChatCompletionRequest {
+    let mut request = CreateChatCompletionRequest {
+        model: model.to_owned(),
+        messages: prompt.iter().map(wire_message).collect(),
+        temperature: Some(ask.temperature),
+        top_p: Some(1.0),
+        n: Some(1),
+        stream: Some(false),
+        response_format: ask.schema.as_ref().map(|schema| ResponseFormat::JsonSchema {
+            json_schema: ResponseFormatJsonSchema {
+                name: schema.name.to_owned(),
+                description: None,
+                schema: schema.schema.clone(),
+                // Strict mode refuses schemas with keywords that it does not know, and replies are checked anyway.
+                strict: None,
+            },
+        }),
+        ..Default::default()
+    };
+    match limit_field {
+        LimitField::MaxCompletionTokens => request.max_completion_tokens = Some(max_tokens),
+        #[expect(deprecated, reason = "deprecated by OpenAI alone; vLLM and its kin have always known this one")]
+        LimitField::MaxTokens => request.max_tokens = Some(max_tokens),
+    }
+    request
+}
+
+/// A message as the API wants it.
+pub(super) fn wire_message(message: &Message) -> ChatCompletionRequestMessage {
+    let text = message.content.as_ref();
+    match message.role {
+        Role::System => ChatCompletionRequestSystemMessage::from(text).into(),
+        Role::User => ChatCompletionRequestUserMessage::from(text).into(),
+        Role::Assistant => ChatCompletionRequestAssistantMessage::from(text).into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::llm::ReplySchema;
+
+    fn ask(schema: Option<ReplySchema>) -> Ask {
+        let says = |role, text: &'static str| Message { role, content: text.into() };
+        Ask {
+            prompts: vec![vec![
+                says(Role::System, "면접관"),
+                says(Role::User, "질문"),
+                says(Role::Assistant, "피드백"),
+                says(Role::User, "\"답변\"\n"),
+            ]],
+            temperature: 0.3,
+            max_tokens: 512,
+            min_tokens: 128,
+            schema,
+            attempt_timeout: Duration::from_secs(1),
+        }
+    }
+
+    fn text_of(ask: &Ask, field: LimitField) -> String {
+        serde_json::to_string(&request("/model", ask, &ask.prompts[0], 400, field)).unwrap()
+    }
+
+    #[test]
+    fn the_body_says_every_field_that_matters_and_no_other() {
+        let ask = ask(None);
+        let body: Value = serde_json::from_str(&text_of(&ask, LimitField::MaxTokens)).unwrap();
+        let expected = json!({
+            "model": "/model", "temperature": 0.3, "top_p": 1.0, "n": 1, "stream": false, "max_tokens": 400,
+            "messages": [
+                {"role": "system", "content": "면접관"}, {"role": "user", "content": "질문"},
+                {"role": "assistant", "content": "피드백"}, {"role": "user", "content": "\"답변\"\n"},
+            ],
+        });
+        assert_eq!(body, expected);
+    }
+
+    #[test]
+    fn the_temperature_is_written_as_it_was_meant() {
+        assert!(text_of(&ask(None), LimitField::MaxTokens).contains(r#""temperature":0.3,"#));
+    }
+
+    #[test]
+    fn openai_is_told_the_limit_in_its_own_field() {
+        let body: Value = serde_json::from_str(&text_of(&ask(None), LimitField::MaxCompletionTokens)).unwrap();
+        assert_eq!((&body["max_completion_tokens"], &body["max_tokens"]), (&json!(400), &Value::Null));
+    }
+
+    #[test]
+    fn a_schema_becomes_the_portable_response_format() {
+        let schema = json!({"type": "object", "properties": {"enough": {"type": "boolean"}}});
+        let ask = ask(Some(ReplySchema { name: "question", schema: schema.clone() }));
+        let body: Value = serde_json::from_str(&text_of(&ask, LimitField::MaxTokens)).unwrap();
+        let expected = json!({"type": "json_schema", "json_schema": {"name": "question", "schema": schema}});
+        assert_eq!(body["response_format"], expected);
+    }
+
+    #[test]
+    fn paths_go_below_the_base_with_and_without_a_slash() {
+        for base in ["http://gpu:8001/v1", "http://gpu:8001/v1/"] {
+            let url = below(&Url::parse(base).unwrap(), &["chat", "completions"]);
+            assert_eq!(url.as_str(), "http://gpu:8001/v1/chat/completions");
+        }
+    }
+}

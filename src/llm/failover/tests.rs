@@ -1,0 +1,353 @@
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use super::*;
+use crate::llm::{Message, Role};
+
+/// Says what it is told to say, then the last thing again and again.
+struct Scripted {
+    name: &'static str,
+    script: Mutex<VecDeque<Result<Completion, Fault>>>,
+    takes: Duration,
+    calls: AtomicUsize,
+}
+
+impl Scripted {
+    fn new(name: &'static str, script: impl IntoIterator<Item = Result<Completion, Fault>>) -> Arc<Self> {
+        Self::taking(Duration::ZERO, name, script)
+    }
+
+    fn taking(
+        takes: Duration,
+        name: &'static str,
+        script: impl IntoIterator<Item = Result<Completion, Fault>>,
+    ) -> Arc<Self> {
+        let script = Mutex::new(script.into_iter().collect());
+        Arc::new(Self { name, script, takes, calls: AtomicUsize::new(0) })
+    }
+
+    fn calls(&self) -> usize {
+        self.calls.load(Ordering::SeqCst)
+    }
+}
+
+#[async_trait]
+impl Endpoint for Scripted {
+    fn name(&self) -> &'static str {
+        self.name
+    }
+
+    async fn call(&self, _ask: &Ask, _limit: Instant) -> Result<Completion, Fault> {
+        self.calls.fetch_add(1, Ordering::SeqCst);
+        let result = {
+            let mut script = self.script.lock().unwrap();
+            if script.len() > 1 { script.pop_front() } else { script.front().cloned() }
+        };
+        tokio::time::sleep(self.takes).await;
+        result.unwrap()
+    }
+
+    async fn check(&self, _limit: Instant) -> Result<(), Fault> {
+        match self.script.lock().unwrap().front().unwrap() {
+            Ok(_) => Ok(()),
+            Err(fault) => Err(fault.clone()),
+        }
+    }
+}
+
+/// Remembers what it was told.
+#[derive(Default)]
+struct Notes(Mutex<Vec<String>>);
+
+impl Observer for Notes {
+    fn called(&self, endpoint: &'static str, result: Result<(), Cause>, seconds: f64) {
+        assert!(seconds >= 0.0);
+        self.note(format!("{endpoint} {}", result.map_or_else(Cause::label, |()| "ok")));
+    }
+    fn retried(&self, cause: Cause) {
+        self.note(format!("retry {}", cause.label()));
+    }
+    fn tokens(&self, usage: Usage) {
+        self.note(format!("tokens {} {}", usage.prompt, usage.completion));
+    }
+    fn circuit(&self, endpoint: &'static str, open: bool) {
+        self.note(format!("{endpoint} {}", if open { "open" } else { "closed" }));
+    }
+}
+
+impl Notes {
+    fn note(&self, note: String) {
+        self.0.lock().unwrap().push(note);
+    }
+
+    fn all(&self) -> Vec<String> {
+        self.0.lock().unwrap().clone()
+    }
+}
+
+const QUICK: Patience = Patience {
+    backoff: Backoff { base: Duration::from_millis(2), cap: Duration::from_millis(10) },
+    misconfigured: Duration::from_millis(20),
+    probe_every: Duration::from_millis(20),
+};
+
+fn said(text: &str) -> Result<Completion, Fault> {
+    Ok(Completion { text: text.to_owned(), truncated: false, usage: Some(Usage { prompt: 10, completion: 5 }) })
+}
+
+fn fails(cause: Cause) -> Result<Completion, Fault> {
+    Err(Fault::transport(cause))
+}
+
+fn ask() -> Ask {
+    Ask {
+        prompts: vec![vec![Message { role: Role::User, content: "질문".into() }]],
+        temperature: 0.7,
+        max_tokens: 512,
+        min_tokens: 128,
+        schema: None,
+        attempt_timeout: Duration::from_secs(5),
+    }
+}
+
+fn alone(primary: &Arc<Scripted>, observer: Arc<dyn Observer>) -> Failover {
+    Failover::new(primary.clone(), None, Arc::new(Gate::new(64)), QUICK, observer)
+}
+
+fn pair(primary: &Arc<Scripted>, fallback: &Arc<Scripted>) -> Failover {
+    Failover::new(primary.clone(), Some(fallback.clone()), Arc::new(Gate::new(64)), QUICK, Arc::new(()))
+}
+
+async fn asked(model: &Failover, within: Duration) -> Result<String, ModelFailure> {
+    model.ask(&ask(), Instant::now() + within).await.map(|reply| reply.text)
+}
+
+const LONG: Duration = Duration::from_secs(20);
+const SHORT: Duration = Duration::from_millis(120);
+
+#[tokio::test]
+async fn a_fault_that_can_pass_is_tried_again_until_there_is_a_reply() {
+    for cause in
+        [Cause::Unreachable, Cause::Dropped, Cause::Silent, Cause::Cut, Cause::Busy, Cause::Broken, Cause::Aborted]
+    {
+        let primary = Scripted::new("vllm", [fails(cause), fails(cause), said("좋습니다.")]);
+        assert_eq!(asked(&alone(&primary, Arc::new(())), LONG).await, Ok("좋습니다.".to_owned()), "{cause:?}");
+        assert_eq!(primary.calls(), 3);
+    }
+}
+
+#[tokio::test]
+async fn what_happens_is_told_once_each() {
+    let notes = Arc::new(Notes::default());
+    let primary = Scripted::new("vllm", [fails(Cause::Busy), said("좋습니다.")]);
+    asked(&alone(&primary, notes.clone()), LONG).await.unwrap();
+    assert_eq!(notes.all(), ["vllm busy", "retry busy", "vllm ok", "tokens 10 5"]);
+}
+
+#[tokio::test]
+async fn an_answer_without_use_goes_back_to_the_caller_and_not_to_the_fallback() {
+    for cause in [Cause::Rejected, Cause::Garbage, Cause::Empty, Cause::Filtered, Cause::Repetitive, Cause::ToolCall] {
+        let (primary, fallback) = (Scripted::new("vllm", [fails(cause)]), Scripted::new("openai", [said("x")]));
+        let failure = asked(&pair(&primary, &fallback), LONG).await;
+        assert!(matches!(failure, Err(ModelFailure::Unusable(_))), "{cause:?}: {failure:?}");
+        assert_eq!((primary.calls(), fallback.calls()), (1, 0));
+    }
+}
+
+#[tokio::test]
+async fn a_prompt_that_cannot_get_briefer_is_too_long() {
+    let primary = Scripted::new("vllm", [fails(Cause::Overflow)]);
+    assert_eq!(asked(&alone(&primary, Arc::new(())), LONG).await, Err(ModelFailure::TooLong));
+}
+
+#[tokio::test]
+async fn a_silent_or_misconfigured_primary_is_left_for_the_fallback_at_once() {
+    for cause in [Cause::Silent, Cause::Denied, Cause::UnknownModel, Cause::NotAnApi] {
+        let (primary, fallback) = (Scripted::new("vllm", [fails(cause)]), Scripted::new("openai", [said("대신")]));
+        assert_eq!(asked(&pair(&primary, &fallback), LONG).await, Ok("대신".to_owned()), "{cause:?}");
+        assert_eq!((primary.calls(), fallback.calls()), (1, 1));
+    }
+}
+
+#[tokio::test]
+async fn a_primary_that_is_merely_busy_keeps_its_requests() {
+    let (primary, fallback) =
+        (Scripted::new("vllm", [fails(Cause::Busy), said("제가")]), Scripted::new("openai", [said("x")]));
+    assert_eq!(asked(&pair(&primary, &fallback), LONG).await, Ok("제가".to_owned()));
+    assert_eq!(fallback.calls(), 0);
+}
+
+#[tokio::test]
+async fn a_primary_whose_circuit_is_open_is_skipped_but_probed_now_and_then() {
+    let (primary, fallback) =
+        (Scripted::new("vllm", [fails(Cause::Unreachable)]), Scripted::new("openai", [said("대신")]));
+    let model = pair(&primary, &fallback);
+    for _ in 0..6 {
+        assert_eq!(asked(&model, LONG).await, Ok("대신".to_owned()));
+    }
+    assert!(!model.is_open(), "the fallback works");
+    let probed = primary.calls();
+    let (until, mut asks) = (Instant::now() + Duration::from_millis(100), 0);
+    while Instant::now() < until {
+        asked(&model, LONG).await.unwrap();
+        asks += 1;
+        tokio::task::yield_now().await;
+    }
+    let probes = primary.calls() - probed;
+    assert!((1..=6).contains(&probes), "{probes} probes");
+    assert!(asks > 20, "{asks} asks");
+}
+
+#[tokio::test]
+async fn no_answer_by_the_deadline_is_unavailable_and_names_the_last_fault() {
+    let busy = Fault { cause: Cause::Busy, status: Some(503), retry_after: None };
+    let primary = Scripted::new("vllm", [Err(busy)]);
+    let failure = asked(&alone(&primary, Arc::new(())), SHORT).await.unwrap_err();
+    assert_eq!(failure, ModelFailure::Unavailable("vllm: the server has no room right now (HTTP 503)".to_owned()));
+}
+
+#[tokio::test]
+async fn a_deadline_that_is_over_makes_no_call() {
+    let primary = Scripted::new("vllm", [said("x")]);
+    assert!(asked(&alone(&primary, Arc::new(())), Duration::ZERO).await.is_err());
+    assert_eq!(primary.calls(), 0);
+}
+
+#[tokio::test]
+async fn retry_after_is_honoured_and_ends_with_the_deadline() {
+    let busy = |seconds| Err(Fault { cause: Cause::Busy, status: Some(429), retry_after: Some(seconds) });
+    let started = Instant::now();
+    let primary = Scripted::new("vllm", [busy(Duration::from_millis(150)), said("네.")]);
+    asked(&alone(&primary, Arc::new(())), LONG).await.unwrap();
+    assert!(started.elapsed() >= Duration::from_millis(150));
+
+    let primary = Scripted::new("vllm", [busy(Duration::MAX)]);
+    assert!(asked(&alone(&primary, Arc::new(())), SHORT).await.is_err());
+    assert_eq!(primary.calls(), 1);
+}
+
+#[tokio::test]
+async fn a_misconfigured_server_is_not_asked_in_a_hot_loop_and_heals() {
+    let primary = Scripted::new("vllm", [fails(Cause::Denied), fails(Cause::Denied), said("이제 됩니다.")]);
+    let started = Instant::now();
+    assert_eq!(asked(&alone(&primary, Arc::new(())), LONG).await, Ok("이제 됩니다.".to_owned()));
+    assert!(started.elapsed() >= QUICK.misconfigured * 2);
+}
+
+#[tokio::test]
+async fn the_first_dropped_connection_is_repeated_at_once_and_does_not_count_against_the_server() {
+    let slow = Patience { backoff: Backoff { base: LONG, cap: LONG }, ..QUICK };
+    let notes = Arc::new(Notes::default());
+    let script = (0..20).flat_map(|_| [fails(Cause::Dropped), said("네.")]);
+    let primary = Scripted::new("vllm", script);
+    let model = Failover::new(primary.clone(), None, Arc::new(Gate::new(64)), slow, notes.clone());
+    for _ in 0..10 {
+        asked(&model, Duration::from_secs(5)).await.unwrap();
+    }
+    assert_eq!(primary.calls(), 20);
+    assert!(!notes.all().contains(&"vllm open".to_owned()));
+}
+
+#[tokio::test]
+async fn five_failures_open_the_circuit_and_one_success_closes_it() {
+    let notes = Arc::new(Notes::default());
+    let script = (0..7).map(|_| fails(Cause::Unreachable)).chain([said("돌아왔습니다.")]);
+    let model = alone(&Scripted::new("vllm", script), notes.clone());
+    let mut watch = model.watch();
+    assert!(!*watch.borrow_and_update());
+    let (reply, opened) = tokio::join!(asked(&model, LONG), async {
+        let opened = watch.wait_for(|open| *open).await.is_ok();
+        watch.wait_for(|open| !*open).await.unwrap();
+        opened
+    });
+    assert_eq!(reply, Ok("돌아왔습니다.".to_owned()));
+    assert!(opened);
+    assert!(!model.is_open());
+    let changes: Vec<String> =
+        notes.all().into_iter().filter(|note| note.ends_with("open") || note.ends_with("closed")).collect();
+    assert_eq!(changes, ["vllm open", "vllm closed"]);
+}
+
+#[tokio::test]
+async fn while_the_model_is_dead_waiting_requests_share_one_probe_and_all_are_answered_when_it_is_back() {
+    let script = (0..40).map(|_| fails(Cause::Unreachable)).chain([said("네.")]);
+    let primary = Scripted::new("vllm", script);
+    let model = Failover::new(primary.clone(), None, Arc::new(Gate::new(16)), QUICK, Arc::new(()));
+    let asks = (0..100).map(|_| asked(&model, LONG));
+    let replies = futures_util::future::join_all(asks).await;
+    assert!(replies.iter().all(Result::is_ok));
+    // 40 failures, some of them before the circuit opened, then one call for each.
+    assert_eq!(primary.calls(), 140);
+}
+
+#[tokio::test]
+async fn a_dead_model_is_probed_rather_than_hammered() {
+    let primary = Scripted::new("vllm", [fails(Cause::Unreachable)]);
+    let model = Failover::new(primary.clone(), None, Arc::new(Gate::new(16)), QUICK, Arc::new(()));
+    let within = Duration::from_millis(200);
+    let replies = futures_util::future::join_all((0..200).map(|_| asked(&model, within))).await;
+    assert!(replies.iter().all(|reply| matches!(reply, Err(ModelFailure::Unavailable(_)))));
+    // At most the first gateful and one probe per 20 ms.
+    assert!(primary.calls() <= 16 + 11, "{} calls", primary.calls());
+}
+
+#[tokio::test]
+async fn no_more_calls_are_out_than_the_gate_lets() {
+    let primary = Scripted::taking(Duration::from_millis(20), "vllm", [said("네.")]);
+    let gate = Arc::new(Gate::new(3));
+    let model = Failover::new(primary.clone(), None, gate.clone(), QUICK, Arc::new(()));
+    let asks = futures_util::future::join_all((0..12).map(|_| asked(&model, LONG)));
+    let most = async {
+        let mut most = 0;
+        while primary.calls() < 12 {
+            most = most.max(gate.out());
+            tokio::task::yield_now().await;
+        }
+        most
+    };
+    let (replies, most) = tokio::join!(asks, most);
+    assert!(replies.iter().all(Result::is_ok));
+    assert_eq!((most, gate.out()), (3, 0));
+}
+
+#[tokio::test]
+async fn a_pause_does_not_hold_the_gate() {
+    let slow = Patience { backoff: Backoff { base: LONG, cap: LONG }, ..QUICK };
+    let primary = Scripted::new("vllm", [fails(Cause::Busy), said("네.")]);
+    let model = Failover::new(primary.clone(), None, Arc::new(Gate::new(1)), slow, Arc::new(()));
+    let paused = asked(&model, LONG);
+    let prompt = async {
+        while primary.calls() == 0 {
+            tokio::task::yield_now().await;
+        }
+        asked(&model, LONG).await
+    };
+    futures_util::pin_mut!(paused, prompt);
+    let first = futures_util::future::select(paused, prompt).await;
+    assert!(
+        matches!(first, futures_util::future::Either::Right((Ok(_), _))),
+        "the second request waited for the first"
+    );
+}
+
+#[tokio::test]
+async fn a_dropped_ask_gives_its_place_back() {
+    let gate = Arc::new(Gate::new(1));
+    let primary = Scripted::taking(LONG, "vllm", [said("네.")]);
+    let model = Failover::new(primary, None, gate.clone(), QUICK, Arc::new(()));
+    assert!(tokio::time::timeout(Duration::from_millis(20), asked(&model, LONG)).await.is_err());
+    assert_eq!(gate.out(), 0);
+}
+
+#[tokio::test]
+async fn a_check_is_content_with_either_server_and_names_both_when_none_answers() {
+    let (down, up) = (Scripted::new("vllm", [fails(Cause::Unreachable)]), Scripted::new("openai", [said("x")]));
+    let limit = Instant::now() + LONG;
+    assert_eq!(pair(&down, &up).check(limit).await, Ok(()));
+    let denied = Scripted::new("openai", [fails(Cause::Denied)]);
+    let failure = pair(&down, &denied).check(limit).await.unwrap_err();
+    assert_eq!(
+        failure.to_string(),
+        "no model answered in time: vllm: no connection to the server; openai: the server does not accept the API key"
+    );
+}

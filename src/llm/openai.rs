@@ -1,0 +1,138 @@
+//! OpenAI, or whoever speaks its API: the fallback, off unless someone sets it.
+
+use async_trait::async_trait;
+use tokio::time::Instant;
+use url::Url;
+
+use super::Ask;
+use super::budget::{Count, Plan, Step, estimate, next_step};
+use super::chat::{ChatApi, Endpoint, LimitField, below, room};
+use super::classify::{Cause, Completion, Fault, refusal};
+use super::transport::SetupError;
+
+/// Where OpenAI is.
+pub const DEFAULT_BASE_URL: &str = "https://api.openai.com/v1";
+/// What is asked of it.
+pub const DEFAULT_MODEL: &str = "gpt-4o-mini";
+/// Tokens that prompt and reply share. The API does not tell; the models since GPT-4o have this many or more.
+const CONTEXT: u32 = 128_000;
+
+/// How to reach OpenAI.
+#[derive(Clone)]
+pub struct OpenAiSettings {
+    /// With its `/v1`.
+    pub base_url: Url,
+    pub model: String,
+    pub api_key: Option<String>,
+}
+
+/// OpenAI's chat API.
+#[derive(Debug)]
+pub struct OpenAi {
+    api: ChatApi,
+    model: String,
+}
+
+impl OpenAi {
+    /// A client; nothing is sent yet.
+    pub fn new(settings: OpenAiSettings) -> Result<Self, SetupError> {
+        let api = ChatApi::new(settings.base_url, settings.api_key.as_deref(), LimitField::MaxCompletionTokens)?;
+        Ok(Self { api, model: settings.model })
+    }
+}
+
+#[async_trait]
+impl Endpoint for OpenAi {
+    fn name(&self) -> &'static str {
+        "openai"
+    }
+
+    async fn call(&self, ask: &Ask, limit: Instant) -> Result<Completion, Fault> {
+        let counts: Vec<Count> = ask.prompts.iter().map(|prompt| Count::Settled(estimate(prompt))).collect();
+        let mut overflowed: Option<Plan> = None;
+        while let Step::Send(plan) = next_step(room(ask, CONTEXT), &counts, overflowed) {
+            match self.api.complete(&self.model, ask, plan, limit).await {
+                Err(fault) if fault.cause == Cause::Overflow => overflowed = Some(plan),
+                result => return result,
+            }
+        }
+        Err(Fault::transport(Cause::Overflow))
+    }
+
+    async fn check(&self, limit: Instant) -> Result<(), Fault> {
+        let answer = self.api.transport.get(&below(&self.api.base, &["models"]), limit).await?;
+        match refusal(answer.status, &answer.body) {
+            Some(cause) => Err(Fault { cause, status: Some(answer.status), retry_after: answer.retry_after }),
+            None => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::llm::stage::{Reaction, Stage, said};
+    use crate::llm::{Message, Role};
+
+    const OVERFLOW: &str = r#"{"error":{"message":"too long","type":"invalid_request_error","param":"messages","code":"context_length_exceeded"}}"#;
+
+    fn client(stage: &Stage) -> OpenAi {
+        let base_url = stage.url.join("/proxy/v1").unwrap();
+        let (model, api_key) = (DEFAULT_MODEL.to_owned(), Some("sk-1".to_owned()));
+        OpenAi::new(OpenAiSettings { base_url, model, api_key }).unwrap()
+    }
+
+    fn ask() -> Ask {
+        let says = |role, content: &'static str| Message { role, content: content.into() };
+        let (example, last) = (says(Role::User, "예시"), says(Role::User, "질문"));
+        Ask {
+            prompts: vec![vec![example, last.clone()], vec![last]],
+            temperature: 0.7,
+            max_tokens: 512,
+            min_tokens: 128,
+            schema: None,
+            attempt_timeout: Duration::from_secs(5),
+        }
+    }
+
+    fn soon() -> Instant {
+        Instant::now() + Duration::from_secs(10)
+    }
+
+    #[tokio::test]
+    async fn one_call_below_the_base_address_is_all_it_takes() {
+        let stage = Stage::new(|_, _| said("네.")).await;
+        assert_eq!(client(&stage).call(&ask(), soon()).await.unwrap().text, "네.");
+        let got = stage.got("/proxy/v1/chat/completions");
+        assert_eq!(got.len(), 1);
+        assert_eq!(got[0].body["model"], DEFAULT_MODEL);
+        assert_eq!(got[0].body["max_completion_tokens"], 512);
+        assert!(got[0].headers.contains(&("authorization".to_owned(), "Bearer sk-1".to_owned())));
+    }
+
+    #[tokio::test]
+    async fn a_prompt_that_it_finds_too_long_gets_briefer() {
+        let stage = Stage::new(|_, before| match before {
+            0 => Reaction::Answer(400, OVERFLOW.to_owned()),
+            _ => said("네."),
+        })
+        .await;
+        client(&stage).call(&ask(), soon()).await.unwrap();
+        assert_eq!(stage.got("/proxy/v1/chat/completions")[1].body["messages"].as_array().unwrap().len(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_check_asks_for_the_models_and_tells_a_wrong_key() {
+        let stage = Stage::new(|_, before| match before {
+            0 => Reaction::Answer(200, "{}".to_owned()),
+            _ => Reaction::Answer(401, r#"{"error":{"code":"invalid_api_key"}}"#.to_owned()),
+        })
+        .await;
+        let openai = client(&stage);
+        assert_eq!(openai.check(soon()).await, Ok(()));
+        assert_eq!(openai.check(soon()).await.unwrap_err().cause, Cause::Denied);
+        assert_eq!(stage.got("/proxy/v1/models").len(), 2);
+    }
+}

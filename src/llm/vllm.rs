@@ -1,0 +1,249 @@
+//! vLLM: the model's name and limits are read from the server, tokens are counted by it.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use async_openai::types::chat::ChatCompletionRequestMessage;
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+use tokio::time::Instant;
+use tracing::debug;
+use url::Url;
+
+use super::budget::{self, Count, Plan, Step, next_step};
+use super::chat::{ChatApi, Endpoint, LimitField, below, room, wire_message};
+use super::classify::{Cause, Completion, Fault, refusal};
+use super::served::{ModelList, Served};
+use super::transport::{Answer, SetupError};
+use super::{Ask, Message};
+
+/// The list of models comes from the server's front; when that hangs, so does all behind it.
+const DISCOVERY_TIMEOUT: Duration = Duration::from_secs(5);
+/// Counting is a courtesy: an estimate is better than a long wait.
+const COUNT_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// How to reach vLLM.
+#[derive(Clone)]
+pub struct VllmSettings {
+    /// With or without its `/v1`.
+    pub url: Url,
+    /// `None`: the first model that the server lists.
+    pub model: Option<String>,
+    pub api_key: Option<String>,
+}
+
+/// vLLM's chat API.
+#[derive(Debug)]
+pub struct Vllm {
+    api: ChatApi,
+    models_url: Url,
+    tokenize_url: Url,
+    model: Option<String>,
+    known: Mutex<Known>,
+}
+
+/// What was discovered, and whether that still holds.
+#[derive(Debug, Default)]
+struct Known {
+    served: Option<Arc<Served>>,
+    stale: bool,
+}
+
+impl Vllm {
+    /// A client; nothing is sent yet.
+    pub fn new(settings: VllmSettings) -> Result<Self, SetupError> {
+        let root = without_version(settings.url);
+        let base = below(&root, &["v1"]);
+        Ok(Self {
+            models_url: below(&base, &["models"]),
+            tokenize_url: below(&root, &["tokenize"]),
+            api: ChatApi::new(base, settings.api_key.as_deref(), LimitField::MaxTokens)?,
+            model: settings.model.filter(|model| !model.is_empty()),
+            known: Mutex::default(),
+        })
+    }
+
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Asks the server anew next time.
+    fn forget(&self) {
+        self.known().stale = true;
+    }
+
+    /// The model as last discovered, or discovered now.
+    async fn served(&self, limit: Instant) -> Result<Arc<Served>, Fault> {
+        let fresh = {
+            let known = self.known();
+            if known.stale { None } else { known.served.clone() }
+        };
+        match fresh {
+            Some(served) => Ok(served),
+            None => self.discover(limit).await,
+        }
+    }
+
+    async fn discover(&self, limit: Instant) -> Result<Arc<Served>, Fault> {
+        let listed = self.list(limit).await?;
+        let id = self.model.clone().or_else(|| listed.first());
+        let id = id.ok_or_else(|| Fault::transport(Cause::UnknownModel))?;
+        let served = Arc::new(Served::new(listed.context_of(&id), id));
+        let before = {
+            let mut known = self.known();
+            known.stale = false;
+            known.served.replace(Arc::clone(&served))
+        };
+        if before.is_none_or(|before| !before.is_same_model(&served)) {
+            served.announce();
+        }
+        Ok(served)
+    }
+
+    async fn list(&self, limit: Instant) -> Result<ModelList, Fault> {
+        let limit = limit.min(Instant::now() + DISCOVERY_TIMEOUT);
+        let answer = self.api.transport.get(&self.models_url, limit).await?;
+        let read = match refusal(answer.status, &answer.body) {
+            None => serde_json::from_slice(&answer.body).map_err(|_| Cause::NotAnApi),
+            // A server without the list can still serve a model that was named.
+            Some(Cause::NotAnApi) if self.model.is_some() => Ok(ModelList::default()),
+            Some(cause) => Err(cause),
+        };
+        read.map_err(|cause| Fault { cause, status: Some(answer.status), retry_after: answer.retry_after })
+    }
+
+    /// The next plan after `overflowed`, counting what has to be counted.
+    async fn plan(&self, served: &Served, ask: &Ask, overflowed: Option<Plan>, limit: Instant) -> Option<Plan> {
+        let mut counts: Vec<Count> = ask.prompts.iter().map(|prompt| Count::AtMost(served.bound(prompt))).collect();
+        loop {
+            match next_step(room(ask, served.context), &counts, overflowed) {
+                Step::Send(plan) => return Some(plan),
+                Step::TooLong => return None,
+                Step::Count(index) => {
+                    let (prompt, slot) = (ask.prompts.get(index)?, counts.get_mut(index)?);
+                    *slot = self.count(served, prompt, limit).await;
+                }
+            }
+        }
+    }
+
+    /// Counts a prompt: first its frame, once and for all requests like it, and the whole only when that is known.
+    async fn count(&self, served: &Served, prompt: &[Message], limit: Instant) -> Count {
+        if let Some((last, fixed)) = prompt.split_last()
+            && !fixed.is_empty()
+            && served.frame(prompt).is_none()
+        {
+            let dot = Message { role: last.role, content: ".".into() };
+            let framed = fixed.iter().chain([&dot]).map(wire_message).collect();
+            if let Some(tokens) = self.tokenize(served, framed, limit).await {
+                served.remember_frame(prompt, tokens);
+                return Count::AtMost(budget::bound_from_frame(tokens, prompt));
+            }
+        }
+        let exact = self.tokenize(served, prompt.iter().map(wire_message).collect(), limit).await;
+        Count::Settled(exact.unwrap_or_else(|| budget::estimate(prompt)))
+    }
+
+    /// Asks the server to count; `None` when it cannot.
+    async fn tokenize(
+        &self,
+        served: &Served,
+        messages: Vec<ChatCompletionRequestMessage>,
+        limit: Instant,
+    ) -> Option<u32> {
+        if !served.counts_now(Instant::now()) {
+            return None;
+        }
+        let json = serde_json::to_vec(&TokenizeRequest { model: &served.id, messages }).ok()?;
+        let limit = limit.min(Instant::now() + COUNT_TIMEOUT);
+        let cause = match self.api.transport.post(&self.tokenize_url, json, limit).await {
+            Ok(answer) => match read_count(&answer) {
+                Ok(count) => return Some(count),
+                Err(cause) => cause,
+            },
+            Err(fault) => fault.cause,
+        };
+        debug!(cause = cause.label(), "the model server cannot count tokens; estimating");
+        served.rest_counter(cause, Instant::now());
+        None
+    }
+}
+
+#[async_trait]
+impl Endpoint for Vllm {
+    fn name(&self) -> &'static str {
+        "vllm"
+    }
+
+    async fn call(&self, ask: &Ask, limit: Instant) -> Result<Completion, Fault> {
+        let mut overflowed = None;
+        let mut replaced = false;
+        loop {
+            let served = self.served(limit).await?;
+            let plan = self.plan(&served, ask, overflowed, limit).await;
+            let plan = plan.ok_or_else(|| Fault::transport(Cause::Overflow))?;
+            let fault = match self.api.complete(&served.id, ask, plan, limit).await {
+                Ok(completion) => return Ok(completion),
+                Err(fault) => fault,
+            };
+            match fault.cause {
+                // The context may have changed with a restart. Plans get briefer in any case, so this ends.
+                Cause::Overflow => {
+                    self.forget();
+                    overflowed = Some(plan);
+                }
+                // Another model may have taken its place, and gets one chance.
+                Cause::UnknownModel => {
+                    self.forget();
+                    let now = self.served(limit).await?;
+                    if replaced || now.id == served.id {
+                        self.forget();
+                        return Err(fault);
+                    }
+                    replaced = true;
+                }
+                // Whoever comes back after a restart may serve another model.
+                Cause::Unreachable | Cause::Dropped => {
+                    self.forget();
+                    return Err(fault);
+                }
+                _ => return Err(fault),
+            }
+        }
+    }
+
+    async fn check(&self, limit: Instant) -> Result<(), Fault> {
+        self.list(limit).await.map(drop)
+    }
+}
+
+#[derive(Serialize)]
+struct TokenizeRequest<'a> {
+    model: &'a str,
+    messages: Vec<ChatCompletionRequestMessage>,
+}
+
+#[derive(Deserialize)]
+struct TokenizeAnswer {
+    count: u32,
+}
+
+fn read_count(answer: &Answer) -> Result<u32, Cause> {
+    match refusal(answer.status, &answer.body) {
+        Some(cause) => Err(cause),
+        None => {
+            serde_json::from_slice(&answer.body).map(|answer: TokenizeAnswer| answer.count).map_err(|_| Cause::Garbage)
+        }
+    }
+}
+
+/// The server's root: the setting without `/v1` and slashes at its end.
+fn without_version(mut url: Url) -> Url {
+    let path = url.path().trim_end_matches('/');
+    let path = path.strip_suffix("/v1").unwrap_or(path).to_owned();
+    url.set_path(&path);
+    url
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,300 @@
+use super::*;
+use crate::llm::Role;
+use crate::llm::stage::{Reaction, Stage, models, said};
+
+const UNKNOWN_MODEL: &str =
+    r#"{"error":{"message":"The model `/model` does not exist.","type":"NotFoundError","param":"model","code":404}}"#;
+const OVERFLOW: &str = r#"{"error":{"message":"This model's maximum context length is 4096 tokens.","type":"BadRequestError","param":"input_tokens","code":400}}"#;
+const CHAT: &str = "/v1/chat/completions";
+
+fn settings(stage: &Stage) -> VllmSettings {
+    VllmSettings { url: stage.url.clone(), model: None, api_key: None }
+}
+
+fn client(stage: &Stage) -> Vllm {
+    Vllm::new(settings(stage)).unwrap()
+}
+
+/// A rich prompt with an example, and a lean one without.
+fn ask(question: &str) -> Ask {
+    let says = |role, text: &str| Message { role, content: text.to_owned().into() };
+    let (system, last) = (says(Role::System, "면접관"), says(Role::User, question));
+    let example = says(Role::User, &"예시 ".repeat(200));
+    Ask {
+        prompts: vec![vec![system.clone(), example, last.clone()], vec![system, last]],
+        temperature: 0.7,
+        max_tokens: 512,
+        min_tokens: 128,
+        schema: None,
+        attempt_timeout: Duration::from_secs(5),
+    }
+}
+
+fn soon() -> Instant {
+    Instant::now() + Duration::from_secs(10)
+}
+
+async fn call(vllm: &Vllm) -> Result<String, Cause> {
+    called(vllm, &ask("TCP란?"), soon()).await
+}
+
+async fn called(vllm: &Vllm, ask: &Ask, limit: Instant) -> Result<String, Cause> {
+    vllm.call(ask, limit).await.map(|completion| completion.text).map_err(|fault| fault.cause)
+}
+
+#[tokio::test]
+async fn the_listed_model_is_asked_and_looked_up_once() {
+    let stage = Stage::vllm(100, |_, _| said("좋습니다.")).await;
+    let vllm = client(&stage);
+    for _ in 0..3 {
+        assert_eq!(call(&vllm).await, Ok("좋습니다.".to_owned()));
+    }
+    assert_eq!(stage.got("/v1/models").len(), 1);
+    let chats = stage.got(CHAT);
+    assert_eq!(chats.len(), 3);
+    assert_eq!(chats[0].method, "POST");
+    assert_eq!(chats[0].body["model"], "/model");
+    assert_eq!(chats[0].body["max_tokens"], 512);
+    assert_eq!(chats[0].body["messages"].as_array().unwrap().len(), 3);
+    assert!(stage.got("/tokenize").is_empty(), "the bound settles it");
+}
+
+#[tokio::test]
+async fn the_address_may_end_in_its_version_and_slashes() {
+    let stage = Stage::vllm(100, |_, _| said("네.")).await;
+    for path in ["", "/", "/v1", "/v1/"] {
+        let url = stage.url.join(path).unwrap();
+        let vllm = Vllm::new(VllmSettings { url, ..settings(&stage) }).unwrap();
+        assert_eq!(call(&vllm).await, Ok("네.".to_owned()), "{path}");
+    }
+    let behind_a_proxy = without_version(Url::parse("https://gpu.example/llm/v1/").unwrap());
+    assert_eq!(behind_a_proxy.as_str(), "https://gpu.example/llm");
+}
+
+#[tokio::test]
+async fn a_key_is_sent_as_bearer_and_no_key_sends_no_header() {
+    let stage = Stage::vllm(100, |_, _| said("네.")).await;
+    for (key, header) in [(None, None), (Some(""), None), (Some("sk-1"), Some("Bearer sk-1"))] {
+        let vllm = Vllm::new(VllmSettings { api_key: key.map(str::to_owned), ..settings(&stage) }).unwrap();
+        call(&vllm).await.unwrap();
+        let last = stage.got(CHAT).pop().unwrap();
+        let sent = last.headers.iter().find(|(name, _)| name == "authorization").map(|(_, value)| value.as_str());
+        assert_eq!(sent, header);
+    }
+}
+
+#[tokio::test]
+async fn settings_that_cannot_work_are_refused_without_telling_the_key() {
+    let stage = Stage::vllm(100, |_, _| said("네.")).await;
+    let key = VllmSettings { api_key: Some("비밀\n".to_owned()), ..settings(&stage) };
+    let error = Vllm::new(key).unwrap_err();
+    assert!(matches!(error, SetupError::Key) && !error.to_string().contains("비밀"));
+    let url = Url::parse("ftp://gpu/v1").unwrap();
+    assert!(matches!(Vllm::new(VllmSettings { url, ..settings(&stage) }), Err(SetupError::Address)));
+}
+
+#[tokio::test]
+async fn a_dead_server_is_told_and_found_when_it_is_back() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = Url::parse(&format!("http://{}", listener.local_addr().unwrap())).unwrap();
+    drop(listener);
+    let vllm = Vllm::new(VllmSettings { url, model: None, api_key: None }).unwrap();
+    assert_eq!(call(&vllm).await, Err(Cause::Unreachable));
+    assert_eq!(vllm.check(soon()).await.unwrap_err().cause, Cause::Unreachable);
+}
+
+#[tokio::test]
+async fn a_model_that_was_replaced_is_looked_up_anew_and_asked_at_once() {
+    let stage = Stage::new(|got, before| match (got.path.as_str(), before) {
+        ("/v1/models", 0) => Reaction::Answer(200, models("/old")),
+        ("/v1/models", _) => Reaction::Answer(200, models("/new")),
+        _ if got.body["model"] == "/old" => Reaction::Answer(404, UNKNOWN_MODEL.to_owned()),
+        _ => said("새 모델입니다."),
+    })
+    .await;
+    assert_eq!(call(&client(&stage)).await, Ok("새 모델입니다.".to_owned()));
+    assert_eq!(stage.got(CHAT).len(), 2);
+}
+
+#[tokio::test]
+async fn a_model_that_is_listed_and_yet_unknown_is_not_asked_in_a_loop() {
+    let stage = Stage::vllm(100, |_, _| Reaction::Answer(404, UNKNOWN_MODEL.to_owned())).await;
+    let vllm = client(&stage);
+    assert_eq!(call(&vllm).await, Err(Cause::UnknownModel));
+    assert_eq!(stage.got(CHAT).len(), 1);
+    assert_eq!(call(&vllm).await, Err(Cause::UnknownModel));
+    assert_eq!(stage.got("/v1/models").len(), 4, "each try looks again");
+}
+
+#[tokio::test]
+async fn a_named_model_is_asked_even_of_a_server_without_a_list() {
+    let stage = Stage::new(|got, _| match got.path.as_str() {
+        CHAT => said("네."),
+        _ => Reaction::Answer(404, r#"{"detail":"Not Found"}"#.to_owned()),
+    })
+    .await;
+    let vllm = Vllm::new(VllmSettings { model: Some("aya".to_owned()), ..settings(&stage) }).unwrap();
+    assert_eq!(call(&vllm).await, Ok("네.".to_owned()));
+    assert_eq!(stage.got(CHAT)[0].body["model"], "aya");
+    assert_eq!(call(&client(&stage)).await, Err(Cause::NotAnApi));
+}
+
+#[tokio::test]
+async fn a_server_without_models_or_with_something_else_is_misconfigured() {
+    for (body, cause) in [(r#"{"data":[]}"#, Cause::UnknownModel), ("<html>", Cause::NotAnApi)] {
+        let stage = Stage::new(move |_, _| Reaction::Answer(200, body.to_owned())).await;
+        assert_eq!(call(&client(&stage)).await, Err(cause));
+    }
+    let stage = Stage::new(|_, _| Reaction::Answer(401, r#"{"error":"Unauthorized"}"#.to_owned())).await;
+    assert_eq!(call(&client(&stage)).await, Err(Cause::Denied));
+}
+
+#[tokio::test]
+async fn a_long_answer_counts_the_frame_once_and_then_only_what_its_bytes_leave_open() {
+    let stage = Stage::vllm(900, |_, _| said("네.")).await;
+    let vllm = client(&stage);
+    // Too long for the byte bound of the whole, not for a frame of 900 tokens.
+    let ask = ask(&"가".repeat(850));
+    for _ in 0..3 {
+        assert_eq!(called(&vllm, &ask, soon()).await, Ok("네.".to_owned()));
+    }
+    let counted = stage.got("/tokenize");
+    assert_eq!(counted.len(), 1);
+    assert_eq!(counted[0].body["messages"][2]["content"], ".");
+    assert!(stage.got(CHAT).iter().all(|chat| chat.body["messages"].as_array().unwrap().len() == 3));
+}
+
+#[tokio::test]
+async fn examples_are_dropped_when_the_servers_count_leaves_no_room_for_them() {
+    let stage = Stage::new(|got, _| match got.path.as_str() {
+        "/v1/models" => Reaction::Answer(200, models("/model")),
+        "/tokenize" => {
+            let tokens = if got.body["messages"].as_array().unwrap().len() == 3 { 3585 } else { 3584 };
+            Reaction::Answer(200, format!(r#"{{"count":{tokens}}}"#))
+        }
+        _ => said("네."),
+    })
+    .await;
+    assert_eq!(called(&client(&stage), &ask(&"가".repeat(2000)), soon()).await, Ok("네.".to_owned()));
+    let chat = &stage.got(CHAT)[0].body;
+    assert_eq!(chat["messages"].as_array().unwrap().len(), 2);
+    assert_eq!(chat["max_tokens"], 512);
+}
+
+#[tokio::test]
+async fn what_cannot_fit_is_not_sent_at_all() {
+    let stage = Stage::vllm(4000, |_, _| said("네.")).await;
+    assert_eq!(called(&client(&stage), &ask(&"가".repeat(4000)), soon()).await, Err(Cause::Overflow));
+    assert!(stage.got(CHAT).is_empty());
+}
+
+#[tokio::test]
+async fn a_server_that_cannot_count_is_asked_once_and_estimated_after_that() {
+    for (status, body) in [(404, r#"{"detail":"Not Found"}"#), (405, ""), (500, "boom"), (200, "{}")] {
+        let stage = Stage::new(move |got, _| match got.path.as_str() {
+            "/v1/models" => Reaction::Answer(200, models("/model")),
+            "/tokenize" => Reaction::Answer(status, body.to_owned()),
+            _ => said("네."),
+        })
+        .await;
+        let vllm = client(&stage);
+        for _ in 0..3 {
+            // 1,500 Hangul syllables: 4,500 bytes are too many, 1,500 tokens are not.
+            assert_eq!(called(&vllm, &ask(&"가".repeat(1500)), soon()).await, Ok("네.".to_owned()));
+        }
+        assert_eq!(stage.got("/tokenize").len(), 1, "{status}");
+        assert_eq!(stage.got(CHAT)[0].body["messages"].as_array().unwrap().len(), 3);
+    }
+}
+
+#[tokio::test]
+async fn a_counter_that_hangs_costs_two_seconds_once() {
+    let stage = Stage::new(|got, _| match got.path.as_str() {
+        "/v1/models" => Reaction::Answer(200, models("/model")),
+        "/tokenize" => Reaction::Stall(Vec::new()),
+        _ => said("네."),
+    })
+    .await;
+    let (vllm, started) = (client(&stage), Instant::now());
+    for _ in 0..3 {
+        assert_eq!(called(&vllm, &ask(&"가".repeat(1500)), soon()).await, Ok("네.".to_owned()));
+    }
+    assert!((2.0..4.0).contains(&started.elapsed().as_secs_f64()), "{:?}", started.elapsed());
+}
+
+#[tokio::test]
+async fn a_server_that_finds_it_too_long_is_asked_ever_more_briefly() {
+    let stage = Stage::vllm(100, |_, before| match before {
+        0..=2 => Reaction::Answer(400, OVERFLOW.to_owned()),
+        _ => said("짧게 답합니다."),
+    })
+    .await;
+    let vllm = client(&stage);
+    // The rich prompt, the lean one, the lean one with the least reply: three refusals are the end of it.
+    assert_eq!(call(&vllm).await, Err(Cause::Overflow));
+    let sent: Vec<(usize, u64)> = stage
+        .got(CHAT)
+        .iter()
+        .map(|chat| (chat.body["messages"].as_array().unwrap().len(), chat.body["max_tokens"].as_u64().unwrap()))
+        .collect();
+    assert_eq!(sent, [(3, 512), (2, 512), (2, 128)]);
+    assert_eq!(call(&vllm).await, Ok("짧게 답합니다.".to_owned()));
+}
+
+#[tokio::test]
+async fn trouble_with_the_connection_is_told_apart() {
+    let head = b"HTTP/1.1 200 OK\r\ncontent-length: 500\r\n\r\n{\"choices\"".to_vec();
+    for (reaction, cause) in [(0, Cause::Dropped), (1, Cause::Cut), (2, Cause::Dropped), (3, Cause::Silent)] {
+        let head = head.clone();
+        let stage = Stage::vllm(100, move |_, _| match reaction {
+            0 => Reaction::Close,
+            1 => Reaction::Raw(head.clone()),
+            2 => Reaction::Raw(b"\x00\x01 this is not HTTP\r\n\r\n".to_vec()),
+            _ => Reaction::Stall(Vec::new()),
+        })
+        .await;
+        let vllm = client(&stage);
+        vllm.served(soon()).await.unwrap();
+        let limit = Instant::now() + Duration::from_millis(300);
+        assert_eq!(called(&vllm, &ask("TCP란?"), limit).await, Err(cause), "{reaction}");
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_stalls_half_way_is_cut_at_the_limit() {
+    let stage = Stage::vllm(100, |_, _| {
+        Reaction::Stall(b"HTTP/1.1 200 OK\r\ncontent-length: 500\r\n\r\n{\"choices\"".to_vec())
+    })
+    .await;
+    let limit = Instant::now() + Duration::from_millis(300);
+    assert_eq!(called(&client(&stage), &ask("TCP란?"), limit).await, Err(Cause::Cut));
+}
+
+#[tokio::test]
+async fn a_body_without_end_is_not_read_to_the_end() {
+    let stage = Stage::vllm(100, |_, _| Reaction::Answer(200, " ".repeat((1 << 20) + 1))).await;
+    assert_eq!(call(&client(&stage)).await, Err(Cause::Garbage));
+}
+
+#[tokio::test]
+async fn a_redirect_is_not_followed() {
+    let stage = Stage::vllm(100, |_, _| Reaction::With(307, "location", "/elsewhere", String::new())).await;
+    assert_eq!(call(&client(&stage)).await, Err(Cause::NotAnApi));
+    assert!(stage.got("/elsewhere").is_empty());
+}
+
+#[tokio::test]
+async fn retry_after_comes_with_the_fault() {
+    let stage = Stage::vllm(100, |_, _| Reaction::With(429, "retry-after", "7", "{}".to_owned())).await;
+    let fault = client(&stage).call(&ask("TCP란?"), soon()).await.unwrap_err();
+    assert_eq!(fault, Fault { cause: Cause::Busy, status: Some(429), retry_after: Some(Duration::from_secs(7)) });
+}
+
+#[tokio::test]
+async fn a_dropped_call_closes_its_connection_so_that_the_server_can_stop() {
+    let stage = Stage::vllm(100, |_, _| Reaction::Stall(Vec::new())).await;
+    let vllm = client(&stage);
+    let limit = Duration::from_millis(200);
+    assert!(tokio::time::timeout(limit, call(&vllm)).await.is_err());
+    stage.until_hung_up().await;
+}

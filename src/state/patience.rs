@@ -1,0 +1,33 @@
+//! Waiting for a state store that is away. A request is never failed for it: what was paid for must be saved, and
+//! what is not begun can wait.
+
+use std::time::Duration;
+
+use crate::retry::Backoff;
+use crate::state::StateError;
+
+const BACKOFF: Backoff = Backoff { base: Duration::from_millis(100), cap: Duration::from_secs(2) };
+
+/// The store refused for good, or holds what cannot be read.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("state store fault: {0}")]
+pub struct StateFault(pub String);
+
+/// Does `operation` again for as long as the store is away.
+///
+/// # Errors
+/// [`StateFault`] when another try cannot help.
+pub async fn until_available<T>(operation: impl AsyncFn() -> Result<T, StateError>) -> Result<T, StateFault> {
+    let mut attempt = 0;
+    loop {
+        match operation().await {
+            Ok(value) => return Ok(value),
+            Err(StateError::Fault(reason)) => return Err(StateFault(reason)),
+            Err(StateError::Unavailable(reason)) => {
+                tracing::debug!(attempt, reason, "the state store is away; trying again");
+                tokio::time::sleep(BACKOFF.jittered(attempt)).await;
+                attempt = attempt.saturating_add(1);
+            }
+        }
+    }
+}

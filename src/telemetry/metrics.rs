@@ -1,0 +1,123 @@
+//! Everything that is counted, in one place.
+
+use prometheus::core::Collector;
+use prometheus::{
+    Encoder, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
+    TextEncoder,
+};
+
+/// The worker's metrics.
+#[derive(Debug)]
+pub struct Metrics {
+    registry: Registry,
+    pub requests_in_work: IntGauge,
+    pub requests_waiting: IntGaugeVec,
+    pub partitions_assigned: IntGaugeVec,
+    pub offset_map_chars: IntGaugeVec,
+    pub records_received: IntCounterVec,
+    pub records_skipped: IntCounterVec,
+    pub outcomes: IntCounterVec,
+    pub dead_letters: IntCounterVec,
+    pub refused_records: IntCounter,
+    pub journal_hits: IntCounter,
+    pub lock_waits: IntCounter,
+    pub request_seconds: HistogramVec,
+    pub model_calls: IntCounterVec,
+    pub model_call_seconds: Histogram,
+    pub model_retries: IntCounterVec,
+    pub model_tokens: IntCounterVec,
+    pub circuit_open: IntGauge,
+    pub ready: IntGaugeVec,
+}
+
+/// From an answer found in the journal to one that took the whole deadline.
+const SECONDS: [f64; 14] = [0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0];
+
+impl Metrics {
+    /// All metrics at zero.
+    ///
+    /// # Errors
+    /// When two metrics have one name.
+    pub fn new() -> prometheus::Result<Self> {
+        let new = Registry::new_custom(Some("ssammu".to_owned()), None)?;
+        let counter = |name, help| add(&new, IntCounter::new(name, help)?);
+        let counters = |name, help, labels| add(&new, IntCounterVec::new(Opts::new(name, help), labels)?);
+        let gauge = |name, help| add(&new, IntGauge::new(name, help)?);
+        let gauges = |name, help, labels| add(&new, IntGaugeVec::new(Opts::new(name, help), labels)?);
+        Ok(Self {
+            requests_in_work: gauge("requests_in_work", "Requests in work now; at most MAX_IN_FLIGHT.")?,
+            requests_waiting: gauges("requests_waiting", "Records read and waiting for their turn.", &["group"])?,
+            partitions_assigned: gauges("partitions_assigned", "Partitions that this worker reads.", &["group"])?,
+            offset_map_chars: gauges(
+                "offset_map_chars",
+                "Longest map of finished records in commit metadata now; brokers take 4096 characters.",
+                &["group"],
+            )?,
+            records_received: counters("records_received_total", "Records read from request topics.", &["topic"])?,
+            records_skipped: counters(
+                "records_skipped_total",
+                "Records that were read again and known to be done by the commit's map.",
+                &["topic"],
+            )?,
+            outcomes: counters("outcomes_total", "Outcomes sent, by type and failure code.", &["type", "code"])?,
+            dead_letters: counters("dead_letters_total", "Dead letters sent, by code.", &["code"])?,
+            refused_records: counter(
+                "refused_records_total",
+                "Outcomes and dead letters that the broker will never take (too large). Each is in the log.",
+            )?,
+            journal_hits: counter("journal_hits_total", "Requests answered from the journal, without work.")?,
+            lock_waits: counter("lock_waits_total", "Times that a request waited for a member's lock.")?,
+            request_seconds: add(
+                &new,
+                HistogramVec::new(
+                    HistogramOpts::new("request_seconds", "From a request's turn to its acknowledged outcome.")
+                        .buckets(SECONDS.to_vec()),
+                    &["flow"],
+                )?,
+            )?,
+            model_calls: counters("model_calls_total", "Calls to a model, by result.", &["endpoint", "result"])?,
+            model_call_seconds: add(
+                &new,
+                Histogram::with_opts(
+                    HistogramOpts::new("model_call_seconds", "How long a call to a model took.")
+                        .buckets(SECONDS.to_vec()),
+                )?,
+            )?,
+            model_retries: counters("model_retries_total", "Model calls that were made again, by reason.", &["reason"])?,
+            model_tokens: counters("model_tokens_total", "Tokens that the model counted.", &["kind"])?,
+            circuit_open: gauge("circuit_open", "1 while no model can be reached and requests are held back.")?,
+            ready: gauges("ready", "1 for each part that is ready.", &["part"])?,
+            registry: new,
+        })
+    }
+
+    /// In Prometheus' text format.
+    ///
+    /// # Errors
+    /// When a metric is inconsistent.
+    pub fn text(&self) -> prometheus::Result<String> {
+        let mut text = Vec::new();
+        TextEncoder::new().encode(&self.registry.gather(), &mut text)?;
+        Ok(String::from_utf8_lossy(&text).into_owned())
+    }
+}
+
+fn add<C: Collector + Clone + 'static>(registry: &Registry, metric: C) -> prometheus::Result<C> {
+    registry.register(Box::new(metric.clone()))?;
+    Ok(metric)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn metrics_are_written_with_their_help() {
+        let metrics = Metrics::new().unwrap();
+        metrics.outcomes.with_label_values(&["RequestFailed", "INTERNAL"]).inc();
+        let text = metrics.text().unwrap();
+        assert!(text.contains("# HELP ssammu_outcomes_total "));
+        assert!(text.contains("ssammu_outcomes_total{code=\"INTERNAL\",type=\"RequestFailed\"} 1"));
+        assert!(text.contains("ssammu_requests_in_work 0"));
+    }
+}

@@ -1,0 +1,433 @@
+//! Reads one consumer group's records, gives each its turn, and releases its offset when it is done.
+//!
+//! One task owns all of a group's bookkeeping. It reads a partition only while there is room, starts records in the
+//! order of their members' lanes, and stores a partition's position as records finish. A revocation is answered as
+//! soon as the partitions' work is done, or after [`REVOKE_GRACE`]; what is still in work then goes on, and its
+//! saved result is found by the next owner.
+
+use std::collections::BTreeMap;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rdkafka::error::KafkaError;
+use tokio::sync::{Notify, watch};
+use tokio::task::{JoinError, JoinSet};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
+
+use crate::events::record::{Record, RequestKind};
+use crate::events::request::MemberId;
+use crate::kafka::client::Connection;
+use crate::kafka::consumer::{GroupConsumer, GroupEvent, Partition};
+use crate::retry::Backoff;
+use crate::telemetry::metrics::Metrics;
+use crate::worker::admission::{Admission, Permit, Turn};
+use crate::worker::lanes::Lanes;
+use crate::worker::offsets::{Offsets, Position, Take};
+use crate::worker::work::{Job, Worker};
+
+/// How long work that is nearly done may hold up a revocation. All partitions of the member stand still meanwhile.
+const REVOKE_GRACE: Duration = Duration::from_secs(1);
+
+/// How often positions are stored, and everything is looked at even if nobody said that it changed.
+const TICK: Duration = Duration::from_millis(100);
+
+/// Members of a partition that are ready for their turn before its reading stops.
+const READY_MAX: usize = 64;
+
+/// Bytes of records that wait, over all partitions, before reading stops; a partition may always have its least.
+const WAITING_MAX_BYTES: usize = 16 << 20;
+const WAITING_LEAST_BYTES: usize = 256 << 10;
+
+const REOPEN_BACKOFF: Backoff = Backoff { base: Duration::from_secs(1), cap: Duration::from_secs(10) };
+const COMMITTED_RETRY: Duration = Duration::from_secs(1);
+
+/// A consumer group and what reads it.
+pub struct Intake {
+    pub connection: Connection,
+    pub group: String,
+    pub topics: Vec<(Arc<str>, RequestKind)>,
+    pub worker: Arc<Worker>,
+    pub admission: Arc<Admission>,
+    pub metrics: Arc<Metrics>,
+    /// Whether the group has given this member its partitions (perhaps none).
+    pub joined: watch::Sender<bool>,
+}
+
+/// What asks the intake to stop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stop {
+    No,
+    /// Finish what is in work, until the moment given.
+    Until(Instant),
+}
+
+/// Why an intake ended by itself.
+#[derive(Debug, thiserror::Error)]
+pub enum IntakeError {
+    #[error("the Kafka consumer of group {group} could not be opened: {source}")]
+    Open { group: String, source: KafkaError },
+    #[error("group {group}: another worker has the same group.instance.id")]
+    Fenced { group: String },
+    #[error("a task of group {group} ended unexpectedly: {source}")]
+    Task { group: String, source: JoinError },
+}
+
+impl Intake {
+    /// Reads and works until told to stop, then leaves the group.
+    ///
+    /// # Errors
+    /// [`IntakeError`] when it cannot go on. What was in work is redelivered to whoever reads next.
+    pub async fn run(self, mut stop: watch::Receiver<Stop>) -> Result<(), IntakeError> {
+        let mut attempt = 0;
+        loop {
+            let wake = Arc::new(Notify::new());
+            let consumer = GroupConsumer::open(&self.connection, &self.group, &self.topics, wake.clone())
+                .map_err(|source| IntakeError::Open { group: self.group.clone(), source })?;
+            let mut membership = Membership::new(&self, consumer, wake);
+            let ended = membership.run(&mut stop).await;
+            membership.consumer.close().await;
+            self.joined.send_replace(false);
+            match ended? {
+                Ended::Stopped => return Ok(()),
+                Ended::Fatal(reason) => {
+                    tracing::error!(group = self.group, reason, "the membership ended; joining again");
+                    if reason.contains("FencedInstanceId") {
+                        return Err(IntakeError::Fenced { group: self.group });
+                    }
+                    tokio::time::sleep(REOPEN_BACKOFF.jittered(attempt)).await;
+                    attempt += 1;
+                }
+            }
+        }
+    }
+}
+
+enum Ended {
+    Stopped,
+    Fatal(String),
+}
+
+/// One partition while it is ours.
+struct Assigned {
+    /// Tells this assignment from an earlier one of the same partition.
+    generation: u64,
+    offsets: Offsets,
+    /// Read, but too far ahead of the first open record.
+    held: Option<Record>,
+    in_work: usize,
+    changed: bool,
+}
+
+struct Revocation {
+    partitions: Vec<Partition>,
+    deadline: Instant,
+}
+
+/// Whose lane a record goes to. A record of nobody waits for nobody.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Lane {
+    Member(MemberId),
+    Nobody(i32, i64),
+}
+
+struct Done {
+    lane: Lane,
+    partition: Partition,
+    generation: u64,
+    offset: i64,
+}
+
+type Committed = Result<Vec<(Partition, Option<Position>)>, String>;
+
+struct Membership<'a> {
+    intake: &'a Intake,
+    consumer: GroupConsumer,
+    wake: Arc<Notify>,
+    partitions: BTreeMap<Partition, Assigned>,
+    generation: u64,
+    lanes: Lanes<Lane, Partition, (Job, u64)>,
+    tasks: JoinSet<Done>,
+    revocation: Option<Revocation>,
+    /// An assignment whose committed positions are being asked for.
+    assigning: Option<Pin<Box<dyn Future<Output = (Vec<Partition>, Committed)> + Send>>>,
+    /// A place in work that is being waited for; kept while there is something to start, so as not to lose its turn.
+    admitting: Option<Pin<Box<dyn Future<Output = Permit> + Send>>>,
+}
+
+impl<'a> Membership<'a> {
+    fn new(intake: &'a Intake, consumer: GroupConsumer, wake: Arc<Notify>) -> Self {
+        Self {
+            intake,
+            consumer,
+            wake,
+            partitions: BTreeMap::new(),
+            generation: 0,
+            lanes: Lanes::default(),
+            tasks: JoinSet::new(),
+            revocation: None,
+            assigning: None,
+            admitting: None,
+        }
+    }
+
+    async fn run(&mut self, stop: &mut watch::Receiver<Stop>) -> Result<Ended, IntakeError> {
+        let mut ticks = interval(TICK);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            while let Some(event) = self.consumer.poll() {
+                if let GroupEvent::Fatal(reason) = event {
+                    // Another member works these partitions now, or soon; what is saved here is found there.
+                    return Ok(Ended::Fatal(reason));
+                }
+                self.on_event(event);
+            }
+            let stopping = match *stop.borrow_and_update() {
+                Stop::No => None,
+                Stop::Until(deadline) => Some(deadline),
+            };
+            if let Some(deadline) = stopping {
+                self.forget_waiting();
+                if self.tasks.is_empty() || Instant::now() >= deadline {
+                    self.finish_stopping().await;
+                    return Ok(Ended::Stopped);
+                }
+            } else {
+                self.read();
+                self.start_what_can();
+            }
+            self.answer_revocation();
+            if self.admitting.is_none() && self.lanes.has_ready() {
+                self.admitting = Some(Box::pin(self.intake.admission.clone().admit()));
+            }
+            let revoke_at = self.revocation.as_ref().map(|revocation| revocation.deadline);
+            let wake_at = [stopping, revoke_at].into_iter().flatten().min();
+            tokio::select! {
+                Some(done) = self.tasks.join_next() => {
+                    self.on_done(done)?;
+                    while let Some(done) = self.tasks.try_join_next() {
+                        self.on_done(done)?;
+                    }
+                }
+                permit = wait_for(&mut self.admitting) => {
+                    self.admitting = None;
+                    self.start(permit);
+                }
+                (partitions, committed) = wait_for(&mut self.assigning) => {
+                    self.assigning = None;
+                    self.on_committed(partitions, committed);
+                }
+                () = self.wake.notified() => {}
+                _ = ticks.tick() => self.store(),
+                () = sleep_until(wake_at.unwrap_or_else(Instant::now)), if wake_at.is_some() => {}
+                changed = stop.changed() => if changed.is_err() { return Ok(Ended::Stopped) },
+            }
+        }
+    }
+
+    fn on_event(&mut self, event: GroupEvent) {
+        match event {
+            GroupEvent::Assigned(partitions) => self.ask_committed(partitions, Duration::ZERO),
+            GroupEvent::Revoked { partitions, lost } => {
+                self.lanes.drop_partitions(&partitions);
+                for partition in &partitions {
+                    if let Some(assigned) = self.partitions.get_mut(partition) {
+                        assigned.held = None;
+                    }
+                }
+                let grace = if lost { Duration::ZERO } else { REVOKE_GRACE };
+                if lost {
+                    tracing::warn!(group = self.intake.group, partitions = partitions.len(), "partitions were lost");
+                    // Another member may have them already: nothing is stored for them any more.
+                    self.partitions.retain(|partition, _| !partitions.contains(partition));
+                }
+                self.revocation = Some(Revocation { partitions, deadline: Instant::now() + grace });
+            }
+            GroupEvent::Fatal(_) => {}
+        }
+    }
+
+    fn ask_committed(&mut self, partitions: Vec<Partition>, after: Duration) {
+        let asking = self.consumer.committed(partitions.clone());
+        self.assigning = Some(Box::pin(async move {
+            tokio::time::sleep(after).await;
+            (partitions, asking.await)
+        }));
+    }
+
+    fn on_committed(&mut self, partitions: Vec<Partition>, committed: Committed) {
+        let positions = match committed {
+            Ok(positions) => positions,
+            Err(reason) => {
+                tracing::warn!(group = self.intake.group, reason, "committed offsets could not be read; asking again");
+                return self.ask_committed(partitions, COMMITTED_RETRY);
+            }
+        };
+        self.generation += 1;
+        let from: Vec<(Partition, Option<i64>)> = positions
+            .iter()
+            .map(|(partition, position)| (partition.clone(), position.as_ref().map(|position| position.offset)))
+            .collect();
+        if let Err(error) = self.consumer.assign(&from) {
+            // Only when the membership has just ended: the group tells us next.
+            tracing::warn!(group = self.intake.group, %error, "an assignment could not be taken");
+            return;
+        }
+        for (partition, position) in positions {
+            let offsets = position.as_ref().map_or_else(Offsets::fresh, Offsets::resume);
+            let assigned =
+                Assigned { generation: self.generation, offsets, held: None, in_work: 0, changed: false };
+            self.partitions.insert(partition, assigned);
+        }
+        self.intake.joined.send_replace(true);
+        self.count_partitions();
+        tracing::info!(group = self.intake.group, added = from.len(), now = self.partitions.len(), "partitions assigned");
+    }
+
+    /// Answers a revocation once its partitions are at rest, or its time is over.
+    fn answer_revocation(&mut self) {
+        let Some(revocation) = &self.revocation else { return };
+        let busy = revocation.partitions.iter().any(|partition| {
+            self.partitions.get(partition).is_some_and(|assigned| assigned.in_work > 0)
+        });
+        if busy && Instant::now() < revocation.deadline {
+            return;
+        }
+        let Some(revocation) = self.revocation.take() else { return };
+        self.store();
+        for partition in &revocation.partitions {
+            self.partitions.remove(partition);
+        }
+        if let Err(error) = self.consumer.unassign(&revocation.partitions) {
+            tracing::warn!(group = self.intake.group, %error, "a revocation could not be answered");
+        }
+        self.count_partitions();
+        let (gone, left) = (revocation.partitions.len(), self.partitions.len());
+        tracing::info!(group = self.intake.group, gone, now = left, "partitions revoked");
+    }
+
+    /// Reads from every partition that has room.
+    fn read(&mut self) {
+        let bytes_max = (WAITING_MAX_BYTES / self.partitions.len().max(1)).max(WAITING_LEAST_BYTES);
+        for (partition, assigned) in &mut self.partitions {
+            if self.revocation.as_ref().is_some_and(|revocation| revocation.partitions.contains(partition)) {
+                continue;
+            }
+            loop {
+                let load = self.lanes.load(partition);
+                if load.ready >= READY_MAX || load.bytes >= bytes_max {
+                    break;
+                }
+                let Some(record) = assigned.held.take().or_else(|| self.consumer.take(partition)) else { break };
+                let topic = record.at.topic.clone();
+                match assigned.offsets.take(record.at.offset) {
+                    Take::Wait => {
+                        assigned.held = Some(record);
+                        break;
+                    }
+                    Take::Skip => {
+                        assigned.changed = true;
+                        self.intake.metrics.records_skipped.with_label_values(&[topic.as_ref()]).inc();
+                    }
+                    Take::Work => {
+                        self.intake.metrics.records_received.with_label_values(&[topic.as_ref()]).inc();
+                        let (bytes, offset) = (record.size(), record.at.offset);
+                        let job = Job::new(record);
+                        let lane = job.member().map_or(Lane::Nobody(partition.number, offset), Lane::Member);
+                        self.lanes.push(lane, partition.clone(), bytes, (job, assigned.generation));
+                    }
+                }
+            }
+        }
+    }
+
+    fn start_what_can(&mut self) {
+        while self.admitting.is_none() && self.lanes.has_ready() {
+            let Some(permit) = self.intake.admission.try_admit() else { return };
+            self.start(permit);
+            self.read();
+        }
+    }
+
+    fn start(&mut self, permit: Permit) {
+        // Without a ready record the permit is free again at once.
+        let Some((lane, (job, generation))) = self.lanes.next() else { return };
+        let partition = Partition { topic: job.record.at.topic.clone(), number: job.record.at.partition };
+        if let Some(assigned) = self.partitions.get_mut(&partition) {
+            assigned.in_work += 1;
+        }
+        let worker = self.intake.worker.clone();
+        let mut turn = Turn::new(self.intake.admission.clone(), permit);
+        self.tasks.spawn(async move {
+            worker.work(&job, &mut turn).await;
+            Done { lane, partition, generation, offset: job.record.at.offset }
+        });
+    }
+
+    fn on_done(&mut self, done: Result<Done, JoinError>) -> Result<(), IntakeError> {
+        let done =
+            done.map_err(|source| IntakeError::Task { group: self.intake.group.clone(), source })?;
+        self.lanes.finish(done.lane);
+        if let Some(assigned) = self.partitions.get_mut(&done.partition)
+            && assigned.generation == done.generation
+        {
+            assigned.offsets.finish(done.offset);
+            assigned.in_work = assigned.in_work.saturating_sub(1);
+            assigned.changed = true;
+        }
+        Ok(())
+    }
+
+    /// Stores the positions that changed; they are committed with the next commit.
+    fn store(&mut self) {
+        let changed: Vec<(Partition, Position)> = self
+            .partitions
+            .iter_mut()
+            .filter(|(_, assigned)| std::mem::take(&mut assigned.changed))
+            .map(|(partition, assigned)| (partition.clone(), assigned.offsets.position()))
+            .collect();
+        let group = self.intake.group.as_str();
+        if !changed.is_empty() {
+            let longest = changed.iter().map(|(_, position)| position.metadata.len()).max().unwrap_or(0);
+            let longest = i64::try_from(longest).unwrap_or(i64::MAX);
+            self.intake.metrics.offset_map_chars.with_label_values(&[group]).set(longest);
+            self.consumer.store(&changed);
+        }
+        let waiting = i64::try_from(self.lanes.waiting()).unwrap_or(i64::MAX);
+        self.intake.metrics.requests_waiting.with_label_values(&[group]).set(waiting);
+    }
+
+    /// What has not begun is left to whoever reads next.
+    fn forget_waiting(&mut self) {
+        let all: Vec<Partition> = self.partitions.keys().cloned().collect();
+        self.lanes.drop_partitions(&all);
+        self.admitting = None;
+    }
+
+    async fn finish_stopping(&mut self) {
+        if !self.tasks.is_empty() {
+            let left = self.tasks.len();
+            tracing::warn!(group = self.intake.group, left, "stopping; what is still in work will be redelivered");
+        }
+        self.tasks.shutdown().await;
+        self.store();
+        if let Some(revocation) = self.revocation.take()
+            && let Err(error) = self.consumer.unassign(&revocation.partitions)
+        {
+            tracing::debug!(%error, "a revocation could not be answered");
+        }
+    }
+
+    fn count_partitions(&self) {
+        let count = i64::try_from(self.partitions.len()).unwrap_or(i64::MAX);
+        self.intake.metrics.partitions_assigned.with_label_values(&[self.intake.group.as_str()]).set(count);
+    }
+}
+
+/// The result of a future that may not be there.
+async fn wait_for<F: Future + ?Sized>(future: &mut Option<Pin<Box<F>>>) -> F::Output {
+    match future {
+        Some(future) => future.as_mut().await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,257 @@
+//! Whose turn it is: one lane a member, worked strictly one record at a time and in order.
+//!
+//! Members take turns: a lane that has had its turn goes to the back, and partitions are served round robin, so that
+//! neither a member nor a partition with many records holds up the rest.
+
+use std::collections::{HashMap, VecDeque};
+use std::hash::Hash;
+
+/// What waits in a partition.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Load {
+    /// Lanes that could go on at once.
+    pub ready: usize,
+    /// Records that wait, for a turn or for the record before them.
+    pub waiting: usize,
+    /// Their size in bytes.
+    pub bytes: usize,
+}
+
+/// Waiting records of type `T`, by member `M`, from partitions `P`.
+#[derive(Debug)]
+pub struct Lanes<M, P, T> {
+    lanes: HashMap<M, Lane<P, T>>,
+    /// Partitions with a ready lane, in the order in which they are served.
+    turn: VecDeque<P>,
+    partitions: HashMap<P, Partition<M>>,
+}
+
+#[derive(Debug)]
+struct Lane<P, T> {
+    busy: bool,
+    waiting: VecDeque<Waiting<P, T>>,
+}
+
+#[derive(Debug)]
+struct Waiting<P, T> {
+    partition: P,
+    bytes: usize,
+    record: T,
+}
+
+#[derive(Debug)]
+struct Partition<M> {
+    ready: VecDeque<M>,
+    waiting: usize,
+    bytes: usize,
+}
+
+impl<M: Copy + Eq + Hash, P: Clone + Eq + Hash, T> Default for Lanes<M, P, T> {
+    fn default() -> Self {
+        Self { lanes: HashMap::new(), turn: VecDeque::new(), partitions: HashMap::new() }
+    }
+}
+
+impl<M: Copy + Eq + Hash, P: Clone + Eq + Hash, T> Lanes<M, P, T> {
+    /// Puts a record at the end of its member's lane.
+    pub fn push(&mut self, member: M, partition: P, bytes: usize, record: T) {
+        let place = self.partitions.entry(partition.clone()).or_insert_with(|| Partition {
+            ready: VecDeque::new(),
+            waiting: 0,
+            bytes: 0,
+        });
+        place.waiting += 1;
+        place.bytes += bytes;
+        let lane = self.lanes.entry(member).or_insert_with(|| Lane { busy: false, waiting: VecDeque::new() });
+        lane.waiting.push_back(Waiting { partition: partition.clone(), bytes, record });
+        if !lane.busy && lane.waiting.len() == 1 {
+            self.make_ready(member, partition);
+        }
+    }
+
+    /// The next record whose turn it is; its lane is busy until [`finish`](Self::finish).
+    pub fn next(&mut self) -> Option<(M, T)> {
+        loop {
+            let partition = self.turn.pop_front()?;
+            let Some(place) = self.partitions.get_mut(&partition) else { continue };
+            let Some(member) = place.ready.pop_front() else { continue };
+            if !place.ready.is_empty() {
+                self.turn.push_back(partition.clone());
+            }
+            let Some(lane) = self.lanes.get_mut(&member) else { continue };
+            let Some(waiting) = lane.waiting.pop_front() else { continue };
+            lane.busy = true;
+            self.forget(&waiting.partition, waiting.bytes);
+            return Some((member, waiting.record));
+        }
+    }
+
+    /// The record of this member that was in work is done: the lane may go on.
+    pub fn finish(&mut self, member: M) {
+        let Some(lane) = self.lanes.get_mut(&member) else { return };
+        lane.busy = false;
+        match lane.waiting.front() {
+            Some(waiting) => {
+                let partition = waiting.partition.clone();
+                self.make_ready(member, partition);
+            }
+            None => {
+                self.lanes.remove(&member);
+            }
+        }
+    }
+
+    /// Forgets everything that waits from partitions that are no longer ours. What is in work stays.
+    pub fn drop_partitions(&mut self, gone: &[P]) {
+        for lane in self.lanes.values_mut() {
+            lane.waiting.retain(|waiting| !gone.contains(&waiting.partition));
+        }
+        self.lanes.retain(|_, lane| lane.busy || !lane.waiting.is_empty());
+        // A lane may have lost its first record, so that it is ready from another partition now.
+        self.turn.clear();
+        for place in self.partitions.values_mut() {
+            place.ready.clear();
+        }
+        self.partitions.retain(|partition, _| !gone.contains(partition));
+        let ready: Vec<(M, P)> = self
+            .lanes
+            .iter()
+            .filter(|(_, lane)| !lane.busy)
+            .filter_map(|(member, lane)| Some((*member, lane.waiting.front()?.partition.clone())))
+            .collect();
+        for (member, partition) in ready {
+            self.make_ready(member, partition);
+        }
+    }
+
+    /// Whether [`next`](Self::next) would give a record.
+    pub fn has_ready(&self) -> bool {
+        !self.turn.is_empty()
+    }
+
+    /// What waits from a partition.
+    pub fn load(&self, partition: &P) -> Load {
+        self.partitions.get(partition).map_or_else(Load::default, |place| Load {
+            ready: place.ready.len(),
+            waiting: place.waiting,
+            bytes: place.bytes,
+        })
+    }
+
+    /// All records that wait.
+    pub fn waiting(&self) -> usize {
+        self.partitions.values().map(|place| place.waiting).sum()
+    }
+
+    fn make_ready(&mut self, member: M, partition: P) {
+        let Some(place) = self.partitions.get_mut(&partition) else { return };
+        if place.ready.is_empty() {
+            self.turn.push_back(partition);
+        }
+        place.ready.push_back(member);
+    }
+
+    fn forget(&mut self, partition: &P, bytes: usize) {
+        if let Some(place) = self.partitions.get_mut(partition) {
+            place.waiting -= 1;
+            place.bytes -= bytes;
+            if place.waiting == 0 {
+                self.partitions.remove(partition);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    type Test = Lanes<u8, u8, u32>;
+
+    fn pushed(records: &[(u8, u8, u32)]) -> Test {
+        let mut lanes = Test::default();
+        for (member, partition, record) in records {
+            lanes.push(*member, *partition, 10, *record);
+        }
+        lanes
+    }
+
+    #[test]
+    fn a_member_is_worked_one_record_at_a_time_in_order() {
+        let mut lanes = pushed(&[(1, 0, 10), (1, 0, 11)]);
+        assert_eq!(lanes.next(), Some((1, 10)));
+        assert_eq!(lanes.next(), None);
+        lanes.finish(1);
+        assert_eq!(lanes.next(), Some((1, 11)));
+        lanes.finish(1);
+        assert_eq!((lanes.next(), lanes.waiting()), (None, 0));
+    }
+
+    #[test]
+    fn members_do_not_wait_for_each_other() {
+        let mut lanes = pushed(&[(1, 0, 10), (1, 0, 11), (2, 0, 20)]);
+        assert_eq!((lanes.next(), lanes.next()), (Some((1, 10)), Some((2, 20))));
+    }
+
+    #[test]
+    fn a_member_with_many_records_goes_to_the_back_after_each() {
+        let mut lanes = pushed(&[(1, 0, 10), (1, 0, 11), (1, 0, 12), (2, 0, 20), (3, 0, 30)]);
+        assert_eq!(lanes.next(), Some((1, 10)));
+        lanes.finish(1);
+        assert_eq!((lanes.next(), lanes.next(), lanes.next()), (Some((2, 20)), Some((3, 30)), Some((1, 11))));
+    }
+
+    #[test]
+    fn partitions_take_turns() {
+        let mut lanes = pushed(&[(1, 0, 1), (2, 0, 2), (3, 0, 3), (4, 1, 4)]);
+        let order: Vec<u32> = std::iter::from_fn(|| lanes.next()).map(|(_, record)| record).collect();
+        assert_eq!(order, [1, 4, 2, 3]);
+    }
+
+    #[test]
+    fn load_counts_what_is_ready_and_what_waits_behind() {
+        let mut lanes = pushed(&[(1, 0, 1), (1, 0, 2), (2, 0, 3)]);
+        assert_eq!(lanes.load(&0), Load { ready: 2, waiting: 3, bytes: 30 });
+        lanes.next();
+        assert_eq!(lanes.load(&0), Load { ready: 1, waiting: 2, bytes: 20 });
+        assert_eq!(lanes.load(&9), Load::default());
+    }
+
+    #[test]
+    fn dropping_a_partition_keeps_the_rest_of_a_members_lane() {
+        let mut lanes = pushed(&[(1, 0, 1), (1, 1, 2), (2, 0, 3)]);
+        lanes.drop_partitions(&[0]);
+        assert_eq!((lanes.next(), lanes.next()), (Some((1, 2)), None));
+    }
+
+    proptest! {
+        #[test]
+        fn every_record_comes_once_and_each_member_in_order(
+            records in proptest::collection::vec((0..6_u8, 0..3_u8), 0..80),
+            picks in proptest::collection::vec(any::<bool>(), 0..400),
+        ) {
+            let mut lanes = Test::default();
+            let (mut source, mut busy, mut seen) = (records.iter().zip(0_u32..), Vec::new(), Vec::new());
+            for pick in picks.into_iter().chain(std::iter::repeat_n(true, 400)) {
+                if !pick && let Some(((member, partition), number)) = source.next() {
+                    lanes.push(*member, *partition, 1, number);
+                } else if let Some((member, record)) = lanes.next() {
+                    prop_assert!(!busy.contains(&member));
+                    busy.push(member);
+                    seen.push((member, record));
+                } else if let Some(member) = busy.pop() {
+                    lanes.finish(member);
+                } else if let Some(((member, partition), number)) = source.next() {
+                    lanes.push(*member, *partition, 1, number);
+                }
+            }
+            prop_assert_eq!(seen.len(), records.len());
+            for member in 0..6 {
+                let mine: Vec<u32> = seen.iter().filter(|(who, _)| *who == member).map(|(_, r)| *r).collect();
+                prop_assert!(mine.is_sorted());
+            }
+            prop_assert_eq!(lanes.waiting(), 0);
+        }
+    }
+}

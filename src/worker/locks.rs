@@ -1,0 +1,92 @@
+//! The members' locks that this worker holds: renewed while the work goes on, given back when it ends early.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use futures_util::{StreamExt, stream};
+use tokio::time::Instant;
+use uuid::Uuid;
+
+use crate::state::{Claim, MemberState};
+
+/// Renewals under way at once.
+const AT_ONCE: usize = 64;
+
+/// All locks that are held now.
+pub struct Locks {
+    state: Arc<dyn MemberState>,
+    /// A lock is renewed when it is older than this.
+    renew_after: Duration,
+    held: Mutex<HashMap<Uuid, (Claim, Instant)>>,
+}
+
+/// A lock that is held until this is dropped.
+pub struct Held {
+    locks: Arc<Locks>,
+    claim: Claim,
+    released: bool,
+}
+
+impl Locks {
+    /// Locks that the store keeps for `ttl` unless they are renewed.
+    pub fn new(state: Arc<dyn MemberState>, ttl: Duration) -> Arc<Self> {
+        Arc::new(Self { state, renew_after: ttl / 3, held: Mutex::default() })
+    }
+
+    /// Renews this lock from now on.
+    pub fn hold(self: &Arc<Self>, claim: &Claim) -> Held {
+        self.table().insert(claim.token, (claim.clone(), Instant::now()));
+        Held { locks: self.clone(), claim: claim.clone(), released: false }
+    }
+
+    /// Renews what is held, for ever.
+    pub async fn renew(self: Arc<Self>) {
+        let mut ticks = tokio::time::interval(self.renew_after / 2);
+        loop {
+            ticks.tick().await;
+            let now = Instant::now();
+            let due: Vec<Claim> = self
+                .table()
+                .values_mut()
+                .filter(|(_, renewed)| now.duration_since(*renewed) >= self.renew_after)
+                .map(|(claim, renewed)| {
+                    *renewed = now;
+                    claim.clone()
+                })
+                .collect();
+            stream::iter(due)
+                .for_each_concurrent(AT_ONCE, async |claim| match self.state.renew(&claim).await {
+                    Ok(true) => {}
+                    // The compare-and-set decides whose work counts.
+                    Ok(false) => tracing::debug!(member = %claim.member, "a lock was lost while its work goes on"),
+                    Err(error) => tracing::debug!(%error, "a lock could not be renewed"),
+                })
+                .await;
+        }
+    }
+
+    fn table(&self) -> MutexGuard<'_, HashMap<Uuid, (Claim, Instant)>> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Held {
+    /// The store has released it already.
+    pub fn released(mut self) {
+        self.released = true;
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.locks.table().remove(&self.claim.token);
+        if !self.released
+            && let Ok(runtime) = tokio::runtime::Handle::try_current()
+        {
+            let (state, claim) = (self.locks.state.clone(), self.claim.clone());
+            // At worst it expires by itself.
+            runtime.spawn(async move { state.release(&claim).await });
+        }
+    }
+}

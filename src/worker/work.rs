@@ -1,0 +1,324 @@
+//! One record's way, from its turn to its acknowledged outcome.
+
+use std::collections::HashMap;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use time::OffsetDateTime;
+use tokio::time::Instant;
+use uuid::Uuid;
+
+use crate::documents::Documents;
+use crate::events::decode::{Decoded, Undecodable, decode};
+use crate::events::outcome::{Failure, FailureCode, Origin, Outcome, OutcomeKind, timestamp};
+use crate::events::record::{Record, record_name, request_id, request_name};
+use crate::events::request::{MemberId, Request};
+use crate::events::{headers, outcome};
+use crate::feedback;
+use crate::llm::Model;
+use crate::resume::agent::{self, Agent, Interrupt};
+use crate::retry::Backoff;
+use crate::state::patience::until_available;
+use crate::state::{Begin, Change, Claim, Flow, MemberState, Saved, SavedOutcome, SessionChange};
+use crate::telemetry::metrics::Metrics;
+use crate::worker::admission::Turn;
+use crate::worker::locks::Locks;
+use crate::worker::outbox::{Outbox, Parcel};
+
+/// How long to leave a member's lock to its holder before looking again.
+const LOCK_BACKOFF: Backoff = Backoff { base: Duration::from_millis(100), cap: Duration::from_secs(1) };
+const LINK_BACKOFF: Backoff = Backoff { base: Duration::from_millis(100), cap: Duration::from_secs(2) };
+
+/// The code of a dead letter that names no member.
+const UNDECODABLE: &str = "UNDECODABLE";
+
+/// What the product decides about requests.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    pub outcome_topics: HashMap<OutcomeKind, Arc<str>>,
+    pub dead_letter_suffix: String,
+    pub feedback_group: String,
+    pub resume_group: String,
+    /// Time for one request's work, retries included.
+    pub request_deadline: Duration,
+    /// Age of a record beyond which it is not worked.
+    pub request_max_age: Duration,
+}
+
+/// A record that waits for its turn.
+#[derive(Debug)]
+pub struct Job {
+    pub record: Record,
+    decoded: Result<Decoded, Undecodable>,
+}
+
+impl Job {
+    /// Reads the record.
+    pub fn new(record: Record) -> Self {
+        let decoded = decode(record.kind, record.value.as_deref());
+        Self { record, decoded }
+    }
+
+    /// Whose request it is, if anybody's.
+    pub fn member(&self) -> Option<MemberId> {
+        self.decoded.as_ref().ok().map(|decoded| decoded.member)
+    }
+}
+
+/// Does the work, with everything that it depends on.
+pub struct Worker {
+    pub state: Arc<dyn MemberState>,
+    pub model: Arc<dyn Model>,
+    pub documents: Arc<dyn Documents>,
+    pub outbox: Arc<dyn Outbox>,
+    pub agent: Agent,
+    pub locks: Arc<Locks>,
+    pub metrics: Arc<Metrics>,
+    pub settings: Settings,
+}
+
+impl Worker {
+    /// Works a record until its outcome, and its dead letter if there is one, are stored by the broker. It does not
+    /// fail: whatever cannot be done ends in an outcome, and what is away is waited for.
+    pub async fn work(&self, job: &Job, turn: &mut Turn) {
+        let record = &job.record;
+        let decoded = match &job.decoded {
+            Ok(decoded) => decoded,
+            Err(undecodable) => return self.bury(record, UNDECODABLE, &undecodable.to_string()).await,
+        };
+        let started = Instant::now();
+        let id = request_id(record, decoded.request_id.as_deref());
+        let origin = Origin { record, member: decoded.member, request_id: &id };
+        match self.answer(&origin, decoded, turn).await {
+            Ok((saved, reason)) => self.settle(&origin, &saved, reason.as_deref()).await,
+            // An outcome is plain data; should it not be JSON after all, a person has to look.
+            Err(error) => self.bury(record, FailureCode::Internal.name(), &error.to_string()).await,
+        }
+        self.metrics.request_seconds.with_label_values(&[record.kind.flow().name()]).observe(started.elapsed().as_secs_f64());
+    }
+
+    /// The outcome, saved where it can be, and why it is a failure if it became one just now.
+    async fn answer(
+        &self,
+        origin: &Origin<'_>,
+        decoded: &Decoded,
+        turn: &mut Turn,
+    ) -> Result<(SavedOutcome, Option<String>), serde_json::Error> {
+        let claim = Claim {
+            flow: origin.record.kind.flow(),
+            member: origin.member,
+            request: request_name(origin.record, origin.member, origin.request_id),
+            record: record_name(&origin.record.at),
+            token: Uuid::new_v4(),
+        };
+        let failed = |failure: Failure| Outcome::Failed { problem_id: decoded.problem_id, failure };
+        let request = match &decoded.request {
+            Ok(request) => request,
+            Err(invalid) => {
+                let outcome = failed(invalid.clone().into());
+                return self.remember(origin, &claim, outcome).await;
+            }
+        };
+        let mut waits = 0;
+        loop {
+            let opened = match until_available(async || self.state.begin(&claim).await).await {
+                Ok(Begin::Answered(saved)) => {
+                    self.metrics.journal_hits.inc();
+                    return Ok((saved, None));
+                }
+                Ok(Begin::Busy) => {
+                    self.metrics.lock_waits.inc();
+                    turn.step_aside(LOCK_BACKOFF.jittered(waits)).await;
+                    waits += 1;
+                    continue;
+                }
+                Ok(Begin::Open { session, draft, ended }) => (session, draft, ended),
+                Err(fault) => {
+                    let failure = Failure::new(FailureCode::Internal, fault.to_string());
+                    return self.remember(origin, &claim, failed(failure)).await;
+                }
+            };
+            let lock = self.locks.hold(&claim);
+            let working = AssertUnwindSafe(self.work_on(request, origin, &claim, opened)).catch_unwind();
+            let (session, outcome) = match working.await {
+                Ok(Ok((session, outcome))) => (session, outcome),
+                Ok(Err(Interrupt::Failed(failure))) => (None, failed(failure)),
+                Ok(Err(Interrupt::Answered(saved))) => return Ok((saved, None)),
+                Ok(Err(Interrupt::BeginAgain)) => continue,
+                Err(_panic) => (None, failed(Failure::new(FailureCode::Internal, "the worker panicked"))),
+            };
+            let reason = reason(&outcome);
+            let scope = outcome.scope();
+            let saved = outcome.clone().into_saved(origin, OffsetDateTime::now_utc())?;
+            let change = Change { session, outcome: Some((scope, saved.clone())) };
+            match until_available(async || self.state.save(&claim, &change).await).await {
+                Ok(Saved::Done) => {
+                    lock.released();
+                    return Ok((saved, reason));
+                }
+                Ok(Saved::Answered(saved)) => return Ok((saved, None)),
+                Ok(Saved::Conflict) => tracing::debug!(record = %origin.record.at, "the session changed; beginning again"),
+                Err(fault) => {
+                    let failure = Failure::new(FailureCode::Internal, fault.to_string());
+                    return self.remember(origin, &claim, failed(failure)).await;
+                }
+            }
+        }
+    }
+
+    async fn work_on(
+        &self,
+        request: &Request,
+        origin: &Origin<'_>,
+        claim: &Claim,
+        (session, draft, ended): Opened,
+    ) -> Result<(Option<SessionChange>, Outcome), Interrupt> {
+        let sent_at = origin
+            .record
+            .time
+            .and_then(|time| OffsetDateTime::from_unix_timestamp_nanos(i128::from(time.millis()) * 1_000_000).ok());
+        if sent_at.is_some_and(|sent| OffsetDateTime::now_utc() - sent > self.settings.request_max_age) {
+            let reason = format!("the request waited longer than {:?}", self.settings.request_max_age);
+            return Err(Failure::new(FailureCode::DeadlineExceeded, reason).into());
+        }
+        let deadline = Instant::now() + self.settings.request_deadline;
+        let resume_turn = agent::Turn { claim, session, draft, ended, sent_at, deadline };
+        match request {
+            Request::Feedback(request) => {
+                let feedback = feedback::write(self.model.as_ref(), request, deadline).await?;
+                Ok((None, Outcome::Feedback { problem_id: request.problem_id, feedback }))
+            }
+            Request::ResumeInit(inputs) => finished(self.agent.init(inputs, resume_turn).await),
+            Request::ResumeAnswer(answer) => finished(self.agent.answer(answer, resume_turn).await),
+        }
+    }
+
+    /// Remembers an outcome that changes nothing else; if even that is impossible, it is sent all the same.
+    async fn remember(
+        &self,
+        origin: &Origin<'_>,
+        claim: &Claim,
+        outcome: Outcome,
+    ) -> Result<(SavedOutcome, Option<String>), serde_json::Error> {
+        let reason = reason(&outcome);
+        let scope = outcome.scope();
+        let saved = outcome.into_saved(origin, OffsetDateTime::now_utc())?;
+        if let Err(fault) = until_available(async || self.state.remember(claim, scope, &saved).await).await {
+            tracing::error!(record = %origin.record.at, %fault, "an outcome could not be remembered");
+        }
+        Ok((saved, reason))
+    }
+
+    /// Sends the outcome, and the dead letter where a person may want to run the request again.
+    async fn settle(&self, origin: &Origin<'_>, saved: &SavedOutcome, reason: Option<&str>) {
+        let code = saved.data.get("code").and_then(serde_json::Value::as_str);
+        let code = code.and_then(|name| FailureCode::ALL.into_iter().find(|code| code.name() == name));
+        let dead_letter = async {
+            if let Some(code) = code.filter(|code| code.dead_letters()) {
+                self.bury(origin.record, code.name(), reason.unwrap_or("it failed in an earlier try")).await;
+            }
+        };
+        tokio::join!(self.send(origin, saved, code), dead_letter);
+        let (member, at) = (origin.member, &origin.record.at);
+        match code {
+            None => tracing::debug!(%member, record = %at, outcome = saved.kind, "answered"),
+            Some(code) if code.dead_letters() => {
+                tracing::warn!(%member, record = %at, code = code.name(), reason, "a {} failed", outcome::describe(origin.record.kind));
+            }
+            Some(code) => tracing::info!(%member, record = %at, code = code.name(), reason, "refused"),
+        }
+    }
+
+    async fn send(&self, origin: &Origin<'_>, saved: &SavedOutcome, code: Option<FailureCode>) {
+        let topic = OutcomeKind::named(&saved.kind).and_then(|kind| self.settings.outcome_topics.get(&kind));
+        let Some(topic) = topic else {
+            tracing::error!(record = %origin.record.at, "the journal holds an outcome of an unknown type");
+            return self.bury(origin.record, FailureCode::Internal.name(), "an outcome of an unknown type").await;
+        };
+        let mut data = saved.data.clone();
+        if let Some(key) = saved.data.get("resumeObjectKey").and_then(serde_json::Value::as_str) {
+            self.add_link(&mut data, key).await;
+        }
+        let parcel = Parcel {
+            topic: topic.clone(),
+            partition: None,
+            key: Some(origin.member.to_string().into_bytes()),
+            value: Some(data.to_string().into_bytes()),
+            headers: headers::of_outcome(origin, saved),
+        };
+        match self.outbox.send(&parcel).await {
+            Ok(()) => self.metrics.outcomes.with_label_values(&[&saved.kind, code.map_or("", FailureCode::name)]).inc(),
+            Err(refused) => self.lose(origin.record, "outcome", &refused.to_string()),
+        }
+    }
+
+    /// Adds a download link that is signed now.
+    async fn add_link(&self, data: &mut serde_json::Value, key: &str) {
+        let mut attempt = 0;
+        let link = loop {
+            match self.documents.link(key).await {
+                Ok(link) => break link,
+                Err(error) => {
+                    tracing::warn!(%error, attempt, "no link could be signed; trying again");
+                    tokio::time::sleep(LINK_BACKOFF.jittered(attempt)).await;
+                    attempt = attempt.saturating_add(1);
+                }
+            }
+        };
+        if let Some(data) = data.as_object_mut() {
+            data.insert("resumeUrl".to_owned(), link.url.into());
+            data.insert("resumeUrlExpiresAt".to_owned(), timestamp(link.expires_at).into());
+        }
+    }
+
+    /// Keeps a record as a dead letter, byte by byte.
+    async fn bury(&self, record: &Record, code: &str, reason: &str) {
+        let group = match record.kind.flow() {
+            Flow::Feedback => &self.settings.feedback_group,
+            Flow::Resume => &self.settings.resume_group,
+        };
+        let chain = format!("{code}: {reason}\n\tat {}", record.at);
+        let parcel = Parcel {
+            topic: format!("{}{}", record.at.topic, self.settings.dead_letter_suffix).into(),
+            partition: Some(record.at.partition),
+            key: record.key.clone(),
+            value: record.value.clone(),
+            headers: headers::of_dead_letter(record, group, code, reason, &chain),
+        };
+        match self.outbox.send(&parcel).await {
+            Ok(()) => {
+                self.metrics.dead_letters.with_label_values(&[code]).inc();
+                tracing::warn!(record = %record.at, code, reason, "kept as a dead letter");
+            }
+            Err(refused) => self.lose(record, "dead letter", &refused.to_string()),
+        }
+    }
+
+    /// The broker will never take it. The record stays in its topic for as long as that keeps it, and the log says
+    /// where.
+    fn lose(&self, record: &Record, what: &str, reason: &str) {
+        self.metrics.refused_records.inc();
+        tracing::error!(record = %record.at, what, reason, "a record was refused by the broker");
+    }
+}
+
+type Opened = (
+    Option<crate::resume::session::Session>,
+    Option<crate::resume::session::Draft>,
+    Option<crate::resume::session::Ended>,
+);
+
+fn finished(
+    turn: Result<agent::Finished, Interrupt>,
+) -> Result<(Option<SessionChange>, Outcome), Interrupt> {
+    turn.map(|(session, outcome)| (Some(session), outcome))
+}
+
+fn reason(outcome: &Outcome) -> Option<String> {
+    match outcome {
+        Outcome::Failed { failure, .. } => Some(failure.reason.clone()),
+        Outcome::Feedback { .. } | Outcome::Question { .. } | Outcome::Completed { .. } => None,
+    }
+}
