@@ -2,13 +2,21 @@
 //!
 //! A record's way: [`kafka`] receives it, [`events`] decodes it, [`worker`] gives it its turn and settles it,
 //! [`feedback`] and [`resume`] do the work with a [`llm`] model, [`state`] remembers what was paid for, and
-//! [`documents`] keeps the Word files.
+//! [`documents`] keeps the Word files. [`app`] puts it all together from a [`config`]; [`dev`] does so with
+//! everything embedded.
 
+pub mod app;
+pub mod config;
+pub mod dev;
 pub mod documents;
 pub mod events;
 pub mod feedback;
+pub mod http;
+pub mod kafka;
 pub mod llm;
+pub mod readiness;
 pub mod resume;
 pub mod retry;
 pub mod state;
+pub mod telemetry;
 pub mod worker;

@@ -1,5 +1,8 @@
 //! Where finished documents are stored.
 
+pub mod folder;
+pub mod s3;
+
 use async_trait::async_trait;
 use time::OffsetDateTime;
 

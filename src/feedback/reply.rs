@@ -386,7 +386,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(2_000))]
+        #![proptest_config(ProptestConfig::with_cases(500))]
 
         #[test]
         fn a_feedback_keeps_its_promises_for_any_reply(text in prop_oneof![pieces(), any::<String>()], truncated: bool) {

@@ -3,5 +3,7 @@
 pub mod admin;
 pub mod client;
 pub mod consumer;
+pub mod embedded;
 pub mod producer;
+pub mod reader;
 mod wire;

@@ -24,12 +24,15 @@ const MESSAGE_MAX_BYTES: &str = "100000000";
 pub struct KafkaOutbox {
     connection: Connection,
     producer: Mutex<FutureProducer<ProducerContext>>,
+    rescue: Arc<Rescue>,
 }
 
 impl KafkaOutbox {
     /// Opens the producer. The brokers need not be there yet.
     pub fn open(connection: &Connection) -> KafkaResult<Self> {
-        Ok(Self { connection: connection.clone(), producer: Mutex::new(create(connection)?) })
+        let rescue = Arc::new(Rescue::default());
+        let producer = create(connection, &rescue)?;
+        Ok(Self { connection: connection.clone(), producer: Mutex::new(producer), rescue })
     }
 
     fn producer(&self) -> FutureProducer<ProducerContext> {
@@ -40,7 +43,7 @@ impl KafkaOutbox {
     fn replace_if_fatal(&self, producer: &FutureProducer<ProducerContext>) {
         if let Some((code, reason)) = producer.client().fatal_error() {
             tracing::error!(%code, reason, "the Kafka producer is dead; opening another");
-            match create(&self.connection) {
+            match create(&self.connection, &self.rescue) {
                 Ok(new) => *self.producer.lock().unwrap_or_else(PoisonError::into_inner) = new,
                 Err(error) => tracing::error!(%error, "the Kafka producer could not be opened"),
             }
@@ -55,7 +58,7 @@ impl KafkaOutbox {
     }
 }
 
-fn create(connection: &Connection) -> KafkaResult<FutureProducer<ProducerContext>> {
+fn create(connection: &Connection, rescue: &Arc<Rescue>) -> KafkaResult<FutureProducer<ProducerContext>> {
     let config = connection.config(&[
         ("enable.idempotence", "true"),
         ("acks", "all"),
@@ -65,10 +68,12 @@ fn create(connection: &Connection) -> KafkaResult<FutureProducer<ProducerContext
         // A topic that is not there is known within a second; the worker waits for it itself.
         ("topic.metadata.propagation.max.ms", "1000"),
         ("message.max.bytes", MESSAGE_MAX_BYTES),
+        // Topics are made by people, never by accident.
+        ("allow.auto.create.topics", "false"),
         // The partition that a Java producer would choose for the same key.
         ("partitioner", "murmur2_random"),
     ]);
-    FutureProducer::from_config_and_context(&config, ProducerContext::default())
+    FutureProducer::from_config_and_context(&config, ProducerContext { rescue: rescue.clone() })
 }
 
 #[async_trait]
@@ -94,7 +99,7 @@ impl Outbox for KafkaOutbox {
                 // Whether a timed-out record was stored is unknown: it is sent again, with the same id.
                 _ => {
                     tracing::warn!(topic = %parcel.topic, %error, attempt, "sending again");
-                    producer.context().rescue.run(producer.client().native_ptr(), &self.connection.bootstrap);
+                    self.rescue.run(producer.client().native_ptr(), &self.connection.bootstrap);
                     self.replace_if_fatal(&producer);
                     tokio::time::sleep(BACKOFF.jittered(attempt)).await;
                     attempt = attempt.saturating_add(1);
@@ -105,7 +110,7 @@ impl Outbox for KafkaOutbox {
 
     async fn check(&self) -> Result<(), String> {
         let producer = self.producer();
-        producer.context().rescue.run(producer.client().native_ptr(), &self.connection.bootstrap);
+        self.rescue.run(producer.client().native_ptr(), &self.connection.bootstrap);
         let asking = tokio::task::spawn_blocking(move || {
             producer.client().fetch_metadata(Some("__consumer_offsets"), Duration::from_secs(2)).map(|_| ())
         });
@@ -113,7 +118,7 @@ impl Outbox for KafkaOutbox {
     }
 }
 
-#[derive(Clone, Default)]
+#[derive(Clone)]
 struct ProducerContext {
     rescue: Arc<Rescue>,
 }

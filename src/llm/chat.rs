@@ -93,8 +93,7 @@ fn request(
                 name: schema.name.to_owned(),
                 description: None,
                 schema: schema.schema.clone(),
-                // Strict mode refuses schemas with keywords that it does not know, and replies are checked anyway.
-                strict: None,
+                strict: Some(true),
             },
         }),
         ..Default::default()
@@ -177,7 +176,8 @@ mod tests {
         let schema = json!({"type": "object", "properties": {"enough": {"type": "boolean"}}});
         let ask = ask(Some(ReplySchema { name: "question", schema: schema.clone() }));
         let body: Value = serde_json::from_str(&text_of(&ask, LimitField::MaxTokens)).unwrap();
-        let expected = json!({"type": "json_schema", "json_schema": {"name": "question", "schema": schema}});
+        let expected =
+            json!({"type": "json_schema", "json_schema": {"name": "question", "schema": schema, "strict": true}});
         assert_eq!(body["response_format"], expected);
     }
 

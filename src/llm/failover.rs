@@ -189,6 +189,8 @@ impl Model for Failover {
         let mut last_fault = None;
         // The server that has just asked to be left for the other.
         let mut left = None;
+        // Whether that has happened since the last pause: two servers do not send a request to and fro.
+        let mut switched = false;
         let mut dropped_before = false;
         while Instant::now() < deadline {
             let Ok(pass) = timeout_at(deadline, self.gate.enter()).await else { break };
@@ -206,7 +208,8 @@ impl Model for Failover {
             if let Some((_, Fault { cause, .. })) = last_fault {
                 self.observer.retried(cause);
             }
-            let result = endpoint.call(ask, limit(started, ask.attempt_timeout, deadline)).await;
+            let call_limit = limit(started, ask.attempt_timeout, deadline);
+            let result = endpoint.call(ask, call_limit).await;
             drop(pass);
             let outcome = result.as_ref().map(drop).map_err(|fault| fault.cause);
             self.observer.called(name, outcome, started.elapsed().as_secs_f64());
@@ -216,7 +219,11 @@ impl Model for Failover {
                 last_fault = Some((name, Fault::transport(Cause::Dropped)));
                 continue;
             }
-            self.record(index, name, started, &result);
+            // Nor does silence, when the deadline left the server no fair time to answer.
+            let fair = call_limit.duration_since(started) >= ask.attempt_timeout / 2;
+            if fair || outcome != Err(Cause::Silent) {
+                self.record(index, name, started, &result);
+            }
             let fault = match result {
                 Ok(completion) => {
                     completion.usage.into_iter().for_each(|usage| self.observer.tokens(usage));
@@ -230,10 +237,14 @@ impl Model for Failover {
                 Action::GiveUp => return Err(ModelFailure::Unusable(format!("{name}: {fault}"))),
                 // The endpoint has tried whatever is briefer.
                 Action::AskBriefly => return Err(ModelFailure::TooLong),
-                Action::TryOther if self.has_other(index) => left = Some(index),
+                Action::TryOther if !switched && self.has_other(index) => {
+                    left = Some(index);
+                    switched = true;
+                }
                 Action::TryOther | Action::TryAgain => {
                     sleep_until(limit(Instant::now(), pause, deadline)).await;
                     attempt += 1;
+                    switched = false;
                 }
             }
             last_fault = Some((name, fault));

@@ -38,7 +38,8 @@ pub struct Message {
     pub content: Cow<'static, str>,
 }
 
-/// A JSON schema that the reply should follow. Servers may ignore it silently: the reply is checked again here.
+/// A JSON schema that the reply should follow, as strict mode has it: every property required, and no others. Servers
+/// may ignore it silently: the reply is checked again here.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ReplySchema {
     pub name: &'static str,

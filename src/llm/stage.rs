@@ -46,7 +46,11 @@ type React = dyn Fn(&Got, usize) -> Reaction + Send + Sync;
 impl Stage {
     /// Answers each request by `react`, which is told how many requests for the same path came before.
     pub async fn new(react: impl Fn(&Got, usize) -> Reaction + Send + Sync + 'static) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        Self::on(TcpListener::bind("127.0.0.1:0").await.unwrap(), react)
+    }
+
+    /// As [`new`](Self::new), on a given address.
+    pub fn on(listener: TcpListener, react: impl Fn(&Got, usize) -> Reaction + Send + Sync + 'static) -> Self {
         let url = Url::parse(&format!("http://{}", listener.local_addr().unwrap())).unwrap();
         let got = Arc::new(Mutex::new(Vec::new()));
         let hung_up = Arc::new(Notify::new());

@@ -54,15 +54,24 @@ pub struct Agent {
     pub settings: Settings,
 }
 
-/// One request's turn: what was stored when it began, and until when it may take.
+/// What was stored when a turn began.
 #[derive(Debug)]
-pub struct Turn<'a> {
-    pub claim: &'a Claim,
+pub struct Opened {
+    /// The version that a change has to expect.
+    pub expected: Option<u64>,
     pub session: Option<Session>,
     pub draft: Option<Draft>,
     pub ended: Option<Ended>,
+}
+
+/// One request's turn.
+#[derive(Debug)]
+pub struct Turn<'a> {
+    pub claim: &'a Claim,
+    pub opened: Opened,
     /// The record's time.
     pub sent_at: Option<OffsetDateTime>,
+    /// Until when the work has to be done.
     pub deadline: Instant,
 }
 
@@ -88,14 +97,14 @@ pub type Finished = (SessionChange, Outcome);
 impl Agent {
     /// A member starts: begins a new interview, or repeats the first question of the one just begun.
     pub async fn init(&self, inputs: &ResumeInputs, turn: Turn<'_>) -> Result<Finished, Interrupt> {
-        if let Some(session) = &turn.session
+        if let Some(session) = &turn.opened.session
             && let Some(first) = session.first_question_for(inputs)
         {
             let outcome = self.question_outcome(session, first.question_id, &first.question);
-            return Ok((unchanged(Some(session.version)), outcome));
+            return Ok((unchanged(turn.opened.expected), outcome));
         }
         let mut session = Session::begin(Uuid::new_v4(), inputs.clone(), OffsetDateTime::now_utc());
-        if let Some(draft) = turn.draft.as_ref().filter(|draft| draft.fingerprint == session.fingerprint()) {
+        if let Some(draft) = turn.opened.draft.as_ref().filter(|draft| draft.fingerprint == session.fingerprint()) {
             session.session_id = draft.session_id;
             session.started_at = draft.started_at;
         }
@@ -104,7 +113,8 @@ impl Agent {
 
     /// A member answers the question on screen.
     pub async fn answer(&self, answer: &ResumeAnswer, turn: Turn<'_>) -> Result<Finished, Interrupt> {
-        let session = receive_answer(turn.session.as_ref(), turn.ended.as_ref(), answer, turn.sent_at).map_err(
+        let opened = &turn.opened;
+        let session = receive_answer(opened.session.as_ref(), opened.ended.as_ref(), answer, turn.sent_at).map_err(
             |refusal| match refusal {
                 Refusal::NoActiveSession => Failure::new(FailureCode::NoActiveSession, "no interview is open"),
                 Refusal::Stale => Failure::new(FailureCode::StaleAnswer, "the question is no longer open"),
@@ -114,12 +124,12 @@ impl Agent {
     }
 
     async fn go_on(&self, session: Session, turn: Turn<'_>) -> Result<Finished, Interrupt> {
-        let expected = turn.session.as_ref().map(|stored| stored.version);
+        let Opened { expected, session: stored, draft, ended } = turn.opened;
         let fingerprint = session.fingerprint();
-        let mut draft = turn.draft.clone().filter(|draft| draft.fingerprint == fingerprint);
+        let mut draft = draft.filter(|draft| draft.fingerprint == fingerprint);
         // An init ends the interview before it.
-        let replaced = turn.session.as_ref().filter(|stored| stored.session_id != session.session_id);
-        let ended_before = replaced.map(|old| Ended::after(old, turn.ended.as_ref(), OffsetDateTime::now_utc()));
+        let replaced = stored.filter(|stored| stored.session_id != session.session_id);
+        let ended_before = replaced.map(|old| Ended::after(&old, ended.as_ref(), OffsetDateTime::now_utc()));
 
         if let Next::GenerateQuestion { number, max } =
             check_completion(&session, self.settings.max_questions, draft.is_some())
@@ -162,7 +172,7 @@ impl Agent {
         let object_key = session.object_key(&self.settings.upload_prefix, turn.claim.member);
         self.store(&session, resume, &object_key, turn.deadline).await?;
 
-        let ended = Ended::after(&session, ended_before.as_ref().or(turn.ended.as_ref()), OffsetDateTime::now_utc());
+        let ended = Ended::after(&session, ended_before.as_ref().or(ended.as_ref()), OffsetDateTime::now_utc());
         let change =
             SessionChange { expected, session: Write::Delete, draft: Write::Delete, ended: Write::Put(ended) };
         Ok((change, Outcome::Completed { session_id: session.session_id, object_key, degraded }))
@@ -249,7 +259,7 @@ impl Agent {
     async fn save_draft(&self, claim: &Claim, expected: Option<u64>, draft: &Draft) -> Result<(), Interrupt> {
         let session = SessionChange { draft: Write::Put(draft.clone()), ..unchanged(expected) };
         let change = Change { session: Some(session), outcome: None };
-        match until_available(async || self.state.save(claim, &change).await).await {
+        match until_available(|| self.state.save(claim, &change)).await {
             Ok(Saved::Done) => Ok(()),
             Ok(Saved::Answered(outcome)) => Err(Interrupt::Answered(outcome)),
             Ok(Saved::Conflict) => Err(Interrupt::BeginAgain),

@@ -17,7 +17,10 @@ pub struct StateFault(pub String);
 ///
 /// # Errors
 /// [`StateFault`] when another try cannot help.
-pub async fn until_available<T>(operation: impl AsyncFn() -> Result<T, StateError>) -> Result<T, StateFault> {
+pub async fn until_available<T, F>(operation: impl Fn() -> F) -> Result<T, StateFault>
+where
+    F: Future<Output = Result<T, StateError>>,
+{
     let mut attempt = 0;
     loop {
         match operation().await {

@@ -383,8 +383,10 @@ impl<'a> Membership<'a> {
         let changed: Vec<(Partition, Position)> = self
             .partitions
             .iter_mut()
-            .filter(|(_, assigned)| std::mem::take(&mut assigned.changed))
-            .map(|(partition, assigned)| (partition.clone(), assigned.offsets.position()))
+            .filter_map(|(partition, assigned)| {
+                let changed = std::mem::take(&mut assigned.changed);
+                changed.then(|| (partition.clone(), assigned.offsets.position()))
+            })
             .collect();
         let group = self.intake.group.as_str();
         if !changed.is_empty() {

@@ -18,7 +18,7 @@ use crate::events::request::{MemberId, Request};
 use crate::events::{headers, outcome};
 use crate::feedback;
 use crate::llm::Model;
-use crate::resume::agent::{self, Agent, Interrupt};
+use crate::resume::agent::{self, Agent, Interrupt, Opened};
 use crate::retry::Backoff;
 use crate::state::patience::until_available;
 use crate::state::{Begin, Change, Claim, Flow, MemberState, Saved, SavedOutcome, SessionChange};
@@ -123,7 +123,7 @@ impl Worker {
         };
         let mut waits = 0;
         loop {
-            let opened = match until_available(async || self.state.begin(&claim).await).await {
+            let opened = match until_available(|| self.state.begin(&claim)).await {
                 Ok(Begin::Answered(saved)) => {
                     self.metrics.journal_hits.inc();
                     return Ok((saved, None));
@@ -134,7 +134,20 @@ impl Worker {
                     waits += 1;
                     continue;
                 }
-                Ok(Begin::Open { session, draft, ended }) => (session, draft, ended),
+                Ok(Begin::Open { session, draft, ended }) => {
+                    let expected = session.as_ref().map(|session| session.version);
+                    Opened { expected, session, draft, ended }
+                }
+                // A new interview can replace what nobody can read; an answer has nothing to go on from.
+                Ok(Begin::Unreadable { version }) if matches!(request, Request::ResumeInit(_)) => {
+                    Opened { expected: version, session: None, draft: None, ended: None }
+                }
+                Ok(Begin::Unreadable { .. }) => {
+                    let failure = Failure::new(FailureCode::Internal, "the stored session cannot be read");
+                    let remembered = self.remember(origin, &claim, failed(failure)).await;
+                    drop(self.locks.hold(&claim));
+                    return remembered;
+                }
                 Err(fault) => {
                     let failure = Failure::new(FailureCode::Internal, fault.to_string());
                     return self.remember(origin, &claim, failed(failure)).await;
@@ -153,7 +166,7 @@ impl Worker {
             let scope = outcome.scope();
             let saved = outcome.clone().into_saved(origin, OffsetDateTime::now_utc())?;
             let change = Change { session, outcome: Some((scope, saved.clone())) };
-            match until_available(async || self.state.save(&claim, &change).await).await {
+            match until_available(|| self.state.save(&claim, &change)).await {
                 Ok(Saved::Done) => {
                     lock.released();
                     return Ok((saved, reason));
@@ -173,7 +186,7 @@ impl Worker {
         request: &Request,
         origin: &Origin<'_>,
         claim: &Claim,
-        (session, draft, ended): Opened,
+        opened: Opened,
     ) -> Result<(Option<SessionChange>, Outcome), Interrupt> {
         let sent_at = origin
             .record
@@ -184,7 +197,7 @@ impl Worker {
             return Err(Failure::new(FailureCode::DeadlineExceeded, reason).into());
         }
         let deadline = Instant::now() + self.settings.request_deadline;
-        let resume_turn = agent::Turn { claim, session, draft, ended, sent_at, deadline };
+        let resume_turn = agent::Turn { claim, opened, sent_at, deadline };
         match request {
             Request::Feedback(request) => {
                 let feedback = feedback::write(self.model.as_ref(), request, deadline).await?;
@@ -205,7 +218,7 @@ impl Worker {
         let reason = reason(&outcome);
         let scope = outcome.scope();
         let saved = outcome.into_saved(origin, OffsetDateTime::now_utc())?;
-        if let Err(fault) = until_available(async || self.state.remember(claim, scope, &saved).await).await {
+        if let Err(fault) = until_available(|| self.state.remember(claim, scope, &saved)).await {
             tracing::error!(record = %origin.record.at, %fault, "an outcome could not be remembered");
         }
         Ok((saved, reason))
@@ -249,7 +262,7 @@ impl Worker {
             headers: headers::of_outcome(origin, saved),
         };
         match self.outbox.send(&parcel).await {
-            Ok(()) => self.metrics.outcomes.with_label_values(&[&saved.kind, code.map_or("", FailureCode::name)]).inc(),
+            Ok(()) => self.metrics.outcomes.with_label_values(&[saved.kind.as_str(), code.map_or("", FailureCode::name)]).inc(),
             Err(refused) => self.lose(origin.record, "outcome", &refused.to_string()),
         }
     }
@@ -303,12 +316,6 @@ impl Worker {
         tracing::error!(record = %record.at, what, reason, "a record was refused by the broker");
     }
 }
-
-type Opened = (
-    Option<crate::resume::session::Session>,
-    Option<crate::resume::session::Draft>,
-    Option<crate::resume::session::Ended>,
-);
 
 fn finished(
     turn: Result<agent::Finished, Interrupt>,

@@ -33,11 +33,11 @@ class Browser:
         while shown is not None and _is_question(shown):
             question_id = shown.body.get("questionId")
             if restarts and shown.body.get("questionNumber") == 2:
-                restarts = False
+                restarts, old_question_id, question_id = False, question_id, None
                 other = inputs | {"project_count": inputs["project_count"] + 1}
                 shown = yield from self._start(other, "restart")
                 if _is_question(shown):
-                    yield [self._click(question_id, True, "answer in a tab from before the restart")]
+                    yield [self._click(old_question_id, True, "answer in a tab from before the restart")]
                 continue
             if writer.chance(0.05):
                 yield [writer.invalid_answer(self._member)]

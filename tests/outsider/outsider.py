@@ -149,12 +149,11 @@ class Kafka:
 class Trial:
     """Sends everything, drives every dialogue, and hands what arrives to the judge."""
 
-    def __init__(self, kafka: Kafka, judge: Judge, store: Store, clock: Clock, rng: random.Random) -> None:
+    def __init__(self, kafka: Kafka, judge: Judge, store: Store, clock: Clock) -> None:
         self._kafka = kafka
         self._judge = judge
         self._store = store
         self._clock = clock
-        self._rng = rng
         self._downloads: list[Future[Fetched]] = []
         self._pool = ThreadPoolExecutor(max_workers=4)
         self._visits: dict[Case, Visit] = {}
@@ -220,7 +219,7 @@ class Trial:
         if visit is None or any(waiting in self._visits for waiting in self._bursts[visit]):
             return
         outcomes = [answered.outcomes[0] for answered in self._bursts.pop(visit)]
-        thinking_s = self._rng.uniform(0.02, 0.2)
+        thinking_s = random.uniform(0.02, 0.2)
         heapq.heappush(self._due, (self._clock.now() + thinking_s, next(self._ties), visit, outcomes))
 
     def _go_on(self, visit: Visit, outcomes: list[Outcome] | None) -> None:
@@ -273,7 +272,7 @@ def report(judge: Judge, violations: list[Violation], good_documents: int, shown
 
 
 def try_worker(options: argparse.Namespace) -> int:
-    clock, names, rng = Clock(), Names.from_environment(), random.Random(options.seed)
+    clock, names = Clock(), Names.from_environment()
     # Above 2^53, where a member id that went through a float would come back as another one.
     base = (1 << 53) + (secrets.randbits(52) << 9) + 1
     talkers = [base + i for i in range(options.dialogues)]
@@ -294,17 +293,20 @@ def try_worker(options: argparse.Namespace) -> int:
     try:
         kafka.listen([*names.outcomes, *names.dead_letter_topics()])
         judge = Judge(names, range(base, first + writers_count), kafka.partitions, SECRET)
-        trial = Trial(kafka, judge, store, clock, rng)
-        writer = Writer(rng, run)
-        for member in talkers:
-            judge.dialogue_members.add(member)
-            trial.begin(Browser(writer, member).dialogue())
-        for member in strangers:
-            trial.begin(Browser(writer, member).stranger())
+        trial = Trial(kafka, judge, store, clock)
+        for number, member in enumerate(talkers + strangers):
+            # Each member has a writer of their own, so that the seed alone decides what they do.
+            browser = Browser(Writer(random.Random(f"{options.seed}/{number}"), f"{run}-{number}"), member)
+            if number < len(talkers):
+                judge.dialogue_members.add(member)
+                trial.begin(browser.dialogue())
+            else:
+                trial.begin(browser.stranger())
+        writer = Writer(random.Random(options.seed), run)
         requests = feedback_traffic(writer, members, options.feedbacks) if options.feedbacks else []
         for number in range(options.undecodables):
-            bad = writer.undecodable(rng.choice(members), number)
-            requests.insert(rng.randrange(len(requests) + 1), bad)
+            bad = writer.undecodable(writer.rng.choice(members), number)
+            requests.insert(writer.rng.randrange(len(requests) + 1), bad)
         for request in requests:
             trial.send(request)
         in_time = trial.run(options.timeout, options.settle)

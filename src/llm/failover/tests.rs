@@ -170,6 +170,17 @@ async fn a_silent_or_misconfigured_primary_is_left_for_the_fallback_at_once() {
 }
 
 #[tokio::test]
+async fn two_misconfigured_servers_do_not_send_a_request_to_and_fro() {
+    let (primary, fallback) =
+        (Scripted::new("vllm", [fails(Cause::Denied)]), Scripted::new("openai", [fails(Cause::Denied)]));
+    let patience = Patience { misconfigured: LONG, ..QUICK };
+    let gate = Arc::new(Gate::new(64));
+    let model = Failover::new(primary.clone(), Some(fallback.clone()), gate, patience, Arc::new(()));
+    assert!(matches!(asked(&model, SHORT).await, Err(ModelFailure::Unavailable(_))));
+    assert_eq!((primary.calls(), fallback.calls()), (1, 1));
+}
+
+#[tokio::test]
 async fn a_primary_that_is_merely_busy_keeps_its_requests() {
     let (primary, fallback) =
         (Scripted::new("vllm", [fails(Cause::Busy), said("제가")]), Scripted::new("openai", [said("x")]));
@@ -186,16 +197,18 @@ async fn a_primary_whose_circuit_is_open_is_skipped_but_probed_now_and_then() {
         assert_eq!(asked(&model, LONG).await, Ok("대신".to_owned()));
     }
     assert!(!model.is_open(), "the fallback works");
+    // Two probes are an interval apart, however many requests come meanwhile.
+    let probes = async |count: usize| {
+        while primary.calls() < count {
+            assert_eq!(asked(&model, LONG).await, Ok("대신".to_owned()));
+            tokio::task::yield_now().await;
+        }
+        Instant::now()
+    };
     let probed = primary.calls();
-    let (until, mut asks) = (Instant::now() + Duration::from_millis(100), 0);
-    while Instant::now() < until {
-        asked(&model, LONG).await.unwrap();
-        asks += 1;
-        tokio::task::yield_now().await;
-    }
-    let probes = primary.calls() - probed;
-    assert!((1..=6).contains(&probes), "{probes} probes");
-    assert!(asks > 20, "{asks} asks");
+    let first = probes(probed + 1).await;
+    let third = probes(probed + 3).await;
+    assert!(third.duration_since(first) >= QUICK.probe_every, "{:?}", third.duration_since(first));
 }
 
 #[tokio::test]
@@ -266,6 +279,20 @@ async fn five_failures_open_the_circuit_and_one_success_closes_it() {
     let changes: Vec<String> =
         notes.all().into_iter().filter(|note| note.ends_with("open") || note.ends_with("closed")).collect();
     assert_eq!(changes, ["vllm open", "vllm closed"]);
+}
+
+#[tokio::test]
+async fn silence_counts_against_the_server_only_when_it_had_fair_time_to_answer() {
+    for (attempt_timeout, opens) in [(Duration::from_secs(5), false), (SHORT, true)] {
+        let primary = Scripted::new("vllm", [fails(Cause::Silent)]);
+        let model = alone(&primary, Arc::new(()));
+        let ask = Ask { attempt_timeout, ..ask() };
+        for _ in 0..3 {
+            model.ask(&ask, Instant::now() + SHORT).await.unwrap_err();
+        }
+        assert!(primary.calls() > 5);
+        assert_eq!(model.is_open(), opens);
+    }
 }
 
 #[tokio::test]

@@ -1,10 +1,16 @@
+use tokio::net::TcpListener;
+
 use super::*;
-use crate::llm::Role;
+use crate::llm::failover::{Failover, Patience};
+use crate::llm::gate::Gate;
+use crate::llm::retry::Backoff;
 use crate::llm::stage::{Reaction, Stage, models, said};
+use crate::llm::{Model, Role};
 
 const UNKNOWN_MODEL: &str =
     r#"{"error":{"message":"The model `/model` does not exist.","type":"NotFoundError","param":"model","code":404}}"#;
 const OVERFLOW: &str = r#"{"error":{"message":"This model's maximum context length is 4096 tokens.","type":"BadRequestError","param":"input_tokens","code":400}}"#;
+const FOR_EVER: Duration = Duration::from_secs(1000);
 const CHAT: &str = "/v1/chat/completions";
 
 fn settings(stage: &Stage) -> VllmSettings {
@@ -95,12 +101,38 @@ async fn settings_that_cannot_work_are_refused_without_telling_the_key() {
 
 #[tokio::test]
 async fn a_dead_server_is_told_and_found_when_it_is_back() {
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = Url::parse(&format!("http://{}", listener.local_addr().unwrap())).unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
     drop(listener);
+    let url = Url::parse(&format!("http://{address}")).unwrap();
     let vllm = Vllm::new(VllmSettings { url, model: None, api_key: None }).unwrap();
     assert_eq!(call(&vllm).await, Err(Cause::Unreachable));
     assert_eq!(vllm.check(soon()).await.unwrap_err().cause, Cause::Unreachable);
+
+    let _stage = Stage::on(TcpListener::bind(address).await.unwrap(), |got, _| match got.path.as_str() {
+        "/v1/models" => Reaction::Answer(200, models("/model")),
+        _ => said("돌아왔습니다."),
+    });
+    assert_eq!(vllm.check(soon()).await, Ok(()));
+    assert_eq!(call(&vllm).await, Ok("돌아왔습니다.".to_owned()));
+}
+
+#[tokio::test]
+async fn a_connection_that_was_closed_while_idle_costs_one_repeat_and_no_failure() {
+    // Every other request meets a connection that the server has just closed.
+    let stage = Stage::vllm(100, |_, before| if before % 2 == 1 { Reaction::Close } else { said("네.") }).await;
+    let model = Failover::new(
+        Arc::new(client(&stage)),
+        None,
+        Arc::new(Gate::new(4)),
+        Patience { backoff: Backoff { base: FOR_EVER, cap: FOR_EVER }, ..Patience::default() },
+        Arc::new(()),
+    );
+    for _ in 0..4 {
+        let limit = Instant::now() + Duration::from_secs(5);
+        assert_eq!(model.ask(&ask("TCP란?"), limit).await.unwrap().text, "네.");
+    }
+    assert_eq!(stage.got(CHAT).len(), 7);
 }
 
 #[tokio::test]

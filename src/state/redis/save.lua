@@ -1,6 +1,6 @@
 -- Applies one change, whole or not at all.
 -- KEYS: lock, outcome of the request, outcome of the record [, session, draft, ended]
--- ARGV: token, key of the new outcome ('' for none), new outcome, its lifetime (ms)
+-- ARGV: token, key of the new outcome (one of KEYS, or '' for none), new outcome, its lifetime (ms)
 --       [, lifetime of session and draft (ms), expected version ('' for none), session, draft, ended]
 -- A session, draft or ended is '' to keep what is stored, '-' to delete it, else what to store.
 -- Returns {'answered', outcome} | {'conflict'} | {'done'}.

@@ -1,0 +1,271 @@
+//! The composition root: the worker, put together from its settings and back ends. `run`, `dev` and tests start the
+//! same program.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+
+use crate::config::Config;
+use crate::documents::Documents;
+use crate::documents::s3::S3Documents;
+use crate::events::record::RequestKind;
+use crate::http;
+use crate::kafka::admin::Admin;
+use crate::kafka::producer::KafkaOutbox;
+use crate::llm::chat::Endpoint;
+use crate::llm::failover::{Failover, Patience};
+use crate::llm::gate::Gate;
+use crate::llm::openai::OpenAi;
+use crate::llm::vllm::Vllm;
+use crate::readiness::{self, Readiness};
+use crate::resume::agent::{self, Agent};
+use crate::state::redis::RedisState;
+use crate::state::{Lifetimes, MemberState};
+use crate::telemetry::metrics::Metrics;
+use crate::telemetry::model::ModelMetrics;
+use crate::worker::admission::Admission;
+use crate::worker::intake::{Intake, Stop};
+use crate::worker::locks::Locks;
+use crate::worker::outbox::Outbox;
+use crate::worker::work::{self, Worker};
+
+/// How long a member whose worker died waits for its lock, unless it is renewed.
+const LOCK_TTL: Duration = Duration::from_secs(10);
+/// How long the last acknowledgements may take when everything else has stopped.
+const FLUSH: Duration = Duration::from_secs(2);
+const LOOK: Duration = Duration::from_millis(500);
+
+/// Where sessions and documents are kept.
+pub struct BackEnds {
+    pub state: Arc<dyn MemberState>,
+    pub state_name: &'static str,
+    pub documents: Arc<dyn Documents>,
+    pub documents_name: &'static str,
+}
+
+/// How long things are remembered.
+pub fn lifetimes(config: &Config) -> Lifetimes {
+    Lifetimes { session: config.session_ttl, outcome: config.outcome_ttl, lock: LOCK_TTL }
+}
+
+impl BackEnds {
+    /// Redis and S3, as the settings say.
+    pub async fn services(config: &Config) -> Self {
+        Self {
+            state: Arc::new(RedisState::connect(&config.redis, lifetimes(config))),
+            state_name: "redis",
+            documents: Arc::new(S3Documents::from_env(config.s3_bucket.as_str(), config.resume_url_ttl).await),
+            documents_name: "s3",
+        }
+    }
+}
+
+/// Runs the worker until `stop` is done, then finishes what is in work. Health and metrics are served on `listener`.
+///
+/// # Errors
+/// When a part of it ends by itself: the error names it.
+pub async fn run(
+    config: &Config,
+    back_ends: BackEnds,
+    listener: TcpListener,
+    stop: impl Future<Output = ()>,
+) -> anyhow::Result<()> {
+    let metrics = Arc::new(Metrics::new()?);
+    let model = Arc::new(model(config, &metrics)?);
+    let admission = Admission::new(config.max_in_flight, model.watch());
+    let outbox = Arc::new(KafkaOutbox::open(&config.kafka).context("the Kafka producer could not be opened")?);
+    let admin = Arc::new(Admin::open(&config.kafka).context("the Kafka client could not be opened")?);
+    let BackEnds { state, state_name, documents, documents_name } = back_ends;
+    let locks = Locks::new(state.clone(), LOCK_TTL);
+    let worker = Arc::new(Worker {
+        state: state.clone(),
+        model: model.clone(),
+        documents: documents.clone(),
+        outbox: outbox.clone(),
+        agent: Agent {
+            model: model.clone(),
+            state: state.clone(),
+            documents: documents.clone(),
+            settings: agent::Settings {
+                max_questions: config.max_questions,
+                upload_prefix: config.s3_upload_prefix.clone(),
+            },
+        },
+        locks: locks.clone(),
+        metrics: metrics.clone(),
+        settings: work::Settings {
+            outcome_topics: config.topics.outcomes.clone(),
+            dead_letter_suffix: config.topics.dead_letter_suffix.clone(),
+            feedback_group: config.group_feedback.clone(),
+            resume_group: config.group_resume.clone(),
+            request_deadline: config.request_deadline,
+            request_max_age: config.request_max_age,
+        },
+    });
+
+    let readiness = Readiness::new(
+        &["kafka", "topics", "feedback group", "resume group", state_name, documents_name],
+        metrics.clone(),
+    );
+    let (stop_sender, stop_receiver) = watch::channel(Stop::No);
+    let intake = |group: &str, kinds: &[RequestKind]| {
+        let (joined, has_joined) = watch::channel(false);
+        let topics = config.topics.requests().into_iter().filter(|(_, kind)| kinds.contains(kind)).collect();
+        let intake = Intake {
+            connection: config.kafka.clone(),
+            group: group.to_owned(),
+            topics,
+            worker: worker.clone(),
+            admission: admission.clone(),
+            metrics: metrics.clone(),
+            joined,
+        };
+        (intake.run(stop_receiver.clone()), has_joined)
+    };
+    let (feedback, feedback_joined) = intake(&config.group_feedback, &[RequestKind::FeedbackRequested]);
+    let (resume, resume_joined) = intake(&config.group_resume, &[RequestKind::ResumeInit, RequestKind::ResumeAnswer]);
+    let mut intakes = JoinSet::new();
+    intakes.spawn(feedback);
+    intakes.spawn(resume);
+
+    // None of these ends by itself.
+    let mut background: JoinSet<(&'static str, anyhow::Result<()>)> = JoinSet::new();
+    let served = http::serve(listener, readiness.clone(), metrics.clone());
+    background.spawn(async { ("the HTTP server", served.await.map_err(Into::into)) });
+    background.spawn(async move {
+        locks.renew().await;
+        ("renewing locks", Ok(()))
+    });
+    background.spawn(observe(metrics.clone(), admission, model.watch()));
+    let watched = |part, check| watch_part(readiness.clone(), part, check);
+    let kafka = outbox.clone();
+    background.spawn(watched("kafka", check(move || {
+        let kafka = kafka.clone();
+        async move { kafka.check().await }
+    })));
+    let topics = config.topics.all();
+    background.spawn(watched("topics", check(move || {
+        let (admin, topics) = (admin.clone(), topics.clone());
+        async move { missing_topics(&admin, &topics).await }
+    })));
+    background.spawn(watched(state_name, check(move || {
+        let state = state.clone();
+        async move { state.check().await.map_err(|error| error.to_string()) }
+    })));
+    background.spawn(watched(documents_name, check(move || {
+        let documents = documents.clone();
+        async move { documents.check().await.map_err(|error| error.to_string()) }
+    })));
+    for (part, joined) in [("feedback group", feedback_joined), ("resume group", resume_joined)] {
+        background.spawn(follow(readiness.clone(), part, joined));
+    }
+
+    let mut stop = std::pin::pin!(stop);
+    let mut stopping = false;
+    let result = loop {
+        tokio::select! {
+            () = &mut stop, if !stopping => {
+                stopping = true;
+                tracing::info!(grace = ?config.shutdown_grace, "stopping: finishing what is in work");
+                readiness.note("kafka", Err("stopping".to_owned()));
+                stop_sender.send_replace(Stop::Until(Instant::now() + config.shutdown_grace));
+            }
+            Some(ended) = intakes.join_next() => match ended {
+                Ok(Ok(())) if stopping && intakes.is_empty() => break Ok(()),
+                Ok(Ok(())) if stopping => {}
+                Ok(Ok(())) => break Err(anyhow::anyhow!("an intake ended")),
+                Ok(Err(error)) => break Err(error.into()),
+                Err(error) => break Err(anyhow::Error::new(error).context("an intake ended")),
+            },
+            Some(ended) = background.join_next() => match ended {
+                Ok((part, result)) => {
+                    let error = result.err().unwrap_or_else(|| anyhow::anyhow!("it is not meant to"));
+                    break Err(error.context(format!("{part} ended")));
+                }
+                Err(error) => break Err(anyhow::Error::new(error).context("a background task ended")),
+            },
+        }
+    };
+    intakes.shutdown().await;
+    background.shutdown().await;
+    tokio::task::spawn_blocking(move || outbox.flush(FLUSH)).await?;
+    result
+}
+
+/// The model that the settings name, with its fallback.
+fn model(config: &Config, metrics: &Arc<Metrics>) -> anyhow::Result<Failover> {
+    let primary: Arc<dyn Endpoint> = Arc::new(Vllm::new(config.vllm.clone()).context("the model client")?);
+    let fallback = match &config.openai {
+        Some(settings) => {
+            let fallback: Arc<dyn Endpoint> = Arc::new(OpenAi::new(settings.clone()).context("the fallback's client")?);
+            Some(fallback)
+        }
+        None => None,
+    };
+    let gate = Arc::new(Gate::new(config.max_in_flight));
+    Ok(Failover::new(primary, fallback, gate, Patience::default(), Arc::new(ModelMetrics(metrics.clone()))))
+}
+
+type Check = Box<dyn Fn() -> std::pin::Pin<Box<dyn Future<Output = Result<(), String>> + Send>> + Send + Sync>;
+
+fn check<F>(check: impl Fn() -> F + Send + Sync + 'static) -> Check
+where
+    F: Future<Output = Result<(), String>> + Send + 'static,
+{
+    Box::new(move || Box::pin(check()))
+}
+
+async fn watch_part(
+    readiness: Arc<Readiness>,
+    part: &'static str,
+    check: Check,
+) -> (&'static str, anyhow::Result<()>) {
+    readiness::watch(readiness, part, check).await;
+    ("a readiness check", Ok(()))
+}
+
+/// Follows whether a group has been joined.
+async fn follow(
+    readiness: Arc<Readiness>,
+    part: &'static str,
+    mut joined: watch::Receiver<bool>,
+) -> (&'static str, anyhow::Result<()>) {
+    loop {
+        let state = if *joined.borrow_and_update() { Ok(()) } else { Err("not joined yet".to_owned()) };
+        readiness.note(part, state);
+        if joined.changed().await.is_err() {
+            // The intake has ended; what that means is decided where it is awaited.
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+async fn missing_topics(admin: &Admin, topics: &[String]) -> Result<(), String> {
+    let found = admin.partitions(topics).await?;
+    let missing: Vec<&str> = topics.iter().map(String::as_str).filter(|topic| !found.contains_key(*topic)).collect();
+    if missing.is_empty() {
+        Ok(())
+    } else {
+        Err(format!("topics are missing: {}; `ssammu-worker topics` makes them", missing.join(", ")))
+    }
+}
+
+/// Keeps the gauges that are read, not counted.
+async fn observe(
+    metrics: Arc<Metrics>,
+    admission: Arc<Admission>,
+    circuit: watch::Receiver<bool>,
+) -> (&'static str, anyhow::Result<()>) {
+    let mut ticks = tokio::time::interval(LOOK);
+    loop {
+        ticks.tick().await;
+        metrics.requests_in_work.set(i64::try_from(admission.in_work()).unwrap_or(i64::MAX));
+        metrics.circuit_open.set(i64::from(*circuit.borrow()));
+    }
+}

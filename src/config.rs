@@ -1,0 +1,526 @@
+//! Settings: flags and environment variables, checked together (contract, section 7).
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::{Args, Command, FromArgMatches};
+use url::Url;
+
+use crate::events::outcome::OutcomeKind;
+use crate::events::record::RequestKind;
+use crate::kafka::client::Connection;
+use crate::llm::openai::{self, OpenAiSettings};
+use crate::llm::vllm::VllmSettings;
+use crate::state::redis::RedisAddress;
+use crate::telemetry::log::Format;
+
+/// Every setting as it was given: a flag, an environment variable, or the default. Nothing is checked yet, so that
+/// all mistakes can be told at once.
+#[derive(Args)]
+#[command(next_help_heading = "Settings (flag, or environment variable; an empty variable counts as unset)")]
+pub struct Settings {
+    /// Kafka brokers, host:port, separated by commas
+    #[arg(long, env, hide_env_values = true, default_value = "localhost:9092")]
+    kafka_bootstrap_servers: String,
+    /// librdkafka properties, a=b,c=d: TLS, SASL, group.protocol, group.instance.id
+    #[arg(long, env, hide_env_values = true, default_value = "")]
+    kafka_properties: String,
+    /// Topic of feedback requests
+    #[arg(long, env, hide_env_values = true, default_value = "FeedbackRequested")]
+    topic_feedback_requested: String,
+    /// Topic of résumé starts
+    #[arg(long, env, hide_env_values = true, default_value = "ResumeInit")]
+    topic_resume_init: String,
+    /// Topic of résumé answers
+    #[arg(long, env, hide_env_values = true, default_value = "ResumeAnswer")]
+    topic_resume_answer: String,
+    /// Topic of finished feedback
+    #[arg(long, env, hide_env_values = true, default_value = "FeedbackGenerated")]
+    topic_feedback_generated: String,
+    /// Topic of résumé questions
+    #[arg(long, env, hide_env_values = true, default_value = "ResumeQuestionGenerated")]
+    topic_resume_question_generated: String,
+    /// Topic of finished résumés
+    #[arg(long, env, hide_env_values = true, default_value = "ResumeCompleted")]
+    topic_resume_completed: String,
+    /// Topic of failures
+    #[arg(long, env, hide_env_values = true, default_value = "RequestFailed")]
+    topic_request_failed: String,
+    /// What a dead-letter topic's name adds to its request topic's
+    #[arg(long, env, hide_env_values = true, default_value = "-dlt")]
+    dead_letter_suffix: String,
+    /// Consumer group that reads feedback requests
+    #[arg(long, env, hide_env_values = true, default_value = "ssammu-feedback")]
+    group_feedback: String,
+    /// Consumer group that reads résumé starts and answers
+    #[arg(long, env, hide_env_values = true, default_value = "ssammu-resume")]
+    group_resume: String,
+    /// Redis: redis://, rediss://, redis-cluster:// or redis-sentinel://
+    #[arg(long, env, hide_env_values = true, default_value = "redis://localhost:6379")]
+    redis_url: String,
+    /// OpenAI-compatible model server, with or without /v1
+    #[arg(long, env, hide_env_values = true, default_value = "http://localhost:8001")]
+    vllm_url: String,
+    /// Model to ask for; without it the first that the server lists
+    #[arg(long, env, hide_env_values = true, default_value = "")]
+    model_name: String,
+    /// Key of the model server, if it wants one
+    #[arg(long, env, hide_env_values = true, default_value = "")]
+    vllm_api_key: String,
+    /// Key of the fallback. The fallback is off unless its key or URL is set: it takes members' data out of the
+    /// country
+    #[arg(long, env, hide_env_values = true, default_value = "")]
+    openai_api_key: String,
+    /// URL of the fallback [when only the key is set: OpenAI's own]
+    #[arg(long, env, hide_env_values = true, default_value = "")]
+    openai_base_url: String,
+    /// Model of the fallback
+    #[arg(long, env, hide_env_values = true, default_value = openai::DEFAULT_MODEL)]
+    openai_model: String,
+    /// Bucket for documents. Credentials, region and AWS_ENDPOINT_URL_S3 are read as in any AWS program
+    #[arg(long, env, hide_env_values = true, default_value = "resumes")]
+    s3_bucket_name: String,
+    /// What every object key begins with
+    #[arg(long, env, hide_env_values = true, default_value = "resume/")]
+    s3_upload_prefix: String,
+    /// How long a download link works, up to 7 days
+    #[arg(long, env, hide_env_values = true, default_value = "15m")]
+    resume_url_ttl: String,
+    /// Where health and metrics are served
+    #[arg(long, env, hide_env_values = true, default_value = "127.0.0.1:8080")]
+    http_addr: String,
+    /// Requests in work at once
+    #[arg(long, env, hide_env_values = true, default_value = "64")]
+    max_in_flight: String,
+    /// Most questions of a résumé interview
+    #[arg(long, env, hide_env_values = true, default_value = "3")]
+    max_questions: String,
+    /// How long an interview is kept after its last change
+    #[arg(long, env, hide_env_values = true, default_value = "24h")]
+    session_ttl: String,
+    /// Time for one request's work, retries included
+    #[arg(long, env, hide_env_values = true, default_value = "60s")]
+    request_deadline: String,
+    /// Age of a request, by its record's time, beyond which it is not worked
+    #[arg(long, env, hide_env_values = true, default_value = "10m")]
+    request_max_age: String,
+    /// How long an answered request is remembered
+    #[arg(long, env, hide_env_values = true, default_value = "24h")]
+    outcome_ttl: String,
+    /// Time for what is in work when the worker is told to stop
+    #[arg(long, env, hide_env_values = true, default_value = "20s")]
+    shutdown_grace: String,
+    /// Log as text or json
+    #[arg(long, env, hide_env_values = true, default_value = "text")]
+    log_format: String,
+    /// What to log, as tracing's directives
+    #[arg(long, env, hide_env_values = true, default_value = "info")]
+    rust_log: String,
+}
+
+/// The names of the topics.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Topics {
+    pub feedback_requested: Arc<str>,
+    pub resume_init: Arc<str>,
+    pub resume_answer: Arc<str>,
+    pub outcomes: HashMap<OutcomeKind, Arc<str>>,
+    pub dead_letter_suffix: String,
+}
+
+impl Topics {
+    /// The request topics, with what is in them.
+    pub fn requests(&self) -> [(Arc<str>, RequestKind); 3] {
+        [
+            (self.feedback_requested.clone(), RequestKind::FeedbackRequested),
+            (self.resume_init.clone(), RequestKind::ResumeInit),
+            (self.resume_answer.clone(), RequestKind::ResumeAnswer),
+        ]
+    }
+
+    /// The topic of a request topic's dead letters.
+    pub fn dead_letters(&self, request_topic: &str) -> String {
+        format!("{request_topic}{}", self.dead_letter_suffix)
+    }
+
+    /// Every topic that the worker reads or writes.
+    pub fn all(&self) -> Vec<String> {
+        let requests = self.requests().map(|(topic, _)| topic);
+        let outcomes = OutcomeKind::ALL.iter().filter_map(|kind| self.outcomes.get(kind)).map(ToString::to_string);
+        let dead_letters = requests.iter().map(|topic| self.dead_letters(topic));
+        requests.iter().map(ToString::to_string).chain(outcomes).chain(dead_letters).collect()
+    }
+}
+
+/// Checked settings.
+#[derive(Clone)]
+pub struct Config {
+    pub kafka: Connection,
+    pub topics: Topics,
+    pub group_feedback: String,
+    pub group_resume: String,
+    pub redis: RedisAddress,
+    pub vllm: VllmSettings,
+    pub openai: Option<OpenAiSettings>,
+    pub s3_bucket: String,
+    pub s3_upload_prefix: String,
+    pub resume_url_ttl: Duration,
+    pub http_addr: String,
+    pub max_in_flight: usize,
+    pub max_questions: u32,
+    pub session_ttl: Duration,
+    pub request_deadline: Duration,
+    pub request_max_age: Duration,
+    pub outcome_ttl: Duration,
+    pub shutdown_grace: Duration,
+    pub log_format: Format,
+    pub log_directives: String,
+}
+
+/// Everything that is wrong with the settings. It shows no values: they may be secrets.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Mistakes(pub Vec<String>);
+
+impl fmt::Display for Mistakes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the settings have mistakes:")?;
+        self.0.iter().try_for_each(|mistake| write!(f, "\n  {mistake}"))
+    }
+}
+
+impl std::error::Error for Mistakes {}
+
+/// S3 signs links for up to seven days.
+const LINK_TTL_MAX: Duration = Duration::from_secs(7 * 24 * 3600);
+/// A year; longer waits are mistakes, and would overflow somewhere.
+const DURATION_MAX: Duration = Duration::from_secs(366 * 24 * 3600);
+const IN_FLIGHT_MAX: usize = 100_000;
+const QUESTIONS_MAX: u32 = 20;
+/// Kafka's own limit for topic names.
+const TOPIC_NAME_MAX: usize = 249;
+/// S3's limit for keys is 1,024 bytes; the rest of ours takes less than 124.
+const PREFIX_MAX_BYTES: usize = 900;
+
+impl Settings {
+    /// The defaults, whatever the environment says.
+    ///
+    /// # Errors
+    /// Never, as long as every setting has a default.
+    pub fn defaults() -> Result<Self, clap::Error> {
+        let command = Self::augment_args(Command::new("defaults")).mut_args(|arg| arg.env(None::<&'static str>));
+        Self::from_arg_matches(&command.try_get_matches_from(["defaults"])?)
+    }
+
+    /// The names of the environment variables that are read.
+    pub fn variables() -> Vec<String> {
+        let command = Self::augment_args(Command::new("variables"));
+        command.get_arguments().filter_map(|arg| Some(arg.get_env()?.to_string_lossy().into_owned())).collect()
+    }
+
+    /// Checks all settings.
+    ///
+    /// # Errors
+    /// All [`Mistakes`] at once.
+    pub fn check(self) -> Result<Config, Mistakes> {
+        let mut check = Check::default();
+        let kafka = Connection {
+            bootstrap: check.not_empty("KAFKA_BOOTSTRAP_SERVERS", self.kafka_bootstrap_servers),
+            properties: check.properties("KAFKA_PROPERTIES", &self.kafka_properties),
+        };
+        for problem in kafka.problems() {
+            check.wrong("KAFKA_PROPERTIES", problem);
+        }
+        let dead_letter_suffix = check.not_empty("DEAD_LETTER_SUFFIX", self.dead_letter_suffix);
+        let names = [
+            ("TOPIC_FEEDBACK_REQUESTED", self.topic_feedback_requested),
+            ("TOPIC_RESUME_INIT", self.topic_resume_init),
+            ("TOPIC_RESUME_ANSWER", self.topic_resume_answer),
+            ("TOPIC_FEEDBACK_GENERATED", self.topic_feedback_generated),
+            ("TOPIC_RESUME_QUESTION_GENERATED", self.topic_resume_question_generated),
+            ("TOPIC_RESUME_COMPLETED", self.topic_resume_completed),
+            ("TOPIC_REQUEST_FAILED", self.topic_request_failed),
+        ];
+        let [feedback_requested, resume_init, resume_answer, feedback, question, completed, failed] =
+            names.map(|(name, topic)| check.topic(name, topic, &dead_letter_suffix));
+        let topics = Topics {
+            feedback_requested,
+            resume_init,
+            resume_answer,
+            outcomes: HashMap::from([
+                (OutcomeKind::FeedbackGenerated, feedback),
+                (OutcomeKind::ResumeQuestionGenerated, question),
+                (OutcomeKind::ResumeCompleted, completed),
+                (OutcomeKind::RequestFailed, failed),
+            ]),
+            dead_letter_suffix,
+        };
+        let mut all = topics.all();
+        all.sort_unstable();
+        let count = all.len();
+        all.dedup();
+        if all.len() < count {
+            check.wrong("TOPIC_*", "every topic needs a name of its own");
+        }
+        let group_feedback = check.not_empty("GROUP_FEEDBACK", self.group_feedback);
+        let group_resume = check.not_empty("GROUP_RESUME", self.group_resume);
+        if group_feedback == group_resume {
+            check.wrong("GROUP_FEEDBACK", "it must differ from GROUP_RESUME");
+        }
+        let redis = match self.redis_url.parse::<RedisAddress>() {
+            Ok(address) => Some(address),
+            Err(error) => {
+                check.wrong("REDIS_URL", error.to_string());
+                None
+            }
+        };
+        let vllm_url = check.url("VLLM_URL", &self.vllm_url);
+        let openai_on = !self.openai_api_key.is_empty() || !self.openai_base_url.is_empty();
+        let openai_url = match self.openai_base_url.as_str() {
+            "" => openai::DEFAULT_BASE_URL,
+            url => url,
+        };
+        let openai_url = check.url("OPENAI_BASE_URL", openai_url);
+        if self.s3_upload_prefix.len() > PREFIX_MAX_BYTES || self.s3_upload_prefix.starts_with('/') {
+            check.wrong("S3_UPLOAD_PREFIX", "at most 900 bytes, and no / at its beginning");
+        }
+        let resume_url_ttl = check.duration("RESUME_URL_TTL", &self.resume_url_ttl);
+        if resume_url_ttl > LINK_TTL_MAX {
+            check.wrong("RESUME_URL_TTL", "at most 7 days");
+        }
+        let log_format = match self.log_format.as_str() {
+            "text" => Format::Text,
+            "json" => Format::Json,
+            _ => {
+                check.wrong("LOG_FORMAT", "text or json");
+                Format::Text
+            }
+        };
+        if tracing_subscriber::EnvFilter::try_new(&self.rust_log).is_err() {
+            check.wrong("RUST_LOG", "not a log directive, such as info or ssammu_worker=debug");
+        }
+        let optional = |text: String| (!text.is_empty()).then_some(text);
+        let parts = (
+            check.number("MAX_IN_FLIGHT", &self.max_in_flight, IN_FLIGHT_MAX),
+            check.number("MAX_QUESTIONS", &self.max_questions, QUESTIONS_MAX),
+            check.duration("SESSION_TTL", &self.session_ttl),
+            check.duration("REQUEST_DEADLINE", &self.request_deadline),
+            check.duration("REQUEST_MAX_AGE", &self.request_max_age),
+            check.duration("OUTCOME_TTL", &self.outcome_ttl),
+            check.duration_or_none("SHUTDOWN_GRACE", &self.shutdown_grace),
+        );
+        let http_addr = check.address("HTTP_ADDR", self.http_addr);
+        let s3_bucket = check.not_empty("S3_BUCKET_NAME", self.s3_bucket_name);
+        let (max_in_flight, max_questions, session_ttl, request_deadline, request_max_age, outcome_ttl, grace) = parts;
+        let (Some(redis), Some(vllm_url), Some(openai_url), true) = (redis, vllm_url, openai_url, check.0.is_empty())
+        else {
+            return Err(Mistakes(check.0));
+        };
+        Ok(Config {
+            kafka,
+            topics,
+            group_feedback,
+            group_resume,
+            redis,
+            vllm: VllmSettings {
+                url: vllm_url,
+                model: optional(self.model_name),
+                api_key: optional(self.vllm_api_key),
+            },
+            openai: openai_on.then_some(OpenAiSettings {
+                base_url: openai_url,
+                model: self.openai_model,
+                api_key: optional(self.openai_api_key),
+            }),
+            s3_bucket,
+            s3_upload_prefix: self.s3_upload_prefix,
+            resume_url_ttl,
+            http_addr,
+            max_in_flight,
+            max_questions,
+            session_ttl,
+            request_deadline,
+            request_max_age,
+            outcome_ttl,
+            shutdown_grace: grace,
+            log_format,
+            log_directives: self.rust_log,
+        })
+    }
+}
+
+/// Collects mistakes. A wrong value is replaced by one that is never used.
+#[derive(Default)]
+struct Check(Vec<String>);
+
+impl Check {
+    fn wrong(&mut self, name: &str, problem: impl fmt::Display) {
+        self.0.push(format!("{name}: {problem}"));
+    }
+
+    fn not_empty(&mut self, name: &str, value: String) -> String {
+        if value.trim().is_empty() {
+            self.wrong(name, "must not be empty");
+        }
+        value
+    }
+
+    fn topic(&mut self, name: &str, topic: String, suffix: &str) -> Arc<str> {
+        let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+        let length = topic.len() + suffix.len();
+        if topic.is_empty() || length > TOPIC_NAME_MAX || !topic.chars().chain(suffix.chars()).all(allowed) {
+            self.wrong(name, "not a topic name: letters, digits, '.', '_' and '-', up to 249 with the suffix");
+        }
+        topic.into()
+    }
+
+    fn properties(&mut self, name: &str, text: &str) -> Vec<(String, String)> {
+        let mut properties: Vec<(String, String)> = Vec::new();
+        for part in text.split(',').filter(|part| !part.trim().is_empty()) {
+            match (part.split_once('='), properties.last_mut()) {
+                (Some((key, value)), _) => properties.push((key.trim().to_owned(), value.trim().to_owned())),
+                // A value with commas, such as debug=broker,topic.
+                (None, Some((_, value))) => {
+                    value.push(',');
+                    value.push_str(part.trim());
+                }
+                (None, None) => self.wrong(name, "expected a=b,c=d"),
+            }
+        }
+        properties
+    }
+
+    fn url(&mut self, name: &str, text: &str) -> Option<Url> {
+        match Url::parse(text) {
+            Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => Some(url),
+            _ => {
+                self.wrong(name, "not an http:// or https:// URL");
+                None
+            }
+        }
+    }
+
+    fn number<N: std::str::FromStr + PartialOrd + From<u8> + fmt::Display + Copy>(
+        &mut self,
+        name: &str,
+        text: &str,
+        max: N,
+    ) -> N {
+        match text.trim().parse::<N>() {
+            Ok(number) if number >= N::from(1) && number <= max => number,
+            _ => {
+                self.wrong(name, format_args!("not a whole number from 1 to {max}"));
+                N::from(1)
+            }
+        }
+    }
+
+    fn duration_or_none(&mut self, name: &str, text: &str) -> Duration {
+        match humantime::parse_duration(text.trim()) {
+            Ok(duration) if duration <= DURATION_MAX => duration,
+            _ => {
+                self.wrong(name, "not a duration up to a year, such as 500ms, 60s, 10m or 24h");
+                Duration::ZERO
+            }
+        }
+    }
+
+    fn duration(&mut self, name: &str, text: &str) -> Duration {
+        let before = self.0.len();
+        let duration = self.duration_or_none(name, text);
+        if duration.is_zero() && self.0.len() == before {
+            self.wrong(name, "must be longer than nothing");
+        }
+        duration
+    }
+
+    fn address(&mut self, name: &str, text: String) -> String {
+        let port = text.rsplit_once(':').filter(|(host, _)| !host.is_empty()).map(|(_, port)| port.parse::<u16>());
+        if !matches!(port, Some(Ok(_))) {
+            self.wrong(name, "not an address, such as 127.0.0.1:8080");
+        }
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with(change: impl FnOnce(&mut Settings)) -> Result<Config, Mistakes> {
+        let mut settings = Settings::defaults().unwrap();
+        change(&mut settings);
+        settings.check()
+    }
+
+    #[test]
+    fn the_defaults_are_the_contracts() {
+        let config = with(|_| {}).unwrap();
+        assert_eq!(config.topics.all().join(" "), "FeedbackRequested ResumeInit ResumeAnswer FeedbackGenerated \
+            ResumeQuestionGenerated ResumeCompleted RequestFailed FeedbackRequested-dlt ResumeInit-dlt ResumeAnswer-dlt");
+        assert_eq!((config.max_in_flight, config.max_questions), (64, 3));
+        assert_eq!(config.request_deadline, Duration::from_secs(60));
+        assert!(config.openai.is_none() && config.vllm.model.is_none());
+    }
+
+    #[test]
+    fn every_mistake_is_told_at_once_and_no_value_is_shown() {
+        let Err(Mistakes(mistakes)) = with(|settings| {
+            settings.kafka_properties = "sasl.password=s3cret,nonsense=s3cret".to_owned();
+            settings.redis_url = "http://:s3cret@redis".to_owned();
+            settings.vllm_url = "s3cret".to_owned();
+            settings.max_in_flight = "0".to_owned();
+            settings.request_deadline = "s3cret".to_owned();
+            settings.session_ttl = "0s".to_owned();
+            settings.http_addr = "8080".to_owned();
+            settings.log_format = "s3cret".to_owned();
+            settings.topic_resume_init = "s3cret!".to_owned();
+            settings.resume_url_ttl = "8d".to_owned();
+        }) else {
+            panic!("mistakes")
+        };
+        let names: Vec<&str> = mistakes.iter().filter_map(|mistake| Some(mistake.split_once(':')?.0)).collect();
+        for name in [
+            "KAFKA_PROPERTIES", "REDIS_URL", "VLLM_URL", "MAX_IN_FLIGHT", "REQUEST_DEADLINE", "SESSION_TTL", "HTTP_ADDR",
+            "LOG_FORMAT", "TOPIC_RESUME_INIT", "RESUME_URL_TTL",
+        ] {
+            assert!(names.contains(&name), "{name} in {mistakes:?}");
+        }
+        assert!(!mistakes.concat().contains("s3cret"), "{mistakes:?}");
+    }
+
+    #[test]
+    fn the_fallback_is_on_when_its_key_or_url_is_set() {
+        let by_key = with(|settings| settings.openai_api_key = "k".to_owned()).unwrap().openai.unwrap();
+        assert_eq!(by_key.base_url.as_str(), openai::DEFAULT_BASE_URL);
+        assert!(with(|settings| settings.openai_base_url = "http://localhost:1/v1".to_owned()).unwrap().openai.is_some());
+    }
+
+    #[test]
+    fn two_topics_cannot_share_a_name() {
+        assert!(with(|settings| settings.topic_resume_init = "ResumeAnswer".to_owned()).is_err());
+        assert!(with(|settings| settings.topic_resume_answer = "ResumeInit-dlt".to_owned()).is_err());
+    }
+
+    #[test]
+    fn a_property_may_have_commas_in_its_value() {
+        let config = with(|settings| settings.kafka_properties = "debug=broker,topic, linger.ms=7".to_owned()).unwrap();
+        assert_eq!(config.kafka.property("debug"), Some("broker,topic"));
+        assert_eq!(config.kafka.property("linger.ms"), Some("7"));
+    }
+
+    #[test]
+    fn every_setting_of_the_contract_is_an_environment_variable() {
+        let variables = Settings::variables();
+        for name in [
+            "KAFKA_BOOTSTRAP_SERVERS", "KAFKA_PROPERTIES", "REDIS_URL", "VLLM_URL", "MODEL_NAME", "VLLM_API_KEY",
+            "OPENAI_API_KEY", "OPENAI_BASE_URL", "OPENAI_MODEL", "S3_BUCKET_NAME", "S3_UPLOAD_PREFIX", "RESUME_URL_TTL",
+            "HTTP_ADDR", "MAX_IN_FLIGHT", "MAX_QUESTIONS", "SESSION_TTL", "REQUEST_DEADLINE", "REQUEST_MAX_AGE",
+            "OUTCOME_TTL", "SHUTDOWN_GRACE", "LOG_FORMAT", "RUST_LOG", "GROUP_FEEDBACK", "GROUP_RESUME",
+            "DEAD_LETTER_SUFFIX", "TOPIC_FEEDBACK_REQUESTED", "TOPIC_REQUEST_FAILED",
+        ] {
+            assert!(variables.iter().any(|variable| variable == name), "{name}");
+        }
+    }
+}

@@ -1,0 +1,130 @@
+use std::sync::Arc;
+
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+use url::Url;
+
+use super::*;
+use crate::llm::chat::Endpoint;
+use crate::llm::classify::Cause;
+use crate::llm::failover::{Failover, Patience};
+use crate::llm::gate::Gate;
+use crate::llm::vllm::{Vllm, VllmSettings};
+use crate::llm::{self, Ask, Model, ModelFailure, ReplySchema, Role};
+
+/// A running server and what ends it.
+struct Running {
+    url: Url,
+    stop: oneshot::Sender<()>,
+    task: JoinHandle<io::Result<()>>,
+}
+
+async fn start(latency: Duration) -> Running {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = Url::parse(&format!("http://{}", listener.local_addr().unwrap())).unwrap();
+    let (stop, stopped) = oneshot::channel::<()>();
+    let task = tokio::spawn(serve(listener, Script { latency }, async { drop(stopped.await) }));
+    Running { url, stop, task }
+}
+
+fn client(server: &Running, model: Option<&str>) -> Vllm {
+    let model = model.map(str::to_owned);
+    Vllm::new(VllmSettings { url: server.url.clone(), model, api_key: None }).unwrap()
+}
+
+fn ask(system: &'static str, user: &str) -> Ask {
+    let says = |role, text: &str| llm::Message { role, content: text.to_owned().into() };
+    Ask {
+        prompts: vec![vec![says(Role::System, system), says(Role::User, user)]],
+        temperature: 0.7,
+        max_tokens: 512,
+        min_tokens: 128,
+        schema: None,
+        attempt_timeout: Duration::from_secs(10),
+    }
+}
+
+fn soon() -> Instant {
+    Instant::now() + Duration::from_secs(10)
+}
+
+#[tokio::test]
+async fn the_workers_own_client_gets_all_three_kinds_of_reply() {
+    let server = start(Duration::ZERO).await;
+    let vllm = Arc::new(client(&server, None));
+    let model = Failover::new(vllm, None, Arc::new(Gate::new(4)), Patience::default(), Arc::new(()));
+    let said = async |ask: Ask| model.ask(&ask, soon()).await.unwrap();
+
+    let feedback = said(ask("면접관", "<질문>\nACID란?\n</질문>")).await;
+    assert!(feedback.text.contains("'ACID란'") && !feedback.truncated);
+
+    let schema = Some(ReplySchema { name: "next_question", schema: json!({"type": "object"}) });
+    let question = said(Ask { schema, ..ask("이력서 컨설턴트", "") }).await;
+    assert_eq!(serde_json::from_str::<Value>(&question.text).unwrap()["enough"], false);
+
+    let resume = said(ask("이력서 전문가", "<답변>\nKafka를 썼습니다.\n</답변>")).await;
+    assert!(resume.text.starts_with("# 소개") && resume.text.contains("Kafka를 썼습니다."));
+    assert_eq!(said(ask("이력서 전문가", "<답변>\nKafka를 썼습니다.\n</답변>")).await, resume);
+}
+
+#[tokio::test]
+async fn its_count_keeps_a_long_prompt_from_being_sent() {
+    let server = start(Duration::ZERO).await;
+    let (vllm, limit) = (client(&server, None), soon());
+    let fits = ask("면접관", &"가".repeat(3500));
+    assert!(vllm.call(&fits, limit).await.is_ok());
+    let model = Failover::new(Arc::new(vllm), None, Arc::new(Gate::new(4)), Patience::default(), Arc::new(()));
+    let too_long = ask("면접관", &"가".repeat(4000));
+    assert_eq!(model.ask(&too_long, limit).await, Err(ModelFailure::TooLong));
+}
+
+#[tokio::test]
+async fn a_reply_that_has_no_room_breaks_off() {
+    let server = start(Duration::ZERO).await;
+    let ask = Ask { max_tokens: 20, min_tokens: 1, ..ask("면접관", "ACID란?") };
+    let completion = client(&server, None).call(&ask, soon()).await.unwrap();
+    assert!(completion.truncated);
+    assert_eq!(completion.usage.unwrap().completion, u64::from(estimate_text(&completion.text)));
+    assert!(estimate_text(&completion.text) <= 20 && !completion.text.is_empty());
+}
+
+#[tokio::test]
+async fn another_model_is_refused_as_vllm_does() {
+    let server = start(Duration::ZERO).await;
+    let fault = client(&server, Some("aya")).call(&ask("면접관", "ACID란?"), soon()).await.unwrap_err();
+    assert_eq!((fault.cause, fault.status), (Cause::UnknownModel, Some(404)));
+}
+
+#[tokio::test]
+async fn what_vllm_refuses_is_refused_with_its_status() {
+    let server = start(Duration::ZERO).await;
+    let http = reqwest::Client::builder().tls_certs_only([]).build().unwrap();
+    let long = json!({"messages": [{"role": "user", "content": "가".repeat(5000)}]}).to_string();
+    let greedy = json!({"messages": [], "max_tokens": 5000}).to_string();
+    for (path, body, status, param) in [
+        ("/v1/chat/completions", "{".to_owned(), 400, json!("body.messages")),
+        ("/v1/chat/completions", "{}".to_owned(), 400, json!("body.messages")),
+        ("/v1/chat/completions", long, 400, json!("input_tokens")),
+        ("/v1/chat/completions", greedy, 400, json!("max_tokens")),
+        ("/v1/nowhere", String::new(), 404, Value::Null),
+        ("/health", String::new(), 405, Value::Null),
+    ] {
+        let answer = http.post(server.url.join(path).unwrap()).body(body).send().await.unwrap();
+        assert_eq!(answer.status().as_u16(), status, "{path}");
+        let body: Value = answer.json().await.unwrap();
+        assert_eq!(body["error"]["param"], param, "{path}");
+    }
+    let health = http.get(server.url.join("/health").unwrap()).send().await.unwrap();
+    assert_eq!(health.status().as_u16(), 200);
+}
+
+#[tokio::test]
+async fn it_takes_its_time_and_stops_when_told() {
+    let server = start(Duration::from_millis(80)).await;
+    let started = Instant::now();
+    client(&server, None).call(&ask("면접관", "ACID란?"), soon()).await.unwrap();
+    assert!(started.elapsed() >= Duration::from_millis(80));
+    server.stop.send(()).unwrap();
+    server.task.await.unwrap().unwrap();
+}

@@ -1,0 +1,215 @@
+//! Documents in S3, or in any store that speaks its language.
+
+use std::env;
+use std::error::Error;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use aws_config::BehaviorVersion;
+use aws_config::meta::region::RegionProviderChain;
+use aws_config::retry::RetryConfig;
+use aws_config::timeout::TimeoutConfig;
+use aws_sdk_s3::Client;
+use aws_sdk_s3::config::{Builder, RequestChecksumCalculation, ResponseChecksumValidation};
+use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_s3::presigning::PresigningConfig;
+use aws_sdk_s3::primitives::ByteStream;
+use time::OffsetDateTime;
+
+use super::{DocumentError, Documents, Link};
+
+const CONTENT_TYPE: &str = "application/vnd.openxmlformats-officedocument.wordprocessingml.document";
+/// `이력서.docx` for every browser: headers are ASCII, so the real name is percent-encoded (RFC 8187).
+const CONTENT_DISPOSITION: &str =
+    "attachment; filename=\"resume.docx\"; filename*=UTF-8''%EC%9D%B4%EB%A0%A5%EC%84%9C.docx";
+/// Seoul, where the service runs.
+const DEFAULT_REGION: &str = "ap-northeast-2";
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(10);
+/// An attempt, and the search for credentials before it.
+const OPERATION_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// Documents as objects in one bucket.
+#[derive(Clone, Debug)]
+pub struct S3Documents {
+    client: Client,
+    bucket: String,
+    link_ttl: Duration,
+}
+
+impl S3Documents {
+    /// Documents in `bucket`, with credentials, region and endpoint found as in any AWS program. Makes no request
+    /// to the store. `link_ttl` is from a second to seven days.
+    pub async fn from_env(bucket: impl Into<String>, link_ttl: Duration) -> Self {
+        let timeouts = TimeoutConfig::builder()
+            .connect_timeout(CONNECT_TIMEOUT)
+            .operation_attempt_timeout(ATTEMPT_TIMEOUT)
+            .operation_timeout(OPERATION_TIMEOUT)
+            .build();
+        let shared = aws_config::defaults(BehaviorVersion::latest())
+            .region(RegionProviderChain::default_provider().or_else(DEFAULT_REGION))
+            .timeout_config(timeouts)
+            // The caller has the deadline, so it also has the retries.
+            .retry_config(RetryConfig::disabled())
+            .load()
+            .await;
+        // Stores other than Amazon's seldom answer to a bucket's own host name.
+        let path_style =
+            shared.endpoint_url().is_some() || env::var("AWS_ENDPOINT_URL_S3").is_ok_and(|url| !url.is_empty());
+        // Nor do they all know the checksums that the SDK would add.
+        let config = Builder::from(&shared)
+            .force_path_style(path_style)
+            .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
+            .response_checksum_validation(ResponseChecksumValidation::WhenRequired)
+            .build();
+        Self { client: Client::from_conf(config), bucket: bucket.into(), link_ttl }
+    }
+}
+
+#[async_trait]
+impl Documents for S3Documents {
+    async fn put(&self, key: &str, document: Vec<u8>) -> Result<(), DocumentError> {
+        self.client
+            .put_object()
+            .bucket(&self.bucket)
+            .key(key)
+            .content_type(CONTENT_TYPE)
+            .content_disposition(CONTENT_DISPOSITION)
+            .body(ByteStream::from(document))
+            .send()
+            .await
+            .map_err(|error| classify(&error))?;
+        Ok(())
+    }
+
+    async fn link(&self, key: &str) -> Result<Link, DocumentError> {
+        // Signatures know whole seconds.
+        let signed_at = OffsetDateTime::now_utc().truncate_to_second();
+        let lifetime = PresigningConfig::builder()
+            .start_time(signed_at.into())
+            .expires_in(self.link_ttl)
+            .build()
+            .map_err(|error| DocumentError::Refused(format!("a link cannot be signed: {error}")))?;
+        let request = self.client.get_object().bucket(&self.bucket).key(key).presigned(lifetime).await;
+        let url = request.map_err(|error| classify(&error))?.uri().to_owned();
+        Ok(Link { url, expires_at: signed_at + self.link_ttl })
+    }
+
+    async fn check(&self) -> Result<(), DocumentError> {
+        self.client.head_bucket().bucket(&self.bucket).send().await.map_err(|error| classify(&error))?;
+        Ok(())
+    }
+}
+
+/// The fate of a failed call.
+fn classify<E: ProvideErrorMetadata>(error: &SdkError<E>) -> DocumentError
+where
+    SdkError<E>: Error,
+{
+    match error {
+        SdkError::ServiceError(refusal) => {
+            answered(refusal.raw().status().as_u16(), refusal.err().code().unwrap_or_default())
+        }
+        SdkError::TimeoutError(_) => DocumentError::Unavailable("the store did not answer in time".to_owned()),
+        SdkError::ResponseError(_) => DocumentError::Unavailable("the store's answer cannot be read".to_owned()),
+        SdkError::DispatchFailure(failure) if failure.is_io() || failure.is_timeout() => {
+            DocumentError::Unavailable("the store cannot be reached".to_owned())
+        }
+        SdkError::DispatchFailure(_) => not_sent(error),
+        SdkError::ConstructionFailure(_) => not_sent(error),
+        // The SDK may grow more kinds; none is known to be for good.
+        _ => DocumentError::Unavailable("the call failed in an unknown way".to_owned()),
+    }
+}
+
+/// A request that never left: its credentials, its address or the request itself could not be made.
+fn not_sent(error: &dyn Error) -> DocumentError {
+    let mut causes = String::new();
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        causes.push_str(&error.to_string());
+        cause = error.source();
+    }
+    let says = |text: &str| causes.contains(text);
+    if says("no providers in chain provided credentials") || says("the credential provider was not enabled") {
+        DocumentError::Refused(
+            "there are no AWS credentials (AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, a profile, or a role)"
+                .to_owned(),
+        )
+    } else if says("credentials") {
+        DocumentError::Unavailable("the AWS credentials cannot be loaded".to_owned())
+    } else {
+        DocumentError::Refused("the request cannot be made; look at the endpoint, bucket and region".to_owned())
+    }
+}
+
+/// The fate of a call that the store answered with an error. A `HEAD` has no body, and so no code.
+fn answered(status: u16, code: &str) -> DocumentError {
+    let text = match (status, code) {
+        (404, "" | "NotFound" | "NoSuchBucket") => "there is no such bucket (404)".to_owned(),
+        (301 | 307 | 308, _) => format!("the bucket is in another region ({status})"),
+        (403, "" | "Forbidden" | "AccessDenied") => "access to the bucket is denied (403)".to_owned(),
+        (_, "") => format!("status {status}"),
+        _ => format!("{code} ({status})"),
+    };
+    let passing = match status {
+        408 | 409 | 425 | 429 => true,
+        // A store may refuse for now with a 4xx of its own.
+        400..=499 => matches!(
+            code,
+            "SlowDown"
+                | "Throttling"
+                | "ThrottlingException"
+                | "RequestTimeout"
+                | "OperationAborted"
+                | "ConditionalRequestConflict"
+                | "TokenRefreshRequired"
+                | "ExpiredToken"
+        ),
+        300..=399 => false,
+        _ => true,
+    };
+    if passing { DocumentError::Unavailable(text) } else { DocumentError::Refused(text) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn passes(status: u16, code: &str) -> bool {
+        matches!(answered(status, code), DocumentError::Unavailable(_))
+    }
+
+    #[test]
+    fn a_store_that_asks_to_come_again_is_unavailable() {
+        assert!(passes(503, "SlowDown"));
+        assert!(passes(500, "InternalError"));
+        assert!(passes(502, ""));
+        assert!(passes(429, ""));
+        assert!(passes(400, "RequestTimeout"));
+        assert!(passes(409, "OperationAborted"));
+        assert!(passes(400, "ExpiredToken"));
+        assert!(passes(200, "InternalError"), "an error inside a success is as good as a 500");
+    }
+
+    #[test]
+    fn what_a_person_must_put_right_is_refused() {
+        assert!(!passes(404, "NoSuchBucket"));
+        assert!(!passes(404, ""));
+        assert!(!passes(403, "AccessDenied"));
+        assert!(!passes(403, "InvalidAccessKeyId"));
+        assert!(!passes(403, "SignatureDoesNotMatch"));
+        assert!(!passes(403, "RequestTimeTooSkewed"));
+        assert!(!passes(400, "InvalidBucketName"));
+        assert!(!passes(301, "PermanentRedirect"));
+    }
+
+    #[test]
+    fn the_file_name_is_the_one_of_the_contract_in_ascii() {
+        let (_, encoded) = CONTENT_DISPOSITION.split_once("filename*=UTF-8''").unwrap();
+        let plain = url::form_urlencoded::parse(format!("name={encoded}").as_bytes()).next().unwrap().1.into_owned();
+        assert_eq!(plain, "이력서.docx");
+        assert!(CONTENT_DISPOSITION.is_ascii());
+    }
+}

@@ -1,0 +1,68 @@
+//! Health and metrics over HTTP.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use axum::{Json, Router};
+use serde_json::json;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+
+use crate::readiness::Readiness;
+use crate::telemetry::metrics::Metrics;
+
+#[derive(Clone)]
+struct Served {
+    readiness: Arc<Readiness>,
+    metrics: Arc<Metrics>,
+}
+
+/// Serves `/livez`, `/readyz` and `/metrics`.
+///
+/// # Errors
+/// When the listener fails.
+pub async fn serve(listener: TcpListener, readiness: Arc<Readiness>, metrics: Arc<Metrics>) -> std::io::Result<()> {
+    let router = Router::new()
+        .route("/livez", get(async || "ok"))
+        .route("/readyz", get(readyz))
+        .route("/metrics", get(metrics_text))
+        .with_state(Served { readiness, metrics });
+    axum::serve(listener, router).await
+}
+
+async fn readyz(State(served): State<Served>) -> Response {
+    let missing = served.readiness.missing();
+    let status = if missing.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    (status, Json(json!({ "ready": missing.is_empty(), "notReady": missing }))).into_response()
+}
+
+async fn metrics_text(State(served): State<Served>) -> Response {
+    match served.metrics.text() {
+        Ok(text) => ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response(),
+        Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
+    }
+}
+
+/// Asks a worker at `address` whether it is ready; for containers that have no curl.
+///
+/// # Errors
+/// When it cannot be reached, or is not ready; with its answer.
+pub async fn healthcheck(address: &str) -> anyhow::Result<()> {
+    // A worker that listens on all addresses is asked on this machine's own.
+    let address = match address.rsplit_once(':') {
+        Some(("0.0.0.0", port)) => format!("127.0.0.1:{port}"),
+        Some(("[::]", port)) => format!("[::1]:{port}"),
+        _ => address.to_owned(),
+    };
+    let mut stream = TcpStream::connect(&address).await?;
+    let request = format!("GET /readyz HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).await?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await?;
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
+    anyhow::ensure!(head.starts_with("HTTP/1.1 200 "), "not ready: {}", body.trim());
+    Ok(())
+}

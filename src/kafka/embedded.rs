@@ -1,0 +1,49 @@
+//! A broker inside the process, for trying things out: librdkafka's mock broker. It keeps everything in memory, at
+//! most 5 MiB a partition, and knows neither admin calls nor transactions.
+
+use std::time::Duration;
+
+use rdkafka::bindings;
+use rdkafka::config::ClientConfig;
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
+use rdkafka::producer::{BaseProducer, Producer};
+
+/// The broker; it ends when this is dropped.
+pub struct EmbeddedBroker {
+    /// Nothing is sent with it: its client carries the broker.
+    carrier: BaseProducer,
+}
+
+impl EmbeddedBroker {
+    /// Starts a broker on a free port of 127.0.0.1.
+    pub fn start() -> KafkaResult<Self> {
+        let carrier: BaseProducer = ClientConfig::new().set("test.mock.num.brokers", "1").create()?;
+        // SAFETY: the handle belongs to the carrier's client, which lives through the call.
+        unsafe {
+            let cluster = bindings::rd_kafka_handle_mock_cluster(carrier.client().native_ptr());
+            // A first member does not wait three seconds for others.
+            bindings::rd_kafka_mock_group_initial_rebalance_delay_ms(cluster, 0);
+        }
+        Ok(Self { carrier })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> KafkaResult<String> {
+        let cluster = self.carrier.client().mock_cluster().ok_or(NO_CLUSTER)?;
+        Ok(cluster.bootstrap_servers())
+    }
+
+    /// Makes a topic.
+    pub fn create_topic(&self, topic: &str, partitions: i32) -> KafkaResult<()> {
+        self.carrier.client().mock_cluster().ok_or(NO_CLUSTER)?.create_topic(topic, partitions, 1)
+    }
+}
+
+impl Drop for EmbeddedBroker {
+    fn drop(&mut self) {
+        // Best effort: there is nothing in its queue.
+        let _ = self.carrier.flush(Duration::ZERO);
+    }
+}
+
+const NO_CLUSTER: KafkaError = KafkaError::MockCluster(RDKafkaErrorCode::Fail);

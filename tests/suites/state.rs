@@ -1,0 +1,523 @@
+//! What every [`MemberState`] must do.
+//!
+//! Each function works for members of its own, so that all may run at once and again and again on one store.
+
+use std::time::Duration;
+
+use futures_util::future::{LocalBoxFuture, join_all};
+use serde_json::json;
+use ssammu_worker::events::request::{MemberId, ResumeInputs};
+use ssammu_worker::resume::session::{Draft, Ended, Exchange, Session};
+use ssammu_worker::state::{
+    Begin, Change, Claim, Flow, Lifetimes, MemberState, Saved, SavedOutcome, Scope, SessionChange, Write,
+};
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+/// A sentence, and the function that proves it.
+pub type Test = (&'static str, for<'a> fn(&'a dyn MemberState) -> LocalBoxFuture<'a, ()>);
+
+/// The lifetimes for [`all`]: nothing expires during a test.
+pub const LASTING: Lifetimes = Lifetimes {
+    session: Duration::from_secs(3_600),
+    outcome: Duration::from_secs(3_600),
+    lock: Duration::from_secs(60),
+};
+
+/// The lifetimes for [`expiring`].
+pub const SHORT: Lifetimes = Lifetimes {
+    session: Duration::from_millis(700),
+    outcome: Duration::from_millis(700),
+    lock: Duration::from_millis(700),
+};
+
+macro_rules! tests {
+    ($($name:ident),* $(,)?) => {
+        vec![$((stringify!($name), |state| Box::pin($name(state)))),*]
+    };
+}
+
+/// The tests for a store with [`LASTING`] lifetimes.
+pub fn all() -> Vec<Test> {
+    tests![
+        a_new_request_finds_nothing_and_takes_the_lock,
+        a_locked_member_is_busy_for_others_and_open_for_the_holder,
+        a_released_lock_can_be_taken,
+        only_the_holder_releases_and_renews,
+        a_saved_turn_is_there_at_the_next,
+        an_answered_request_is_found_by_any_record_of_it,
+        an_outcome_for_the_record_alone_leaves_the_request_open,
+        an_outcome_releases_the_lock_and_its_absence_keeps_it,
+        a_save_that_is_repeated_finds_its_own_answer,
+        a_request_answered_elsewhere_refuses_a_second_answer,
+        an_answer_needs_no_lock_but_the_version,
+        a_draft_needs_the_lock,
+        a_session_at_another_version_is_left_alone,
+        a_session_that_is_gone_is_a_conflict,
+        a_refused_change_writes_no_part_of_itself,
+        deleted_parts_are_gone_and_kept_parts_stay,
+        the_first_outcome_remembered_stays,
+        a_remembered_outcome_needs_no_lock_and_takes_none,
+        only_the_last_64_ended_questions_are_remembered,
+        members_and_flows_do_not_meet,
+        of_many_takers_one_gets_the_lock,
+        of_many_turns_on_one_version_one_is_saved,
+        of_many_answers_to_one_request_one_is_saved,
+        text_of_any_kind_comes_back_as_it_was,
+        the_store_says_that_it_can_be_used,
+    ]
+}
+
+/// The tests for a store with [`SHORT`] lifetimes.
+pub fn expiring() -> Vec<Test> {
+    tests![
+        a_lock_that_nobody_renews_ends,
+        a_renewed_lock_outlives_its_first_term,
+        beginning_again_renews_the_lock,
+        a_worker_that_lost_its_lock_can_write_nothing_stale,
+        sessions_and_outcomes_expire,
+    ]
+}
+
+async fn a_new_request_finds_nothing_and_takes_the_lock(state: &dyn MemberState) {
+    for flow in [Flow::Feedback, Flow::Resume] {
+        let first = Claim { flow, ..claim(member()) };
+        assert_eq!(state.begin(&first).await.unwrap(), open(None, None, None));
+        assert_eq!(state.begin(&another(&first)).await.unwrap(), Begin::Busy);
+    }
+}
+
+async fn a_locked_member_is_busy_for_others_and_open_for_the_holder(state: &dyn MemberState) {
+    let holder = claim(member());
+    state.begin(&holder).await.unwrap();
+    let same_request = Claim { token: Uuid::new_v4(), ..holder.clone() };
+    assert_eq!(state.begin(&another(&holder)).await.unwrap(), Begin::Busy);
+    assert_eq!(state.begin(&same_request).await.unwrap(), Begin::Busy);
+    assert_eq!(state.begin(&holder).await.unwrap(), open(None, None, None));
+}
+
+async fn a_released_lock_can_be_taken(state: &dyn MemberState) {
+    let first = claim(member());
+    let second = another(&first);
+    state.begin(&first).await.unwrap();
+    state.release(&first).await.unwrap();
+    assert_eq!(state.begin(&second).await.unwrap(), open(None, None, None));
+    assert!(!state.renew(&first).await.unwrap());
+}
+
+async fn only_the_holder_releases_and_renews(state: &dyn MemberState) {
+    let holder = claim(member());
+    let other = another(&holder);
+    assert!(!state.renew(&holder).await.unwrap(), "there is no lock yet");
+    state.begin(&holder).await.unwrap();
+    assert!(!state.renew(&other).await.unwrap());
+    state.release(&other).await.unwrap();
+    assert!(state.renew(&holder).await.unwrap());
+    assert_eq!(state.begin(&other).await.unwrap(), Begin::Busy);
+}
+
+async fn a_saved_turn_is_there_at_the_next(state: &dyn MemberState) {
+    let first = claim(member());
+    state.begin(&first).await.unwrap();
+    let turn = SessionChange {
+        expected: None,
+        session: Write::Put(session(1)),
+        draft: Write::Put(draft()),
+        ended: Write::Put(ended(3)),
+    };
+    assert_eq!(state.save(&first, &change(Some(turn), request_outcome(1))).await.unwrap(), Saved::Done);
+    let next = another(&first);
+    assert_eq!(state.begin(&next).await.unwrap(), open(Some(session(1)), Some(draft()), Some(ended(3))));
+
+    assert_eq!(state.save(&next, &put_session(Some(1), session(2))).await.unwrap(), Saved::Done);
+    assert_eq!(state.begin(&next).await.unwrap(), open(Some(session(2)), Some(draft()), Some(ended(3))));
+}
+
+async fn an_answered_request_is_found_by_any_record_of_it(state: &dyn MemberState) {
+    let first = claim(member());
+    state.begin(&first).await.unwrap();
+    state.save(&first, &change(None, request_outcome(1))).await.unwrap();
+    let again = Claim { record: Uuid::new_v4(), token: Uuid::new_v4(), ..first.clone() };
+    assert_eq!(state.begin(&again).await.unwrap(), Begin::Answered(outcome(1)));
+    assert_eq!(state.begin(&first).await.unwrap(), Begin::Answered(outcome(1)));
+    assert_eq!(state.begin(&another(&first)).await.unwrap(), open(None, None, None), "no repeat took the lock");
+}
+
+async fn an_outcome_for_the_record_alone_leaves_the_request_open(state: &dyn MemberState) {
+    let first = claim(member());
+    state.begin(&first).await.unwrap();
+    state.save(&first, &change(None, Some((Scope::Record, outcome(1))))).await.unwrap();
+    let redelivered = Claim { token: Uuid::new_v4(), ..first.clone() };
+    assert_eq!(state.begin(&redelivered).await.unwrap(), Begin::Answered(outcome(1)));
+
+    let sent_again = Claim { record: Uuid::new_v4(), token: Uuid::new_v4(), ..first };
+    assert_eq!(state.begin(&sent_again).await.unwrap(), open(None, None, None));
+    assert_eq!(state.save(&sent_again, &change(None, request_outcome(2))).await.unwrap(), Saved::Done);
+    assert_eq!(state.begin(&redelivered).await.unwrap(), Begin::Answered(outcome(2)), "the request's counts first");
+}
+
+async fn an_outcome_releases_the_lock_and_its_absence_keeps_it(state: &dyn MemberState) {
+    let first = claim(member());
+    let second = another(&first);
+    state.begin(&first).await.unwrap();
+    assert_eq!(state.save(&first, &put_session(None, session(1))).await.unwrap(), Saved::Done);
+    assert_eq!(state.begin(&second).await.unwrap(), Begin::Busy);
+    assert_eq!(state.save(&first, &change(None, request_outcome(1))).await.unwrap(), Saved::Done);
+    assert_eq!(state.begin(&second).await.unwrap(), open(Some(session(1)), None, None));
+}
+
+async fn a_save_that_is_repeated_finds_its_own_answer(state: &dyn MemberState) {
+    let claim = claim(member());
+    state.begin(&claim).await.unwrap();
+    let turn = SessionChange { session: Write::Put(session(1)), ..nothing(None) };
+    let turn = change(Some(turn), request_outcome(1));
+    assert_eq!(state.save(&claim, &turn).await.unwrap(), Saved::Done);
+    assert_eq!(state.save(&claim, &turn).await.unwrap(), Saved::Answered(outcome(1)));
+    assert_eq!(state.begin(&another(&claim)).await.unwrap(), open(Some(session(1)), None, None));
+}
+
+async fn a_request_answered_elsewhere_refuses_a_second_answer(state: &dyn MemberState) {
+    let slow = claim(member());
+    state.begin(&slow).await.unwrap();
+    let quick = Claim { record: Uuid::new_v4(), token: Uuid::new_v4(), ..slow.clone() };
+    state.remember(&quick, Scope::Request, &outcome(1)).await.unwrap();
+
+    let turn = SessionChange { session: Write::Put(session(1)), ..nothing(None) };
+    let saved = state.save(&slow, &change(Some(turn), request_outcome(2))).await.unwrap();
+    assert_eq!(saved, Saved::Answered(outcome(1)));
+    assert_eq!(
+        state.begin(&another(&slow)).await.unwrap(),
+        open(None, None, None),
+        "nothing was written, and the lock is free"
+    );
+}
+
+async fn an_answer_needs_no_lock_but_the_version(state: &dyn MemberState) {
+    let paused = claim(member());
+    state.begin(&paused).await.unwrap();
+    state.release(&paused).await.unwrap();
+    let other = another(&paused);
+    state.begin(&other).await.unwrap();
+
+    let turn = SessionChange { session: Write::Put(session(1)), ..nothing(None) };
+    assert_eq!(state.save(&paused, &change(Some(turn), request_outcome(1))).await.unwrap(), Saved::Done);
+    assert!(state.renew(&other).await.unwrap(), "the lock of another is left alone");
+    let turn = SessionChange { session: Write::Put(session(1)), ..nothing(None) };
+    assert_eq!(state.save(&other, &change(Some(turn), request_outcome(2))).await.unwrap(), Saved::Conflict);
+}
+
+async fn a_draft_needs_the_lock(state: &dyn MemberState) {
+    let claim = claim(member());
+    let save_draft = change(Some(SessionChange { draft: Write::Put(draft()), ..nothing(None) }), None);
+    assert_eq!(state.save(&claim, &save_draft).await.unwrap(), Saved::Conflict);
+    state.begin(&claim).await.unwrap();
+    assert_eq!(state.save(&claim, &save_draft).await.unwrap(), Saved::Done);
+    assert_eq!(state.save(&claim, &save_draft).await.unwrap(), Saved::Done, "again is harmless");
+    state.release(&claim).await.unwrap();
+    assert_eq!(state.save(&claim, &save_draft).await.unwrap(), Saved::Conflict);
+    assert_eq!(state.begin(&claim).await.unwrap(), open(None, Some(draft()), None));
+}
+
+async fn a_session_at_another_version_is_left_alone(state: &dyn MemberState) {
+    let claim = with_session(state, 4).await;
+    for expected in [None, Some(3), Some(5)] {
+        let turn = SessionChange { session: Write::Put(session(9)), ..nothing(expected) };
+        let answer = change(Some(turn), request_outcome(1));
+        assert_eq!(state.save(&claim, &answer).await.unwrap(), Saved::Conflict);
+        assert_eq!(state.save(&claim, &put_session(expected, session(9))).await.unwrap(), Saved::Conflict);
+    }
+    assert_eq!(state.begin(&claim).await.unwrap(), open(Some(session(4)), None, None), "the lock is still ours");
+}
+
+async fn a_session_that_is_gone_is_a_conflict(state: &dyn MemberState) {
+    let claim = claim(member());
+    state.begin(&claim).await.unwrap();
+    assert_eq!(state.save(&claim, &put_session(Some(1), session(2))).await.unwrap(), Saved::Conflict);
+    assert_eq!(state.begin(&claim).await.unwrap(), open(None, None, None));
+}
+
+async fn a_refused_change_writes_no_part_of_itself(state: &dyn MemberState) {
+    let claim = with_session(state, 1).await;
+    let stale = SessionChange {
+        expected: Some(7),
+        session: Write::Delete,
+        draft: Write::Put(draft()),
+        ended: Write::Put(ended(1)),
+    };
+    assert_eq!(state.save(&claim, &change(Some(stale), request_outcome(1))).await.unwrap(), Saved::Conflict);
+    assert_eq!(state.begin(&claim).await.unwrap(), open(Some(session(1)), None, None));
+}
+
+async fn deleted_parts_are_gone_and_kept_parts_stay(state: &dyn MemberState) {
+    let claim = with_session(state, 1).await;
+    let write = SessionChange { draft: Write::Put(draft()), ended: Write::Put(ended(2)), ..nothing(Some(1)) };
+    assert_eq!(state.save(&claim, &change(Some(write), None)).await.unwrap(), Saved::Done);
+    let finish = SessionChange { session: Write::Delete, draft: Write::Delete, ..nothing(Some(1)) };
+    assert_eq!(state.save(&claim, &change(Some(finish), request_outcome(1))).await.unwrap(), Saved::Done);
+    assert_eq!(state.begin(&another(&claim)).await.unwrap(), open(None, None, Some(ended(2))));
+}
+
+async fn the_first_outcome_remembered_stays(state: &dyn MemberState) {
+    for scope in [Scope::Request, Scope::Record] {
+        let claim = claim(member());
+        state.remember(&claim, scope, &outcome(1)).await.unwrap();
+        state.remember(&claim, scope, &outcome(2)).await.unwrap();
+        assert_eq!(state.begin(&claim).await.unwrap(), Begin::Answered(outcome(1)));
+    }
+}
+
+async fn a_remembered_outcome_needs_no_lock_and_takes_none(state: &dyn MemberState) {
+    let holder = claim(member());
+    let other = another(&holder);
+    state.begin(&holder).await.unwrap();
+    state.remember(&other, Scope::Request, &outcome(1)).await.unwrap();
+    assert_eq!(state.begin(&other).await.unwrap(), Begin::Answered(outcome(1)), "even while the member is locked");
+    assert!(state.renew(&holder).await.unwrap());
+}
+
+async fn only_the_last_64_ended_questions_are_remembered(state: &dyn MemberState) {
+    let claim = claim(member());
+    state.begin(&claim).await.unwrap();
+    let turn = SessionChange { ended: Write::Put(ended(70)), ..nothing(None) };
+    state.save(&claim, &change(Some(turn), None)).await.unwrap();
+    let Begin::Open { ended: Some(kept), .. } = state.begin(&claim).await.unwrap() else { panic!("it was stored") };
+    assert_eq!(kept.question_ids, ended(70).question_ids[6..]);
+}
+
+async fn members_and_flows_do_not_meet(state: &dyn MemberState) {
+    let resume = claim(member());
+    let feedback = Claim { flow: Flow::Feedback, token: Uuid::new_v4(), ..resume.clone() };
+    let neighbour = Claim { member: member(), token: Uuid::new_v4(), ..resume.clone() };
+    for claim in [&resume, &feedback, &neighbour] {
+        assert_eq!(state.begin(claim).await.unwrap(), open(None, None, None));
+    }
+    state.save(&feedback, &change(None, request_outcome(1))).await.unwrap();
+    let turn = SessionChange { session: Write::Put(session(1)), ..nothing(None) };
+    state.save(&resume, &change(Some(turn), request_outcome(2))).await.unwrap();
+    assert_eq!(state.begin(&feedback).await.unwrap(), Begin::Answered(outcome(1)));
+    assert_eq!(state.begin(&resume).await.unwrap(), Begin::Answered(outcome(2)));
+    assert_eq!(state.begin(&neighbour).await.unwrap(), open(None, None, None));
+}
+
+async fn of_many_takers_one_gets_the_lock(state: &dyn MemberState) {
+    let first = claim(member());
+    let takers: Vec<Claim> = (0..100).map(|_| another(&first)).collect();
+    let found = join_all(takers.iter().map(|claim| state.begin(claim))).await;
+    let open = found.iter().filter(|begin| matches!(begin, Ok(Begin::Open { .. }))).count();
+    let busy = found.iter().filter(|begin| matches!(begin, Ok(Begin::Busy))).count();
+    assert_eq!((open, busy), (1, 99));
+}
+
+async fn of_many_turns_on_one_version_one_is_saved(state: &dyn MemberState) {
+    let first = with_session(state, 1).await;
+    let claims: Vec<Claim> = (0..100).map(|_| another(&first)).collect();
+    let turn = SessionChange { session: Write::Put(session(2)), ..nothing(Some(1)) };
+    let turn = change(Some(turn), request_outcome(1));
+    let saved = join_all(claims.iter().map(|claim| state.save(claim, &turn))).await;
+    let done = saved.iter().filter(|saved| matches!(saved, Ok(Saved::Done))).count();
+    let conflicts = saved.iter().filter(|saved| matches!(saved, Ok(Saved::Conflict))).count();
+    assert_eq!((done, conflicts), (1, 99));
+}
+
+async fn of_many_answers_to_one_request_one_is_saved(state: &dyn MemberState) {
+    let first = claim(member());
+    let tries: Vec<(Claim, Change)> = (0..100)
+        .map(|number| {
+            let claim = Claim { record: Uuid::new_v4(), token: Uuid::new_v4(), ..first.clone() };
+            (claim, change(None, request_outcome(number)))
+        })
+        .collect();
+    let saved = join_all(tries.iter().map(|(claim, change)| state.save(claim, change))).await;
+    let Begin::Answered(winner) = state.begin(&first).await.unwrap() else { panic!("one of them was saved") };
+    let done = saved.iter().filter(|saved| matches!(saved, Ok(Saved::Done))).count();
+    let told = saved.iter().filter(|saved| matches!(saved, Ok(Saved::Answered(outcome)) if *outcome == winner)).count();
+    assert_eq!((done, told), (1, 99));
+}
+
+async fn text_of_any_kind_comes_back_as_it_was(state: &dyn MemberState) {
+    let claim = claim(member());
+    let texts =
+        ["", "-", "'\"\\\u{0}\u{7}\u{1b}", "이력서 ✅ 👩‍💻", "{\"version\": 9}", "]]> ${x} %s \r\n\u{2028}\u{feff}"];
+    let mut stored = session(1);
+    stored.inputs.additional_experiences = Some(texts.concat());
+    stored.exchanges = texts.into_iter().map(|text| Exchange { question: text.to_owned(), ..exchange() }).collect();
+    state.begin(&claim).await.unwrap();
+    assert_eq!(state.save(&claim, &put_session(None, stored.clone())).await.unwrap(), Saved::Done);
+    assert_eq!(state.begin(&claim).await.unwrap(), open(Some(stored), None, None));
+
+    let data = json!({"texts": texts, "number": i64::MAX, "nested": {"null": null, "float": 0.1}});
+    let outcome = SavedOutcome { data, ..outcome(1) };
+    state.save(&claim, &change(None, Some((Scope::Request, outcome.clone())))).await.unwrap();
+    assert_eq!(state.begin(&claim).await.unwrap(), Begin::Answered(outcome));
+}
+
+async fn the_store_says_that_it_can_be_used(state: &dyn MemberState) {
+    state.check().await.unwrap();
+}
+
+async fn a_lock_that_nobody_renews_ends(state: &dyn MemberState) {
+    let dead = claim(member());
+    state.begin(&dead).await.unwrap();
+    take_over(state, &another(&dead)).await;
+    assert!(!state.renew(&dead).await.unwrap());
+}
+
+async fn a_renewed_lock_outlives_its_first_term(state: &dyn MemberState) {
+    let holder = claim(member());
+    state.begin(&holder).await.unwrap();
+    outlive_two_terms(async || assert!(state.renew(&holder).await.unwrap())).await;
+    assert_eq!(state.begin(&another(&holder)).await.unwrap(), Begin::Busy);
+}
+
+async fn beginning_again_renews_the_lock(state: &dyn MemberState) {
+    let holder = claim(member());
+    outlive_two_terms(async || assert_eq!(state.begin(&holder).await.unwrap(), open(None, None, None))).await;
+    assert_eq!(state.begin(&another(&holder)).await.unwrap(), Begin::Busy);
+}
+
+async fn a_worker_that_lost_its_lock_can_write_nothing_stale(state: &dyn MemberState) {
+    let paused = claim(member());
+    state.begin(&paused).await.unwrap();
+    let successor = another(&paused);
+    take_over(state, &successor).await;
+    assert_eq!(state.save(&successor, &put_session(None, session(1))).await.unwrap(), Saved::Done);
+
+    assert_eq!(state.save(&paused, &put_session(None, session(9))).await.unwrap(), Saved::Conflict);
+    let current = SessionChange { draft: Write::Put(draft()), ..nothing(Some(1)) };
+    assert_eq!(state.save(&paused, &change(Some(current), None)).await.unwrap(), Saved::Conflict, "no lock, no draft");
+    let stale = SessionChange { session: Write::Put(session(9)), ..nothing(None) };
+    assert_eq!(state.save(&paused, &change(Some(stale), request_outcome(1))).await.unwrap(), Saved::Conflict);
+}
+
+async fn sessions_and_outcomes_expire(state: &dyn MemberState) {
+    let claim = claim(member());
+    state.begin(&claim).await.unwrap();
+    let turn = SessionChange {
+        expected: None,
+        session: Write::Put(session(1)),
+        draft: Write::Put(draft()),
+        ended: Write::Put(ended(1)),
+    };
+    state.save(&claim, &change(Some(turn), request_outcome(1))).await.unwrap();
+    until(async || state.begin(&claim).await.unwrap() == open(None, None, None)).await;
+}
+
+/// Tries to begin until the lock of another has ended.
+async fn take_over(state: &dyn MemberState, claim: &Claim) {
+    until(async || state.begin(claim).await.unwrap() != Begin::Busy).await;
+}
+
+/// Polls until something is so; fails when it takes far longer than [`SHORT`] lifetimes allow.
+async fn until(condition: impl AsyncFn() -> bool) {
+    let poll = async {
+        let mut ticks = tokio::time::interval(Duration::from_millis(20));
+        while !condition().await {
+            ticks.tick().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(15), poll).await.expect("it did not happen in time");
+}
+
+/// Does something every few milliseconds for two lifetimes of a lock.
+async fn outlive_two_terms(act: impl AsyncFn()) {
+    let end = tokio::time::Instant::now() + 2 * SHORT.lock;
+    let mut ticks = tokio::time::interval(SHORT.lock / 20);
+    while tokio::time::Instant::now() < end {
+        act().await;
+        ticks.tick().await;
+    }
+}
+
+/// The holder of the lock of a member with a session at this version.
+async fn with_session(state: &dyn MemberState, version: u64) -> Claim {
+    let claim = claim(member());
+    state.begin(&claim).await.unwrap();
+    assert_eq!(state.save(&claim, &put_session(None, session(version))).await.unwrap(), Saved::Done);
+    claim
+}
+
+/// A member that no other test knows.
+pub fn member() -> MemberId {
+    let (number, _) = Uuid::new_v4().as_u64_pair();
+    MemberId::new((number >> 2) as i64).expect("a UUID's version is not zero")
+}
+
+pub fn claim(member: MemberId) -> Claim {
+    Claim { flow: Flow::Resume, member, request: Uuid::new_v4(), record: Uuid::new_v4(), token: Uuid::new_v4() }
+}
+
+/// Another request of the same member.
+fn another(first: &Claim) -> Claim {
+    Claim { flow: first.flow, ..claim(first.member) }
+}
+
+pub fn open(session: Option<Session>, draft: Option<Draft>, ended: Option<Ended>) -> Begin {
+    Begin::Open { session, draft, ended }
+}
+
+fn change(session: Option<SessionChange>, outcome: Option<(Scope, SavedOutcome)>) -> Change {
+    Change { session, outcome }
+}
+
+fn nothing(expected: Option<u64>) -> SessionChange {
+    SessionChange { expected, session: Write::Keep, draft: Write::Keep, ended: Write::Keep }
+}
+
+pub fn put_session(expected: Option<u64>, session: Session) -> Change {
+    change(Some(SessionChange { session: Write::Put(session), ..nothing(expected) }), None)
+}
+
+fn request_outcome(number: u128) -> Option<(Scope, SavedOutcome)> {
+    Some((Scope::Request, outcome(number)))
+}
+
+fn outcome(number: u128) -> SavedOutcome {
+    SavedOutcome {
+        id: Uuid::from_u128(number),
+        time: "2026-11-22T10:00:00Z".to_owned(),
+        kind: "FeedbackGenerated".to_owned(),
+        data: json!({"memberId": 7, "feedback": format!("잘했어요 {number}")}),
+    }
+}
+
+pub fn session(version: u64) -> Session {
+    Session {
+        version,
+        session_id: Uuid::from_u128(11),
+        started_at: OffsetDateTime::UNIX_EPOCH,
+        inputs: ResumeInputs {
+            email: "a@b.kr".to_owned(),
+            preferred_job: None,
+            major_type: None,
+            certification_count: 1,
+            project_count: 2,
+            work_period: 3,
+            company_name: None,
+            position: None,
+            additional_experiences: Some("동아리".to_owned()),
+        },
+        exchanges: vec![exchange()],
+    }
+}
+
+fn exchange() -> Exchange {
+    Exchange {
+        question_id: Uuid::from_u128(12),
+        question: "어떤 역할을 맡았나요?".to_owned(),
+        asked_at: OffsetDateTime::UNIX_EPOCH + Duration::from_millis(1_234),
+        answer: None,
+    }
+}
+
+fn draft() -> Draft {
+    Draft {
+        fingerprint: Uuid::from_u128(13),
+        session_id: Uuid::from_u128(11),
+        started_at: OffsetDateTime::UNIX_EPOCH,
+        markdown: Some("# 이력서".to_owned()),
+    }
+}
+
+fn ended(questions: u128) -> Ended {
+    Ended { question_ids: (0..questions).map(Uuid::from_u128).collect(), ended_at: OffsetDateTime::UNIX_EPOCH }
+}
