@@ -145,23 +145,35 @@ pub async fn run(
     background.spawn(observe(metrics.clone(), admission, model.watch()));
     let watched = |part, check| watch_part(readiness.clone(), part, check);
     let kafka = outbox.clone();
-    background.spawn(watched("kafka", check(move || {
-        let kafka = kafka.clone();
-        async move { kafka.check().await }
-    })));
+    background.spawn(watched(
+        "kafka",
+        check(move || {
+            let kafka = kafka.clone();
+            async move { kafka.check().await }
+        }),
+    ));
     let topics = config.topics.all();
-    background.spawn(watched("topics", check(move || {
-        let (admin, topics) = (admin.clone(), topics.clone());
-        async move { missing_topics(&admin, &topics).await }
-    })));
-    background.spawn(watched(state_name, check(move || {
-        let state = state.clone();
-        async move { state.check().await.map_err(|error| error.to_string()) }
-    })));
-    background.spawn(watched(documents_name, check(move || {
-        let documents = documents.clone();
-        async move { documents.check().await.map_err(|error| error.to_string()) }
-    })));
+    background.spawn(watched(
+        "topics",
+        check(move || {
+            let (admin, topics) = (admin.clone(), topics.clone());
+            async move { missing_topics(&admin, &topics).await }
+        }),
+    ));
+    background.spawn(watched(
+        state_name,
+        check(move || {
+            let state = state.clone();
+            async move { state.check().await.map_err(|error| error.to_string()) }
+        }),
+    ));
+    background.spawn(watched(
+        documents_name,
+        check(move || {
+            let documents = documents.clone();
+            async move { documents.check().await.map_err(|error| error.to_string()) }
+        }),
+    ));
     for (part, joined) in [("feedback group", feedback_joined), ("resume group", resume_joined)] {
         background.spawn(follow(readiness.clone(), part, joined));
     }
@@ -221,11 +233,7 @@ where
     Box::new(move || Box::pin(check()))
 }
 
-async fn watch_part(
-    readiness: Arc<Readiness>,
-    part: &'static str,
-    check: Check,
-) -> (&'static str, anyhow::Result<()>) {
+async fn watch_part(readiness: Arc<Readiness>, part: &'static str, check: Check) -> (&'static str, anyhow::Result<()>) {
     readiness::watch(readiness, part, check).await;
     ("a readiness check", Ok(()))
 }

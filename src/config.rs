@@ -457,8 +457,11 @@ mod tests {
     #[test]
     fn the_defaults_are_the_contracts() {
         let config = with(|_| {}).unwrap();
-        assert_eq!(config.topics.all().join(" "), "FeedbackRequested ResumeInit ResumeAnswer FeedbackGenerated \
-            ResumeQuestionGenerated ResumeCompleted RequestFailed FeedbackRequested-dlt ResumeInit-dlt ResumeAnswer-dlt");
+        assert_eq!(
+            config.topics.all().join(" "),
+            "FeedbackRequested ResumeInit ResumeAnswer FeedbackGenerated \
+            ResumeQuestionGenerated ResumeCompleted RequestFailed FeedbackRequested-dlt ResumeInit-dlt ResumeAnswer-dlt"
+        );
         assert_eq!((config.max_in_flight, config.max_questions), (64, 3));
         assert_eq!(config.request_deadline, Duration::from_secs(60));
         assert!(config.openai.is_none() && config.vllm.model.is_none());
@@ -482,8 +485,16 @@ mod tests {
         };
         let names: Vec<&str> = mistakes.iter().filter_map(|mistake| Some(mistake.split_once(':')?.0)).collect();
         for name in [
-            "KAFKA_PROPERTIES", "REDIS_URL", "VLLM_URL", "MAX_IN_FLIGHT", "REQUEST_DEADLINE", "SESSION_TTL", "HTTP_ADDR",
-            "LOG_FORMAT", "TOPIC_RESUME_INIT", "RESUME_URL_TTL",
+            "KAFKA_PROPERTIES",
+            "REDIS_URL",
+            "VLLM_URL",
+            "MAX_IN_FLIGHT",
+            "REQUEST_DEADLINE",
+            "SESSION_TTL",
+            "HTTP_ADDR",
+            "LOG_FORMAT",
+            "TOPIC_RESUME_INIT",
+            "RESUME_URL_TTL",
         ] {
             assert!(names.contains(&name), "{name} in {mistakes:?}");
         }
@@ -494,7 +505,9 @@ mod tests {
     fn the_fallback_is_on_when_its_key_or_url_is_set() {
         let by_key = with(|settings| settings.openai_api_key = "k".to_owned()).unwrap().openai.unwrap();
         assert_eq!(by_key.base_url.as_str(), openai::DEFAULT_BASE_URL);
-        assert!(with(|settings| settings.openai_base_url = "http://localhost:1/v1".to_owned()).unwrap().openai.is_some());
+        assert!(
+            with(|settings| settings.openai_base_url = "http://localhost:1/v1".to_owned()).unwrap().openai.is_some()
+        );
     }
 
     #[test]
@@ -514,11 +527,33 @@ mod tests {
     fn every_setting_of_the_contract_is_an_environment_variable() {
         let variables = Settings::variables();
         for name in [
-            "KAFKA_BOOTSTRAP_SERVERS", "KAFKA_PROPERTIES", "REDIS_URL", "VLLM_URL", "MODEL_NAME", "VLLM_API_KEY",
-            "OPENAI_API_KEY", "OPENAI_BASE_URL", "OPENAI_MODEL", "S3_BUCKET_NAME", "S3_UPLOAD_PREFIX", "RESUME_URL_TTL",
-            "HTTP_ADDR", "MAX_IN_FLIGHT", "MAX_QUESTIONS", "SESSION_TTL", "REQUEST_DEADLINE", "REQUEST_MAX_AGE",
-            "OUTCOME_TTL", "SHUTDOWN_GRACE", "LOG_FORMAT", "RUST_LOG", "GROUP_FEEDBACK", "GROUP_RESUME",
-            "DEAD_LETTER_SUFFIX", "TOPIC_FEEDBACK_REQUESTED", "TOPIC_REQUEST_FAILED",
+            "KAFKA_BOOTSTRAP_SERVERS",
+            "KAFKA_PROPERTIES",
+            "REDIS_URL",
+            "VLLM_URL",
+            "MODEL_NAME",
+            "VLLM_API_KEY",
+            "OPENAI_API_KEY",
+            "OPENAI_BASE_URL",
+            "OPENAI_MODEL",
+            "S3_BUCKET_NAME",
+            "S3_UPLOAD_PREFIX",
+            "RESUME_URL_TTL",
+            "HTTP_ADDR",
+            "MAX_IN_FLIGHT",
+            "MAX_QUESTIONS",
+            "SESSION_TTL",
+            "REQUEST_DEADLINE",
+            "REQUEST_MAX_AGE",
+            "OUTCOME_TTL",
+            "SHUTDOWN_GRACE",
+            "LOG_FORMAT",
+            "RUST_LOG",
+            "GROUP_FEEDBACK",
+            "GROUP_RESUME",
+            "DEAD_LETTER_SUFFIX",
+            "TOPIC_FEEDBACK_REQUESTED",
+            "TOPIC_REQUEST_FAILED",
         ] {
             assert!(variables.iter().any(|variable| variable == name), "{name}");
         }

@@ -6,9 +6,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::events::record::RequestKind;
-use crate::events::request::{
-    FeedbackRequest, MajorType, MemberId, PreferredJob, Request, ResumeAnswer, ResumeInputs,
-};
+use crate::events::request::{FeedbackRequest, MajorType, MemberId, PreferredJob, Request, ResumeAnswer, ResumeInputs};
 
 /// Most levels that a value may nest.
 pub const DEPTH_MAX: usize = 128;
@@ -317,7 +315,8 @@ mod tests {
         }
         assert_eq!(member("9223372036854775807"), Some(i64::MAX));
         assert_eq!(member("9007199254740993.0"), Some(9_007_199_254_740_993));
-        for wrong in ["0", "-1", "2.5", "\"\"", "\"a\"", "9223372036854775808", "1e400", "true", "[2]", "\"-\"", "\"2.\""]
+        for wrong in
+            ["0", "-1", "2.5", "\"\"", "\"a\"", "9223372036854775808", "1e400", "true", "[2]", "\"-\"", "\"2.\""]
         {
             assert_eq!(member(wrong), None, "{wrong}");
         }
@@ -348,7 +347,8 @@ mod tests {
 
     #[test]
     fn both_casings_are_read_and_null_is_absent() {
-        let decoded = read(FEEDBACK, r#"{"memberId":null,"member_id":7,"problem_id":"42","question":"Q","answer":"A"}"#);
+        let decoded =
+            read(FEEDBACK, r#"{"memberId":null,"member_id":7,"problem_id":"42","question":"Q","answer":"A"}"#);
         assert_eq!((decoded.member.get(), decoded.problem_id), (7, Some(42)));
         let both = read(FEEDBACK, r#"{"member_id":8,"memberId":7,"question":"Q","answer":"A"}"#);
         assert_eq!(both.member.get(), 7);

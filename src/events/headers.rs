@@ -57,8 +57,7 @@ fn child_of(parent: &str, outcome: Uuid) -> Option<String> {
     };
     let nonzero = |text: &str| text.bytes().any(|byte| byte != b'0');
     let known = hex(version, 2) && version != "ff" && (version != "00" || parts.next().is_none());
-    let valid =
-        known && hex(trace, 32) && nonzero(trace) && hex(span, 16) && nonzero(span) && hex(flags, 2);
+    let valid = known && hex(trace, 32) && nonzero(trace) && hex(span, 16) && nonzero(span) && hex(flags, 2);
     // The low half of a UUID starts with the variant bits, so it is never zero.
     let (_, low) = outcome.as_u64_pair();
     valid.then(|| format!("00-{trace}-{low:016x}-{flags}"))
@@ -67,8 +66,7 @@ fn child_of(parent: &str, outcome: Uuid) -> Option<String> {
 /// Headers of a dead letter (contract, section 5): the record's own, without the exceptions of an earlier trip, then
 /// where it came from and what went wrong.
 pub fn of_dead_letter(record: &Record, group: &str, code: &str, message: &str, chain: &str) -> Vec<Header> {
-    let mut headers: Vec<Header> =
-        record.headers.iter().filter(|header| !is_exception(header)).cloned().collect();
+    let mut headers: Vec<Header> = record.headers.iter().filter(|header| !is_exception(header)).cloned().collect();
     headers.push(Header::new("kafka_dlt-original-topic", record.at.topic.as_bytes()));
     headers.push(Header::new("kafka_dlt-original-partition", record.at.partition.to_be_bytes()));
     headers.push(Header::new("kafka_dlt-original-offset", record.at.offset.to_be_bytes()));
@@ -174,7 +172,11 @@ mod tests {
     fn a_dead_letter_says_where_it_came_from_in_springs_bytes() {
         let headers = of_dead_letter(&record(vec![Header::new("a", "b")]), "group", "INTERNAL", "why", "chain");
         let value = |name: &str| {
-            headers.iter().find(|header| header.name == name.as_bytes()).and_then(|header| header.value.clone()).unwrap()
+            headers
+                .iter()
+                .find(|header| header.name == name.as_bytes())
+                .and_then(|header| header.value.clone())
+                .unwrap()
         };
         assert_eq!(value("a"), b"b");
         assert_eq!(value("kafka_dlt-original-topic"), b"ResumeInit");

@@ -80,7 +80,8 @@ impl Admin {
             .describe_configs([&ResourceSpecifier::Topic(topic)], &options())
             .await
             .map_err(|error| error.to_string())?;
-        let config = described.into_iter().next().ok_or("the broker did not answer")?.map_err(|code| code.to_string())?;
+        let config =
+            described.into_iter().next().ok_or("the broker did not answer")?.map_err(|code| code.to_string())?;
         let value = |name: &str| config.get(name).and_then(|entry| entry.value.clone());
         Ok(Found {
             partitions,

@@ -83,7 +83,8 @@ impl Outbox for KafkaOutbox {
         let mut attempt = 0;
         loop {
             let producer = self.producer();
-            let mut record = FutureRecord::<[u8], [u8]>::to(&parcel.topic).headers(wire::owned_headers(&parcel.headers));
+            let mut record =
+                FutureRecord::<[u8], [u8]>::to(&parcel.topic).headers(wire::owned_headers(&parcel.headers));
             record.key = parcel.key.as_deref();
             record.payload = parcel.value.as_deref();
             record.partition = partition;

@@ -173,8 +173,7 @@ impl Agent {
         self.store(&session, resume, &object_key, turn.deadline).await?;
 
         let ended = Ended::after(&session, ended_before.as_ref().or(ended.as_ref()), OffsetDateTime::now_utc());
-        let change =
-            SessionChange { expected, session: Write::Delete, draft: Write::Delete, ended: Write::Put(ended) };
+        let change = SessionChange { expected, session: Write::Delete, draft: Write::Delete, ended: Write::Put(ended) };
         Ok((change, Outcome::Completed { session_id: session.session_id, object_key, degraded }))
     }
 

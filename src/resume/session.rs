@@ -46,9 +46,10 @@ impl Session {
     pub fn fingerprint(&self) -> Uuid {
         // Serialising plain data to a string cannot fail; an empty name would only make a draft worthless.
         let inputs = serde_json::to_string(&self.inputs).unwrap_or_default();
-        let answers = self.exchanges.iter().flat_map(|exchange| {
-            [exchange.question_id.to_string(), exchange.answer.clone().unwrap_or_default()]
-        });
+        let answers = self
+            .exchanges
+            .iter()
+            .flat_map(|exchange| [exchange.question_id.to_string(), exchange.answer.clone().unwrap_or_default()]);
         let parts: Vec<String> = std::iter::once(inputs).chain(answers).collect();
         name_of(&parts.iter().map(String::as_str).collect::<Vec<_>>())
     }

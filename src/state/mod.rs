@@ -4,9 +4,9 @@
 //! Correctness rests on [`MemberState::save`] alone, one compare-and-set: it refuses a session that somebody else
 //! has changed, and a request that somebody else has answered. The lock only keeps paid work from being done twice.
 
-pub mod patience;
 mod keys;
 pub mod memory;
+pub mod patience;
 pub mod redis;
 mod stored;
 

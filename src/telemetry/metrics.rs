@@ -83,7 +83,11 @@ impl Metrics {
                         .buckets(SECONDS.to_vec()),
                 )?,
             )?,
-            model_retries: counters("model_retries_total", "Model calls that were made again, by reason.", &["reason"])?,
+            model_retries: counters(
+                "model_retries_total",
+                "Model calls that were made again, by reason.",
+                &["reason"],
+            )?,
             model_tokens: counters("model_tokens_total", "Tokens that the model counted.", &["kind"])?,
             circuit_open: gauge("circuit_open", "1 while no model can be reached and requests are held back.")?,
             ready: gauges("ready", "1 for each part that is ready.", &["part"])?,

@@ -275,21 +275,26 @@ impl<'a> Membership<'a> {
         }
         for (partition, position) in positions {
             let offsets = position.as_ref().map_or_else(Offsets::fresh, Offsets::resume);
-            let assigned =
-                Assigned { generation: self.generation, offsets, held: None, in_work: 0, changed: false };
+            let assigned = Assigned { generation: self.generation, offsets, held: None, in_work: 0, changed: false };
             self.partitions.insert(partition, assigned);
         }
         self.intake.joined.send_replace(true);
         self.count_partitions();
-        tracing::info!(group = self.intake.group, added = from.len(), now = self.partitions.len(), "partitions assigned");
+        tracing::info!(
+            group = self.intake.group,
+            added = from.len(),
+            now = self.partitions.len(),
+            "partitions assigned"
+        );
     }
 
     /// Answers a revocation once its partitions are at rest, or its time is over.
     fn answer_revocation(&mut self) {
         let Some(revocation) = &self.revocation else { return };
-        let busy = revocation.partitions.iter().any(|partition| {
-            self.partitions.get(partition).is_some_and(|assigned| assigned.in_work > 0)
-        });
+        let busy = revocation
+            .partitions
+            .iter()
+            .any(|partition| self.partitions.get(partition).is_some_and(|assigned| assigned.in_work > 0));
         if busy && Instant::now() < revocation.deadline {
             return;
         }
@@ -365,8 +370,7 @@ impl<'a> Membership<'a> {
     }
 
     fn on_done(&mut self, done: Result<Done, JoinError>) -> Result<(), IntakeError> {
-        let done =
-            done.map_err(|source| IntakeError::Task { group: self.intake.group.clone(), source })?;
+        let done = done.map_err(|source| IntakeError::Task { group: self.intake.group.clone(), source })?;
         self.lanes.finish(done.lane);
         if let Some(assigned) = self.partitions.get_mut(&done.partition)
             && assigned.generation == done.generation

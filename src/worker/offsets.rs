@@ -137,9 +137,10 @@ fn decode(metadata: &str) -> Vec<i64> {
     let Some(bitmap) = metadata.strip_prefix(PREFIX).and_then(|text| STANDARD_NO_PAD.decode(text).ok()) else {
         return Vec::new();
     };
-    let bits = bitmap.iter().zip(0_i64..).flat_map(|(byte, index)| {
-        (0..8).filter(move |bit| byte & (1 << bit) != 0).map(move |bit| index * 8 + bit)
-    });
+    let bits = bitmap
+        .iter()
+        .zip(0_i64..)
+        .flat_map(|(byte, index)| (0..8).filter(move |bit| byte & (1 << bit) != 0).map(move |bit| index * 8 + bit));
     bits.take_while(|bit| *bit < SPAN_MAX + 8).collect()
 }
 

@@ -96,7 +96,10 @@ impl Worker {
             // An outcome is plain data; should it not be JSON after all, a person has to look.
             Err(error) => self.bury(record, FailureCode::Internal.name(), &error.to_string()).await,
         }
-        self.metrics.request_seconds.with_label_values(&[record.kind.flow().name()]).observe(started.elapsed().as_secs_f64());
+        self.metrics
+            .request_seconds
+            .with_label_values(&[record.kind.flow().name()])
+            .observe(started.elapsed().as_secs_f64());
     }
 
     /// The outcome, saved where it can be, and why it is a failure if it became one just now.
@@ -172,7 +175,9 @@ impl Worker {
                     return Ok((saved, reason));
                 }
                 Ok(Saved::Answered(saved)) => return Ok((saved, None)),
-                Ok(Saved::Conflict) => tracing::debug!(record = %origin.record.at, "the session changed; beginning again"),
+                Ok(Saved::Conflict) => {
+                    tracing::debug!(record = %origin.record.at, "the session changed; beginning again")
+                }
                 Err(fault) => {
                     let failure = Failure::new(FailureCode::Internal, fault.to_string());
                     return self.remember(origin, &claim, failed(failure)).await;
@@ -262,7 +267,11 @@ impl Worker {
             headers: headers::of_outcome(origin, saved),
         };
         match self.outbox.send(&parcel).await {
-            Ok(()) => self.metrics.outcomes.with_label_values(&[saved.kind.as_str(), code.map_or("", FailureCode::name)]).inc(),
+            Ok(()) => self
+                .metrics
+                .outcomes
+                .with_label_values(&[saved.kind.as_str(), code.map_or("", FailureCode::name)])
+                .inc(),
             Err(refused) => self.lose(origin.record, "outcome", &refused.to_string()),
         }
     }
@@ -317,9 +326,7 @@ impl Worker {
     }
 }
 
-fn finished(
-    turn: Result<agent::Finished, Interrupt>,
-) -> Result<(Option<SessionChange>, Outcome), Interrupt> {
+fn finished(turn: Result<agent::Finished, Interrupt>) -> Result<(Option<SessionChange>, Outcome), Interrupt> {
     turn.map(|(session, outcome)| (Some(session), outcome))
 }
 

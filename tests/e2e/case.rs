@@ -2,16 +2,16 @@
 
 use std::any::Any;
 use std::panic::AssertUnwindSafe;
-use std::pin::Pin;
 use std::sync::Arc;
 
 use futures_util::FutureExt;
+use futures_util::future::LocalBoxFuture;
 use libtest_mimic::Failed;
 
 use crate::kit::stage::Stage;
 use crate::services::Services;
 
-type Run = fn(Arc<Stage>) -> Pin<Box<dyn Future<Output = ()> + Send>>;
+type Run = Box<dyn Fn(Arc<Stage>) -> LocalBoxFuture<'static, ()> + Send + Sync>;
 
 /// A test: a function that panics when something is not as it should be. Its name is its sentence.
 pub struct Case {
@@ -23,7 +23,7 @@ pub struct Case {
 macro_rules! cases {
     ($($name:ident),+ $(,)?) => {
         pub fn cases() -> Vec<crate::case::Case> {
-            vec![$(crate::case::Case { name: stringify!($name), run: |stage| Box::pin($name(stage)) }),+]
+            vec![$(crate::case::Case { name: stringify!($name), run: Box::new(|stage| Box::pin($name(stage))) }),+]
         }
     };
 }

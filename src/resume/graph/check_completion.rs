@@ -4,7 +4,10 @@ use crate::resume::session::Session;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Next {
     /// The model may ask question `number` of at most `max`, or say that it knows enough.
-    GenerateQuestion { number: u32, max: u32 },
+    GenerateQuestion {
+        number: u32,
+        max: u32,
+    },
     CreateResume,
 }
 

@@ -6,6 +6,7 @@ mod feedback;
 mod process;
 mod resume;
 mod rules;
+mod suites;
 
 use crate::case::Case;
 
@@ -18,5 +19,6 @@ pub fn all() -> Vec<(&'static str, Vec<Case>)> {
         ("resume", resume::cases()),
         ("failures", failures::cases()),
         ("process", process::cases()),
+        ("suites", suites::cases()),
     ]
 }

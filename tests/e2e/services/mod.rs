@@ -60,25 +60,25 @@ impl Choice {
 }
 
 impl Services {
-    /// Starts everything at once and waits until it can be used.
-    pub async fn start() -> anyhow::Result<Self> {
+    /// Starts everything at once, S3 on the port given, and waits until it can be used.
+    pub async fn start(s3_port: u16) -> anyhow::Result<Self> {
         let choice = Choice::from_environment()?;
         if choice == Choice::Native || choice == Choice::Auto && !docker::engine_answers() {
-            return Self::start_with(false).await;
+            return Self::start_with(false, s3_port).await;
         }
-        match Self::start_with(true).await {
+        match Self::start_with(true, s3_port).await {
             Err(error) if choice == Choice::Auto => {
                 eprintln!("Docker answers but cannot run the services, so they run natively: {error:#}");
-                Self::start_with(false).await
+                Self::start_with(false, s3_port).await
             }
             result => result,
         }
     }
 
-    async fn start_with(containers: bool) -> anyhow::Result<Self> {
+    async fn start_with(containers: bool, s3_port: u16) -> anyhow::Result<Self> {
         let began = Instant::now();
         let janitor = Janitor::start(containers)?;
-        let (redis_port, s3_port, troubled) = (free_port(), free_port(), free_port());
+        let (redis_port, troubled) = (free_port(), free_port());
         let proxy = FaultProxy::start(troubled).await;
         let ports = Ports { direct: free_port(), troubled, proxy: proxy.port() };
         let engine = if containers {
