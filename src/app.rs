@@ -185,7 +185,7 @@ pub async fn run(
             () = &mut stop, if !stopping => {
                 stopping = true;
                 tracing::info!(grace = ?config.shutdown_grace, "stopping: finishing what is in work");
-                readiness.note("kafka", Err("stopping".to_owned()));
+                readiness.note("worker", Err("stopping".to_owned()));
                 stop_sender.send_replace(Stop::Until(Instant::now() + config.shutdown_grace));
             }
             Some(ended) = intakes.join_next() => match ended {
@@ -244,14 +244,12 @@ async fn follow(
     part: &'static str,
     mut joined: watch::Receiver<bool>,
 ) -> (&'static str, anyhow::Result<()>) {
-    loop {
-        let state = if *joined.borrow_and_update() { Ok(()) } else { Err("not joined yet".to_owned()) };
+    // An intake that has ended is dealt with where it is awaited.
+    while joined.changed().await.is_ok() {
+        let state = if *joined.borrow_and_update() { Ok(()) } else { Err("not a member of its group".to_owned()) };
         readiness.note(part, state);
-        if joined.changed().await.is_err() {
-            // The intake has ended; what that means is decided where it is awaited.
-            std::future::pending::<()>().await;
-        }
     }
+    std::future::pending().await
 }
 
 async fn missing_topics(admin: &Admin, topics: &[String]) -> Result<(), String> {

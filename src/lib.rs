@@ -6,6 +6,7 @@
 //! everything embedded.
 
 pub mod app;
+pub mod cli;
 pub mod config;
 pub mod dev;
 pub mod documents;

@@ -33,8 +33,7 @@ impl Readiness {
             (Some(Ok(())), Ok(())) => {}
             (_, Ok(())) => tracing::info!(part, "ready"),
             (Some(Err(before)), Err(reason)) if before == reason => {}
-            (Some(Err(_)) | None, Err(reason)) => tracing::warn!(part, reason, "waiting for it"),
-            (Some(Ok(())), Err(reason)) => tracing::warn!(part, reason, "no longer ready; waiting for it"),
+            (_, Err(reason)) => tracing::warn!(part, reason, "not ready"),
         }
     }
 

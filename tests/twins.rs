@@ -2,6 +2,8 @@
 
 mod suites {
     pub mod documents;
+    pub mod expiring;
+    pub mod fixtures;
     pub mod state;
 }
 
@@ -19,8 +21,8 @@ async fn state_in_memory_keeps_the_contract() {
 
 #[tokio::test]
 async fn state_in_memory_expires() {
-    let state = MemoryState::new(suites::state::SHORT);
-    for (sentence, test) in suites::state::expiring() {
+    let state = MemoryState::new(suites::expiring::SHORT);
+    for (sentence, test) in suites::expiring::all() {
         println!("{sentence}");
         test(&state).await;
     }

@@ -1,3 +1,100 @@
-//! What `ssammu-worker dev` brings along so that nothing has to be installed.
+//! `ssammu-worker dev`: the worker with everything embedded, so that nothing has to be installed. The broker is
+//! librdkafka's mock broker, sessions live in memory, documents in a folder, and the model is a script that speaks
+//! vLLM's API over real HTTP.
 
+mod demo;
 pub mod model;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::Context;
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+use url::Url;
+
+use crate::app::{self, BackEnds};
+use crate::config::Config;
+use crate::documents::folder::FolderDocuments;
+use crate::kafka::embedded::EmbeddedBroker;
+use crate::state::memory::MemoryState;
+
+/// Partitions of each topic.
+const PARTITIONS: i32 = 4;
+
+/// What can be changed.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// End after the demonstration.
+    pub once: bool,
+    /// A real model server instead of the script.
+    pub vllm_url: Option<Url>,
+    /// Where documents are written.
+    pub documents: PathBuf,
+}
+
+/// Runs everything in this process: sends one feedback request and one whole résumé dialogue through Kafka, prints
+/// what comes, and stays up until `stop` is done.
+///
+/// # Errors
+/// When a part ends by itself, or the demonstration does not end as it should.
+pub async fn run(mut config: Config, options: Options, stop: impl Future<Output = ()>) -> anyhow::Result<()> {
+    let broker = EmbeddedBroker::start().context("the embedded broker could not be started")?;
+    for topic in config.topics.all() {
+        broker.create_topic(&topic, PARTITIONS)?;
+    }
+    config.kafka.bootstrap = broker.address()?;
+    let (end_model, model_ends) = oneshot::channel::<()>();
+    if let Some(url) = options.vllm_url {
+        config.vllm.url = url;
+    } else {
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        config.vllm.url = Url::parse(&format!("http://{}", listener.local_addr()?))?;
+        tokio::spawn(model::serve(listener, model::Script::default(), async {
+            let _ = model_ends.await;
+        }));
+    }
+    std::fs::create_dir_all(&options.documents).context("the documents folder could not be made")?;
+    let documents = options.documents.canonicalize()?;
+    let listener = TcpListener::bind(&config.http_addr).await.context("HTTP_ADDR could not be listened on")?;
+
+    println!("Kafka      {}", config.kafka.bootstrap);
+    println!("model      {}", config.vllm.url);
+    println!("health     http://{}/readyz, /livez, /metrics", listener.local_addr()?);
+    println!("documents  {}", documents.display());
+    println!();
+
+    let back_ends = BackEnds {
+        state: Arc::new(MemoryState::new(app::lifetimes(&config))),
+        state_name: "sessions",
+        documents: Arc::new(FolderDocuments::new(&documents, config.resume_url_ttl)),
+        documents_name: "documents",
+    };
+    let (end_worker, worker_ends) = oneshot::channel::<()>();
+    let worker = app::run(&config, back_ends, listener, async {
+        let _ = worker_ends.await;
+    });
+    let (kafka, topics, once) = (config.kafka.clone(), config.topics.clone(), options.once);
+    let user = async {
+        let mut stop = std::pin::pin!(stop);
+        let shown = tokio::select! {
+            shown = demo::show(&kafka, &topics, &documents) => shown,
+            () = &mut stop => return Ok(()),
+        };
+        if !once && shown.is_ok() {
+            println!("\nThe worker stays up; other programs can use the broker above. Ctrl-C ends it.");
+            stop.await;
+        }
+        shown
+    };
+    let mut worker = std::pin::pin!(worker);
+    let result = tokio::select! {
+        ended = &mut worker => ended,
+        shown = user => {
+            let _ = end_worker.send(());
+            worker.await.and(shown)
+        }
+    };
+    let _ = end_model.send(());
+    result
+}

@@ -25,6 +25,9 @@ const CONTENT_DISPOSITION: &str =
 /// Seoul, where the service runs.
 const DEFAULT_REGION: &str = "ap-northeast-2";
 
+/// Where the SDK looks for credentials.
+const CREDENTIALS: &str = "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, a profile, or a role";
+
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(10);
 /// An attempt, and the search for credentials before it.
@@ -133,12 +136,9 @@ fn not_sent(error: &dyn Error) -> DocumentError {
     }
     let says = |text: &str| causes.contains(text);
     if says("no providers in chain provided credentials") || says("the credential provider was not enabled") {
-        DocumentError::Refused(
-            "there are no AWS credentials (AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, a profile, or a role)"
-                .to_owned(),
-        )
+        DocumentError::Refused(format!("there are no AWS credentials ({CREDENTIALS})"))
     } else if says("credentials") {
-        DocumentError::Unavailable("the AWS credentials cannot be loaded".to_owned())
+        DocumentError::Unavailable(format!("no AWS credentials could be loaded ({CREDENTIALS})"))
     } else {
         DocumentError::Refused("the request cannot be made; look at the endpoint, bucket and region".to_owned())
     }

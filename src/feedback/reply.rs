@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::llm::text::markup::{self, Kind, Line};
-use crate::llm::text::{is_readable, one_line, sentence, visible, wrapping};
+use crate::llm::text::{chatter, is_readable, one_line, sentence, visible, wrapping};
 
 /// Sentences of a feedback, at most.
 const MAX_SENTENCES: usize = 5;
@@ -53,7 +53,7 @@ pub fn read(text: &str, truncated: bool) -> Option<String> {
 /// Takes one layer of wrapping away.
 fn pass(text: &str, truncated: bool) -> Option<String> {
     let reply = wrapping::turn(&visible(text));
-    if wrapping::is_error(&reply) {
+    if chatter::is_error(&reply) {
         return None;
     }
     let reply = match serde_json::from_str::<Value>(&reply) {
@@ -66,13 +66,13 @@ fn pass(text: &str, truncated: bool) -> Option<String> {
     let whole = sentence::split(wrapping::without_quotes(&text), truncated);
     for sentence in whole.iter().map(|sentence| without_bullets(sentence)).take_while(|sentence| !is_garbage(sentence))
     {
-        let announces = sentences.is_empty() && whole.len() > 1 && wrapping::is_announcement(sentence);
+        let announces = sentences.is_empty() && whole.len() > 1 && chatter::is_announcement(sentence);
         let repeats = sentences.last().is_some_and(|last| last == sentence);
         if !announces && !repeats {
             sentences.push(sentence.to_owned());
         }
     }
-    if is_refusal(&sentences) {
+    if chatter::is_refusal(&sentences) {
         return None;
     }
     let feedback = fit(&sentences);
@@ -131,7 +131,7 @@ fn unlabel(line: &mut Line) {
     }
     let announced = line.text.split_once([':', '：']).map(|(start, rest)| (format!("{start}:"), rest));
     if let Some((start, rest)) = announced
-        && wrapping::is_announcement(&start)
+        && chatter::is_announcement(&start)
     {
         line.text = rest.trim().to_owned();
     }
@@ -140,22 +140,26 @@ fn unlabel(line: &mut Line) {
     }
 }
 
-/// The text of `lines` as it flows: names of points are dropped, and a point or paragraph that lacks only its full stop
-/// gets it.
+/// The text of `lines` as it flows. Headings and the names of points are dropped, and a point or a paragraph that lacks its
+/// mark gets one, unless it is the last: that one is judged as the end of the text.
 fn flow(lines: &[Line]) -> String {
     let mut text = String::new();
     for (at, line) in lines.iter().enumerate() {
         let mut later = lines.iter().skip(at + 1);
-        let next = later.next().map(|line| line.kind);
-        let more = next.is_some_and(|kind| kind != Kind::Blank) || later.any(|line| line.kind != Kind::Blank);
-        let words = line.text.trim_end_matches([':', '：']).trim_end();
-        let named = line.kind == Kind::Item && next == Some(Kind::Text) && words.chars().count() <= LONGEST_NAME;
-        let closes = more && next != Some(Kind::Text);
-        let finished = if sentence::is_marked(&line.text) { None } else { sentence::finished(&line.text) };
-        match finished {
-            Some(sentence) if closes || line.kind == Kind::Heading => text.push_str(&sentence),
-            None if !sentence::is_marked(&line.text) && (line.kind == Kind::Heading || named) => continue,
-            _ => text.push_str(&line.text),
+        let next = later.clone().next().map(|line| line.kind);
+        let following = later.find(|line| line.kind != Kind::Blank).map(|line| line.kind);
+        let named = line.kind == Kind::Item && next == Some(Kind::Text) && line.text.chars().count() <= LONGEST_NAME;
+        let closes = following.is_some() && (next != Some(Kind::Text) || line.kind == Kind::Heading);
+        let listed = line.kind == Kind::Item && line.text.ends_with(char::is_alphanumeric);
+        if sentence::is_marked(&line.text) {
+            text.push_str(&line.text);
+        } else if let Some(sentence) = sentence::finished(&line.text) {
+            text.push_str(if closes { &sentence } else { &line.text });
+        } else if line.kind != Kind::Heading && !named {
+            text.push_str(&line.text);
+            if listed && closes {
+                text.push(if following == Some(Kind::Item) { ',' } else { '.' });
+            }
         }
         text.push('\n');
     }
@@ -180,17 +184,6 @@ fn is_garbage(sentence: &str) -> bool {
     let words: Vec<&str> = sentence.split(' ').collect();
     let echoes = words.windows(MAX_ECHOES + 1).any(|row| row.iter().all(|word| row.first() == Some(word)));
     echoes || (letters.len() >= GARBAGE_LETTERS && different.len() <= 4)
-}
-
-/// Whether the model only says that it will not or cannot answer.
-fn is_refusal(sentences: &[String]) -> bool {
-    let text = sentences.join(" ").to_lowercase();
-    let korean = ["죄송", "ai 언어 모델", "인공지능 언어 모델"].iter().any(|word| text.contains(word))
-        && ["없습니다", "없어요", "어렵습니다"].iter().any(|word| text.contains(word));
-    let english = ["i'm sorry", "i’m sorry", "sorry,", "i cannot", "i can't", "i can’t", "as an ai", "i am unable"]
-        .iter()
-        .any(|beginning| text.starts_with(beginning));
-    sentences.len() <= 2 && (korean || english)
 }
 
 #[cfg(test)]
@@ -260,6 +253,10 @@ mod tests {
             feedback(text),
             "핵심을 파악했습니다. 부족한 점: 예시가 없습니다. 수치를 더하면 좋습니다. 좋은 답변입니다."
         );
+        assert_eq!(feedback("**핵심을 짚었습니다**"), "핵심을 짚었습니다.");
+        assert_eq!(feedback("# 핵심을 짚었습니다\n예시도 좋습니다."), "핵심을 짚었습니다. 예시도 좋습니다.");
+        let notes = "제안은 이렇습니다.\n- 예시 추가\n- 격리 수준\n\n그러면 좋습니다.";
+        assert_eq!(feedback(notes), "제안은 이렇습니다. 예시 추가, 격리 수준. 그러면 좋습니다.");
         assert_eq!(feedback("다음과 같습니다. 1. 빠릅니다. 2. 쉽습니다."), "다음과 같습니다. 빠릅니다. 쉽습니다.");
     }
 
@@ -326,9 +323,8 @@ mod tests {
     #[test]
     fn as_many_whole_sentences_as_fit_the_column_are_kept() {
         let sentence = |start: &str, chars: usize| {
-            let words: String =
-                "서로 다른 낱말을 담은 긴 문장 ".chars().cycle().take(chars - start.chars().count() - 2).collect();
-            format!("{start}{}다.", words.trim_end().to_owned() + &"말".repeat(words.len() - words.trim_end().len()))
+            let filling: String = "서로다른낱말".chars().cycle().take(chars - start.chars().count() - 2).collect();
+            format!("{start}{filling}다.")
         };
         let (first, second) = (sentence("먼저 ", 499), sentence("다음 ", 500));
         assert_eq!(feedback(&format!("{first} {second} 끝이다.")), format!("{first} {second}"));

@@ -8,6 +8,7 @@ use rdkafka::ClientConfig;
 use rdkafka::bindings;
 use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::consumer::ConsumerContext;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
 /// Properties that the worker's guarantees rest on; nobody may set them.
@@ -132,6 +133,8 @@ impl ClientContext for PlainContext {
         tracing::debug!(%error, reason, "Kafka client error");
     }
 }
+
+impl ConsumerContext for PlainContext {}
 
 #[cfg(test)]
 mod tests {

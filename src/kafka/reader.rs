@@ -30,7 +30,13 @@ const BUFFERED: usize = 256;
 
 /// Every record of `topics` as it comes, until the receiver is dropped. Blocks while it finds the partitions.
 pub fn follow(connection: &Connection, topics: &[String]) -> KafkaResult<mpsc::Receiver<Seen>> {
-    let config = connection.config(&[("isolation.level", "read_committed"), ("enable.auto.commit", "false")]);
+    let config = connection.config(&[
+        // librdkafka wants a name; nothing is joined or committed.
+        ("group.id", "ssammu-reader"),
+        ("isolation.level", "read_committed"),
+        ("enable.auto.commit", "false"),
+        ("allow.auto.create.topics", "false"),
+    ]);
     let consumer: BaseConsumer<PlainContext> = BaseConsumer::from_config_and_context(&config, PlainContext)?;
     let mut list = TopicPartitionList::new();
     for topic in topics {

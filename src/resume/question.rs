@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use serde_json::{Map, Value};
 
 use crate::llm::text::markup::{self, Kind};
-use crate::llm::text::{is_readable, one_line, sentence, visible, wrapping};
+use crate::llm::text::{chatter, is_readable, one_line, sentence, visible, wrapping};
 
 /// Characters of a question, at most.
 const MAX_CHARS: usize = 500;
@@ -32,7 +32,8 @@ const LABELS: [&str; 9] = [
 /// How a model labels an answer of its own making.
 const ANSWERS: [&str; 4] = ["답변", "answer", "a", "답"];
 /// How a request ends that asks without a question mark.
-const REQUESTS: [&str; 7] = ["주세요", "주십시오", "바랍니다", "보세요", "하세요", "부탁드립니다", "주시겠어요"];
+const REQUESTS: [&str; 8] =
+    ["주세요", "주십시오", "보세요", "하십시오", "말씀하세요", "설명하세요", "작성하세요", "적으세요"];
 /// How an English request begins.
 const ENGLISH_REQUESTS: [&str; 6] = ["please", "describe", "tell", "explain", "share", "could"];
 
@@ -58,7 +59,7 @@ pub enum Reading {
 pub fn read(text: &str, truncated: bool, earlier: &[&str]) -> Reading {
     let text: String = text.chars().take(MAX_READ).collect();
     let reply = wrapping::turn(&visible(&text));
-    if wrapping::is_error(&reply) {
+    if chatter::is_error(&reply) {
         return Reading::Unusable;
     }
     match object(&reply) {
@@ -143,7 +144,7 @@ fn first_question(text: &str, truncated: bool) -> Option<String> {
         let asks = |sentence: &String| is_marked_question(sentence);
         let end = sentences.iter().position(asks).or_else(|| sentences.iter().position(|text| is_request(text)))?;
         let asking = sentences.get(end)?;
-        let lead = sentences.iter().take(end).filter(|sentence| !wrapping::is_announcement(sentence));
+        let lead = sentences.iter().take(end).filter(|sentence| !chatter::is_announcement(sentence));
         let whole: Vec<&str> = lead.chain([asking]).map(String::as_str).collect();
         [whole.join(" "), asking.clone()]
             .into_iter()
@@ -358,6 +359,7 @@ mod tests {
         assert_eq!(plain("가장 큰 성과를 수치와 함께 알려 주세요."), asks("가장 큰 성과를 수치와 함께 알려 주세요."));
         assert_eq!(plain("어떤 역할을 맡으셨나요"), asks("어떤 역할을 맡으셨나요?"));
         assert_eq!(plain("Describe your role."), asks("Describe your role."));
+        assert_eq!(plain("안녕하세요. 역할을 알려 주세요."), asks("역할을 알려 주세요."));
     }
 
     #[test]

@@ -16,7 +16,6 @@ use super::{
 const FIRST_SWEEP: usize = 1024;
 
 /// A [`MemberState`] in memory.
-#[derive(Debug)]
 pub struct MemoryState {
     lifetimes: Lifetimes,
     entries: Mutex<Entries>,
@@ -113,7 +112,6 @@ impl MemberState for MemoryState {
 }
 
 /// Values by key, each with the moment from which it is no longer there.
-#[derive(Debug)]
 struct Entries {
     map: HashMap<String, (String, Instant)>,
     sweep_at: usize,

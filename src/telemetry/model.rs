@@ -12,17 +12,17 @@ pub struct ModelMetrics(pub Arc<Metrics>);
 
 impl Observer for ModelMetrics {
     fn called(&self, endpoint: &'static str, result: Result<(), Cause>, seconds: f64) {
-        let result = result.map_or_else(|cause| format!("{cause:?}"), |()| "Ok".to_owned());
-        self.0.model_calls.with_label_values(&[endpoint, result.as_str()]).inc();
+        let result = result.map_or_else(Cause::label, |()| "ok");
+        self.0.model_calls.with_label_values(&[endpoint, result]).inc();
         self.0.model_call_seconds.observe(seconds);
     }
 
     fn retried(&self, cause: Cause) {
-        self.0.model_retries.with_label_values(&[format!("{cause:?}").as_str()]).inc();
+        self.0.model_retries.with_label_values(&[cause.label()]).inc();
     }
 
     fn tokens(&self, usage: Usage) {
-        self.0.model_tokens.with_label_values(&["prompt"]).inc_by(usage.prompt_tokens);
-        self.0.model_tokens.with_label_values(&["completion"]).inc_by(usage.completion_tokens);
+        self.0.model_tokens.with_label_values(&["prompt"]).inc_by(usage.prompt);
+        self.0.model_tokens.with_label_values(&["completion"]).inc_by(usage.completion);
     }
 }

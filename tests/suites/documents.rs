@@ -2,6 +2,8 @@
 //!
 //! Each function uses keys of its own, so that all may run at once and again and again on one store.
 
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
 use std::time::Duration;
 
 use futures_util::future::{LocalBoxFuture, join_all};

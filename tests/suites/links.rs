@@ -1,5 +1,7 @@
 //! What a store of documents must do whose links are `http` or `https`.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use ssammu_worker::documents::Documents;
 use url::Url;
 

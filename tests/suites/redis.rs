@@ -1,8 +1,10 @@
 //! What the state in Redis must do with what others wrote there.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use ssammu_worker::state::{Begin, MemberState, Saved};
 
-use super::state::{claim, member, open, put_session, session};
+use super::fixtures::{claim, member, open, put_session, session};
 
 /// A session that cannot be read can be replaced. `put` stores a value under a key behind the state's back.
 pub async fn an_unreadable_session_can_be_replaced(state: &dyn MemberState, put: impl AsyncFn(String, &'static str)) {

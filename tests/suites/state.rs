@@ -2,20 +2,22 @@
 //!
 //! Each function works for members of its own, so that all may run at once and again and again on one store.
 
+#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
+
 use std::time::Duration;
 
-use futures_util::future::{LocalBoxFuture, join_all};
+use futures_util::future::join_all;
 use serde_json::json;
-use ssammu_worker::events::request::{MemberId, ResumeInputs};
-use ssammu_worker::resume::session::{Draft, Ended, Exchange, Session};
+use ssammu_worker::resume::session::Exchange;
 use ssammu_worker::state::{
     Begin, Change, Claim, Flow, Lifetimes, MemberState, Saved, SavedOutcome, Scope, SessionChange, Write,
 };
-use time::OffsetDateTime;
 use uuid::Uuid;
 
-/// A sentence, and the function that proves it.
-pub type Test = (&'static str, for<'a> fn(&'a dyn MemberState) -> LocalBoxFuture<'a, ()>);
+use super::fixtures::{
+    Test, another, change, claim, draft, ended, exchange, member, nothing, open, outcome, put_session, request_outcome,
+    session, tests, with_session,
+};
 
 /// The lifetimes for [`all`]: nothing expires during a test.
 pub const LASTING: Lifetimes = Lifetimes {
@@ -23,19 +25,6 @@ pub const LASTING: Lifetimes = Lifetimes {
     outcome: Duration::from_secs(3_600),
     lock: Duration::from_secs(60),
 };
-
-/// The lifetimes for [`expiring`].
-pub const SHORT: Lifetimes = Lifetimes {
-    session: Duration::from_millis(700),
-    outcome: Duration::from_millis(700),
-    lock: Duration::from_millis(700),
-};
-
-macro_rules! tests {
-    ($($name:ident),* $(,)?) => {
-        vec![$((stringify!($name), |state| Box::pin($name(state)))),*]
-    };
-}
 
 /// The tests for a store with [`LASTING`] lifetimes.
 pub fn all() -> Vec<Test> {
@@ -65,17 +54,6 @@ pub fn all() -> Vec<Test> {
         of_many_answers_to_one_request_one_is_saved,
         text_of_any_kind_comes_back_as_it_was,
         the_store_says_that_it_can_be_used,
-    ]
-}
-
-/// The tests for a store with [`SHORT`] lifetimes.
-pub fn expiring() -> Vec<Test> {
-    tests![
-        a_lock_that_nobody_renews_ends,
-        a_renewed_lock_outlives_its_first_term,
-        beginning_again_renews_the_lock,
-        a_worker_that_lost_its_lock_can_write_nothing_stale,
-        sessions_and_outcomes_expire,
     ]
 }
 
@@ -353,171 +331,4 @@ async fn text_of_any_kind_comes_back_as_it_was(state: &dyn MemberState) {
 
 async fn the_store_says_that_it_can_be_used(state: &dyn MemberState) {
     state.check().await.unwrap();
-}
-
-async fn a_lock_that_nobody_renews_ends(state: &dyn MemberState) {
-    let dead = claim(member());
-    state.begin(&dead).await.unwrap();
-    take_over(state, &another(&dead)).await;
-    assert!(!state.renew(&dead).await.unwrap());
-}
-
-async fn a_renewed_lock_outlives_its_first_term(state: &dyn MemberState) {
-    let holder = claim(member());
-    state.begin(&holder).await.unwrap();
-    outlive_two_terms(async || assert!(state.renew(&holder).await.unwrap())).await;
-    assert_eq!(state.begin(&another(&holder)).await.unwrap(), Begin::Busy);
-}
-
-async fn beginning_again_renews_the_lock(state: &dyn MemberState) {
-    let holder = claim(member());
-    outlive_two_terms(async || assert_eq!(state.begin(&holder).await.unwrap(), open(None, None, None))).await;
-    assert_eq!(state.begin(&another(&holder)).await.unwrap(), Begin::Busy);
-}
-
-async fn a_worker_that_lost_its_lock_can_write_nothing_stale(state: &dyn MemberState) {
-    let paused = claim(member());
-    state.begin(&paused).await.unwrap();
-    let successor = another(&paused);
-    take_over(state, &successor).await;
-    assert_eq!(state.save(&successor, &put_session(None, session(1))).await.unwrap(), Saved::Done);
-
-    assert_eq!(state.save(&paused, &put_session(None, session(9))).await.unwrap(), Saved::Conflict);
-    let current = SessionChange { draft: Write::Put(draft()), ..nothing(Some(1)) };
-    assert_eq!(state.save(&paused, &change(Some(current), None)).await.unwrap(), Saved::Conflict, "no lock, no draft");
-    let stale = SessionChange { session: Write::Put(session(9)), ..nothing(None) };
-    assert_eq!(state.save(&paused, &change(Some(stale), request_outcome(1))).await.unwrap(), Saved::Conflict);
-}
-
-async fn sessions_and_outcomes_expire(state: &dyn MemberState) {
-    let claim = claim(member());
-    state.begin(&claim).await.unwrap();
-    let turn = SessionChange {
-        expected: None,
-        session: Write::Put(session(1)),
-        draft: Write::Put(draft()),
-        ended: Write::Put(ended(1)),
-    };
-    state.save(&claim, &change(Some(turn), request_outcome(1))).await.unwrap();
-    until(async || state.begin(&claim).await.unwrap() == open(None, None, None)).await;
-}
-
-/// Tries to begin until the lock of another has ended.
-async fn take_over(state: &dyn MemberState, claim: &Claim) {
-    until(async || state.begin(claim).await.unwrap() != Begin::Busy).await;
-}
-
-/// Polls until something is so; fails when it takes far longer than [`SHORT`] lifetimes allow.
-async fn until(condition: impl AsyncFn() -> bool) {
-    let poll = async {
-        let mut ticks = tokio::time::interval(Duration::from_millis(20));
-        while !condition().await {
-            ticks.tick().await;
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(15), poll).await.expect("it did not happen in time");
-}
-
-/// Does something every few milliseconds for two lifetimes of a lock.
-async fn outlive_two_terms(act: impl AsyncFn()) {
-    let end = tokio::time::Instant::now() + 2 * SHORT.lock;
-    let mut ticks = tokio::time::interval(SHORT.lock / 20);
-    while tokio::time::Instant::now() < end {
-        act().await;
-        ticks.tick().await;
-    }
-}
-
-/// The holder of the lock of a member with a session at this version.
-async fn with_session(state: &dyn MemberState, version: u64) -> Claim {
-    let claim = claim(member());
-    state.begin(&claim).await.unwrap();
-    assert_eq!(state.save(&claim, &put_session(None, session(version))).await.unwrap(), Saved::Done);
-    claim
-}
-
-/// A member that no other test knows.
-pub fn member() -> MemberId {
-    let (number, _) = Uuid::new_v4().as_u64_pair();
-    MemberId::new((number >> 2) as i64).expect("a UUID's version is not zero")
-}
-
-pub fn claim(member: MemberId) -> Claim {
-    Claim { flow: Flow::Resume, member, request: Uuid::new_v4(), record: Uuid::new_v4(), token: Uuid::new_v4() }
-}
-
-/// Another request of the same member.
-fn another(first: &Claim) -> Claim {
-    Claim { flow: first.flow, ..claim(first.member) }
-}
-
-pub fn open(session: Option<Session>, draft: Option<Draft>, ended: Option<Ended>) -> Begin {
-    Begin::Open { session, draft, ended }
-}
-
-fn change(session: Option<SessionChange>, outcome: Option<(Scope, SavedOutcome)>) -> Change {
-    Change { session, outcome }
-}
-
-fn nothing(expected: Option<u64>) -> SessionChange {
-    SessionChange { expected, session: Write::Keep, draft: Write::Keep, ended: Write::Keep }
-}
-
-pub fn put_session(expected: Option<u64>, session: Session) -> Change {
-    change(Some(SessionChange { session: Write::Put(session), ..nothing(expected) }), None)
-}
-
-fn request_outcome(number: u128) -> Option<(Scope, SavedOutcome)> {
-    Some((Scope::Request, outcome(number)))
-}
-
-fn outcome(number: u128) -> SavedOutcome {
-    SavedOutcome {
-        id: Uuid::from_u128(number),
-        time: "2026-11-22T10:00:00Z".to_owned(),
-        kind: "FeedbackGenerated".to_owned(),
-        data: json!({"memberId": 7, "feedback": format!("잘했어요 {number}")}),
-    }
-}
-
-pub fn session(version: u64) -> Session {
-    Session {
-        version,
-        session_id: Uuid::from_u128(11),
-        started_at: OffsetDateTime::UNIX_EPOCH,
-        inputs: ResumeInputs {
-            email: "a@b.kr".to_owned(),
-            preferred_job: None,
-            major_type: None,
-            certification_count: 1,
-            project_count: 2,
-            work_period: 3,
-            company_name: None,
-            position: None,
-            additional_experiences: Some("동아리".to_owned()),
-        },
-        exchanges: vec![exchange()],
-    }
-}
-
-fn exchange() -> Exchange {
-    Exchange {
-        question_id: Uuid::from_u128(12),
-        question: "어떤 역할을 맡았나요?".to_owned(),
-        asked_at: OffsetDateTime::UNIX_EPOCH + Duration::from_millis(1_234),
-        answer: None,
-    }
-}
-
-fn draft() -> Draft {
-    Draft {
-        fingerprint: Uuid::from_u128(13),
-        session_id: Uuid::from_u128(11),
-        started_at: OffsetDateTime::UNIX_EPOCH,
-        markdown: Some("# 이력서".to_owned()),
-    }
-}
-
-fn ended(questions: u128) -> Ended {
-    Ended { question_ids: (0..questions).map(Uuid::from_u128).collect(), ended_at: OffsetDateTime::UNIX_EPOCH }
 }

@@ -1,8 +1,10 @@
 //! Text on its way to a model and back: fencing what a member wrote, and taking a reply out of its wrapping.
 //!
 //! A reply's way: [`visible`] drops what nobody can see, [`wrapping`] takes away special tokens, roles and labels,
-//! [`markup`] turns Markdown into plain lines, and [`sentence`] finds where its sentences end.
+//! [`markup`] turns Markdown into plain lines, and [`sentence`] finds where its sentences end. [`chatter`] knows what is no
+//! reply at all.
 
+pub mod chatter;
 pub mod fence;
 pub mod markup;
 pub mod sentence;

@@ -173,7 +173,8 @@ impl Line {
             before.is_some_and(|c| c.is_ascii_alphanumeric())
                 && self.slice(here.start, here.mark).iter().any(|c| is_hangul(*c))
         };
-        !NEVER_LAST.contains(&self.word(here).as_str()) && !self.is_number(here) && !(truncated && more_may_follow())
+        let goes_on = NEVER_LAST.contains(&self.word(here).as_str()) || self.is_number(here);
+        !(goes_on || (truncated && more_may_follow()))
     }
 
     fn ends_before_space(&self, here: &Candidate) -> bool {

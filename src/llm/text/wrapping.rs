@@ -1,9 +1,6 @@
-//! What a model puts around its reply: special tokens, thoughts, roles, labels, quotes, pleasantries.
-
-use serde_json::Value;
+//! What a model puts around its reply: special tokens, thoughts, roles, labels, quotes.
 
 use super::fence::Fence;
-use super::one_line;
 
 /// Special tokens that end a turn; what follows them was made up.
 const END_OF_TURN: [&str; 9] = [
@@ -41,39 +38,6 @@ const OTHERS: [&str; 6] = ["user", "human", "사용자", "지원자", "질문", 
 /// Quotes that may enclose a whole reply.
 const QUOTES: [(char, char); 8] =
     [('"', '"'), ('\'', '\''), ('“', '”'), ('‘', '’'), ('「', '」'), ('『', '』'), ('«', '»'), ('`', '`')];
-/// Sentences, without spaces and marks, that only say that the reply is coming.
-const PLEASANTRIES: [&str; 16] = [
-    "네",
-    "예",
-    "네알겠습니다",
-    "알겠습니다",
-    "물론입니다",
-    "물론이죠",
-    "네물론입니다",
-    "감사합니다",
-    "좋은질문입니다",
-    "좋은답변감사합니다",
-    "답변감사합니다",
-    "sure",
-    "certainly",
-    "ofcourse",
-    "okay",
-    "absolutely",
-];
-/// How such sentences end when they are longer.
-const ANNOUNCEMENTS: [&str; 8] = [
-    "피드백드리겠습니다",
-    "피드백을드리겠습니다",
-    "피드백해드리겠습니다",
-    "피드백을제공하겠습니다",
-    "피드백입니다",
-    "질문드리겠습니다",
-    "질문을드리겠습니다",
-    "다음질문입니다",
-];
-/// Characters of a line that announces the reply.
-const LONGEST_ANNOUNCEMENT: usize = 40;
-
 /// `text` without thoughts, special tokens and the marks of our own prompt, up to where the model's turn ended.
 pub fn turn(text: &str) -> String {
     let mut text = without_thoughts(text).to_owned();
@@ -204,56 +168,6 @@ pub fn without_quotes(text: &str) -> &str {
         .unwrap_or(text)
 }
 
-/// Whether `sentence` only says that the reply is coming (`네, 알겠습니다.`, `다음은 피드백입니다:`, `Here is the feedback:`).
-pub fn is_announcement(sentence: &str) -> bool {
-    if sentence.chars().count() > LONGEST_ANNOUNCEMENT {
-        return false;
-    }
-    let bare: String = sentence.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect();
-    let leads_in = sentence.trim_end().ends_with([':', '：'])
-        && (bare.ends_with("다음과같습니다") || bare.starts_with("다음은") || bare.starts_with("here"));
-    PLEASANTRIES.contains(&bare.as_str()) || ANNOUNCEMENTS.iter().any(|end| bare.ends_with(end)) || leads_in
-}
-
-/// Whether `text` is the report of an error and not a reply: a program's or a server's words that took a reply's place.
-pub fn is_error(text: &str) -> bool {
-    const BEGINNINGS: [&str; 17] = [
-        "error code",
-        "traceback (most recent call last)",
-        "internal server error",
-        "bad gateway",
-        "service unavailable",
-        "gateway timeout",
-        "connection error",
-        "connection refused",
-        "request timed out",
-        "llm 호출",
-        "오류가 발생했습니다",
-        "에러가 발생했습니다",
-        "서버 오류",
-        "<!doctype",
-        "<html",
-        "panicked at",
-        "upstream connect error",
-    ];
-    const NAMES: [&str; 5] = ["error", "exception", "오류", "에러", "fatal"];
-    let start = one_line(text).to_lowercase();
-    let start = start.trim_start_matches(|c: char| !c.is_alphanumeric() && c != '<');
-    // `Error:`, `[ERROR]`, `openai.APIConnectionError:`
-    let named = start.split_once([':', ']']).is_some_and(|(name, _)| {
-        !name.contains(' ') && name.chars().count() <= 60 && NAMES.iter().any(|end| name.ends_with(end))
-    });
-    named || BEGINNINGS.iter().any(|beginning| start.starts_with(beginning)) || is_error_object(text)
-}
-
-/// A JSON object that reports an error, in the forms of OpenAI, FastAPI and vLLM.
-fn is_error_object(text: &str) -> bool {
-    let Ok(Value::Object(object)) = serde_json::from_str::<Value>(text.trim()) else {
-        return false;
-    };
-    object.contains_key("error") || object.contains_key("detail") || object.get("object") == Some(&Value::from("error"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -323,49 +237,5 @@ mod tests {
         assert_eq!(without_quotes("“좋다”"), "좋다");
         assert_eq!(without_quotes("\"A\"와 \"B\""), "\"A\"와 \"B\"");
         assert_eq!(without_quotes("\""), "\"");
-    }
-
-    #[test]
-    fn announcements_are_told_from_sentences() {
-        for sentence in [
-            "네, 알겠습니다.",
-            "다음은 답변에 대한 피드백입니다.",
-            "피드백은 다음과 같습니다:",
-            "Here is the feedback:",
-            "Sure!",
-        ] {
-            assert!(is_announcement(sentence), "{sentence}");
-        }
-        for sentence in ["네트워크 계층을 잘 설명했습니다.", "핵심은 다음과 같습니다.", "예시가 좋습니다."]
-        {
-            assert!(!is_announcement(sentence), "{sentence}");
-        }
-    }
-
-    #[test]
-    fn errors_are_told_from_replies() {
-        for text in [
-            "Error: connection refused",
-            "[ERROR] LLM",
-            "Error code: 400 - {'object': 'error'}",
-            "openai.APIConnectionError: Connection error.",
-            "Traceback (most recent call last):\n  File",
-            "{\"error\": {\"message\": \"x\"}}",
-            "{\"detail\":\"Not Found\"}",
-            "<html><body>502</body></html>",
-            "오류: 모델을 부르지 못했습니다.",
-            "LLM 호출 실패: timeout",
-            "오류가 발생했습니다. 다시 시도하세요.",
-        ] {
-            assert!(is_error(text), "{text}");
-        }
-        for text in [
-            "Error와 Exception의 차이를 잘 설명했습니다.",
-            "오류가 발생했을 때의 처리를 더하면 좋습니다.",
-            "답변의 오류: 없습니다.",
-            "{\"enough\": true}",
-        ] {
-            assert!(!is_error(text), "{text}");
-        }
     }
 }

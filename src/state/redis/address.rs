@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use fred::rustls::crypto::{CryptoProvider, aws_lc_rs};
 use fred::types::config::{Config, ServerConfig};
 
 /// The address of a Redis server, cluster or sentinel group, with credentials and database.
@@ -37,6 +38,11 @@ impl FromStr for RedisAddress {
         let scheme = text.split_once("://").map_or("", |(scheme, _)| scheme);
         if !SCHEMES.contains(&scheme) {
             return Err(InvalidAddress(format!("it must begin with one of {}://", SCHEMES.join("://, "))));
+        }
+        // Reading `rediss` sets TLS up, which panics where several providers are compiled in and none is chosen.
+        if CryptoProvider::get_default().is_none() {
+            // Failing means that somebody else has chosen one just now.
+            let _ = aws_lc_rs::default_provider().install_default();
         }
         // The client's parser names the part that is wrong and quotes hosts and numbers at most.
         Config::from_url(text).map(Self).map_err(|error| InvalidAddress(error.details().to_owned()))
@@ -90,6 +96,13 @@ mod tests {
             sentinels.server,
             ServerConfig::Sentinel { ref hosts, ref service_name, .. } if hosts.len() == 2 && service_name == "main"
         ));
+    }
+
+    #[test]
+    fn a_second_s_asks_for_tls() {
+        for scheme in ["rediss", "rediss-cluster"] {
+            assert!(parse(&format!("{scheme}://cache:6380")).uses_tls());
+        }
     }
 
     #[test]

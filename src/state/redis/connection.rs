@@ -1,12 +1,12 @@
 //! The connection to Redis: made in the background, replaced whenever it is lost, for as long as the state lives.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use fred::clients::{Client, WithOptions};
+use fred::clients::Client;
 use fred::error::Error;
 use fred::interfaces::{ClientLike, EventInterface};
-use fred::types::config::{ConnectionConfig, Options, PerformanceConfig, ReconnectPolicy, TcpConfig};
+use fred::types::config::{ConnectionConfig, PerformanceConfig, ReconnectPolicy, TcpConfig};
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
@@ -23,7 +23,7 @@ const RECONNECT_DELAYS_MS: (u32, u32) = (50, 2_000);
 
 /// A client that is connected whenever Redis can be reached, and fails at once when it cannot.
 pub(super) struct Connection {
-    client: WithOptions<Client>,
+    client: Client,
     link: Arc<Link>,
     _keeper: AbortOnDrop<()>,
 }
@@ -56,12 +56,18 @@ impl Connection {
         let client = Client::new(address.config(), Some(performance), Some(connection), Some(policy));
         let link = Arc::new(Link::default());
         let keeper = AbortOnDrop(tokio::spawn(keep(client.clone(), link.clone())));
-        let client = client.with_options(&Options { fail_fast: true, ..Options::default() });
         Self { client, link, _keeper: keeper }
     }
 
-    pub(super) fn client(&self) -> &WithOptions<Client> {
-        &self.client
+    /// The client, if it is connected. Without this check commands would wait for a connection until they time out
+    /// (fred's own `fail_fast` is not applied to scripts).
+    pub(super) fn client(&self) -> Result<&Client, StateError> {
+        if self.client.is_connected() {
+            return Ok(&self.client);
+        }
+        let trouble = self.link.trouble();
+        let trouble = trouble.as_deref().unwrap_or("connecting");
+        Err(StateError::Unavailable(format!("no connection to Redis: {trouble}")))
     }
 
     /// The fate of a command's error.
@@ -69,8 +75,7 @@ impl Connection {
         if asks_for_new_connection(error) {
             self.link.replace.notify_one();
         }
-        let trouble = self.link.trouble.lock().unwrap_or_else(PoisonError::into_inner);
-        classify(error, trouble.as_deref())
+        classify(error)
     }
 }
 
@@ -113,8 +118,12 @@ async fn replace(client: &Client, link: &Link) {
 }
 
 impl Link {
+    fn trouble(&self) -> MutexGuard<'_, Option<String>> {
+        self.trouble.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn set_trouble(&self, trouble: Option<String>) {
-        let mut current = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut current = self.trouble();
         match (&*current, &trouble) {
             (None, Some(reason)) => tracing::warn!(%reason, "the connection to Redis is down"),
             (Some(_), None) => tracing::info!("the connection to Redis is up again"),

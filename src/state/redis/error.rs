@@ -21,19 +21,15 @@ const PASSING: [&str; 13] = [
     "NOPERM",
 ];
 
-/// The fate of an error that a command ended with. `connection` is the latest trouble with the connection, if any.
-pub(super) fn classify(error: &Error, connection: Option<&str>) -> StateError {
+/// The fate of an error that a command ended with.
+pub(super) fn classify(error: &Error) -> StateError {
     let text = describe(error);
     match error.kind() {
-        // Commands are cancelled when there is no connection; why there is none is known elsewhere.
-        ErrorKind::Canceled => StateError::Unavailable(match connection {
-            Some(reason) => format!("not connected to Redis: {reason}"),
-            None => "the connection to Redis was lost".to_owned(),
-        }),
         ErrorKind::Auth => StateError::Unavailable(format!("Redis does not accept the credentials: {text}")),
         ErrorKind::Config => StateError::Unavailable(format!("REDIS_URL does not fit the server: {text}")),
         ErrorKind::IO
         | ErrorKind::Timeout
+        | ErrorKind::Canceled
         | ErrorKind::Tls
         | ErrorKind::Routing
         | ErrorKind::Cluster
@@ -80,7 +76,7 @@ mod tests {
     use super::*;
 
     fn is_passing(kind: ErrorKind, details: &'static str) -> bool {
-        matches!(classify(&Error::new(kind, details), None), StateError::Unavailable(_))
+        matches!(classify(&Error::new(kind, details)), StateError::Unavailable(_))
     }
 
     #[test]
@@ -116,13 +112,7 @@ mod tests {
     #[test]
     fn arguments_that_redis_repeats_are_left_out() {
         let details = "ERR unknown command 'EVALSHA', with args beginning with: 'what a member wrote'";
-        let error = classify(&Error::new(ErrorKind::Unknown, details), None);
+        let error = classify(&Error::new(ErrorKind::Unknown, details));
         assert_eq!(error.to_string(), "state store fault: ERR unknown command 'EVALSHA' (Unknown Error)");
-    }
-
-    #[test]
-    fn a_cancelled_command_says_what_is_wrong_with_the_connection() {
-        let error = Error::new(ErrorKind::Canceled, "Connection closed unexpectedly.");
-        assert!(classify(&error, Some("WRONGPASS")).to_string().ends_with("not connected to Redis: WRONGPASS"));
     }
 }

@@ -44,7 +44,7 @@ impl RedisState {
 
     /// Runs a script. A server that was restarted has forgotten it and is sent its text again.
     async fn run(&self, script: &Script, keys: Vec<String>, args: Vec<String>) -> Result<Vec<Value>, StateError> {
-        let client = self.connection.client();
+        let client = self.connection.client()?;
         let keys: Vec<Key> = keys.into_iter().map(Key::from).collect();
         let args: Vec<Value> = args.into_iter().map(Value::from).collect();
         let mut reply: Result<Value, _> = client.evalsha(script.sha1().clone(), keys.clone(), args.clone()).await;
@@ -95,7 +95,7 @@ impl MemberState for RedisState {
     async fn remember(&self, claim: &Claim, scope: Scope, outcome: &SavedOutcome) -> Result<(), StateError> {
         let lifetime = Expiration::PX(whole_milliseconds(self.lifetimes.outcome));
         self.connection
-            .client()
+            .client()?
             .set(keys::outcome(claim, scope), stored::to_json(outcome)?, Some(lifetime), Some(SetOptions::NX), false)
             .await
             .map_err(|error| self.connection.failed(&error))
@@ -113,7 +113,7 @@ impl MemberState for RedisState {
     }
 
     async fn check(&self) -> Result<(), StateError> {
-        self.connection.client().ping(None).await.map_err(|error| self.connection.failed(&error))
+        self.connection.client()?.ping(None).await.map_err(|error| self.connection.failed(&error))
     }
 }
 

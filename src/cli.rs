@@ -1,0 +1,210 @@
+//! The commands. `--help` is the manual.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::Context;
+use clap::{Args, Parser, Subcommand};
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::oneshot;
+use url::Url;
+
+use crate::app::{self, BackEnds};
+use crate::config::{Config, Settings};
+use crate::dev;
+use crate::events::schema;
+use crate::http;
+use crate::kafka::admin::{self, Admin, Shape, Wanted};
+use crate::telemetry::log;
+
+/// Answers CareerBee's feedback and résumé requests from Kafka with a language model.
+#[derive(Parser)]
+#[command(version, max_term_width = 110)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run the worker
+    Run(Box<RunArgs>),
+    /// Run the worker with everything embedded: no service has to be installed
+    Dev(DevArgs),
+    /// Make the topics that are missing, and say what differs from what the worker needs
+    Topics(Box<TopicsArgs>),
+    /// Ask the worker on HTTP_ADDR whether it is ready; exits with 0 when it is
+    Healthcheck(Box<RunArgs>),
+    /// Write the JSON Schemas of all events into a folder
+    Schemas {
+        /// The folder
+        #[arg(default_value = "schemas")]
+        folder: PathBuf,
+    },
+}
+
+#[derive(Args)]
+struct RunArgs {
+    #[command(flatten)]
+    settings: Settings,
+}
+
+#[derive(Args)]
+struct DevArgs {
+    /// End after the demonstration; exits with 1 when anything went wrong
+    #[arg(long)]
+    once: bool,
+    /// A real model server instead of the scripted one
+    #[arg(long)]
+    vllm_url: Option<Url>,
+    /// Model to ask for; without it the first that the server lists
+    #[arg(long)]
+    model_name: Option<String>,
+    /// Where documents are written
+    #[arg(long, default_value = "target/dev-documents")]
+    documents: PathBuf,
+    /// Where health and metrics are served
+    #[arg(long, default_value = "127.0.0.1:0")]
+    http_addr: String,
+    /// What to log, as tracing's directives
+    #[arg(long, env, hide_env_values = true, default_value = "warn")]
+    rust_log: String,
+}
+
+#[derive(Args)]
+struct TopicsArgs {
+    #[command(flatten)]
+    settings: Settings,
+    /// Partitions of each new topic
+    #[arg(long, default_value_t = 12, value_parser = clap::value_parser!(i32).range(1..=10_000))]
+    partitions: i32,
+    /// Replicas of each new topic [default: the broker's]
+    #[arg(long, value_parser = clap::value_parser!(i32).range(1..=100))]
+    replication: Option<i32>,
+    /// How long new topics keep records, such as 7d [default: the broker's]
+    #[arg(long, value_parser = humantime::parse_duration)]
+    retention: Option<Duration>,
+}
+
+impl Cli {
+    /// Does what the command line says.
+    ///
+    /// # Errors
+    /// What to tell the person who ran it.
+    pub fn run(self) -> anyhow::Result<()> {
+        // One thread carries everything that waits; what blocks or computes goes to threads of its own.
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let done = runtime.block_on(async {
+            match self.command {
+                Command::Run(args) => run(args.settings.check()?).await,
+                Command::Dev(args) => dev(args).await,
+                Command::Topics(args) => topics(*args).await,
+                Command::Healthcheck(args) => http::healthcheck(&args.settings.check()?.http_addr).await,
+                Command::Schemas { folder } => schemas(&folder),
+            }
+        });
+        // A thread that waits for a dead broker does not keep the process.
+        runtime.shutdown_timeout(Duration::from_secs(1));
+        done
+    }
+}
+
+async fn run(config: Config) -> anyhow::Result<()> {
+    log::start(config.log_format, &config.log_directives)?;
+    let listener = TcpListener::bind(&config.http_addr)
+        .await
+        .with_context(|| format!("HTTP_ADDR: {} could not be listened on", config.http_addr))?;
+    tracing::info!(
+        version = env!("CARGO_PKG_VERSION"),
+        kafka = config.kafka.bootstrap,
+        redis = %config.redis,
+        model = config.vllm.url.host_str(),
+        fallback = config.openai.is_some(),
+        bucket = config.s3_bucket,
+        http = %listener.local_addr()?,
+        max_in_flight = config.max_in_flight,
+        "starting"
+    );
+    let back_ends = BackEnds::services(&config).await;
+    app::run(&config, back_ends, listener, stop_signal()?).await?;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+async fn dev(args: DevArgs) -> anyhow::Result<()> {
+    log::start(log::Format::Text, &args.rust_log)?;
+    let mut config = Settings::defaults()?.check()?;
+    config.http_addr = args.http_addr;
+    config.vllm.model = args.model_name;
+    let options = dev::Options { once: args.once, vllm_url: args.vllm_url, documents: args.documents };
+    dev::run(config, options, stop_signal()?).await
+}
+
+async fn topics(args: TopicsArgs) -> anyhow::Result<()> {
+    let shape = Shape { partitions: args.partitions, replication: args.replication, retention: args.retention };
+    let config = args.settings.check()?;
+    log::start(config.log_format, "warn")?;
+    let admin = Admin::open(&config.kafka)?;
+    let requests = config.topics.requests().map(|(topic, _)| topic);
+    let all = config.topics.all();
+    let there = admin.partitions(&all).await.map_err(|error| anyhow::anyhow!("Kafka: {error}"))?;
+    for name in all {
+        let dead_letters_of = requests.iter().find(|topic| config.topics.dead_letters(topic) == name);
+        let wanted = Wanted { name, dead_letters_of: dead_letters_of.map(ToString::to_string) };
+        let Some(partitions) = there.get(&wanted.name) else {
+            let made = admin.create(&wanted, shape).await;
+            made.map_err(|error| anyhow::anyhow!("{} could not be made: {error}", wanted.name))?;
+            println!("made    {} ({} partitions)", wanted.name, shape.partitions);
+            continue;
+        };
+        println!("exists  {} ({partitions} partitions)", wanted.name);
+        let describe = async |topic: &str, partitions: usize| {
+            admin.describe(topic, partitions).await.map_err(|error| anyhow::anyhow!("{topic}: {error}"))
+        };
+        let found = describe(&wanted.name, *partitions).await?;
+        let request = match &wanted.dead_letters_of {
+            Some(topic) => match there.get(topic) {
+                Some(partitions) => Some(describe(topic, *partitions).await?),
+                None => None,
+            },
+            None => None,
+        };
+        for difference in admin::differences(&wanted, &found, request.as_ref()) {
+            println!("differs {difference}");
+        }
+    }
+    Ok(())
+}
+
+fn schemas(folder: &std::path::Path) -> anyhow::Result<()> {
+    std::fs::create_dir_all(folder)?;
+    for (name, schema) in schema::all() {
+        let file = folder.join(format!("{name}.schema.json"));
+        std::fs::write(&file, schema::text(&schema)?)?;
+        println!("{}", file.display());
+    }
+    Ok(())
+}
+
+/// Done when the process is asked to stop (SIGTERM, or SIGINT from a terminal). Being asked again ends it at once.
+fn stop_signal() -> anyhow::Result<impl Future<Output = ()>> {
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let (asked, stop) = oneshot::channel();
+    tokio::spawn(async move {
+        let mut next = async || {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+        };
+        next().await;
+        let _ = asked.send(());
+        next().await;
+        tracing::warn!("asked to stop a second time: ending at once");
+        std::process::exit(130);
+    });
+    Ok(async {
+        let _ = stop.await;
+    })
+}

@@ -1,0 +1,158 @@
+//! What a model or a server says instead of a reply, or before it: pleasantries, refusals, errors.
+
+use serde_json::Value;
+
+use super::one_line;
+
+/// Sentences, without spaces and marks, that only say that the reply is coming.
+const PLEASANTRIES: [&str; 17] = [
+    "네",
+    "예",
+    "네알겠습니다",
+    "알겠습니다",
+    "물론입니다",
+    "물론이죠",
+    "네물론입니다",
+    "감사합니다",
+    "안녕하세요",
+    "좋은질문입니다",
+    "좋은답변감사합니다",
+    "답변감사합니다",
+    "sure",
+    "certainly",
+    "ofcourse",
+    "okay",
+    "absolutely",
+];
+/// How such sentences end when they are longer.
+const ANNOUNCEMENTS: [&str; 8] = [
+    "피드백드리겠습니다",
+    "피드백을드리겠습니다",
+    "피드백해드리겠습니다",
+    "피드백을제공하겠습니다",
+    "피드백입니다",
+    "질문드리겠습니다",
+    "질문을드리겠습니다",
+    "다음질문입니다",
+];
+/// Characters of a line that announces the reply.
+const LONGEST_ANNOUNCEMENT: usize = 40;
+
+/// Whether `sentence` only says that the reply is coming (`네, 알겠습니다.`, `다음은 피드백입니다:`, `Here is the feedback:`).
+pub fn is_announcement(sentence: &str) -> bool {
+    if sentence.chars().count() > LONGEST_ANNOUNCEMENT {
+        return false;
+    }
+    let bare: String = sentence.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect();
+    let leads_in = sentence.trim_end().ends_with([':', '：'])
+        && (bare.ends_with("다음과같습니다") || bare.starts_with("다음은") || bare.starts_with("here"));
+    PLEASANTRIES.contains(&bare.as_str()) || ANNOUNCEMENTS.iter().any(|end| bare.ends_with(end)) || leads_in
+}
+
+/// Whether `text` is the report of an error and not a reply: a program's or a server's words that took a reply's place.
+pub fn is_error(text: &str) -> bool {
+    const BEGINNINGS: [&str; 17] = [
+        "error code",
+        "traceback (most recent call last)",
+        "internal server error",
+        "bad gateway",
+        "service unavailable",
+        "gateway timeout",
+        "connection error",
+        "connection refused",
+        "request timed out",
+        "llm 호출",
+        "오류가 발생했습니다",
+        "에러가 발생했습니다",
+        "서버 오류",
+        "<!doctype",
+        "<html",
+        "panicked at",
+        "upstream connect error",
+    ];
+    const NAMES: [&str; 5] = ["error", "exception", "오류", "에러", "fatal"];
+    let start = one_line(text).to_lowercase();
+    let start = start.trim_start_matches(|c: char| !c.is_alphanumeric() && c != '<');
+    // `Error:`, `[ERROR]`, `openai.APIConnectionError:`
+    let named = start.split_once([':', ']']).is_some_and(|(name, _)| {
+        !name.contains(' ') && name.chars().count() <= 60 && NAMES.iter().any(|end| name.ends_with(end))
+    });
+    named || BEGINNINGS.iter().any(|beginning| start.starts_with(beginning)) || is_error_object(text)
+}
+
+/// A JSON object that reports an error, in the forms of OpenAI, FastAPI and vLLM.
+fn is_error_object(text: &str) -> bool {
+    let Ok(Value::Object(object)) = serde_json::from_str::<Value>(text.trim()) else {
+        return false;
+    };
+    object.contains_key("error") || object.contains_key("detail") || object.get("object") == Some(&Value::from("error"))
+}
+
+/// Whether the model only says that it will not or cannot answer.
+pub fn is_refusal(sentences: &[String]) -> bool {
+    let text = sentences.join(" ").to_lowercase();
+    let korean = ["죄송", "ai 언어 모델", "인공지능 언어 모델"].iter().any(|word| text.contains(word))
+        && ["없습니다", "없어요", "어렵습니다"].iter().any(|word| text.contains(word));
+    let english = ["i'm sorry", "i’m sorry", "sorry,", "i cannot", "i can't", "i can’t", "as an ai", "i am unable"]
+        .iter()
+        .any(|beginning| text.starts_with(beginning));
+    sentences.len() <= 2 && (korean || english)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn announcements_are_told_from_sentences() {
+        for sentence in [
+            "네, 알겠습니다.",
+            "다음은 답변에 대한 피드백입니다.",
+            "피드백은 다음과 같습니다:",
+            "Here is the feedback:",
+            "Sure!",
+        ] {
+            assert!(is_announcement(sentence), "{sentence}");
+        }
+        for sentence in ["네트워크 계층을 잘 설명했습니다.", "핵심은 다음과 같습니다.", "예시가 좋습니다."]
+        {
+            assert!(!is_announcement(sentence), "{sentence}");
+        }
+    }
+
+    #[test]
+    fn errors_are_told_from_replies() {
+        for text in [
+            "Error: connection refused",
+            "[ERROR] LLM",
+            "Error code: 400 - {'object': 'error'}",
+            "openai.APIConnectionError: Connection error.",
+            "Traceback (most recent call last):\n  File",
+            "{\"error\": {\"message\": \"x\"}}",
+            "{\"detail\":\"Not Found\"}",
+            "<html><body>502</body></html>",
+            "오류: 모델을 부르지 못했습니다.",
+            "LLM 호출 실패: timeout",
+            "오류가 발생했습니다. 다시 시도하세요.",
+        ] {
+            assert!(is_error(text), "{text}");
+        }
+        for text in [
+            "Error와 Exception의 차이를 잘 설명했습니다.",
+            "오류가 발생했을 때의 처리를 더하면 좋습니다.",
+            "답변의 오류: 없습니다.",
+            "{\"enough\": true}",
+        ] {
+            assert!(!is_error(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_refusal_is_short_and_apologises() {
+        let refuses = |text: &str| is_refusal(&[text.to_owned()]);
+        assert!(refuses("죄송합니다만 답변드릴 수 없습니다.") && refuses("As an AI, I cannot do that."));
+        assert!(!refuses("이 답변만으로는 이해했는지 알 수 없습니다.") && !refuses("I think it is right."));
+        let long = ["죄송하지만 근거가 없습니다.", "예시도 없습니다.", "수치를 더하세요."].map(str::to_owned);
+        assert!(!is_refusal(&long));
+    }
+}

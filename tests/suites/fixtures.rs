@@ -1,0 +1,118 @@
+//! What the suites of the state work with: members of their own, and things to store.
+
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+
+use std::time::Duration;
+
+use futures_util::future::LocalBoxFuture;
+use serde_json::json;
+use ssammu_worker::events::request::{MemberId, ResumeInputs};
+use ssammu_worker::resume::session::{Draft, Ended, Exchange, Session};
+use ssammu_worker::state::{Begin, Change, Claim, Flow, MemberState, Saved, SavedOutcome, Scope, SessionChange, Write};
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+/// A sentence, and the function that proves it.
+pub type Test = (&'static str, for<'a> fn(&'a dyn MemberState) -> LocalBoxFuture<'a, ()>);
+
+/// A list of [`Test`]s from the names of their functions.
+macro_rules! tests {
+    ($($name:ident),* $(,)?) => {
+        vec![$((stringify!($name), |state| Box::pin($name(state)))),*]
+    };
+}
+pub(crate) use tests;
+
+/// The holder of the lock of a member with a session at this version.
+pub async fn with_session(state: &dyn MemberState, version: u64) -> Claim {
+    let claim = claim(member());
+    state.begin(&claim).await.unwrap();
+    assert_eq!(state.save(&claim, &put_session(None, session(version))).await.unwrap(), Saved::Done);
+    claim
+}
+
+/// A member that no other test knows.
+pub fn member() -> MemberId {
+    let (number, _) = Uuid::new_v4().as_u64_pair();
+    MemberId::new((number >> 2) as i64).expect("a UUID's version is not zero")
+}
+
+pub fn claim(member: MemberId) -> Claim {
+    Claim { flow: Flow::Resume, member, request: Uuid::new_v4(), record: Uuid::new_v4(), token: Uuid::new_v4() }
+}
+
+/// Another request of the same member.
+pub fn another(first: &Claim) -> Claim {
+    Claim { flow: first.flow, ..claim(first.member) }
+}
+
+pub fn open(session: Option<Session>, draft: Option<Draft>, ended: Option<Ended>) -> Begin {
+    Begin::Open { session, draft, ended }
+}
+
+pub fn change(session: Option<SessionChange>, outcome: Option<(Scope, SavedOutcome)>) -> Change {
+    Change { session, outcome }
+}
+
+pub fn nothing(expected: Option<u64>) -> SessionChange {
+    SessionChange { expected, session: Write::Keep, draft: Write::Keep, ended: Write::Keep }
+}
+
+pub fn put_session(expected: Option<u64>, session: Session) -> Change {
+    change(Some(SessionChange { session: Write::Put(session), ..nothing(expected) }), None)
+}
+
+pub fn request_outcome(number: u128) -> Option<(Scope, SavedOutcome)> {
+    Some((Scope::Request, outcome(number)))
+}
+
+pub fn outcome(number: u128) -> SavedOutcome {
+    SavedOutcome {
+        id: Uuid::from_u128(number),
+        time: "2026-11-22T10:00:00Z".to_owned(),
+        kind: "FeedbackGenerated".to_owned(),
+        data: json!({"memberId": 7, "feedback": format!("잘했어요 {number}")}),
+    }
+}
+
+pub fn session(version: u64) -> Session {
+    Session {
+        version,
+        session_id: Uuid::from_u128(11),
+        started_at: OffsetDateTime::UNIX_EPOCH,
+        inputs: ResumeInputs {
+            email: "a@b.kr".to_owned(),
+            preferred_job: None,
+            major_type: None,
+            certification_count: 1,
+            project_count: 2,
+            work_period: 3,
+            company_name: None,
+            position: None,
+            additional_experiences: Some("동아리".to_owned()),
+        },
+        exchanges: vec![exchange()],
+    }
+}
+
+pub fn exchange() -> Exchange {
+    Exchange {
+        question_id: Uuid::from_u128(12),
+        question: "어떤 역할을 맡았나요?".to_owned(),
+        asked_at: OffsetDateTime::UNIX_EPOCH + Duration::from_millis(1_234),
+        answer: None,
+    }
+}
+
+pub fn draft() -> Draft {
+    Draft {
+        fingerprint: Uuid::from_u128(13),
+        session_id: Uuid::from_u128(11),
+        started_at: OffsetDateTime::UNIX_EPOCH,
+        markdown: Some("# 이력서".to_owned()),
+    }
+}
+
+pub fn ended(questions: u128) -> Ended {
+    Ended { question_ids: (0..questions).map(Uuid::from_u128).collect(), ended_at: OffsetDateTime::UNIX_EPOCH }
+}
