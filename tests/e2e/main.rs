@@ -17,6 +17,8 @@ mod services;
 #[path = "../suites"]
 mod suites {
     pub mod documents;
+    pub mod expiring;
+    pub mod fixtures;
     pub mod links;
     pub mod redis;
     pub mod state;

@@ -38,7 +38,7 @@ async fn dead_letter_of_key(gateway: &Gateway, key: &str) -> Record {
 
 async fn what_names_no_member_is_kept_byte_for_byte_and_hurts_nobody_else(stage: Arc<Stage>) {
     let (_worker, gateway) = (stage.worker().await, stage.gateway().await);
-    let huge = format!("{{\"memberId\": 0, \"answer\": \"{}\"}}", "a".repeat(990_000));
+    let huge = format!("{{\"memberId\": 0, \"answer\": \"{}\"}}", "a".repeat(1_048_000));
     let deep = nested(100_000);
     let deep_member = format!("{{\"memberId\": 7, \"extra\": {deep}}}");
     let unclosed = "[".repeat(100_000);

@@ -12,14 +12,14 @@ use crate::kit::redis::Redis;
 use crate::kit::stage::Stage;
 use crate::kit::wait::eventually;
 use crate::services::BUCKET;
-use crate::suites::{documents, links, redis, state};
+use crate::suites::{documents, expiring, links, redis, state};
 
 pub fn cases() -> Vec<Case> {
     let lasting = state::all().into_iter().map(|(name, test)| {
         case(name, move |stage| Box::pin(async move { test(&redis_state(&stage, state::LASTING).await).await }))
     });
-    let expiring = state::expiring().into_iter().map(|(name, test)| {
-        case(name, move |stage| Box::pin(async move { test(&redis_state(&stage, state::SHORT).await).await }))
+    let short = expiring::all().into_iter().map(|(name, test)| {
+        case(name, move |stage| Box::pin(async move { test(&redis_state(&stage, expiring::SHORT).await).await }))
     });
     let stored = documents::all()
         .into_iter()
@@ -32,7 +32,7 @@ pub fn cases() -> Vec<Case> {
             redis::an_unreadable_session_can_be_replaced(&redis_state(&stage, state::LASTING).await, put).await;
         })
     });
-    lasting.chain(expiring).chain(stored).chain([unreadable]).collect()
+    lasting.chain(short).chain(stored).chain([unreadable]).collect()
 }
 
 fn case(name: &'static str, run: impl Fn(Arc<Stage>) -> LocalBoxFuture<'static, ()> + Send + Sync + 'static) -> Case {

@@ -91,14 +91,14 @@ impl Stage {
 
     /// A worker with these settings that is ready.
     pub async fn worker_with(&self, settings: &Settings) -> Worker {
-        let mut worker = self.start_worker(settings).await;
+        self.create_topics().await;
+        let mut worker = self.start_worker(settings);
         worker.ready().await;
         worker
     }
 
-    /// A worker that has just been started.
-    pub async fn start_worker(&self, settings: &Settings) -> Worker {
-        self.create_topics().await;
+    /// A worker that has just been started, whether its topics are there or not.
+    pub fn start_worker(&self, settings: &Settings) -> Worker {
         let log = Log::default();
         self.logs.lock().expect("the logs").push(log.clone());
         Worker::start(self.services.process_group, settings, log)
