@@ -1,0 +1,24 @@
+//! The tests, by subject.
+
+mod dead_letters;
+mod failures;
+mod feedback;
+mod process;
+mod resume;
+mod rules;
+mod suites;
+
+use crate::case::Case;
+
+/// All of them, under the names that `cargo test --test e2e -- <filter>` matches.
+pub fn all() -> Vec<(&'static str, Vec<Case>)> {
+    vec![
+        ("feedback", feedback::cases()),
+        ("rules", rules::cases()),
+        ("dead_letters", dead_letters::cases()),
+        ("resume", resume::cases()),
+        ("failures", failures::cases()),
+        ("process", process::cases()),
+        ("suites", suites::cases()),
+    ]
+}

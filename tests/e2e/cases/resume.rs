@@ -1,0 +1,422 @@
+//! The résumé dialogue (contract, section 3).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+use uuid::Uuid;
+
+use crate::kit::docx;
+use crate::kit::gateway::{Gateway, Record};
+use crate::kit::model::{Answer, Kind};
+use crate::kit::redis::Redis;
+use crate::kit::stage::Stage;
+
+crate::case::cases![
+    a_whole_dialogue_ends_with_a_document,
+    the_same_init_again_brings_the_same_question,
+    an_init_with_other_inputs_begins_anew,
+    a_second_click_is_stale_and_leaves_the_session_alone,
+    an_answer_to_another_question_is_stale,
+    a_second_click_on_the_last_question_is_stale_after_the_end,
+    an_answer_without_a_session_is_told_so,
+    an_answer_after_the_end_has_no_session,
+    a_skipped_question_is_remembered_as_unanswered,
+    the_model_may_end_the_questions_early,
+    the_model_may_end_the_questions_before_the_first,
+    max_questions_is_the_limit,
+    no_question_is_asked_twice,
+    a_question_comes_without_markup_or_label,
+    a_server_that_ignores_the_schema_is_understood,
+    the_word_for_nothing_inside_a_question_ends_nothing,
+    without_the_model_the_document_is_laid_out_from_the_answers,
+    a_completed_request_that_comes_again_gets_a_fresh_link,
+    the_lock_is_held_while_the_model_works,
+    two_answers_of_a_member_are_never_worked_at_once,
+];
+
+const WORD: &str = "application/vnd.openxmlformats-officedocument.wordprocessingml.document";
+
+fn inputs() -> Value {
+    json!({"email": "hong@example.kr", "preferred_job": "BACKEND", "certification_count": 2, "project_count": 3,
+        "major_type": "MAJOR", "company_name": null, "work_period": 0, "position": null, "additional_experiences": null})
+}
+
+async fn init(stage: &Stage, member: i64) {
+    init_with(stage, member, inputs()).await;
+}
+
+async fn init_with(stage: &Stage, member: i64, inputs: Value) {
+    stage.spring.ask(&stage.topics.resume_init, &json!({"memberId": member, "inputs": inputs})).send().await;
+}
+
+/// Answers the question that an event asked.
+async fn answer(stage: &Stage, question: &Record, text: &str) {
+    let question = question.json();
+    let value =
+        json!({"memberId": question["memberId"], "inputs": {"answer": text}, "questionId": question["questionId"]});
+    stage.spring.ask(&stage.topics.resume_answer, &value).send().await;
+}
+
+async fn question(gateway: &Gateway, member: i64, number: u64) -> Record {
+    let event = gateway.expect(member, "ResumeQuestionGenerated").await;
+    assert_eq!(event.json()["questionNumber"], number);
+    event
+}
+
+/// Milliseconds since 1970.
+fn now() -> i64 {
+    i64::try_from(OffsetDateTime::now_utc().unix_timestamp_nanos() / 1_000_000).unwrap()
+}
+
+async fn a_whole_dialogue_ends_with_a_document(stage: Arc<Stage>) {
+    let (_worker, gateway, member) = (stage.worker().await, stage.gateway().await, stage.member());
+    let redis = Redis::connect(&stage.services).await;
+    init(&stage, member).await;
+    let mut session_id = Value::Null;
+    for number in 1..=3 {
+        let event = question(&gateway, member, number).await;
+        let fields = event.json();
+        let mut names: Vec<&str> = fields.as_object().unwrap().keys().map(String::as_str).collect();
+        names.sort_unstable();
+        assert_eq!(
+            names,
+            ["isComplete", "maxQuestions", "memberId", "question", "questionId", "questionNumber", "sessionId"]
+        );
+        assert_eq!((&fields["isComplete"], &fields["maxQuestions"]), (&json!(false), &json!(3)));
+        assert!(Uuid::parse_str(fields["questionId"].as_str().unwrap()).is_ok());
+        assert!(number == 1 || fields["sessionId"] == session_id, "one session");
+        session_id = fields["sessionId"].clone();
+        assert_eq!(event.key.as_deref(), Some(member.to_string().as_bytes()));
+
+        let session = redis.session(member).await.expect("the session is in Redis");
+        assert_eq!(session["sessionId"], session_id);
+        let ttl: i64 = redis.run("PTTL", &[&format!("resume:{{{member}}}")]).await;
+        assert!((86_000_000..=86_400_000).contains(&ttl), "it expires a day after its last change, not in {ttl} ms");
+        answer(&stage, &event, &format!("{number}번째 답변: 주문 이벤트를 Kafka로 처리했습니다.")).await;
+    }
+    let completed = gateway.expect(member, "ResumeCompleted").await;
+    let fields = completed.json();
+    let mut names: Vec<&str> = fields.as_object().unwrap().keys().map(String::as_str).collect();
+    names.sort_unstable();
+    assert_eq!(
+        names,
+        ["degraded", "isComplete", "memberId", "resumeObjectKey", "resumeUrl", "resumeUrlExpiresAt", "sessionId"]
+    );
+    assert_eq!((&fields["isComplete"], &fields["degraded"]), (&json!(true), &json!(false)));
+    assert_eq!(fields["sessionId"], session_id);
+    assert_eq!(completed.header("ce_type"), Some("ResumeCompleted"));
+    assert!(redis.session(member).await.is_none(), "the session is deleted");
+    assert_eq!(stage.model.count(Kind::Question), 3);
+    assert_eq!(stage.model.count(Kind::Resume), 1);
+    assert!(stage.model.calls_with("hong@example.kr").is_empty(), "the model has no use for an address");
+    assert_document(&stage, member, &fields).await;
+    assert_eq!(stage.bucket().keys(&stage.prefix()).await, [fields["resumeObjectKey"].as_str().unwrap()]);
+}
+
+/// The key, the headers, the link, and what another program reads in the document.
+async fn assert_document(stage: &Stage, member: i64, completed: &Value) {
+    let key = completed["resumeObjectKey"].as_str().unwrap();
+    let name = key.strip_prefix(&format!("{}{member}/resume_agent_", stage.prefix())).expect("prefix, member, name");
+    let (stamp, rest) = name.split_at(15);
+    let shape: String =
+        stamp.chars().map(|character| if character.is_ascii_digit() { '9' } else { character }).collect();
+    assert_eq!(shape, "99999999_999999");
+    let session = completed["sessionId"].as_str().unwrap();
+    assert_eq!(rest, format!("_{}.docx", session.split('-').next().unwrap()));
+
+    let (object, bytes) = stage.bucket().get(key).await;
+    assert_eq!(object.content_type(), Some(WORD));
+    let disposition = object.content_disposition().expect("a disposition");
+    assert!(disposition.starts_with("attachment"), "{disposition}");
+    assert!(disposition.contains("filename*=UTF-8''%EC%9D%B4%EB%A0%A5%EC%84%9C.docx"), "{disposition}");
+
+    let url = completed["resumeUrl"].as_str().unwrap();
+    let download = reqwest::get(url).await.expect("the link works").error_for_status().expect("without credentials");
+    assert_eq!(download.bytes().await.unwrap(), bytes);
+    let expires = OffsetDateTime::parse(completed["resumeUrlExpiresAt"].as_str().unwrap(), &Rfc3339).unwrap();
+    let left = expires - OffsetDateTime::now_utc();
+    assert!(left > Duration::from_secs(800) && left <= Duration::from_secs(900), "it works for {left}");
+
+    let document = docx::open(&bytes).await;
+    let texts = docx::paragraphs(&document);
+    for text in ["이력서", "기본 정보", "주요 프로젝트", "결제 모듈 개선"] {
+        assert!(texts.contains(&text), "{text:?} is not among {texts:?}");
+    }
+    let tables = document["tables"].to_string();
+    assert!(tables.contains("hong@example.kr") && tables.contains("Rust"), "{tables}");
+    let heading =
+        document["paragraphs"].as_array().unwrap().iter().find(|paragraph| paragraph["text"] == "주요 프로젝트");
+    let style = heading.unwrap()["style"].as_str().unwrap();
+    assert!(style.to_lowercase().starts_with("heading"), "a heading has a real style, not {style:?}");
+    assert!(document["title"].as_str().is_some_and(|title| !title.is_empty()));
+}
+
+async fn the_same_init_again_brings_the_same_question(stage: Arc<Stage>) {
+    let (_worker, gateway, member) = (stage.worker().await, stage.gateway().await, stage.member());
+    init(&stage, member).await;
+    let first = question(&gateway, member, 1).await;
+    init(&stage, member).await;
+    let second = question(&gateway, member, 1).await;
+    assert_eq!(first.json(), second.json());
+    assert_ne!(first.header("ce_id"), second.header("ce_id"), "each request has an outcome of its own");
+    assert_eq!(stage.model.calls().len(), 1);
+    answer(&stage, &second, "네").await;
+    question(&gateway, member, 2).await;
+}
+
+async fn an_init_with_other_inputs_begins_anew(stage: Arc<Stage>) {
+    let (_worker, gateway, member) = (stage.worker().await, stage.gateway().await, stage.member());
+    init(&stage, member).await;
+    let first = question(&gateway, member, 1).await;
+    let mut other = inputs();
+    other["project_count"] = json!(4);
+    init_with(&stage, member, other.clone()).await;
+    let second = question(&gateway, member, 1).await;
+    assert_ne!(first.json()["sessionId"], second.json()["sessionId"]);
+    answer(&stage, &first, "늦은 답변").await;
+    gateway.expect_failure(member, "STALE_ANSWER").await;
+    answer(&stage, &second, "답변").await;
+    question(&gateway, member, 2).await;
+    // Once the first question is answered the same inputs begin anew too.
+    init_with(&stage, member, other).await;
+    let third = question(&gateway, member, 1).await;
+    assert_ne!(third.json()["sessionId"], second.json()["sessionId"]);
+}
+
+async fn a_second_click_is_stale_and_leaves_the_session_alone(stage: Arc<Stage>) {
+    let (_worker, gateway, member) = (stage.worker().await, stage.gateway().await, stage.member());
+    let redis = Redis::connect(&stage.services).await;
+    init(&stage, member).await;
+    question(&gateway, member, 1).await;
+    let click = now();
+    let value = json!({"memberId": member, "answer": "두 번 누른 답변"});
+    stage.spring.ask(&stage.topics.resume_answer, &value).timestamp(click).send().await;
+    question(&gateway, member, 2).await;
+    let before = redis.session(member).await;
+    stage.spring.ask(&stage.topics.resume_answer, &value).timestamp(click).send().await;
+    let failed = gateway.expect_failure(member, "STALE_ANSWER").await.json();
+    assert_eq!((&failed["retryable"], &failed["eventName"]), (&json!(false), &json!("ADVANCED_RESUME_UPDATE")));
+    assert_eq!(redis.session(member).await, before);
+    assert_eq!(stage.model.calls().len(), 2);
+    // Without an id the current question is answered.
+    stage.spring.ask(&stage.topics.resume_answer, &json!({"memberId": member, "answer": "새 답변"})).send().await;
+    question(&gateway, member, 3).await;
+}
+
+async fn an_answer_to_another_question_is_stale(stage: Arc<Stage>) {
+    let (_worker, gateway, member) = (stage.worker().await, stage.gateway().await, stage.member());
+    init(&stage, member).await;
+    let first = question(&gateway, member, 1).await;
+    answer(&stage, &first, "답변").await;
+    let second = question(&gateway, member, 2).await;
+    answer(&stage, &first, "다른 탭의 답변").await;
+    gateway.expect_failure(member, "STALE_ANSWER").await;
+    for id in ["no-uuid", "7f3c0a52-2f34-4e0c-8f3a-000000000000"] {
+        let value = json!({"memberId": member, "answer": "모르는 질문", "question_id": id});
+        stage.spring.ask(&stage.topics.resume_answer, &value).send().await;
+        gateway.expect_failure(member, "STALE_ANSWER").await;
+    }
+    answer(&stage, &second, "맞는 답변").await;
+    question(&gateway, member, 3).await;
+    let letters = gateway.records().iter().filter(|record| record.is_dead_letter()).count();
+    assert_eq!(letters, 0);
+}
+
+/// A dialogue of one question, with its end.
+async fn short_dialogue(stage: &Stage, gateway: &Gateway, member: i64) -> Record {
+    init(stage, member).await;
+    let asked = question(gateway, member, 1).await;
+    answer(stage, &asked, "마지막 답변").await;
+    gateway.expect(member, "ResumeCompleted").await;
+    asked
+}
+
+async fn a_second_click_on_the_last_question_is_stale_after_the_end(stage: Arc<Stage>) {
+    let gateway = stage.gateway().await;
+    let _worker = stage.worker_with(&stage.settings().with("MAX_QUESTIONS", 1)).await;
+    let member = stage.member();
+    let click = now();
+    let asked = short_dialogue(&stage, &gateway, member).await;
+    answer(&stage, &asked, "마지막 답변").await;
+    gateway.expect_failure(member, "STALE_ANSWER").await;
+    let value = json!({"memberId": member, "answer": "마지막 답변"});
+    stage.spring.ask(&stage.topics.resume_answer, &value).timestamp(click).send().await;
+    gateway.expect_failure(member, "STALE_ANSWER").await;
+}
+
+async fn an_answer_without_a_session_is_told_so(stage: Arc<Stage>) {
+    let (_worker, gateway, member) = (stage.worker().await, stage.gateway().await, stage.member());
+    stage.spring.ask(&stage.topics.resume_answer, &json!({"memberId": member, "answer": "누구세요?"})).send().await;
+    let failed = gateway.expect_failure(member, "NO_ACTIVE_SESSION").await.json();
+    assert_eq!((&failed["retryable"], &failed["eventName"]), (&json!(false), &json!("ADVANCED_RESUME_UPDATE")));
+    assert!(stage.model.calls().is_empty());
+}
+
+async fn an_answer_after_the_end_has_no_session(stage: Arc<Stage>) {
+    let gateway = stage.gateway().await;
+    let _worker = stage.worker_with(&stage.settings().with("MAX_QUESTIONS", 1)).await;
+    let member = stage.member();
+    short_dialogue(&stage, &gateway, member).await;
+    stage.spring.ask(&stage.topics.resume_answer, &json!({"memberId": member, "answer": "아직 있나요?"})).send().await;
+    gateway.expect_failure(member, "NO_ACTIVE_SESSION").await;
+}
+
+async fn a_skipped_question_is_remembered_as_unanswered(stage: Arc<Stage>) {
+    let (_worker, gateway) = (stage.worker().await, stage.gateway().await);
+    let redis = Redis::connect(&stage.services).await;
+    for skipped in [json!({}), json!({"answer": null}), json!({"answer": " \n "}), json!({"inputs": {}})] {
+        let member = stage.member();
+        init(&stage, member).await;
+        question(&gateway, member, 1).await;
+        let mut value = json!({"memberId": member});
+        value.as_object_mut().unwrap().extend(skipped.as_object().unwrap().clone());
+        stage.spring.ask(&stage.topics.resume_answer, &value).send().await;
+        question(&gateway, member, 2).await;
+        let session = redis.session(member).await.expect("the session").to_string();
+        assert!(session.contains("<미응답>"), "{value}: {session}");
+    }
+}
+
+async fn the_model_may_end_the_questions_early(stage: Arc<Stage>) {
+    let (_worker, gateway, member) = (stage.worker().await, stage.gateway().await, stage.member());
+    stage.model.when_asked(Kind::Question, [Answer::question("어떤 언어를 주로 쓰시나요?"), Answer::enough()]);
+    init(&stage, member).await;
+    let asked = question(&gateway, member, 1).await;
+    answer(&stage, &asked, "Rust를 씁니다.").await;
+    let completed = gateway.expect(member, "ResumeCompleted").await.json();
+    assert_eq!(completed["degraded"], false);
+}
+
+async fn the_model_may_end_the_questions_before_the_first(stage: Arc<Stage>) {
+    let (_worker, gateway, member) = (stage.worker().await, stage.gateway().await, stage.member());
+    stage.model.when_asked(Kind::Question, [Answer::enough()]);
+    init(&stage, member).await;
+    let completed = gateway.expect(member, "ResumeCompleted").await;
+    stage.bucket().get(completed.json()["resumeObjectKey"].as_str().unwrap()).await;
+}
+
+async fn max_questions_is_the_limit(stage: Arc<Stage>) {
+    let gateway = stage.gateway().await;
+    let _worker = stage.worker_with(&stage.settings().with("MAX_QUESTIONS", 2)).await;
+    let member = stage.member();
+    init(&stage, member).await;
+    for number in 1..=2 {
+        let asked = question(&gateway, member, number).await;
+        assert_eq!(asked.json()["maxQuestions"], 2);
+        answer(&stage, &asked, "답변").await;
+    }
+    gateway.expect(member, "ResumeCompleted").await;
+}
+
+async fn no_question_is_asked_twice(stage: Arc<Stage>) {
+    let (_worker, gateway, member) = (stage.worker().await, stage.gateway().await, stage.member());
+    let (first, other) = ("가장 어려웠던 장애는 무엇이었나요?", "어떤 지표가 얼마나 좋아졌나요?");
+    stage.model.when_asked(Kind::Question, [Answer::question(first), Answer::question(first), Answer::question(other)]);
+    init(&stage, member).await;
+    let asked = question(&gateway, member, 1).await;
+    assert_eq!(asked.json()["question"], first);
+    answer(&stage, &asked, "DB 장애였습니다.").await;
+    let asked = question(&gateway, member, 2).await;
+    assert_eq!(asked.json()["question"], other);
+}
+
+async fn a_question_comes_without_markup_or_label(stage: Arc<Stage>) {
+    let (_worker, gateway, member) = (stage.worker().await, stage.gateway().await, stage.member());
+    stage.model.when_asked(Kind::Question, [Answer::question("- Q: **어떤 역할**을 맡으셨나요?")]);
+    init(&stage, member).await;
+    assert_eq!(question(&gateway, member, 1).await.json()["question"], "어떤 역할을 맡으셨나요?");
+}
+
+async fn a_server_that_ignores_the_schema_is_understood(stage: Arc<Stage>) {
+    let (_worker, gateway) = (stage.worker().await, stage.gateway().await);
+    let rows = [
+        Answer::text("어떤 역할을 맡으셨나요?"),
+        Answer::text("```json\n{\"enough\": false, \"question\": \"어떤 역할을 맡으셨나요?\"}\n```"),
+        Answer::text("Q: 어떤 역할을 맡으셨나요?"),
+    ];
+    for row in rows {
+        let member = stage.member();
+        stage.model.next([row]);
+        init(&stage, member).await;
+        assert_eq!(question(&gateway, member, 1).await.json()["question"], "어떤 역할을 맡으셨나요?");
+    }
+}
+
+async fn the_word_for_nothing_inside_a_question_ends_nothing(stage: Arc<Stage>) {
+    let (_worker, gateway, member) = (stage.worker().await, stage.gateway().await, stage.member());
+    let asked = "자격증이 없음에도 지원한 이유는 무엇인가요?";
+    stage.model.when_asked(Kind::Question, [Answer::text(asked)]);
+    init(&stage, member).await;
+    assert_eq!(question(&gateway, member, 1).await.json()["question"], asked);
+}
+
+async fn without_the_model_the_document_is_laid_out_from_the_answers(stage: Arc<Stage>) {
+    let gateway = stage.gateway().await;
+    let settings = stage.settings().with("MAX_QUESTIONS", 1).with("REQUEST_DEADLINE", "6s");
+    let _worker = stage.worker_with(&settings).await;
+    for trouble in [Answer::busy(), Answer::text(""), Answer::reset()] {
+        let member = stage.member();
+        init(&stage, member).await;
+        let asked = question(&gateway, member, 1).await;
+        stage.model.when_asked(Kind::Resume, [trouble.clone()]);
+        answer(&stage, &asked, "대기열을 도입해 지연을 줄였습니다.").await;
+        let completed = gateway.expect(member, "ResumeCompleted").await.json();
+        assert_eq!(completed["degraded"], true, "{trouble:?}");
+        let (_, bytes) = stage.bucket().get(completed["resumeObjectKey"].as_str().unwrap()).await;
+        let document = docx::open(&bytes).await.to_string();
+        assert!(document.contains("대기열을 도입해 지연을 줄였습니다."), "{document}");
+        stage.model.well();
+    }
+}
+
+async fn a_completed_request_that_comes_again_gets_a_fresh_link(stage: Arc<Stage>) {
+    let (_worker, gateway, member) = (stage.worker().await, stage.gateway().await, stage.member());
+    stage.model.when_asked(Kind::Question, [Answer::enough()]);
+    let value = json!({"memberId": member, "inputs": inputs(), "requestId": "r-1"});
+    stage.spring.ask(&stage.topics.resume_init, &value).send().await;
+    let first = gateway.expect(member, "ResumeCompleted").await;
+    let calls = stage.model.calls().len();
+    stage.spring.ask(&stage.topics.resume_init, &value).send().await;
+    let second = gateway.expect(member, "ResumeCompleted").await;
+    assert_eq!(first.header("ce_id"), second.header("ce_id"));
+    let (first, second) = (first.json(), second.json());
+    for same in ["sessionId", "resumeObjectKey", "degraded", "isComplete"] {
+        assert_eq!(first[same], second[same]);
+    }
+    reqwest::get(second["resumeUrl"].as_str().unwrap()).await.unwrap().error_for_status().expect("the link works");
+    assert_eq!(stage.model.calls().len(), calls, "nothing is paid for again");
+}
+
+async fn the_lock_is_held_while_the_model_works(stage: Arc<Stage>) {
+    let (_worker, gateway, member) = (stage.worker().await, stage.gateway().await, stage.member());
+    let redis = Redis::connect(&stage.services).await;
+    let lock = format!("resume:{{{member}}}:lock");
+    stage.model.next([Answer::question("어떤 일을 하셨나요?").after(Duration::from_secs(2))]);
+    init(&stage, member).await;
+    stage.model.wait_for("the call", |load| load.at_work == 1).await;
+    let token: Option<String> = redis.run("GET", &[&lock]).await;
+    assert!(token.is_some_and(|token| token.len() >= 16), "the lock holds a random token");
+    let ttl: i64 = redis.run("PTTL", &[&lock]).await;
+    assert!(ttl > 0, "the lock expires by itself");
+    question(&gateway, member, 1).await;
+    let token: Option<String> = redis.run("GET", &[&lock]).await;
+    assert_eq!(token, None, "the lock is given back");
+}
+
+async fn two_answers_of_a_member_are_never_worked_at_once(stage: Arc<Stage>) {
+    let (_worker, gateway, member) = (stage.worker().await, stage.gateway().await, stage.member());
+    init(&stage, member).await;
+    let asked = question(&gateway, member, 1).await.json();
+    stage.model.next([Answer::question("다음 질문입니다. 무엇을 배우셨나요?").after(Duration::from_secs(1))]);
+    for (partition, key) in [(0, "a"), (1, "b")] {
+        let value = json!({"memberId": member, "answer": "동시에 보낸 답변", "questionId": asked["questionId"]});
+        stage.spring.ask(&stage.topics.resume_answer, &value).key(key).partition(partition).send().await;
+    }
+    let mut kinds = [gateway.next(member).await.kind, gateway.next(member).await.kind];
+    kinds.sort_unstable();
+    assert_eq!(kinds, ["RequestFailed", "ResumeQuestionGenerated"], "one is worked, the other is stale");
+    assert_eq!((stage.model.load().peak, stage.model.calls().len()), (1, 2));
+}

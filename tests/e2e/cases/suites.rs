@@ -1,0 +1,53 @@
+//! The contract suites over the real twins: state in Redis, documents in S3.
+
+use std::sync::Arc;
+
+use futures_util::future::LocalBoxFuture;
+use ssammu_worker::documents::s3::S3Documents;
+use ssammu_worker::state::redis::RedisState;
+use ssammu_worker::state::{Lifetimes, MemberState};
+
+use crate::case::Case;
+use crate::kit::redis::Redis;
+use crate::kit::stage::Stage;
+use crate::kit::wait::eventually;
+use crate::services::BUCKET;
+use crate::suites::{documents, expiring, links, redis, state};
+
+pub fn cases() -> Vec<Case> {
+    let lasting = state::all().into_iter().map(|(name, test)| {
+        case(name, move |stage| Box::pin(async move { test(&redis_state(&stage, state::LASTING).await).await }))
+    });
+    let short = expiring::all().into_iter().map(|(name, test)| {
+        case(name, move |stage| Box::pin(async move { test(&redis_state(&stage, expiring::SHORT).await).await }))
+    });
+    let stored = documents::all()
+        .into_iter()
+        .chain(links::all())
+        .map(|(name, test)| case(name, move |_| Box::pin(async move { test(&s3_documents().await).await })));
+    let unreadable = case("an_unreadable_session_can_be_replaced", |stage| {
+        Box::pin(async move {
+            let redis = Redis::connect(&stage.services).await;
+            let put = async |key: String, value: &'static str| redis.run("SET", &[&key, value]).await;
+            redis::an_unreadable_session_can_be_replaced(&redis_state(&stage, state::LASTING).await, put).await;
+        })
+    });
+    lasting.chain(short).chain(stored).chain([unreadable]).collect()
+}
+
+fn case(name: &'static str, run: impl Fn(Arc<Stage>) -> LocalBoxFuture<'static, ()> + Send + Sync + 'static) -> Case {
+    Case { name, run: Box::new(run) }
+}
+
+/// Connected, since until then every operation fails.
+async fn redis_state(stage: &Stage, lifetimes: Lifetimes) -> RedisState {
+    let address = format!("redis://127.0.0.1:{}", stage.services.redis_port);
+    let state = RedisState::connect(&address.parse().expect("an address"), lifetimes);
+    eventually("Redis can be used", || async { state.check().await.ok() }).await;
+    state
+}
+
+async fn s3_documents() -> S3Documents {
+    // main() has put what this reads into the environment.
+    S3Documents::from_env(BUCKET, documents::LINK_TTL).await
+}

@@ -1,0 +1,51 @@
+//! A look into S3, as Spring has it.
+
+use aws_sdk_s3::Client;
+use aws_sdk_s3::config::{BehaviorVersion, Credentials, Region};
+use aws_sdk_s3::operation::get_object::GetObjectOutput;
+
+use crate::services::{BUCKET, Services};
+
+/// Any pair works with the test server.
+pub const ACCESS_KEY: &str = "e2e-access-key";
+pub const SECRET_KEY: &str = "e2e-secret-key";
+pub const REGION: &str = "ap-northeast-2";
+
+/// The run's bucket.
+pub struct Bucket {
+    client: Client,
+}
+
+impl Bucket {
+    pub fn new(services: &Services) -> Self {
+        let config = aws_sdk_s3::Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .endpoint_url(format!("http://127.0.0.1:{}", services.s3_port))
+            .region(Region::new(REGION))
+            .credentials_provider(Credentials::new(ACCESS_KEY, SECRET_KEY, None, None, "e2e"))
+            .force_path_style(true)
+            .build();
+        Self { client: Client::from_conf(config) }
+    }
+
+    pub async fn create(&self) -> anyhow::Result<()> {
+        let place = aws_sdk_s3::types::CreateBucketConfiguration::builder()
+            .location_constraint(aws_sdk_s3::types::BucketLocationConstraint::ApNortheast2)
+            .build();
+        self.client.create_bucket().bucket(BUCKET).create_bucket_configuration(place).send().await?;
+        Ok(())
+    }
+
+    /// The object's headers and content.
+    pub async fn get(&self, key: &str) -> (GetObjectOutput, Vec<u8>) {
+        let mut object = self.client.get_object().bucket(BUCKET).key(key).send().await.expect("the object is there");
+        let body = std::mem::take(&mut object.body).collect().await.expect("the object can be read");
+        (object, body.to_vec())
+    }
+
+    /// The keys that begin so.
+    pub async fn keys(&self, prefix: &str) -> Vec<String> {
+        let list = self.client.list_objects_v2().bucket(BUCKET).prefix(prefix).send().await.expect("S3 lists");
+        list.contents().iter().filter_map(|object| object.key().map(str::to_owned)).collect()
+    }
+}

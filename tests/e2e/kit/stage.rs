@@ -1,0 +1,133 @@
+//! What one test has for itself: topics, groups, members, a place in S3, a model server, and the workers it starts.
+
+use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
+
+use tokio::sync::OnceCell;
+
+use crate::kit::gateway::Gateway;
+use crate::kit::model::ModelServer;
+use crate::kit::s3::{ACCESS_KEY, Bucket, REGION, SECRET_KEY};
+use crate::kit::settings::Settings;
+use crate::kit::spring::Spring;
+use crate::kit::topics::Topics;
+use crate::kit::worker::{Ended, Log, Worker, run_to_end};
+use crate::services::ports::free_port;
+use crate::services::{BUCKET, Services};
+
+static STAGES: AtomicU32 = AtomicU32::new(1);
+static MEMBERS: AtomicI64 = AtomicI64::new(1001);
+
+/// How many partitions a test's topics have: more than one, so that a test that hangs on there being one fails.
+pub const PARTITIONS: i32 = 2;
+
+/// A test's own corner of the services.
+pub struct Stage {
+    pub services: Arc<Services>,
+    pub topics: Topics,
+    pub model: ModelServer,
+    pub spring: Spring,
+    created: OnceCell<()>,
+    logs: Mutex<Vec<Log>>,
+}
+
+impl Stage {
+    pub async fn new(services: Arc<Services>) -> Self {
+        let topics = Topics::new(&format!("e2e{}", STAGES.fetch_add(1, Ordering::Relaxed)));
+        let spring = Spring::new(&services.kafka);
+        Self {
+            services,
+            topics,
+            model: ModelServer::start().await,
+            spring,
+            created: OnceCell::new(),
+            logs: Mutex::default(),
+        }
+    }
+
+    /// A member that no other test knows.
+    pub fn member(&self) -> i64 {
+        MEMBERS.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// The prefix of this test's documents.
+    pub fn prefix(&self) -> String {
+        format!("{}/", self.topics.suffix)
+    }
+
+    pub fn bucket(&self) -> Bucket {
+        Bucket::new(&self.services)
+    }
+
+    /// Settings for a worker of this test. Each call gives another `HTTP_ADDR`.
+    pub fn settings(&self) -> Settings {
+        let mut settings = Settings::default()
+            .with("KAFKA_BOOTSTRAP_SERVERS", &self.services.kafka)
+            .with("REDIS_URL", format!("redis://127.0.0.1:{}", self.services.redis_port))
+            .with("VLLM_URL", self.model.url())
+            .with("S3_BUCKET_NAME", BUCKET)
+            .with("S3_UPLOAD_PREFIX", self.prefix())
+            .with("AWS_ENDPOINT_URL_S3", format!("http://127.0.0.1:{}", self.services.s3_port))
+            .with("AWS_REGION", REGION)
+            .with("AWS_ACCESS_KEY_ID", ACCESS_KEY)
+            .with("AWS_SECRET_ACCESS_KEY", SECRET_KEY)
+            .with("AWS_EC2_METADATA_DISABLED", "true")
+            .with("HTTP_ADDR", format!("127.0.0.1:{}", free_port()));
+        for (name, value) in self.topics.settings() {
+            settings = settings.with(name, value);
+        }
+        settings
+    }
+
+    /// Makes the topics, once.
+    pub async fn create_topics(&self) {
+        self.created.get_or_init(|| self.topics.create(&self.services.kafka, PARTITIONS)).await;
+    }
+
+    /// A worker that is ready.
+    pub async fn worker(&self) -> Worker {
+        self.worker_with(&self.settings()).await
+    }
+
+    /// A worker with these settings that is ready.
+    pub async fn worker_with(&self, settings: &Settings) -> Worker {
+        self.create_topics().await;
+        let mut worker = self.start_worker(settings);
+        worker.ready().await;
+        worker
+    }
+
+    /// A worker that has just been started, whether its topics are there or not.
+    pub fn start_worker(&self, settings: &Settings) -> Worker {
+        let log = Log::default();
+        self.logs.lock().expect("the logs").push(log.clone());
+        Worker::start(self.services.process_group, settings, log)
+    }
+
+    /// Runs another command of the program to its end.
+    pub async fn run(&self, arguments: &[&str], settings: &Settings) -> Ended {
+        run_to_end(self.services.process_group, arguments, settings).await
+    }
+
+    /// A reader of all outcomes and dead letters.
+    pub async fn gateway(&self) -> Gateway {
+        self.create_topics().await;
+        Gateway::open(&self.services.kafka, &self.topics, PARTITIONS).await
+    }
+
+    /// What the workers wrote last, for a failure.
+    pub fn log_tails(&self) -> String {
+        let logs = self.logs.lock().expect("the logs");
+        logs.iter()
+            .enumerate()
+            .map(|(number, log)| format!("-- log of worker {}\n{}\n", number + 1, log.tail()))
+            .collect()
+    }
+
+    /// Gives back what it took from the services.
+    pub async fn leave(&self) {
+        if self.created.initialized() {
+            self.topics.delete(&self.services.kafka).await;
+        }
+    }
+}
