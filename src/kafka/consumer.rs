@@ -19,6 +19,7 @@ use rdkafka::{Offset, TopicPartitionList};
 use tokio::sync::{Notify, mpsc};
 
 use crate::events::record::{Record, RequestKind};
+use crate::failpoint;
 use crate::kafka::client::{self, Connection, Rescue};
 use crate::kafka::wire;
 use crate::worker::offsets::Position;
@@ -188,7 +189,10 @@ impl GroupConsumer {
         let queue = self.queues.get(partition)?;
         let kind = *self.kinds.get(&partition.topic)?;
         match queue.poll(Duration::ZERO)? {
-            Ok(message) => Some(wire::record(kind, &partition.topic, &message)),
+            Ok(message) => {
+                failpoint::reach("received");
+                Some(wire::record(kind, &partition.topic, &message))
+            }
             Err(error) => {
                 tracing::warn!(topic = %partition.topic, partition = partition.number, %error, "Kafka fetch error");
                 None
@@ -286,7 +290,10 @@ impl ConsumerContext for GroupContext {
 
     fn commit_callback(&self, result: KafkaResult<()>, offsets: &TopicPartitionList) {
         match result {
-            Ok(()) => tracing::trace!(partitions = offsets.count(), "offsets committed"),
+            Ok(()) => {
+                failpoint::reach("committed");
+                tracing::trace!(partitions = offsets.count(), "offsets committed");
+            }
             // Tried again with the next commit; what was done meanwhile is in the journal.
             Err(error) => tracing::warn!(%error, "offsets could not be committed"),
         }

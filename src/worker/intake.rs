@@ -17,6 +17,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
 use crate::events::record::{Record, RequestKind};
 use crate::events::request::MemberId;
+use crate::failpoint;
 use crate::kafka::client::Connection;
 use crate::kafka::consumer::{GroupConsumer, GroupEvent, Partition};
 use crate::retry::Backoff;
@@ -338,6 +339,7 @@ impl<'a> Membership<'a> {
                         self.intake.metrics.records_received.with_label_values(&[topic.as_ref()]).inc();
                         let (bytes, offset) = (record.size(), record.at.offset);
                         let job = Job::new(record);
+                        failpoint::reach("decoded");
                         let lane = job.member().map_or(Lane::Nobody(partition.number, offset), Lane::Member);
                         self.lanes.push(lane, partition.clone(), bytes, (job, assigned.generation));
                     }
@@ -398,6 +400,7 @@ impl<'a> Membership<'a> {
             let longest = i64::try_from(longest).unwrap_or(i64::MAX);
             self.intake.metrics.offset_map_chars.with_label_values(&[group]).set(longest);
             self.consumer.store(&changed);
+            failpoint::reach("stored");
         }
         let waiting = i64::try_from(self.lanes.waiting()).unwrap_or(i64::MAX);
         self.intake.metrics.requests_waiting.with_label_values(&[group]).set(waiting);

@@ -3,6 +3,7 @@
 pub mod docx;
 pub mod gateway;
 pub mod model;
+pub mod offsets;
 pub mod proxy;
 pub mod redis;
 pub mod s3;

@@ -6,6 +6,9 @@ use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 
+use crate::kit::stage::PARTITIONS;
+use crate::kit::wait::eventually;
+
 /// The outcome topics' default names, which are also the outcomes' types.
 pub const OUTCOMES: [&str; 4] = ["FeedbackGenerated", "ResumeQuestionGenerated", "ResumeCompleted", "RequestFailed"];
 
@@ -83,6 +86,19 @@ impl Topics {
         for result in admin(bootstrap).create_topics(&topics, &options()).await.expect("Kafka takes the topics") {
             result.expect("the topic is new");
         }
+    }
+
+    /// Deletes one and makes it anew, empty.
+    pub async fn make_again(&self, bootstrap: &str, topic: &str) {
+        let admin = admin(bootstrap);
+        admin.delete_topics(&[topic], &options()).await.expect("Kafka deletes");
+        let new = NewTopic::new(topic, PARTITIONS, TopicReplication::Fixed(1));
+        // Until the old one is gone the name is taken.
+        eventually(&format!("{topic} is made again"), || async {
+            let made = admin.create_topics([&new], &options()).await.expect("Kafka answers");
+            made.iter().all(Result::is_ok).then_some(())
+        })
+        .await;
     }
 
     /// Removes those that are there; a broker with fewer topics is a faster one.
