@@ -75,7 +75,7 @@ async fn a_second_signal_ends_it_at_once(stage: Arc<Stage>) {
     stage.spring.ask(&stage.topics.feedback_requested, &feedback(stage.member())).send().await;
     stage.model.wait_for("the call", |load| load.at_work == 1).await;
     worker.signal("TERM").await;
-    worker.unready("").await;
+    worker.unready("stopping").await;
     worker.signal("INT").await;
     let status = worker.ended().await;
     assert!(!status.success(), "work was left undone");

@@ -6,6 +6,7 @@ pub mod model;
 pub mod proxy;
 pub mod redis;
 pub mod s3;
+pub mod schemas;
 pub mod settings;
 pub mod spring;
 pub mod stage;
