@@ -122,7 +122,7 @@ impl GroupConsumer {
                 Err(error) => tracing::debug!(%error, "Kafka consumer error"),
             }
         }
-        self.consumer.context().rescue.run(self.consumer.client().native_ptr(), &self.bootstrap);
+        self.consumer.context().rescue.run(self.consumer.client(), &self.bootstrap);
         self.events.try_recv().ok()
     }
 
@@ -209,12 +209,6 @@ impl GroupConsumer {
         if let Err(error) = self.consumer.store_offsets(&list) {
             tracing::debug!(%error, "positions were not stored: the partitions are no longer ours");
         }
-    }
-
-    /// The group's high watermark of a partition minus `position`: how many records are left. Local knowledge, no
-    /// round trip; `None` until the partition was fetched.
-    pub fn bootstrap(&self) -> &str {
-        &self.bootstrap
     }
 
     /// Leaves the group; what was stored is committed first.

@@ -208,8 +208,14 @@ impl Worker {
                 let feedback = feedback::write(self.model.as_ref(), request, deadline).await?;
                 Ok((None, Outcome::Feedback { problem_id: request.problem_id, feedback }))
             }
-            Request::ResumeInit(inputs) => finished(self.agent.init(inputs, resume_turn).await),
-            Request::ResumeAnswer(answer) => finished(self.agent.answer(answer, resume_turn).await),
+            Request::ResumeInit(inputs) => {
+                let (change, outcome) = self.agent.init(inputs, resume_turn).await?;
+                Ok((Some(change), outcome))
+            }
+            Request::ResumeAnswer(answer) => {
+                let (change, outcome) = self.agent.answer(answer, resume_turn).await?;
+                Ok((Some(change), outcome))
+            }
         }
     }
 
@@ -324,10 +330,6 @@ impl Worker {
         self.metrics.refused_records.inc();
         tracing::error!(record = %record.at, what, reason, "a record was refused by the broker");
     }
-}
-
-fn finished(turn: Result<agent::Finished, Interrupt>) -> Result<(Option<SessionChange>, Outcome), Interrupt> {
-    turn.map(|(session, outcome)| (Some(session), outcome))
 }
 
 fn reason(outcome: &Outcome) -> Option<String> {
