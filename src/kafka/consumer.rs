@@ -72,6 +72,8 @@ impl GroupConsumer {
             ("auto.commit.interval.ms", "1000"),
             ("enable.auto.offset.store", "false"),
             ("allow.auto.create.topics", "false"),
+            // New partitions are found after so long, not after five minutes.
+            ("topic.metadata.refresh.interval.ms", "30000"),
             // Prefetch, per partition. A full queue is looked at again soon, not after a second.
             ("queued.max.messages.kbytes", "512"),
             ("fetch.queue.backoff.ms", "10"),
