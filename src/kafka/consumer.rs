@@ -73,6 +73,8 @@ impl GroupConsumer {
             ("auto.commit.interval.ms", "1000"),
             ("enable.auto.offset.store", "false"),
             ("allow.auto.create.topics", "false"),
+            // New partitions are found after so long, not after five minutes.
+            ("topic.metadata.refresh.interval.ms", "30000"),
             // Prefetch, per partition. A full queue is looked at again soon, not after a second.
             ("queued.max.messages.kbytes", "512"),
             ("fetch.queue.backoff.ms", "10"),
@@ -123,7 +125,7 @@ impl GroupConsumer {
                 Err(error) => tracing::debug!(%error, "Kafka consumer error"),
             }
         }
-        self.consumer.context().rescue.run(self.consumer.client().native_ptr(), &self.bootstrap);
+        self.consumer.context().rescue.run(self.consumer.client(), &self.bootstrap);
         self.events.try_recv().ok()
     }
 
@@ -213,12 +215,6 @@ impl GroupConsumer {
         if let Err(error) = self.consumer.store_offsets(&list) {
             tracing::debug!(%error, "positions were not stored: the partitions are no longer ours");
         }
-    }
-
-    /// The group's high watermark of a partition minus `position`: how many records are left. Local knowledge, no
-    /// round trip; `None` until the partition was fetched.
-    pub fn bootstrap(&self) -> &str {
-        &self.bootstrap
     }
 
     /// Leaves the group; what was stored is committed first.

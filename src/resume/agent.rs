@@ -143,7 +143,7 @@ impl Agent {
                     };
                     let outcome = self.question_outcome(&asked, open.question_id, &open.question);
                     let ended = ended_before.map_or(Write::Keep, Write::Put);
-                    let change = SessionChange { expected, session: Write::Put(asked), draft: Write::Delete, ended };
+                    let change = SessionChange { expected, session: Write::Put(*asked), draft: Write::Delete, ended };
                     return Ok((change, outcome));
                 }
                 Asked::Enough => {

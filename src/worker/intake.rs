@@ -139,6 +139,9 @@ struct Done {
     offset: i64,
 }
 
+/// Something that is waited for.
+type Pending<T> = Option<Pin<Box<dyn Future<Output = T> + Send>>>;
+
 type Committed = Result<Vec<(Partition, Option<Position>)>, String>;
 
 struct Membership<'a> {
@@ -151,9 +154,9 @@ struct Membership<'a> {
     tasks: JoinSet<Done>,
     revocation: Option<Revocation>,
     /// An assignment whose committed positions are being asked for.
-    assigning: Option<Pin<Box<dyn Future<Output = (Vec<Partition>, Committed)> + Send>>>,
+    assigning: Pending<(Vec<Partition>, Committed)>,
     /// A place in work that is being waited for; kept while there is something to start, so as not to lose its turn.
-    admitting: Option<Pin<Box<dyn Future<Output = Permit> + Send>>>,
+    admitting: Pending<Permit>,
 }
 
 impl<'a> Membership<'a> {
@@ -358,7 +361,7 @@ impl<'a> Membership<'a> {
 
     fn start(&mut self, permit: Permit) {
         // Without a ready record the permit is free again at once.
-        let Some((lane, (job, generation))) = self.lanes.next() else { return };
+        let Some((lane, (job, generation))) = self.lanes.start_next() else { return };
         let partition = Partition { topic: job.record.at.topic.clone(), number: job.record.at.partition };
         if let Some(assigned) = self.partitions.get_mut(&partition) {
             assigned.in_work += 1;
@@ -434,7 +437,7 @@ impl<'a> Membership<'a> {
 }
 
 /// The result of a future that may not be there.
-async fn wait_for<F: Future + ?Sized>(future: &mut Option<Pin<Box<F>>>) -> F::Output {
+async fn wait_for<T>(future: &mut Pending<T>) -> T {
     match future {
         Some(future) => future.as_mut().await,
         None => std::future::pending().await,

@@ -220,8 +220,14 @@ impl Worker {
                 failpoint::reach("called");
                 Ok((None, Outcome::Feedback { problem_id: request.problem_id, feedback }))
             }
-            Request::ResumeInit(inputs) => finished(self.agent.init(inputs, resume_turn).await),
-            Request::ResumeAnswer(answer) => finished(self.agent.answer(answer, resume_turn).await),
+            Request::ResumeInit(inputs) => {
+                let (change, outcome) = self.agent.init(inputs, resume_turn).await?;
+                Ok((Some(change), outcome))
+            }
+            Request::ResumeAnswer(answer) => {
+                let (change, outcome) = self.agent.answer(answer, resume_turn).await?;
+                Ok((Some(change), outcome))
+            }
         }
     }
 
@@ -336,10 +342,6 @@ impl Worker {
         self.metrics.refused_records.inc();
         tracing::error!(record = %record.at, what, reason, "a record was refused by the broker");
     }
-}
-
-fn finished(turn: Result<agent::Finished, Interrupt>) -> Result<(Option<SessionChange>, Outcome), Interrupt> {
-    turn.map(|(session, outcome)| (Some(session), outcome))
 }
 
 fn reason(outcome: &Outcome) -> Option<String> {

@@ -1,7 +1,5 @@
 //! The contract suites over the real twins: state in Redis, documents in S3.
 
-use std::sync::Arc;
-
 use ssammu_worker::documents::s3::S3Documents;
 use ssammu_worker::state::redis::RedisState;
 use ssammu_worker::state::{Lifetimes, MemberState};

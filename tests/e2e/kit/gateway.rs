@@ -11,6 +11,7 @@ use serde_json::Value;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use crate::kit::schemas;
 use crate::kit::topics::{OUTCOMES, Topics};
 use crate::kit::wait::PATIENCE;
 
@@ -178,6 +179,7 @@ impl Gateway {
     }
 
     /// The member's next outcome, of whatever kind: the first call gives the first, the second call the second.
+    /// It is valid by its schema.
     pub async fn next(&self, member: i64) -> Record {
         let number = {
             let mut seen = self.seen.lock().expect("the numbers");
@@ -185,14 +187,12 @@ impl Gateway {
             *number += 1;
             *number
         };
-        self.wait_for(&format!("outcome {number} of member {member}"), |records| {
-            records
-                .iter()
-                .filter(|record| !record.is_dead_letter() && record.member() == Some(member))
-                .nth(number - 1)
-                .cloned()
-        })
-        .await
+        let what = format!("outcome {number} of member {member}");
+        let of_member = |record: &&Record| !record.is_dead_letter() && record.member() == Some(member);
+        let find = |records: &[Record]| records.iter().filter(of_member).nth(number - 1).cloned();
+        let record = self.wait_for(&what, find).await;
+        schemas::assert_valid(&record.kind, &record.json());
+        record
     }
 
     /// The member's next outcome, which must be of this kind.

@@ -7,6 +7,7 @@ pub mod offsets;
 pub mod proxy;
 pub mod redis;
 pub mod s3;
+pub mod schemas;
 pub mod settings;
 pub mod spring;
 pub mod stage;
