@@ -13,10 +13,12 @@ use rdkafka::client::ClientContext;
 use rdkafka::config::{FromClientConfigAndContext, RDKafkaLogLevel};
 use rdkafka::consumer::base_consumer::PartitionQueue;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext, RebalanceProtocol};
-use rdkafka::error::{KafkaError, KafkaResult};
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::types::RDKafkaRespErr;
 use rdkafka::{Offset, TopicPartitionList};
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
 
 use crate::events::record::{Record, RequestKind};
 use crate::failpoint;
@@ -40,8 +42,23 @@ pub enum GroupEvent {
     /// nothing may be committed for them.
     Revoked { partitions: Vec<Partition>, lost: bool },
     /// The membership is over for good; the consumer has to be opened anew.
-    Fatal(String),
+    Fatal(FatalError),
 }
+
+/// Why a membership ended.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum FatalError {
+    #[error("another member has the same group.instance.id")]
+    Fenced,
+    #[error("{0}")]
+    Other(String),
+}
+
+/// What a group has committed; `None` where it never did.
+pub type Committed = Result<Vec<(Partition, Option<Position>)>, String>;
+
+/// How long leaving a group may take; a dead broker does not keep the program.
+const LEAVE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How long one question to the group's coordinator may take.
 const COORDINATOR_TIMEOUT: Duration = Duration::from_secs(5);
@@ -54,6 +71,8 @@ pub struct GroupConsumer {
     queues: HashMap<Partition, PartitionQueue<GroupContext>>,
     events: mpsc::UnboundedReceiver<GroupEvent>,
     wake: Arc<Notify>,
+    /// The last question to the coordinator; it holds the client while it lasts.
+    asking: Option<JoinHandle<()>>,
 }
 
 impl GroupConsumer {
@@ -106,6 +125,7 @@ impl GroupConsumer {
             queues: HashMap::new(),
             events,
             wake,
+            asking: None,
         })
     }
 
@@ -117,10 +137,14 @@ impl GroupConsumer {
                 Ok(message) => {
                     // It was fetched before its partition had a queue: ours only through that queue.
                     tracing::error!(offset = rdkafka::Message::offset(&message), "a record came past its queue");
-                    return Some(GroupEvent::Fatal("a record came past its partition's queue".to_owned()));
+                    let error = FatalError::Other("a record came past its partition's queue".to_owned());
+                    return Some(GroupEvent::Fatal(error));
+                }
+                Err(KafkaError::MessageConsumptionFatal(RDKafkaErrorCode::FencedInstanceId)) => {
+                    return Some(GroupEvent::Fatal(FatalError::Fenced));
                 }
                 Err(KafkaError::MessageConsumptionFatal(code)) => {
-                    return Some(GroupEvent::Fatal(code.to_string()));
+                    return Some(GroupEvent::Fatal(FatalError::Other(code.to_string())));
                 }
                 Err(error) => tracing::debug!(%error, "Kafka consumer error"),
             }
@@ -131,12 +155,10 @@ impl GroupConsumer {
 
     /// What the group has committed for `partitions`; `None` where it never committed. Blocks no thread of the
     /// runtime, and may be awaited while the consumer is polled.
-    pub fn committed(
-        &self,
-        partitions: Vec<Partition>,
-    ) -> impl Future<Output = Result<Vec<(Partition, Option<Position>)>, String>> + use<> {
+    pub fn committed(&mut self, partitions: Vec<Partition>) -> oneshot::Receiver<Committed> {
         let consumer = self.consumer.clone();
-        let asking = tokio::task::spawn_blocking(move || {
+        let (answer, answered) = oneshot::channel();
+        let ask = move || -> Committed {
             let mut list = TopicPartitionList::new();
             for partition in &partitions {
                 list.add_partition(&partition.topic, partition.number);
@@ -156,8 +178,12 @@ impl GroupConsumer {
                     Ok((partition, position))
                 })
                 .collect()
-        });
-        async move { asking.await.map_err(|error| error.to_string())? }
+        };
+        self.asking = Some(tokio::task::spawn_blocking(move || {
+            // Nobody waits for it when the consumer is being closed.
+            let _ = answer.send(ask());
+        }));
+        answered
     }
 
     /// Answers an assignment: reads each partition from its position, in a queue of its own.
@@ -219,12 +245,37 @@ impl GroupConsumer {
 
     /// Leaves the group; what was stored is committed first.
     pub async fn close(mut self) {
+        let (consumer, asking) = (self.consumer.clone(), self.asking.take());
+        drop(self);
+        // Dropping the last reference polls until the group has let go, which takes about 100 ms.
+        let leaving = async {
+            if let Some(asking) = asking {
+                let _ = asking.await;
+            }
+            let _ = tokio::task::spawn_blocking(move || drop(consumer)).await;
+        };
+        if timeout(LEAVE_TIMEOUT, leaving).await.is_err() {
+            tracing::warn!("the group could not be left in time");
+        }
+    }
+}
+
+impl Drop for GroupConsumer {
+    /// From here on nobody answers the group: what it asks is answered on the spot, and a question that is open is
+    /// answered now, because a client that waits for an answer cannot be closed.
+    fn drop(&mut self) {
         self.consumer.context().closing.store(true, Ordering::Release);
         self.queues.clear();
-        let consumer = self.consumer.clone();
-        drop(self);
-        // Dropping polls until the group has let go, which takes about 100 ms.
-        let _ = tokio::task::spawn_blocking(move || drop(consumer)).await;
+        let nothing = TopicPartitionList::new();
+        let answered = match self.consumer.rebalance_protocol() {
+            RebalanceProtocol::Cooperative => {
+                self.consumer.incremental_assign(&nothing).and(self.consumer.incremental_unassign(&nothing))
+            }
+            RebalanceProtocol::Eager | RebalanceProtocol::None => self.consumer.unassign(),
+        };
+        if let Err(error) = answered {
+            tracing::debug!(%error, "no rebalance was open");
+        }
     }
 }
 

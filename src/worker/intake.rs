@@ -13,13 +13,13 @@ use std::time::Duration;
 use rdkafka::error::KafkaError;
 use tokio::sync::{Notify, watch};
 use tokio::task::{JoinError, JoinSet};
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
 
 use crate::events::record::{Record, RequestKind};
 use crate::events::request::MemberId;
 use crate::failpoint;
 use crate::kafka::client::Connection;
-use crate::kafka::consumer::{GroupConsumer, GroupEvent, Partition};
+use crate::kafka::consumer::{Committed, FatalError, GroupConsumer, GroupEvent, Partition};
 use crate::retry::Backoff;
 use crate::telemetry::metrics::Metrics;
 use crate::worker::admission::{Admission, Permit, Turn};
@@ -91,12 +91,12 @@ impl Intake {
             self.joined.send_replace(false);
             match ended? {
                 Ended::Stopped => return Ok(()),
-                Ended::Fatal(reason) => {
+                Ended::Fatal(FatalError::Fenced) => return Err(IntakeError::Fenced { group: self.group }),
+                Ended::Fatal(FatalError::Other(reason)) => {
                     tracing::error!(group = self.group, reason, "the membership ended; joining again");
-                    if reason.contains("FencedInstanceId") {
-                        return Err(IntakeError::Fenced { group: self.group });
-                    }
-                    tokio::time::sleep(REOPEN_BACKOFF.jittered(attempt)).await;
+                    // Being told to stop ends the wait, and then the next membership at once.
+                    let stopped = stop.wait_for(|stop| *stop != Stop::No);
+                    let _ = timeout(REOPEN_BACKOFF.jittered(attempt), stopped).await;
                     attempt += 1;
                 }
             }
@@ -106,7 +106,7 @@ impl Intake {
 
 enum Ended {
     Stopped,
-    Fatal(String),
+    Fatal(FatalError),
 }
 
 /// One partition while it is ours.
@@ -129,7 +129,7 @@ struct Revocation {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Lane {
     Member(MemberId),
-    Nobody(i32, i64),
+    Nobody(RequestKind, i32, i64),
 }
 
 struct Done {
@@ -141,8 +141,6 @@ struct Done {
 
 /// Something that is waited for.
 type Pending<T> = Option<Pin<Box<dyn Future<Output = T> + Send>>>;
-
-type Committed = Result<Vec<(Partition, Option<Position>)>, String>;
 
 struct Membership<'a> {
     intake: &'a Intake,
@@ -157,6 +155,8 @@ struct Membership<'a> {
     assigning: Pending<(Vec<Partition>, Committed)>,
     /// A place in work that is being waited for; kept while there is something to start, so as not to lose its turn.
     admitting: Pending<Permit>,
+    /// The group was given an answer that it did not take: it would wait for ever.
+    broken: Option<FatalError>,
 }
 
 impl<'a> Membership<'a> {
@@ -172,6 +172,7 @@ impl<'a> Membership<'a> {
             revocation: None,
             assigning: None,
             admitting: None,
+            broken: None,
         }
     }
 
@@ -180,11 +181,11 @@ impl<'a> Membership<'a> {
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             while let Some(event) = self.consumer.poll() {
-                if let GroupEvent::Fatal(reason) = event {
-                    // Another member works these partitions now, or soon; what is saved here is found there.
-                    return Ok(Ended::Fatal(reason));
-                }
                 self.on_event(event);
+            }
+            if let Some(error) = self.broken.take() {
+                // Another member works these partitions now, or soon; what is saved here is found there.
+                return Ok(Ended::Fatal(error));
             }
             let stopping = match *stop.borrow_and_update() {
                 Stop::No => None,
@@ -193,7 +194,7 @@ impl<'a> Membership<'a> {
             if let Some(deadline) = stopping {
                 self.forget_waiting();
                 if self.tasks.is_empty() || Instant::now() >= deadline {
-                    self.finish_stopping().await;
+                    self.finish_stopping().await?;
                     return Ok(Ended::Stopped);
                 }
             } else {
@@ -231,7 +232,7 @@ impl<'a> Membership<'a> {
 
     fn on_event(&mut self, event: GroupEvent) {
         match event {
-            GroupEvent::Assigned(partitions) => self.ask_committed(partitions, Duration::ZERO),
+            GroupEvent::Assigned(partitions) => self.ask_committed(partitions),
             GroupEvent::Revoked { partitions, lost } => {
                 self.lanes.drop_partitions(&partitions);
                 for partition in &partitions {
@@ -247,15 +248,18 @@ impl<'a> Membership<'a> {
                 }
                 self.revocation = Some(Revocation { partitions, deadline: Instant::now() + grace });
             }
-            GroupEvent::Fatal(_) => {}
+            GroupEvent::Fatal(error) => self.broken = Some(error),
         }
     }
 
-    fn ask_committed(&mut self, partitions: Vec<Partition>, after: Duration) {
+    fn ask_committed(&mut self, partitions: Vec<Partition>) {
         let asking = self.consumer.committed(partitions.clone());
         self.assigning = Some(Box::pin(async move {
-            tokio::time::sleep(after).await;
-            (partitions, asking.await)
+            let committed = asking.await.unwrap_or_else(|_| Err("asking for them panicked".to_owned()));
+            if committed.is_err() {
+                tokio::time::sleep(COMMITTED_RETRY).await;
+            }
+            (partitions, committed)
         }));
     }
 
@@ -264,7 +268,7 @@ impl<'a> Membership<'a> {
             Ok(positions) => positions,
             Err(reason) => {
                 tracing::warn!(group = self.intake.group, reason, "committed offsets could not be read; asking again");
-                return self.ask_committed(partitions, COMMITTED_RETRY);
+                return self.ask_committed(partitions);
             }
         };
         self.generation += 1;
@@ -273,8 +277,7 @@ impl<'a> Membership<'a> {
             .map(|(partition, position)| (partition.clone(), position.as_ref().map(|position| position.offset)))
             .collect();
         if let Err(error) = self.consumer.assign(&from) {
-            // Only when the membership has just ended: the group tells us next.
-            tracing::warn!(group = self.intake.group, %error, "an assignment could not be taken");
+            self.broken = Some(FatalError::Other(format!("an assignment could not be taken: {error}")));
             return;
         }
         for (partition, position) in positions {
@@ -308,7 +311,7 @@ impl<'a> Membership<'a> {
             self.partitions.remove(partition);
         }
         if let Err(error) = self.consumer.unassign(&revocation.partitions) {
-            tracing::warn!(group = self.intake.group, %error, "a revocation could not be answered");
+            self.broken = Some(FatalError::Other(format!("a revocation could not be answered: {error}")));
         }
         self.count_partitions();
         let (gone, left) = (revocation.partitions.len(), self.partitions.len());
@@ -343,7 +346,8 @@ impl<'a> Membership<'a> {
                         let (bytes, offset) = (record.size(), record.at.offset);
                         let job = Job::new(record);
                         failpoint::reach("decoded");
-                        let lane = job.member().map_or(Lane::Nobody(partition.number, offset), Lane::Member);
+                        let lane =
+                            job.member().map_or(Lane::Nobody(job.record.kind, partition.number, offset), Lane::Member);
                         self.lanes.push(lane, partition.clone(), bytes, (job, assigned.generation));
                     }
                 }
@@ -416,18 +420,17 @@ impl<'a> Membership<'a> {
         self.admitting = None;
     }
 
-    async fn finish_stopping(&mut self) {
+    async fn finish_stopping(&mut self) -> Result<(), IntakeError> {
+        while let Some(done) = self.tasks.try_join_next() {
+            self.on_done(done)?;
+        }
         if !self.tasks.is_empty() {
             let left = self.tasks.len();
             tracing::warn!(group = self.intake.group, left, "stopping; what is still in work will be redelivered");
         }
         self.tasks.shutdown().await;
         self.store();
-        if let Some(revocation) = self.revocation.take()
-            && let Err(error) = self.consumer.unassign(&revocation.partitions)
-        {
-            tracing::debug!(%error, "a revocation could not be answered");
-        }
+        Ok(())
     }
 
     fn count_partitions(&self) {
