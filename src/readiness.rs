@@ -10,39 +10,60 @@ use crate::telemetry::metrics::Metrics;
 const LOOK: Duration = Duration::from_secs(5);
 const LOOK_AGAIN: Duration = Duration::from_millis(250);
 
+/// What a part is called before it was looked at.
+const STARTING: &str = "starting";
+
 /// What is known of each part. Looking costs nothing: the parts are checked in the background.
 #[derive(Debug)]
 pub struct Readiness {
-    parts: Mutex<BTreeMap<&'static str, Result<(), String>>>,
+    parts: Mutex<BTreeMap<&'static str, Part>>,
     metrics: Arc<Metrics>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Part {
+    /// Not looked at yet, or not ready at the first look: it is only starting.
+    Starting(String),
+    Ready,
+    NotReady(String),
 }
 
 impl Readiness {
     /// Nothing is ready before it was looked at.
     pub fn new(parts: &[&'static str], metrics: Arc<Metrics>) -> Arc<Self> {
-        let unknown = || Err("not looked at yet".to_owned());
-        let parts = parts.iter().map(|part| (*part, unknown())).collect();
-        Arc::new(Self { parts: Mutex::new(parts), metrics })
+        let starting = |part: &&'static str| (*part, Part::Starting(STARTING.to_owned()));
+        Arc::new(Self { parts: Mutex::new(parts.iter().map(starting).collect()), metrics })
     }
 
     /// Takes note of a part, and says so in the log when it changed.
     pub fn note(&self, part: &'static str, now: Result<(), String>) {
         self.metrics.ready.with_label_values(&[part]).set(i64::from(now.is_ok()));
-        let before = self.parts().insert(part, now.clone());
-        match (before, now) {
-            (Some(Ok(())), Ok(())) => {}
-            (_, Ok(())) => tracing::info!(part, "ready"),
-            (Some(Err(before)), Err(reason)) if before == reason => {}
-            (_, Err(reason)) => tracing::warn!(part, reason, "not ready"),
+        let mut parts = self.parts();
+        let before = parts.get(part);
+        let now = match (before, now) {
+            (_, Ok(())) => Part::Ready,
+            (Some(Part::Starting(first)), Err(reason)) if first == STARTING => Part::Starting(reason),
+            (_, Err(reason)) => Part::NotReady(reason),
+        };
+        match &now {
+            Part::Ready if before != Some(&now) => tracing::info!(part, "ready"),
+            Part::NotReady(reason) if before != Some(&now) => tracing::warn!(part, reason, "not ready"),
+            Part::Starting(_) | Part::Ready | Part::NotReady(_) => {}
         }
+        parts.insert(part, now);
     }
 
     /// The parts that are not ready, and why.
     pub fn missing(&self) -> BTreeMap<&'static str, String> {
-        self.parts().iter().filter_map(|(part, state)| Some((*part, state.clone().err()?))).collect()
+        let parts = self.parts();
+        let missing = parts.iter().filter_map(|(part, state)| match state {
+            Part::Ready => None,
+            Part::Starting(reason) | Part::NotReady(reason) => Some((*part, reason.clone())),
+        });
+        missing.collect()
     }
 
-    fn parts(&self) -> MutexGuard<'_, BTreeMap<&'static str, Result<(), String>>> {
+    fn parts(&self) -> MutexGuard<'_, BTreeMap<&'static str, Part>> {
         self.parts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

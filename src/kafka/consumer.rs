@@ -19,6 +19,7 @@ use rdkafka::{Offset, TopicPartitionList};
 use tokio::sync::{Notify, mpsc};
 
 use crate::events::record::{Record, RequestKind};
+use crate::failpoint;
 use crate::kafka::client::{self, Connection, Rescue};
 use crate::kafka::wire;
 use crate::worker::offsets::Position;
@@ -72,6 +73,8 @@ impl GroupConsumer {
             ("auto.commit.interval.ms", "1000"),
             ("enable.auto.offset.store", "false"),
             ("allow.auto.create.topics", "false"),
+            // New partitions are found after so long, not after five minutes.
+            ("topic.metadata.refresh.interval.ms", "30000"),
             // Prefetch, per partition. A full queue is looked at again soon, not after a second.
             ("queued.max.messages.kbytes", "512"),
             ("fetch.queue.backoff.ms", "10"),
@@ -122,7 +125,7 @@ impl GroupConsumer {
                 Err(error) => tracing::debug!(%error, "Kafka consumer error"),
             }
         }
-        self.consumer.context().rescue.run(self.consumer.client().native_ptr(), &self.bootstrap);
+        self.consumer.context().rescue.run(self.consumer.client(), &self.bootstrap);
         self.events.try_recv().ok()
     }
 
@@ -188,7 +191,10 @@ impl GroupConsumer {
         let queue = self.queues.get(partition)?;
         let kind = *self.kinds.get(&partition.topic)?;
         match queue.poll(Duration::ZERO)? {
-            Ok(message) => Some(wire::record(kind, &partition.topic, &message)),
+            Ok(message) => {
+                failpoint::reach("received");
+                Some(wire::record(kind, &partition.topic, &message))
+            }
             Err(error) => {
                 tracing::warn!(topic = %partition.topic, partition = partition.number, %error, "Kafka fetch error");
                 None
@@ -209,12 +215,6 @@ impl GroupConsumer {
         if let Err(error) = self.consumer.store_offsets(&list) {
             tracing::debug!(%error, "positions were not stored: the partitions are no longer ours");
         }
-    }
-
-    /// The group's high watermark of a partition minus `position`: how many records are left. Local knowledge, no
-    /// round trip; `None` until the partition was fetched.
-    pub fn bootstrap(&self) -> &str {
-        &self.bootstrap
     }
 
     /// Leaves the group; what was stored is committed first.
@@ -286,7 +286,10 @@ impl ConsumerContext for GroupContext {
 
     fn commit_callback(&self, result: KafkaResult<()>, offsets: &TopicPartitionList) {
         match result {
-            Ok(()) => tracing::trace!(partitions = offsets.count(), "offsets committed"),
+            Ok(()) => {
+                failpoint::reach("committed");
+                tracing::trace!(partitions = offsets.count(), "offsets committed");
+            }
             // Tried again with the next commit; what was done meanwhile is in the journal.
             Err(error) => tracing::warn!(%error, "offsets could not be committed"),
         }

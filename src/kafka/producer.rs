@@ -100,7 +100,7 @@ impl Outbox for KafkaOutbox {
                 // Whether a timed-out record was stored is unknown: it is sent again, with the same id.
                 _ => {
                     tracing::warn!(topic = %parcel.topic, %error, attempt, "sending again");
-                    self.rescue.run(producer.client().native_ptr(), &self.connection.bootstrap);
+                    self.rescue.run(producer.client(), &self.connection.bootstrap);
                     self.replace_if_fatal(&producer);
                     tokio::time::sleep(BACKOFF.jittered(attempt)).await;
                     attempt = attempt.saturating_add(1);
@@ -111,7 +111,7 @@ impl Outbox for KafkaOutbox {
 
     async fn check(&self) -> Result<(), String> {
         let producer = self.producer();
-        self.rescue.run(producer.client().native_ptr(), &self.connection.bootstrap);
+        self.rescue.run(producer.client(), &self.connection.bootstrap);
         let asking = tokio::task::spawn_blocking(move || {
             producer.client().fetch_metadata(Some("__consumer_offsets"), Duration::from_secs(2)).map(|_| ())
         });

@@ -10,7 +10,8 @@ use uuid::Uuid;
 use crate::documents::{DocumentError, Documents};
 use crate::events::outcome::{Failure, FailureCode, Outcome};
 use crate::events::request::{ResumeAnswer, ResumeInputs};
-use crate::llm::{Ask, Message, Model, ModelFailure};
+use crate::failpoint;
+use crate::llm::{Ask, Message, Model, ModelFailure, Reply};
 use crate::resume::document::{self, Document};
 use crate::resume::graph::{
     Asked, Next, Refusal, Resume, check_completion, create_resume, generate_question, receive_answer,
@@ -142,7 +143,7 @@ impl Agent {
                     };
                     let outcome = self.question_outcome(&asked, open.question_id, &open.question);
                     let ended = ended_before.map_or(Write::Keep, Write::Put);
-                    let change = SessionChange { expected, session: Write::Put(asked), draft: Write::Delete, ended };
+                    let change = SessionChange { expected, session: Write::Put(*asked), draft: Write::Delete, ended };
                     return Ok((change, outcome));
                 }
                 Asked::Enough => {
@@ -170,11 +171,20 @@ impl Agent {
         let resume = create_resume(&session, written);
         let degraded = resume.degraded;
         let object_key = session.object_key(&self.settings.upload_prefix, turn.claim.member);
+        failpoint::reach("before_upload");
         self.store(&session, resume, &object_key, turn.deadline).await?;
+        failpoint::reach("uploaded");
 
         let ended = Ended::after(&session, ended_before.as_ref().or(ended.as_ref()), OffsetDateTime::now_utc());
         let change = SessionChange { expected, session: Write::Delete, draft: Write::Delete, ended: Write::Put(ended) };
         Ok((change, Outcome::Completed { session_id: session.session_id, object_key, degraded }))
+    }
+
+    async fn ask(&self, ask: &Ask, deadline: Instant) -> Result<Reply, ModelFailure> {
+        failpoint::reach("before_call");
+        let reply = self.model.ask(ask, deadline).await;
+        failpoint::reach("called");
+        reply
     }
 
     /// Asks for a question, and once more with a firmer prompt when the reply is unusable.
@@ -190,7 +200,7 @@ impl Agent {
             prompt::question(&session.inputs, &session.exchanges, number, max),
             prompt::firmer_question(&session.inputs, &session.exchanges, number, max),
         ] {
-            let reading = match self.model.ask(&question_ask(prompts), deadline).await {
+            let reading = match self.ask(&question_ask(prompts), deadline).await {
                 Ok(reply) => question::read(&reply.text, reply.truncated, &earlier),
                 Err(ModelFailure::Unusable(_)) => Reading::Unusable,
                 Err(failure) => return Err(failure.into()),
@@ -209,7 +219,7 @@ impl Agent {
         let writing_deadline = deadline - (left / STORING_SHARE).min(STORING_MAX);
         for _ in 0..2 {
             let ask = resume_ask(prompt::resume(&session.inputs, &session.exchanges));
-            match self.model.ask(&ask, writing_deadline).await {
+            match self.ask(&ask, writing_deadline).await {
                 Ok(reply) => {
                     // The last line of a reply that broke off is not whole.
                     let whole = if reply.truncated { reply.text.rsplit_once('\n')?.0 } else { &reply.text };
@@ -259,7 +269,10 @@ impl Agent {
         let session = SessionChange { draft: Write::Put(draft.clone()), ..unchanged(expected) };
         let change = Change { session: Some(session), outcome: None };
         match until_available(|| self.state.save(claim, &change)).await {
-            Ok(Saved::Done) => Ok(()),
+            Ok(Saved::Done) => {
+                failpoint::reach("draft_saved");
+                Ok(())
+            }
             Ok(Saved::Answered(outcome)) => Err(Interrupt::Answered(outcome)),
             Ok(Saved::Conflict) => Err(Interrupt::BeginAgain),
             Err(fault) => Err(Failure::new(FailureCode::Internal, fault.to_string()).into()),

@@ -17,6 +17,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
 use crate::events::record::{Record, RequestKind};
 use crate::events::request::MemberId;
+use crate::failpoint;
 use crate::kafka::client::Connection;
 use crate::kafka::consumer::{GroupConsumer, GroupEvent, Partition};
 use crate::retry::Backoff;
@@ -138,6 +139,9 @@ struct Done {
     offset: i64,
 }
 
+/// Something that is waited for.
+type Pending<T> = Option<Pin<Box<dyn Future<Output = T> + Send>>>;
+
 type Committed = Result<Vec<(Partition, Option<Position>)>, String>;
 
 struct Membership<'a> {
@@ -150,9 +154,9 @@ struct Membership<'a> {
     tasks: JoinSet<Done>,
     revocation: Option<Revocation>,
     /// An assignment whose committed positions are being asked for.
-    assigning: Option<Pin<Box<dyn Future<Output = (Vec<Partition>, Committed)> + Send>>>,
+    assigning: Pending<(Vec<Partition>, Committed)>,
     /// A place in work that is being waited for; kept while there is something to start, so as not to lose its turn.
-    admitting: Option<Pin<Box<dyn Future<Output = Permit> + Send>>>,
+    admitting: Pending<Permit>,
 }
 
 impl<'a> Membership<'a> {
@@ -338,6 +342,7 @@ impl<'a> Membership<'a> {
                         self.intake.metrics.records_received.with_label_values(&[topic.as_ref()]).inc();
                         let (bytes, offset) = (record.size(), record.at.offset);
                         let job = Job::new(record);
+                        failpoint::reach("decoded");
                         let lane = job.member().map_or(Lane::Nobody(partition.number, offset), Lane::Member);
                         self.lanes.push(lane, partition.clone(), bytes, (job, assigned.generation));
                     }
@@ -356,7 +361,7 @@ impl<'a> Membership<'a> {
 
     fn start(&mut self, permit: Permit) {
         // Without a ready record the permit is free again at once.
-        let Some((lane, (job, generation))) = self.lanes.next() else { return };
+        let Some((lane, (job, generation))) = self.lanes.start_next() else { return };
         let partition = Partition { topic: job.record.at.topic.clone(), number: job.record.at.partition };
         if let Some(assigned) = self.partitions.get_mut(&partition) {
             assigned.in_work += 1;
@@ -398,6 +403,7 @@ impl<'a> Membership<'a> {
             let longest = i64::try_from(longest).unwrap_or(i64::MAX);
             self.intake.metrics.offset_map_chars.with_label_values(&[group]).set(longest);
             self.consumer.store(&changed);
+            failpoint::reach("stored");
         }
         let waiting = i64::try_from(self.lanes.waiting()).unwrap_or(i64::MAX);
         self.intake.metrics.requests_waiting.with_label_values(&[group]).set(waiting);
@@ -431,7 +437,7 @@ impl<'a> Membership<'a> {
 }
 
 /// The result of a future that may not be there.
-async fn wait_for<F: Future + ?Sized>(future: &mut Option<Pin<Box<F>>>) -> F::Output {
+async fn wait_for<T>(future: &mut Pending<T>) -> T {
     match future {
         Some(future) => future.as_mut().await,
         None => std::future::pending().await,

@@ -16,6 +16,7 @@ use crate::events::outcome::{Failure, FailureCode, Origin, Outcome, OutcomeKind,
 use crate::events::record::{Record, record_name, request_id, request_name};
 use crate::events::request::{MemberId, Request};
 use crate::events::{headers, outcome};
+use crate::failpoint;
 use crate::feedback;
 use crate::llm::Model;
 use crate::resume::agent::{self, Agent, Interrupt, Opened};
@@ -126,6 +127,7 @@ impl Worker {
         };
         let mut waits = 0;
         loop {
+            failpoint::reach("before_begin");
             let opened = match until_available(|| self.state.begin(&claim)).await {
                 Ok(Begin::Answered(saved)) => {
                     self.metrics.journal_hits.inc();
@@ -157,25 +159,33 @@ impl Worker {
                 }
             };
             let lock = self.locks.hold(&claim);
+            failpoint::reach("begun");
             let working = AssertUnwindSafe(self.work_on(request, origin, &claim, opened)).catch_unwind();
             let (session, outcome) = match working.await {
                 Ok(Ok((session, outcome))) => (session, outcome),
                 Ok(Err(Interrupt::Failed(failure))) => (None, failed(failure)),
                 Ok(Err(Interrupt::Answered(saved))) => return Ok((saved, None)),
-                Ok(Err(Interrupt::BeginAgain)) => continue,
+                Ok(Err(Interrupt::BeginAgain)) => {
+                    // Beginning takes it again, under the same token: giving it back meanwhile would race with that.
+                    lock.released();
+                    continue;
+                }
                 Err(_panic) => (None, failed(Failure::new(FailureCode::Internal, "the worker panicked"))),
             };
             let reason = reason(&outcome);
             let scope = outcome.scope();
             let saved = outcome.clone().into_saved(origin, OffsetDateTime::now_utc())?;
             let change = Change { session, outcome: Some((scope, saved.clone())) };
+            failpoint::reach("before_save");
             match until_available(|| self.state.save(&claim, &change)).await {
                 Ok(Saved::Done) => {
+                    failpoint::reach("saved");
                     lock.released();
                     return Ok((saved, reason));
                 }
                 Ok(Saved::Answered(saved)) => return Ok((saved, None)),
                 Ok(Saved::Conflict) => {
+                    lock.released();
                     tracing::debug!(record = %origin.record.at, "the session changed; beginning again")
                 }
                 Err(fault) => {
@@ -205,11 +215,19 @@ impl Worker {
         let resume_turn = agent::Turn { claim, opened, sent_at, deadline };
         match request {
             Request::Feedback(request) => {
+                failpoint::reach("before_call");
                 let feedback = feedback::write(self.model.as_ref(), request, deadline).await?;
+                failpoint::reach("called");
                 Ok((None, Outcome::Feedback { problem_id: request.problem_id, feedback }))
             }
-            Request::ResumeInit(inputs) => finished(self.agent.init(inputs, resume_turn).await),
-            Request::ResumeAnswer(answer) => finished(self.agent.answer(answer, resume_turn).await),
+            Request::ResumeInit(inputs) => {
+                let (change, outcome) = self.agent.init(inputs, resume_turn).await?;
+                Ok((Some(change), outcome))
+            }
+            Request::ResumeAnswer(answer) => {
+                let (change, outcome) = self.agent.answer(answer, resume_turn).await?;
+                Ok((Some(change), outcome))
+            }
         }
     }
 
@@ -267,11 +285,11 @@ impl Worker {
             headers: headers::of_outcome(origin, saved),
         };
         match self.outbox.send(&parcel).await {
-            Ok(()) => self
-                .metrics
-                .outcomes
-                .with_label_values(&[saved.kind.as_str(), code.map_or("", FailureCode::name)])
-                .inc(),
+            Ok(()) => {
+                failpoint::reach("sent");
+                let code = code.map_or("", FailureCode::name);
+                self.metrics.outcomes.with_label_values(&[saved.kind.as_str(), code]).inc();
+            }
             Err(refused) => self.lose(origin.record, "outcome", &refused.to_string()),
         }
     }
@@ -324,10 +342,6 @@ impl Worker {
         self.metrics.refused_records.inc();
         tracing::error!(record = %record.at, what, reason, "a record was refused by the broker");
     }
-}
-
-fn finished(turn: Result<agent::Finished, Interrupt>) -> Result<(Option<SessionChange>, Outcome), Interrupt> {
-    turn.map(|(session, outcome)| (Some(session), outcome))
 }
 
 fn reason(outcome: &Outcome) -> Option<String> {

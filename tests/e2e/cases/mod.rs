@@ -1,11 +1,13 @@
 //! The tests, by subject.
 
+mod crash;
 mod dead_letters;
 mod failures;
 mod feedback;
 mod process;
 mod resume;
 mod rules;
+mod scenarios;
 mod suites;
 
 use crate::case::Case;
@@ -19,6 +21,8 @@ pub fn all() -> Vec<(&'static str, Vec<Case>)> {
         ("resume", resume::cases()),
         ("failures", failures::cases()),
         ("process", process::cases()),
+        ("crash", crash::cases()),
+        ("scenarios", scenarios::cases()),
         ("suites", suites::cases()),
     ]
 }
