@@ -175,16 +175,18 @@ class Chaos:
 
 def show(run: Run, shown: int) -> None:
     for name, value in run.figures.items():
-        if isinstance(value, dict):
-            value = ", ".join(
-                f"{key} {', '.join(f'{k} {v}' for k, v in part.items()) or 'none'}" if isinstance(part, dict) else f"{key} {part}"
-                for key, part in value.items()
-            )
-        print(f"{name}: {value if value != '' else 'none'}")
+        print(f"{name}: {as_text(value)}")
     for violation in run.violations[:shown]:
         print(f"VIOLATION {violation}")
     if len(run.violations) > shown:
         print(f"and {len(run.violations) - shown} more")
+
+
+def as_text(value: object) -> str:
+    if not isinstance(value, dict):
+        return str(value)
+    parts = ((name, f"({as_text(part)})" if isinstance(part, dict) else part) for name, part in value.items())
+    return ", ".join(f"{name} {part}" for name, part in parts) or "none"
 
 
 def kinds(text: str) -> list[str]:
@@ -199,16 +201,17 @@ def read_options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add = parser.add_argument
     add("--worker", type=Path, default=root / "target/debug/ssammu-worker", metavar="PATH", help="the worker's program")
-    add("--services", type=Path, default=root / "target/services", metavar="DIR", help="where tests/run puts Kafka and moto")
+    add("--services", type=Path, default=root / "target/services", metavar="DIR", help="where tests/run puts Kafka")
     add("--minutes", type=float, default=10.0, metavar="M", help="time with load and faults (10)")
     add("--seed", type=int, default=None, metavar="S", help="repeats the load and the faults of an earlier run")
-    add("--faults", type=kinds, default=list(KINDS), metavar="KINDS", help=f"of {','.join((*KINDS, LOSSY))} (all but the last)")
+    usual = ",".join(KINDS)
+    add("--faults", type=kinds, default=list(KINDS), metavar="KINDS", help=f"of {usual},{LOSSY} ({usual})")
     add("--every", type=float, default=8.0, metavar="S", help="a fault about every so many seconds (8)")
     add("--rate", type=float, default=12.0, metavar="R", help="requests a second (12)")
     add("--members", type=int, default=200, metavar="N", help="members who ask (200)")
     add("--partitions", type=int, default=3, metavar="P", help="partitions of each topic (3)")
     add("--membership", choices=list(MEMBERSHIPS), default="dynamic", help="of the workers in their groups")
-    add("--latency", type=float, nargs=2, default=[0.1, 3.0], metavar="S", help="least and most of a model call (0.1 3.0)")
+    add("--latency", type=float, nargs=2, default=[0.1, 3.0], metavar="S", help="of a model call (0.1 3.0)")
     add("--trouble", type=float, default=0.02, metavar="SHARE", help="model calls that fail by themselves (0.02)")
     add("--deadline", type=int, default=30, metavar="S", help="the workers' REQUEST_DEADLINE (30)")
     add("--settle", type=float, default=180.0, metavar="S", help="longest wait at the end (180)")

@@ -106,13 +106,19 @@ class Faults:
             yield RETRY_S
         target = self._rng.choice(free)
         self._hit.add(target)
-        self.injected[kind] += 1
         try:
             yield from fault(target)
         finally:
             self._hit.discard(target)
 
+    def _turn(self, kind: str, modes: tuple[str, ...]) -> str:
+        """The modes of a fault take turns, so that a short run has each of them."""
+        mode = modes[sum(self.injected[f"{kind} {mode}"] for mode in modes) % len(modes)]
+        self.injected[f"{kind} {mode}"] += 1
+        return mode
+
     def _kill(self, worker: Worker) -> Script:
+        self.injected["kill"] += 1
         in_work = worker.in_work()
         life = worker.life
         worker.kill()
@@ -122,6 +128,7 @@ class Faults:
         yield from self._until_ready(worker)
 
     def _stop(self, worker: Worker) -> Script:
+        self.injected["stop"] += 1
         in_work, began, pause = worker.in_work(), self._stage.now(), self._rng.uniform(5.0, 25.0)
         worker.signal(signal.SIGSTOP)
         self._stage.tell(f"stop {worker.life} for {pause:.1f} s, {in_work} in work")
@@ -130,6 +137,7 @@ class Faults:
         self._note("stop", worker.life, began, in_work)
 
     def _rolling(self, _: str) -> Script:
+        self.injected["rolling"] += 1
         for worker in self._stage.workers:
             while worker in self._hit:
                 yield RETRY_S
@@ -156,7 +164,7 @@ class Faults:
         yield from self._until_ready(worker)
 
     def _broker(self, broker: Broker) -> Script:
-        if self._rng.random() < 0.5:
+        if self._turn("broker", ("kill", "stop")) == "kill":
             broker.kill()
             self._stage.tell("broker killed")
             yield self._rng.uniform(5.0, 20.0)
@@ -174,6 +182,7 @@ class Faults:
         self._stage.tell("broker is back")
 
     def _redis(self, redis: Redis) -> Script:
+        self.injected["redis"] += 1
         redis.kill()
         self._stage.tell("redis killed")
         yield self._rng.uniform(0.5, 12.0)
@@ -181,6 +190,7 @@ class Faults:
         yield from self._until_redis(redis)
 
     def _redis_loss(self, redis: Redis) -> Script:
+        self.injected[LOSSY] += 1
         began = self._stage.now()
         redis.kill()
         redis.lose_everything()
@@ -191,7 +201,7 @@ class Faults:
         self._stage.tell("redis lost everything")
 
     def _outage(self, what: str) -> Script:
-        mode, seconds = self._rng.choice(["refuse", "hang"]), self._rng.uniform(3.0, 20.0)
+        mode, seconds = self._turn(what, ("refuse", "hang")), self._rng.uniform(3.0, 20.0)
         self._stage.fail(what, mode)
         self._stage.tell(f"{what}: {mode} for {seconds:.1f} s")
         yield seconds

@@ -55,7 +55,8 @@ class Run:
         self._judge_bill()
         cases = list(cases_of(self.judge))
         waits = sorted(wait for case in cases if (wait := case.latency_s()) is not None)
-        dead = Counter(record.text_header("kafka_dlt-exception-fqcn") for case in self.judge.cases for record in case.dead_letters)
+        letters = (record for case in self.judge.cases for record in case.dead_letters)
+        dead = Counter(record.text_header("kafka_dlt-exception-fqcn") for record in letters)
         degraded = sum(outcome.body.get("degraded") is True for case in cases for outcome in case.first_outcomes())
         self.figures |= {
             "requests": len(cases),
@@ -75,7 +76,7 @@ class Run:
                 "begun": len(self.dialogues),
                 "ended": sum(ended is not None for _, _, ended in self.dialogues),
             },
-            "wait s": {name: round(_quantile(waits, share), 2) for name, share in (("p50", 0.5), ("p99", 0.99), ("max", 1.0))},
+            "wait s": {name: _quantile(waits, share) for name, share in (("p50", 0.5), ("p99", 0.99), ("max", 1.0))},
             "model": {
                 "work to pay": self.bill.units,
                 "paid": self.bill.paid,
@@ -88,7 +89,8 @@ class Run:
         }
 
     def _failures(self) -> Counter[str]:
-        allowed = {code for kind, code in ALLOWED_FAILURES.items() if kind in self.faults}
+        injected = {name.split()[0] for name in self.faults}
+        allowed = {code for kind, code in ALLOWED_FAILURES.items() if kind in injected}
         if self.troubled_model:
             allowed.add(ALLOWED_FAILURES["model"])
         failures: Counter[str] = Counter()
@@ -132,4 +134,4 @@ def _should_succeed(case: Case) -> bool:
 
 
 def _quantile(ordered: list[float], share: float) -> float:
-    return ordered[min(len(ordered) - 1, int(share * len(ordered)))] if ordered else 0.0
+    return round(ordered[min(len(ordered) - 1, int(share * len(ordered)))], 2) if ordered else 0.0

@@ -123,7 +123,7 @@ class Load(Trial):
         """Requests that Kafka has and that are not done with, and members who are about to send one."""
         open_cases = sum(not _is_done(case) for case in self._judge.cases if case.sends)
         waiting_visits = sum(any(case.sends for case in cases) for cases in self._bursts.values())
-        return open_cases + waiting_visits + len(self._due) + len(self._second_clicks) + len(self._plan)
+        return open_cases + waiting_visits + len(self._due) + len(self._second_clicks)
 
     def drop_unsent(self) -> int:
         """Forgets what Kafka never got (its client was lost with it): it is no request. Returns how many those were."""

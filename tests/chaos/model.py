@@ -8,6 +8,7 @@ import itertools
 import json
 import random
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from payments import ANSWERED, BROKEN, CUT, REFUSED, Call
@@ -15,6 +16,7 @@ from payments import ANSWERED, BROKEN, CUT, REFUSED, Call
 FENCED_ANSWERS = re.compile(r"<답변>")
 STALL_S = (4.0, 12.0)
 """How long a stalled call hangs before its connection breaks."""
+MODEL = {"id": "/model", "object": "model", "max_model_len": 32768}
 BODY_MAX = 4 << 20
 
 
@@ -32,7 +34,7 @@ class Manners:
 class ModelServer:
     """Lives in an asyncio loop. `calls` may be read from elsewhere at any time."""
 
-    def __init__(self, seed: int, manners: Manners, now) -> None:
+    def __init__(self, seed: int, manners: Manners, now: Callable[[], float]) -> None:
         self.calls: list[Call] = []
         self.enoughs = 0
         """How often the model said that it knows enough."""
@@ -47,6 +49,9 @@ class ModelServer:
 
     async def start(self, port: int) -> None:
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", port, limit=BODY_MAX)
+
+    def port(self) -> int:
+        return self._server.sockets[0].getsockname()[1] if self._server else 0
 
     def fail(self, mode: str) -> None:
         """`refuse`: every connection breaks at once; `hang`: nothing is ever said."""
@@ -84,7 +89,7 @@ class ModelServer:
             await self._healed.wait()
             return False
         if path.endswith("/models"):
-            _reply(writer, 200, {"object": "list", "data": [{"id": "/model", "object": "model", "max_model_len": 32768}]})
+            _reply(writer, 200, {"object": "list", "data": [MODEL]})
         else:
             _reply(writer, 404, {"detail": "Not Found"})
         await writer.drain()

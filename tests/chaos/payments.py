@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 
 ANSWERED, CUT, REFUSED, BROKEN, OPEN = "answered", "cut", "refused", "broken", "open"
 
-AFTER_PAUSE_S = 5.0
-"""How long after a pause a worker may still do what it had decided to do before it."""
+AFTER_PAUSE_S = 40.0
+"""How long after a pause a worker may still be at what it was at before it: a request's deadline, and its turn."""
 
 
 @dataclass(eq=False)
@@ -36,10 +36,10 @@ class Call:
 
 @dataclass(frozen=True)
 class Disruption:
-    """A fault that cut through the work of one life of a worker, or (life None) through that of all."""
+    """A fault that cut through the work of one life of a worker."""
 
     kind: str
-    life: str | None
+    life: str
     began: float
     ended: float
     in_work: int
@@ -47,13 +47,11 @@ class Disruption:
 
     def excuses(self, first: Call, second: Call) -> bool:
         """Whether the work that `first` paid for may have been lost to it, so that `second` had to pay again."""
-        if not first.began <= self.ended + AFTER_PAUSE_S or self.began > second.began:
+        if self.began > second.began:
             return False
-        if self.life is None:
-            return self.began <= second.began and self.ended >= first.began
+        # A worker that was paused goes on without its locks, and does not know who has paid meanwhile.
         if self.life == first.life:
-            return self.ended >= first.began
-        # A worker that was paused before its call does not know that somebody else has paid meanwhile.
+            return self.ended + AFTER_PAUSE_S >= first.began
         return self.life == second.life and self.ended + AFTER_PAUSE_S >= second.began
 
 

@@ -1,4 +1,4 @@
-"""The processes of a run: the broker, Redis, the S3 server and the workers. Each can be killed, paused and started again."""
+"""The processes of a run: the broker, Redis, the S3 server and the workers. Each can be killed and started again."""
 
 from __future__ import annotations
 
