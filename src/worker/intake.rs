@@ -33,6 +33,10 @@ const REVOKE_GRACE: Duration = Duration::from_secs(1);
 /// How often positions are stored, and everything is looked at even if nobody said that it changed.
 const TICK: Duration = Duration::from_millis(100);
 
+/// How often maps of what is done behind the committed offsets are committed. Offsets that move are committed by
+/// librdkafka as often; it does not see that a map has grown.
+const MAP_TICK: Duration = Duration::from_secs(1);
+
 /// Members of a partition that are ready for their turn before its reading stops.
 const READY_MAX: usize = 64;
 
@@ -178,10 +182,17 @@ impl<'a> Membership<'a> {
 
     async fn run(&mut self, stop: &mut watch::Receiver<Stop>) -> Result<Ended, IntakeError> {
         let mut ticks = interval(TICK);
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut map_ticks = interval(MAP_TICK);
+        for ticks in [&mut ticks, &mut map_ticks] {
+            ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        }
         loop {
             while let Some(event) = self.consumer.poll() {
-                self.on_event(event);
+                match event {
+                    GroupEvent::Assigned(partitions) => self.ask_committed(partitions),
+                    GroupEvent::Revoked { partitions, lost } => self.on_revoked(partitions, lost),
+                    GroupEvent::Fatal(error) => self.broken = Some(error),
+                }
             }
             if let Some(error) = self.broken.take() {
                 // Another member works these partitions now, or soon; what is saved here is found there.
@@ -224,32 +235,27 @@ impl<'a> Membership<'a> {
                 }
                 () = self.wake.notified() => {}
                 _ = ticks.tick() => self.store(),
+                _ = map_ticks.tick() => self.commit_maps(),
                 () = sleep_until(wake_at.unwrap_or_else(Instant::now)), if wake_at.is_some() => {}
                 changed = stop.changed() => if changed.is_err() { return Ok(Ended::Stopped) },
             }
         }
     }
 
-    fn on_event(&mut self, event: GroupEvent) {
-        match event {
-            GroupEvent::Assigned(partitions) => self.ask_committed(partitions),
-            GroupEvent::Revoked { partitions, lost } => {
-                self.lanes.drop_partitions(&partitions);
-                for partition in &partitions {
-                    if let Some(assigned) = self.partitions.get_mut(partition) {
-                        assigned.held = None;
-                    }
-                }
-                let grace = if lost { Duration::ZERO } else { REVOKE_GRACE };
-                if lost {
-                    tracing::warn!(group = self.intake.group, partitions = partitions.len(), "partitions were lost");
-                    // Another member may have them already: nothing is stored for them any more.
-                    self.partitions.retain(|partition, _| !partitions.contains(partition));
-                }
-                self.revocation = Some(Revocation { partitions, deadline: Instant::now() + grace });
+    fn on_revoked(&mut self, partitions: Vec<Partition>, lost: bool) {
+        self.lanes.drop_partitions(&partitions);
+        for partition in &partitions {
+            if let Some(assigned) = self.partitions.get_mut(partition) {
+                assigned.held = None;
             }
-            GroupEvent::Fatal(error) => self.broken = Some(error),
         }
+        let grace = if lost { Duration::ZERO } else { REVOKE_GRACE };
+        if lost {
+            tracing::warn!(group = self.intake.group, partitions = partitions.len(), "partitions were lost");
+            // Another member may have them already: nothing is stored for them any more.
+            self.partitions.retain(|partition, _| !partitions.contains(partition));
+        }
+        self.revocation = Some(Revocation { partitions, deadline: Instant::now() + grace });
     }
 
     fn ask_committed(&mut self, partitions: Vec<Partition>) {
@@ -307,6 +313,7 @@ impl<'a> Membership<'a> {
         }
         let Some(revocation) = self.revocation.take() else { return };
         self.store();
+        self.commit_maps();
         for partition in &revocation.partitions {
             self.partitions.remove(partition);
         }
@@ -413,6 +420,16 @@ impl<'a> Membership<'a> {
         self.intake.metrics.requests_waiting.with_label_values(&[group]).set(waiting);
     }
 
+    fn commit_maps(&self) {
+        let positions =
+            self.partitions.iter().map(|(partition, assigned)| (partition.clone(), assigned.offsets.position()));
+        let mapped: Vec<(Partition, Position)> =
+            positions.filter(|(_, position)| !position.metadata.is_empty()).collect();
+        if !mapped.is_empty() {
+            self.consumer.commit(&mapped);
+        }
+    }
+
     /// What has not begun is left to whoever reads next.
     fn forget_waiting(&mut self) {
         let all: Vec<Partition> = self.partitions.keys().cloned().collect();
@@ -430,6 +447,7 @@ impl<'a> Membership<'a> {
         }
         self.tasks.shutdown().await;
         self.store();
+        self.commit_maps();
         Ok(())
     }
 

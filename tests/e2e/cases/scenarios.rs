@@ -124,7 +124,7 @@ async fn a_worker_frozen_past_its_lock_and_session_changes_nothing_when_it_wakes
     let first = outcome(&gateway, &requests[0]).await;
     let stale = "얼어붙은 워커의 질문입니다. 무엇이 남았나요?";
     let slow = Answer::question(stale).after(Duration::from_secs(1));
-    stage.model.when("얼어붙은 답변", [slow, Answer::question("다음 워커의 질문입니다. 무엇을 배웠나요?")]);
+    stage.model.next([slow]);
     requests.push(answer(&first, "얼어붙은 답변").await);
     stage.model.wait_for("the call", |load| load.at_work == 1).await;
     frozen.pause().await;
