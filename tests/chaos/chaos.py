@@ -17,6 +17,7 @@ import shutil
 import signal
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / "outsider"))
@@ -51,7 +52,7 @@ class Chaos:
         self._now = stand.clock.now
         base = (1 << 53) + (secrets.randbits(52) << 9) + 1
         members = range(base, base + options.members)
-        self._bus = Bus(stand.broker.address, stand.names, stand.clock)
+        self._bus = self._open_bus()
         topics = [*stand.names.requests.values(), *stand.names.outcomes, *stand.names.dead_letter_topics()]
         self._bus.listen(topics)
         self._judge = Judge(stand.names, members, self._bus.partitions, SECRET)
@@ -105,6 +106,17 @@ class Chaos:
             "seed": self._options.seed,
         }
         return run
+
+    def _open_bus(self) -> Bus:
+        """Topics that have just been made may not be seen at once."""
+        deadline = self._now() + KAFKA_S
+        while True:
+            try:
+                return Bus(self._stand.broker.address, self._stand.names, self._stand.clock)
+            except CannotRun:
+                if self._now() > deadline:
+                    raise
+                time.sleep(LOOK_S)
 
     def _wait_for_workers(self) -> None:
         deadline = self._now() + FIRST_READY_S
