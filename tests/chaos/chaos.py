@@ -5,6 +5,11 @@ random times, heals everything, waits until all is answered, and judges what Kaf
 none with two, none out of order, and no model call paid again but for what was in work when a worker was struck. Exits
 with 0 if so; with 1 after telling what was not, keeping all logs; with 2 if it could not run.
 
+The fault redis-loss, which has to be asked for, takes away what the worker's guarantees rest on. What holds even then:
+no request without an outcome, no malformed outcome, every document opens, and no worker ends. A request or dialogue
+that did not span the loss is judged as ever; for the others repeated payments, a second outcome, STALE_ANSWER and
+NO_ACTIVE_SESSION are legitimate.
+
 Needs what tests/run installs (Kafka's jars, redis-server, moto) and tests/outsider/requirements.txt.
 """
 
@@ -24,13 +29,13 @@ sys.path.append(str(Path(__file__).resolve().parents[1] / "outsider"))
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition  # noqa: E402
 from documents import Store  # noqa: E402
-from faults import KINDS, LOSSY, STOP_SLACK_S, Faults, Stage  # noqa: E402
+from faults import KINDS, STOP_SLACK_S, Faults, Stage  # noqa: E402
 from figures import Run  # noqa: E402
 from judge import Judge  # noqa: E402
 from load import Bus, Load  # noqa: E402
 from model import Manners  # noqa: E402
 from outsider import CannotRun, Clock, judge_documents  # noqa: E402
-from payments import bill  # noqa: E402
+from payments import LOSSY, bill  # noqa: E402
 from services import NotStarted, Worker  # noqa: E402
 from stand import GRACE_S, MEMBERSHIPS, Stand  # noqa: E402
 from traffic import SECRET  # noqa: E402
