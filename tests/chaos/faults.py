@@ -12,8 +12,9 @@ from dataclasses import dataclass
 
 from load import Bus
 from payments import LOSSY, Disruption
-from services import Broker, Redis, Worker
+from services import Broker, Redis
 from stand import GRACE_S
+from workers import Worker
 
 KINDS = ("kill", "stop", "rolling", "broker", "redis", "s3", "model")
 """The usual ones. `LOSSY` is not among them: what a loss makes legitimate is judged by rules of its own."""
