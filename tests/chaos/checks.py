@@ -10,7 +10,7 @@ from collections.abc import Callable
 from figures import Run
 from judge import Judge
 from model import Manners, ModelServer
-from payments import ANSWERED, BROKEN, CUT, REFUSED, Bill, Call, Disruption, bill
+from payments import ANSWERED, BROKEN, CUT, LOSSY, REFUSED, Bill, Call, Disruption, bill
 from self_test import NAMES, NOW, SECRET, Tape, drop, fail_feedback, good_run
 
 Check = Callable[[], bool]
@@ -66,6 +66,12 @@ def a_pause_excuses_the_paused_worker() -> bool:
 def a_pause_excuses_nothing_long_after() -> bool:
     calls = [call("a", "2", 5, 6), call("a", "1", 100, 101)]
     return len(bill(calls, [struck("stop", "1", 1, 19)]).unexcused) == 1
+
+
+def a_loss_excuses_whatever_lay_before_it() -> bool:
+    calls = [call("a", "1", 0, 1), call("a", "2", 20, 21), call("b", "3", 12, 13), call("b", "3", 30, 31)]
+    found = bill(calls, [struck("kill", "1", 0.5, 0.5), Disruption(LOSSY, None, 10, 11, 0)])
+    return (found.repeated, len(found.unexcused)) == (Counter({LOSSY: 1}), 1)
 
 
 def conclude(spoil: Callable[[Tape], None] = lambda tape: None, **known: object) -> Run:
@@ -136,8 +142,6 @@ async def _ask(port: int, text: str, schema: bool, hang_up: bool = False) -> str
     writer.write(head.encode() + data)
     await writer.drain()
     if hang_up:
-        # Long enough for the call to have begun.
-        await asyncio.sleep(0.05)
         writer.close()
         return ""
     answer = (await reader.readuntil(b"\r\n\r\n")).decode()
@@ -154,7 +158,9 @@ def the_model_keeps_its_books() -> bool:
         port = server.port()
         said = [await _ask(port, "하나", False), await _ask(port, "하나", False), await _ask(port, "둘", True)]
         await _ask(port, "셋", False, hang_up=True)
-        await asyncio.sleep(0.3)
+        async with asyncio.timeout(10):
+            while len(server.calls) < 4 or server.calls[-1].ended is None:
+                await asyncio.sleep(0.01)
         units = [call.unit for call in server.calls]
         fates = [call.fate for call in server.calls]
         return (
@@ -176,6 +182,7 @@ CHECKS: list[Check] = [
     a_kill_excuses_one_payment_only,
     a_pause_excuses_the_paused_worker,
     a_pause_excuses_nothing_long_after,
+    a_loss_excuses_whatever_lay_before_it,
     a_good_run_is_good,
     a_missing_outcome_is_noticed,
     a_loss_of_redis_does_not_excuse_a_missing_outcome,

@@ -11,14 +11,13 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass
 
 from load import Bus
-from payments import Disruption
-from services import Broker, Redis, Worker
+from payments import LOSSY, Disruption
+from services import Broker, Redis
 from stand import GRACE_S
+from workers import Worker
 
 KINDS = ("kill", "stop", "rolling", "broker", "redis", "s3", "model")
-LOSSY = "redis-loss"
-"""Not among the usual ones: what a loss makes legitimate is judged by rules of its own."""
-
+"""The usual ones. `LOSSY` is not among them: what a loss makes legitimate is judged by rules of its own."""
 LOOK_S = 0.25
 READY_S = 40.0
 """How long a fault waits for a worker to be ready before it goes on all the same (something else may be down)."""
@@ -198,6 +197,7 @@ class Faults:
         redis.start()
         yield from self._until_redis(redis)
         self.losses.append((began, self._stage.now()))
+        self.disruptions.append(Disruption(LOSSY, None, began, self._stage.now(), 0))
         self._stage.tell("redis lost everything")
 
     def _outage(self, what: str) -> Script:

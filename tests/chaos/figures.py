@@ -8,7 +8,7 @@ from typing import Any
 
 from judge import Case, Judge, Violation
 from load import cases_of
-from payments import Bill
+from payments import LOSSY, Bill
 from wire import FEEDBACK_GENERATED
 
 ALLOWED_FAILURES = {"model": "LLM_UNAVAILABLE", "s3": "STORAGE_UNAVAILABLE"}
@@ -104,8 +104,8 @@ class Run:
 
     def _judge_bill(self) -> None:
         self.violations += [f"paid twice: {sentence}" for sentence in self.bill.unexcused]
-        repeated = self.bill.paid - self.bill.units
-        if repeated - self.bill.repeated["deadline"] > self.bill.allowed:
+        repeated = sum(count for kind, count in self.bill.repeated.items() if kind not in ("deadline", LOSSY))
+        if repeated > self.bill.allowed:
             self.violations.append(f"paid twice: {repeated} times, but only {self.bill.allowed} requests were struck")
         needing = sum(_should_succeed(case) for case in cases_of(self.judge)) + self.enoughs
         if self.bill.units > needing:

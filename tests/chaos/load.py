@@ -32,7 +32,8 @@ class Bus(Kafka):
     def __init__(self, bootstrap: str, names: Names, clock: Clock) -> None:
         self.troubles = 0
         self._positions: dict[tuple[str, int], int] = {}
-        super().__init__(bootstrap, names, clock)
+        # Every second of an outage would be told many times.
+        super().__init__(bootstrap, names, clock, log_level=0)
 
     def listen(self, topics: list[str]) -> None:
         """Reads these topics from their very beginning."""

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 
 ANSWERED, CUT, REFUSED, BROKEN, OPEN = "answered", "cut", "refused", "broken", "open"
 
+LOSSY = "redis-loss"
+"""The fault that takes away what was saved."""
 AFTER_PAUSE_S = 40.0
 """How long after a pause a worker may still be at what it was at before it: a request's deadline, and its turn."""
 
@@ -36,10 +38,10 @@ class Call:
 
 @dataclass(frozen=True)
 class Disruption:
-    """A fault that cut through the work of one life of a worker."""
+    """A fault that cut through the work of one life of a worker, or (None) took from all what they had saved."""
 
     kind: str
-    life: str
+    life: str | None
     began: float
     ended: float
     in_work: int
@@ -49,6 +51,8 @@ class Disruption:
         """Whether the work that `first` paid for may have been lost to it, so that `second` had to pay again."""
         if self.began > second.began:
             return False
+        if self.life is None:
+            return self.ended >= first.began
         # A worker that was paused goes on without its locks, and does not know who has paid meanwhile.
         if self.life == first.life:
             return self.ended + AFTER_PAUSE_S >= first.began
@@ -70,10 +74,12 @@ class Bill:
     """Payments beyond the first of their unit, by the kind of the disruption that excuses them."""
     unexcused: list[str] = field(default_factory=list)
     allowed: int = 0
-    """Requests that were in work at the disruptions: as many payments may be repeated."""
+    """Requests that were in work at the disruptions of workers: as many payments may be repeated for them."""
 
 
 def bill(calls: Iterable[Call], disruptions: list[Disruption]) -> Bill:
+    # A loss excuses whatever lay before it, so that it uses up no other excuse.
+    disruptions = sorted(disruptions, key=lambda disruption: disruption.life is not None)
     result = Bill(allowed=sum(disruption.in_work for disruption in disruptions))
     units: dict[str, list[Call]] = defaultdict(list)
     for call in calls:

@@ -22,12 +22,11 @@ from services import (
     Redis,
     Service,
     Storage,
-    Worker,
     bare_environment,
-    make_topics,
     wait_until_answers,
 )
 from wire import Names
+from workers import Worker, make_topics
 
 WORKERS = 2
 GRACE_S = 20.0

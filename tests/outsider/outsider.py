@@ -54,8 +54,8 @@ class Clock:
 class Kafka:
     """One producer that places records as Spring does, and one consumer of everything that the worker writes."""
 
-    def __init__(self, bootstrap: str, names: Names, clock: Clock) -> None:
-        common = {"bootstrap.servers": bootstrap, "client.id": "outsider"}
+    def __init__(self, bootstrap: str, names: Names, clock: Clock, log_level: int = 6) -> None:
+        common = {"bootstrap.servers": bootstrap, "client.id": "outsider", "log_level": log_level}
         for pair in filter(None, os.environ.get("KAFKA_PROPERTIES", "").split(",")):
             name, _, value = pair.partition("=")
             common[name.strip()] = value.strip()
