@@ -122,6 +122,7 @@ impl Cli {
 
 async fn run(config: Config) -> anyhow::Result<()> {
     log::start(config.log_format, &config.log_directives)?;
+    let stop = stop_signal()?;
     let listener = TcpListener::bind(&config.http_addr)
         .await
         .with_context(|| format!("HTTP_ADDR: {} could not be listened on", config.http_addr))?;
@@ -137,7 +138,7 @@ async fn run(config: Config) -> anyhow::Result<()> {
         "starting"
     );
     let back_ends = BackEnds::services(&config).await;
-    app::run(&config, back_ends, listener, stop_signal()?).await?;
+    app::run(&config, back_ends, listener, stop).await?;
     tracing::info!("stopped");
     Ok(())
 }

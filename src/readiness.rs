@@ -17,6 +17,8 @@ const STARTING: &str = "starting";
 #[derive(Debug)]
 pub struct Readiness {
     parts: Mutex<BTreeMap<&'static str, Part>>,
+    /// Parts that are looked at and told, but that the worker can be without.
+    optional: Vec<&'static str>,
     metrics: Arc<Metrics>,
 }
 
@@ -30,9 +32,10 @@ enum Part {
 
 impl Readiness {
     /// Nothing is ready before it was looked at.
-    pub fn new(parts: &[&'static str], metrics: Arc<Metrics>) -> Arc<Self> {
+    pub fn new(parts: &[&'static str], optional: &[&'static str], metrics: Arc<Metrics>) -> Arc<Self> {
         let starting = |part: &&'static str| (*part, Part::Starting(STARTING.to_owned()));
-        Arc::new(Self { parts: Mutex::new(parts.iter().map(starting).collect()), metrics })
+        let parts = parts.iter().chain(optional).map(starting).collect();
+        Arc::new(Self { parts: Mutex::new(parts), optional: optional.to_vec(), metrics })
     }
 
     /// Takes note of a part, and says so in the log when it changed.
@@ -53,14 +56,14 @@ impl Readiness {
         parts.insert(part, now);
     }
 
-    /// The parts that are not ready, and why.
-    pub fn missing(&self) -> BTreeMap<&'static str, String> {
+    /// The parts that are not ready, and why: those that the worker needs, and those that it can be without.
+    pub fn missing(&self) -> (BTreeMap<&'static str, String>, BTreeMap<&'static str, String>) {
         let parts = self.parts();
         let missing = parts.iter().filter_map(|(part, state)| match state {
             Part::Ready => None,
             Part::Starting(reason) | Part::NotReady(reason) => Some((*part, reason.clone())),
         });
-        missing.collect()
+        missing.partition(|(part, _)| !self.optional.contains(part))
     }
 
     fn parts(&self) -> MutexGuard<'_, BTreeMap<&'static str, Part>> {
@@ -85,14 +88,27 @@ where
 mod tests {
     use super::*;
 
+    fn readiness() -> Arc<Readiness> {
+        Readiness::new(&["kafka", "redis"], &["model"], Arc::new(Metrics::new().unwrap()))
+    }
+
     #[test]
-    fn every_part_has_to_be_ready() {
-        let readiness = Readiness::new(&["kafka", "redis"], Arc::new(Metrics::new().unwrap()));
+    fn every_part_that_is_needed_has_to_be_ready() {
+        let readiness = readiness();
         readiness.note("kafka", Ok(()));
-        assert_eq!(readiness.missing().keys().copied().collect::<Vec<_>>(), ["redis"]);
+        assert_eq!(readiness.missing().0.keys().copied().collect::<Vec<_>>(), ["redis"]);
         readiness.note("redis", Ok(()));
-        assert!(readiness.missing().is_empty());
+        assert!(readiness.missing().0.is_empty());
         readiness.note("kafka", Err("away".to_owned()));
-        assert_eq!(readiness.missing().get("kafka").map(String::as_str), Some("away"));
+        assert_eq!(readiness.missing().0.get("kafka").map(String::as_str), Some("away"));
+    }
+
+    #[test]
+    fn an_optional_part_is_told_and_not_waited_for() {
+        let readiness = readiness();
+        readiness.note("model", Err("away".to_owned()));
+        let (needed, optional) = readiness.missing();
+        assert!(!needed.contains_key("model"));
+        assert_eq!(optional.get("model").map(String::as_str), Some("away"));
     }
 }

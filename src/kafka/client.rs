@@ -12,7 +12,9 @@ use rdkafka::consumer::ConsumerContext;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
 /// Properties that the worker's guarantees rest on; nobody may set them.
-pub const RESERVED: [&str; 8] = [
+pub const RESERVED: [&str; 12] = [
+    "bootstrap.servers",
+    "metadata.broker.list",
     "group.id",
     "enable.auto.commit",
     "enable.auto.offset.store",
@@ -21,6 +23,8 @@ pub const RESERVED: [&str; 8] = [
     "acks",
     "request.required.acks",
     "enable.idempotence",
+    "transactional.id",
+    "enable.partition.eof",
 ];
 
 /// How to reach the brokers.

@@ -45,6 +45,8 @@ pub struct Settings {
     pub max_questions: u32,
     /// Put before every object key.
     pub upload_prefix: String,
+    /// Time for one turn's work, from when a model can be asked.
+    pub deadline: Duration,
 }
 
 /// The résumé agent.
@@ -72,8 +74,6 @@ pub struct Turn<'a> {
     pub opened: Opened,
     /// The record's time.
     pub sent_at: Option<OffsetDateTime>,
-    /// Until when the work has to be done.
-    pub deadline: Instant,
 }
 
 /// Why a turn did not reach an outcome of its own.
@@ -132,10 +132,12 @@ impl Agent {
         let replaced = stored.filter(|stored| stored.session_id != session.session_id);
         let ended_before = replaced.map(|old| Ended::after(&old, ended.as_ref(), OffsetDateTime::now_utc()));
 
-        if let Next::GenerateQuestion { number, max } =
-            check_completion(&session, self.settings.max_questions, draft.is_some())
-        {
-            match self.generate_question(&session, number, max, turn.deadline).await? {
+        let next = check_completion(&session, self.settings.max_questions, draft.is_some());
+        let is_written = draft.as_ref().is_some_and(|draft| draft.markdown.is_some());
+        let pass = if is_written { None } else { Some(self.model.admit().await) };
+        let deadline = Instant::now() + self.settings.deadline;
+        if let Next::GenerateQuestion { number, max } = next {
+            match self.generate_question(&session, number, max, deadline).await? {
                 Asked::Waiting(mut asked) => {
                     asked.version = next_version(expected, OffsetDateTime::now_utc());
                     let Some(open) = asked.open_question() else {
@@ -160,7 +162,7 @@ impl Agent {
         let written = match draft.and_then(|draft| draft.markdown) {
             Some(markdown) => Some(markdown),
             None => {
-                let written = self.write_resume(&session, turn.deadline).await;
+                let written = self.write_resume(&session, deadline).await;
                 if written.is_some() {
                     let draft = self.draft(&session, fingerprint, written.clone());
                     self.save_draft(turn.claim, expected, &draft).await?;
@@ -168,11 +170,12 @@ impl Agent {
                 written
             }
         };
+        drop(pass);
         let resume = create_resume(&session, written);
         let degraded = resume.degraded;
         let object_key = session.object_key(&self.settings.upload_prefix, turn.claim.member);
         failpoint::reach("before_upload");
-        self.store(&session, resume, &object_key, turn.deadline).await?;
+        self.store(&session, resume, &object_key, deadline).await?;
         failpoint::reach("uploaded");
 
         let ended = Ended::after(&session, ended_before.as_ref().or(ended.as_ref()), OffsetDateTime::now_utc());
@@ -294,7 +297,7 @@ impl Agent {
 /// interview is not at the version that it expects.
 fn next_version(expected: Option<u64>, now: OffsetDateTime) -> u64 {
     let millis = u64::try_from(now.unix_timestamp_nanos() / 1_000_000).unwrap_or(0);
-    expected.map_or(millis, |version| version + 1)
+    expected.map_or(millis, |version| version.saturating_add(1))
 }
 
 fn unchanged(expected: Option<u64>) -> SessionChange {

@@ -82,14 +82,15 @@ impl MemberState for MemoryState {
         Ok(Saved::Done)
     }
 
-    async fn remember(&self, claim: &Claim, scope: Scope, outcome: &SavedOutcome) -> Result<(), StateError> {
+    async fn remember(&self, claim: &Claim, scope: Scope, outcome: &SavedOutcome) -> Result<SavedOutcome, StateError> {
         let key = keys::outcome(claim, scope);
         let json = stored::to_json(outcome)?;
         let mut entries = self.entries();
-        if entries.get(&key).is_none() {
-            entries.put(key, json, self.lifetimes.outcome);
+        if let Some(standing) = entries.get(&key) {
+            return stored::outcome(standing.as_bytes());
         }
-        Ok(())
+        entries.put(key, json, self.lifetimes.outcome);
+        Ok(outcome.clone())
     }
 
     async fn renew(&self, claim: &Claim) -> Result<bool, StateError> {

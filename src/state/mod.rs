@@ -159,8 +159,9 @@ pub trait MemberState: Send + Sync {
     /// Applies a change, whole or not at all. Calling it again after [`StateError::Unavailable`] is safe.
     async fn save(&self, claim: &Claim, change: &Change) -> Result<Saved, StateError>;
 
-    /// Remembers the outcome of a request that needed no lock (it broke a field rule), unless one is remembered.
-    async fn remember(&self, claim: &Claim, scope: Scope, outcome: &SavedOutcome) -> Result<(), StateError>;
+    /// Remembers the outcome of a request that needed no lock (it broke a field rule), unless one is remembered, and
+    /// gives the one that is.
+    async fn remember(&self, claim: &Claim, scope: Scope, outcome: &SavedOutcome) -> Result<SavedOutcome, StateError>;
 
     /// Holds the lock for longer; `false` when it is no longer ours.
     async fn renew(&self, claim: &Claim) -> Result<bool, StateError>;

@@ -13,13 +13,13 @@ use std::time::Duration;
 use rdkafka::error::KafkaError;
 use tokio::sync::{Notify, watch};
 use tokio::task::{JoinError, JoinSet};
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
 
 use crate::events::record::{Record, RequestKind};
 use crate::events::request::MemberId;
 use crate::failpoint;
 use crate::kafka::client::Connection;
-use crate::kafka::consumer::{GroupConsumer, GroupEvent, Partition};
+use crate::kafka::consumer::{Committed, FatalError, GroupConsumer, GroupEvent, Partition};
 use crate::retry::Backoff;
 use crate::telemetry::metrics::Metrics;
 use crate::worker::admission::{Admission, Permit, Turn};
@@ -95,10 +95,12 @@ impl Intake {
             self.joined.send_replace(false);
             match ended? {
                 Ended::Stopped => return Ok(()),
-                Ended::Fenced => return Err(IntakeError::Fenced { group: self.group }),
-                Ended::Fatal(reason) => {
+                Ended::Fatal(FatalError::Fenced) => return Err(IntakeError::Fenced { group: self.group }),
+                Ended::Fatal(FatalError::Other(reason)) => {
                     tracing::error!(group = self.group, reason, "the membership ended; joining again");
-                    tokio::time::sleep(REOPEN_BACKOFF.jittered(attempt)).await;
+                    // Being told to stop ends the wait, and then the next membership at once.
+                    let stopped = stop.wait_for(|stop| *stop != Stop::No);
+                    let _ = timeout(REOPEN_BACKOFF.jittered(attempt), stopped).await;
                     attempt += 1;
                 }
             }
@@ -108,8 +110,7 @@ impl Intake {
 
 enum Ended {
     Stopped,
-    Fenced,
-    Fatal(String),
+    Fatal(FatalError),
 }
 
 /// One partition while it is ours.
@@ -132,7 +133,7 @@ struct Revocation {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Lane {
     Member(MemberId),
-    Nobody(i32, i64),
+    Nobody(RequestKind, i32, i64),
 }
 
 struct Done {
@@ -144,8 +145,6 @@ struct Done {
 
 /// Something that is waited for.
 type Pending<T> = Option<Pin<Box<dyn Future<Output = T> + Send>>>;
-
-type Committed = Result<Vec<(Partition, Option<Position>)>, String>;
 
 struct Membership<'a> {
     intake: &'a Intake,
@@ -160,6 +159,8 @@ struct Membership<'a> {
     assigning: Pending<(Vec<Partition>, Committed)>,
     /// A place in work that is being waited for; kept while there is something to start, so as not to lose its turn.
     admitting: Pending<Permit>,
+    /// The group was given an answer that it did not take: it would wait for ever.
+    broken: Option<FatalError>,
 }
 
 impl<'a> Membership<'a> {
@@ -175,6 +176,7 @@ impl<'a> Membership<'a> {
             revocation: None,
             assigning: None,
             admitting: None,
+            broken: None,
         }
     }
 
@@ -186,13 +188,11 @@ impl<'a> Membership<'a> {
         }
         loop {
             while let Some(event) = self.consumer.poll() {
-                match event {
-                    GroupEvent::Assigned(partitions) => self.ask_committed(partitions, Duration::ZERO),
-                    GroupEvent::Revoked { partitions, lost } => self.on_revoked(partitions, lost),
-                    // Another member works these partitions now, or soon; what is saved here is found there.
-                    GroupEvent::Fenced => return Ok(Ended::Fenced),
-                    GroupEvent::Fatal(reason) => return Ok(Ended::Fatal(reason)),
-                }
+                self.on_event(event);
+            }
+            if let Some(error) = self.broken.take() {
+                // Another member works these partitions now, or soon; what is saved here is found there.
+                return Ok(Ended::Fatal(error));
             }
             let stopping = match *stop.borrow_and_update() {
                 Stop::No => None,
@@ -201,7 +201,7 @@ impl<'a> Membership<'a> {
             if let Some(deadline) = stopping {
                 self.forget_waiting();
                 if self.tasks.is_empty() || Instant::now() >= deadline {
-                    self.finish_stopping().await;
+                    self.finish_stopping().await?;
                     return Ok(Ended::Stopped);
                 }
             } else {
@@ -238,27 +238,36 @@ impl<'a> Membership<'a> {
         }
     }
 
-    fn on_revoked(&mut self, partitions: Vec<Partition>, lost: bool) {
-        self.lanes.drop_partitions(&partitions);
-        for partition in &partitions {
-            if let Some(assigned) = self.partitions.get_mut(partition) {
-                assigned.held = None;
+    fn on_event(&mut self, event: GroupEvent) {
+        match event {
+            GroupEvent::Assigned(partitions) => self.ask_committed(partitions),
+            GroupEvent::Revoked { partitions, lost } => {
+                self.lanes.drop_partitions(&partitions);
+                for partition in &partitions {
+                    if let Some(assigned) = self.partitions.get_mut(partition) {
+                        assigned.held = None;
+                    }
+                }
+                let grace = if lost { Duration::ZERO } else { REVOKE_GRACE };
+                if lost {
+                    tracing::warn!(group = self.intake.group, partitions = partitions.len(), "partitions were lost");
+                    // Another member may have them already: nothing is stored for them any more.
+                    self.partitions.retain(|partition, _| !partitions.contains(partition));
+                }
+                self.revocation = Some(Revocation { partitions, deadline: Instant::now() + grace });
             }
+            GroupEvent::Fatal(error) => self.broken = Some(error),
         }
-        let grace = if lost { Duration::ZERO } else { REVOKE_GRACE };
-        if lost {
-            tracing::warn!(group = self.intake.group, partitions = partitions.len(), "partitions were lost");
-            // Another member may have them already: nothing is stored for them any more.
-            self.partitions.retain(|partition, _| !partitions.contains(partition));
-        }
-        self.revocation = Some(Revocation { partitions, deadline: Instant::now() + grace });
     }
 
-    fn ask_committed(&mut self, partitions: Vec<Partition>, after: Duration) {
+    fn ask_committed(&mut self, partitions: Vec<Partition>) {
         let asking = self.consumer.committed(partitions.clone());
         self.assigning = Some(Box::pin(async move {
-            tokio::time::sleep(after).await;
-            (partitions, asking.await)
+            let committed = asking.await.unwrap_or_else(|_| Err("asking for them panicked".to_owned()));
+            if committed.is_err() {
+                tokio::time::sleep(COMMITTED_RETRY).await;
+            }
+            (partitions, committed)
         }));
     }
 
@@ -267,7 +276,7 @@ impl<'a> Membership<'a> {
             Ok(positions) => positions,
             Err(reason) => {
                 tracing::warn!(group = self.intake.group, reason, "committed offsets could not be read; asking again");
-                return self.ask_committed(partitions, COMMITTED_RETRY);
+                return self.ask_committed(partitions);
             }
         };
         self.generation += 1;
@@ -276,8 +285,7 @@ impl<'a> Membership<'a> {
             .map(|(partition, position)| (partition.clone(), position.as_ref().map(|position| position.offset)))
             .collect();
         if let Err(error) = self.consumer.assign(&from) {
-            // Only when the membership has just ended: the group tells us next.
-            tracing::warn!(group = self.intake.group, %error, "an assignment could not be taken");
+            self.broken = Some(FatalError::Other(format!("an assignment could not be taken: {error}")));
             return;
         }
         for (partition, position) in positions {
@@ -312,7 +320,7 @@ impl<'a> Membership<'a> {
             self.partitions.remove(partition);
         }
         if let Err(error) = self.consumer.unassign(&revocation.partitions) {
-            tracing::warn!(group = self.intake.group, %error, "a revocation could not be answered");
+            self.broken = Some(FatalError::Other(format!("a revocation could not be answered: {error}")));
         }
         self.count_partitions();
         let (gone, left) = (revocation.partitions.len(), self.partitions.len());
@@ -347,7 +355,8 @@ impl<'a> Membership<'a> {
                         let (bytes, offset) = (record.size(), record.at.offset);
                         let job = Job::new(record);
                         failpoint::reach("decoded");
-                        let lane = job.member().map_or(Lane::Nobody(partition.number, offset), Lane::Member);
+                        let lane =
+                            job.member().map_or(Lane::Nobody(job.record.kind, partition.number, offset), Lane::Member);
                         self.lanes.push(lane, partition.clone(), bytes, (job, assigned.generation));
                     }
                 }
@@ -430,7 +439,10 @@ impl<'a> Membership<'a> {
         self.admitting = None;
     }
 
-    async fn finish_stopping(&mut self) {
+    async fn finish_stopping(&mut self) -> Result<(), IntakeError> {
+        while let Some(done) = self.tasks.try_join_next() {
+            self.on_done(done)?;
+        }
         if !self.tasks.is_empty() {
             let left = self.tasks.len();
             tracing::warn!(group = self.intake.group, left, "stopping; what is still in work will be redelivered");
@@ -438,11 +450,7 @@ impl<'a> Membership<'a> {
         self.tasks.shutdown().await;
         self.store();
         self.commit_maps();
-        if let Some(revocation) = self.revocation.take()
-            && let Err(error) = self.consumer.unassign(&revocation.partitions)
-        {
-            tracing::debug!(%error, "a revocation could not be answered");
-        }
+        Ok(())
     }
 
     fn count_partitions(&self) {

@@ -126,6 +126,8 @@ impl Worker {
             }
         };
         let mut waits = 0;
+        // Beginning again takes the same lock anew: it is given back at the end.
+        let mut lock = None;
         loop {
             failpoint::reach("before_begin");
             let opened = match until_available(|| self.state.begin(&claim)).await {
@@ -135,6 +137,7 @@ impl Worker {
                 }
                 Ok(Begin::Busy) => {
                     self.metrics.lock_waits.inc();
+                    lock = None;
                     turn.step_aside(LOCK_BACKOFF.jittered(waits)).await;
                     waits += 1;
                     continue;
@@ -148,28 +151,23 @@ impl Worker {
                     Opened { expected: version, session: None, draft: None, ended: None }
                 }
                 Ok(Begin::Unreadable { .. }) => {
+                    let _lock = lock.get_or_insert_with(|| self.locks.hold(&claim));
                     let failure = Failure::new(FailureCode::Internal, "the stored session cannot be read");
-                    let remembered = self.remember(origin, &claim, failed(failure)).await;
-                    drop(self.locks.hold(&claim));
-                    return remembered;
+                    return self.remember(origin, &claim, failed(failure)).await;
                 }
                 Err(fault) => {
                     let failure = Failure::new(FailureCode::Internal, fault.to_string());
                     return self.remember(origin, &claim, failed(failure)).await;
                 }
             };
-            let lock = self.locks.hold(&claim);
+            lock.get_or_insert_with(|| self.locks.hold(&claim));
             failpoint::reach("begun");
             let working = AssertUnwindSafe(self.work_on(request, origin, &claim, opened)).catch_unwind();
             let (session, outcome) = match working.await {
                 Ok(Ok((session, outcome))) => (session, outcome),
                 Ok(Err(Interrupt::Failed(failure))) => (None, failed(failure)),
                 Ok(Err(Interrupt::Answered(saved))) => return Ok((saved, None)),
-                Ok(Err(Interrupt::BeginAgain)) => {
-                    // Beginning takes it again, under the same token: giving it back meanwhile would race with that.
-                    lock.released();
-                    continue;
-                }
+                Ok(Err(Interrupt::BeginAgain)) => continue,
                 Err(_panic) => (None, failed(Failure::new(FailureCode::Internal, "the worker panicked"))),
             };
             let reason = reason(&outcome);
@@ -180,12 +178,17 @@ impl Worker {
             match until_available(|| self.state.save(&claim, &change)).await {
                 Ok(Saved::Done) => {
                     failpoint::reach("saved");
-                    lock.released();
+                    if let Some(lock) = lock {
+                        lock.released();
+                    }
                     return Ok((saved, reason));
                 }
-                Ok(Saved::Answered(saved)) => return Ok((saved, None)),
+                // Perhaps by this very save, whose reply was lost.
+                Ok(Saved::Answered(standing)) => {
+                    let reason = reason.filter(|_| standing.id == saved.id);
+                    return Ok((standing, reason));
+                }
                 Ok(Saved::Conflict) => {
-                    lock.released();
                     tracing::debug!(record = %origin.record.at, "the session changed; beginning again")
                 }
                 Err(fault) => {
@@ -211,12 +214,11 @@ impl Worker {
             let reason = format!("the request waited longer than {:?}", self.settings.request_max_age);
             return Err(Failure::new(FailureCode::DeadlineExceeded, reason).into());
         }
-        let deadline = Instant::now() + self.settings.request_deadline;
-        let resume_turn = agent::Turn { claim, opened, sent_at, deadline };
+        let resume_turn = agent::Turn { claim, opened, sent_at };
         match request {
             Request::Feedback(request) => {
                 failpoint::reach("before_call");
-                let feedback = feedback::write(self.model.as_ref(), request, deadline).await?;
+                let feedback = feedback::write(self.model.as_ref(), request, self.settings.request_deadline).await?;
                 failpoint::reach("called");
                 Ok((None, Outcome::Feedback { problem_id: request.problem_id, feedback }))
             }
@@ -241,8 +243,11 @@ impl Worker {
         let reason = reason(&outcome);
         let scope = outcome.scope();
         let saved = outcome.into_saved(origin, OffsetDateTime::now_utc())?;
-        if let Err(fault) = until_available(|| self.state.remember(claim, scope, &saved)).await {
-            tracing::error!(record = %origin.record.at, %fault, "an outcome could not be remembered");
+        match until_available(|| self.state.remember(claim, scope, &saved)).await {
+            // A repeat is sent as it was the first time.
+            Ok(standing) if standing.id == saved.id => return Ok((standing, reason)),
+            Ok(_) => {}
+            Err(fault) => tracing::error!(record = %origin.record.at, %fault, "an outcome could not be remembered"),
         }
         Ok((saved, reason))
     }

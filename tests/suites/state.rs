@@ -238,8 +238,8 @@ async fn deleted_parts_are_gone_and_kept_parts_stay(state: &dyn MemberState) {
 async fn the_first_outcome_remembered_stays(state: &dyn MemberState) {
     for scope in [Scope::Request, Scope::Record] {
         let claim = claim(member());
-        state.remember(&claim, scope, &outcome(1)).await.unwrap();
-        state.remember(&claim, scope, &outcome(2)).await.unwrap();
+        assert_eq!(state.remember(&claim, scope, &outcome(1)).await.unwrap(), outcome(1));
+        assert_eq!(state.remember(&claim, scope, &outcome(2)).await.unwrap(), outcome(1));
         assert_eq!(state.begin(&claim).await.unwrap(), Begin::Answered(outcome(1)));
     }
 }

@@ -92,13 +92,19 @@ impl MemberState for RedisState {
         }
     }
 
-    async fn remember(&self, claim: &Claim, scope: Scope, outcome: &SavedOutcome) -> Result<(), StateError> {
+    async fn remember(&self, claim: &Claim, scope: Scope, outcome: &SavedOutcome) -> Result<SavedOutcome, StateError> {
+        let (client, key) = (self.connection.client()?, keys::outcome(claim, scope));
         let lifetime = Expiration::PX(whole_milliseconds(self.lifetimes.outcome));
-        self.connection
-            .client()?
-            .set(keys::outcome(claim, scope), stored::to_json(outcome)?, Some(lifetime), Some(SetOptions::NX), false)
-            .await
-            .map_err(|error| self.connection.failed(&error))
+        let failed = |error| self.connection.failed(&error);
+        let json = stored::to_json(outcome)?;
+        let set = client.set(&key, json, Some(lifetime), Some(SetOptions::NX), false).await;
+        let set: Option<String> = set.map_err(failed)?;
+        if set.is_some() {
+            return Ok(outcome.clone());
+        }
+        let standing: Option<String> = client.get(&key).await.map_err(failed)?;
+        // It may have expired between the two.
+        standing.map_or_else(|| Ok(outcome.clone()), |json| stored::outcome(json.as_bytes()))
     }
 
     async fn renew(&self, claim: &Claim) -> Result<bool, StateError> {
