@@ -5,8 +5,8 @@
 //! word be lost, the caller's next look finds the record all the same.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use rdkafka::client::ClientContext;
@@ -58,7 +58,13 @@ pub enum FatalError {
 pub type Committed = Result<Vec<(Partition, Option<Position>)>, String>;
 
 /// How long leaving a group may take; a dead broker does not keep the program.
-const LEAVE_TIMEOUT: Duration = Duration::from_secs(5);
+const LEAVE_TIMEOUT: Duration = Duration::from_secs(8);
+
+/// What the group waits for. Until it is answered nothing else comes, and the member cannot leave.
+enum Owed {
+    Assign,
+    Unassign(Vec<Partition>),
+}
 
 /// How long one question to the group's coordinator may take.
 const COORDINATOR_TIMEOUT: Duration = Duration::from_secs(5);
@@ -110,6 +116,7 @@ impl GroupConsumer {
         let context = GroupContext {
             events: sender,
             wake: wake.clone(),
+            owed: Mutex::default(),
             closing: AtomicBool::new(false),
             rescue: Rescue::default(),
         };
@@ -190,6 +197,7 @@ impl GroupConsumer {
 
     /// Answers an assignment: reads each partition from its position, in a queue of its own.
     pub fn assign(&mut self, partitions: &[(Partition, Option<i64>)]) -> KafkaResult<()> {
+        self.consumer.context().take_owed();
         let mut list = TopicPartitionList::new();
         for (partition, offset) in partitions {
             let offset = offset.map_or(Offset::Invalid, Offset::Offset);
@@ -211,6 +219,7 @@ impl GroupConsumer {
         for partition in partitions {
             self.queues.remove(partition);
         }
+        self.consumer.context().take_owed();
         unassign(&self.consumer, &list(partitions))
     }
 
@@ -232,30 +241,28 @@ impl GroupConsumer {
 
     /// Notes positions for the next commit. Only partitions that are ours are taken.
     pub fn store(&self, positions: &[(Partition, Position)]) {
-        if let Err(error) = self.consumer.store_offsets(&list_of(positions)) {
+        if let Err(error) = self.consumer.store_offsets(&positions_list(positions)) {
             tracing::debug!(%error, "positions were not stored: the partitions are no longer ours");
         }
     }
 
     /// Commits positions of partitions that are ours, without waiting for the answer. What was
-    /// [stored](Self::store) is committed anyhow, but only where the offset has moved: this is for a map that has
-    /// grown behind the same offset. No answer says whether it worked; the next commit makes up for it.
+    /// [stored](Self::store) is committed anyhow, but only when the offset has moved: this is for a map that has grown
+    /// behind the same offset. No answer says whether it worked; the next commit makes up for it.
     pub fn commit(&self, positions: &[(Partition, Position)]) {
-        if let Err(error) = self.consumer.commit(&list_of(positions), CommitMode::Async) {
+        if let Err(error) = self.consumer.commit(&positions_list(positions), CommitMode::Async) {
             tracing::debug!(%error, "positions were not committed");
         }
     }
 
     /// Leaves the group; what was stored is committed first.
     pub async fn close(mut self) {
-        let (consumer, asking) = (self.consumer.clone(), self.asking.take());
-        drop(self);
-        // Dropping the last reference polls until the group has let go, which takes about 100 ms.
-        let leaving = async {
-            if let Some(asking) = asking {
+        let leaving = async move {
+            if let Some(asking) = self.asking.take() {
                 let _ = asking.await;
             }
-            let _ = tokio::task::spawn_blocking(move || drop(consumer)).await;
+            // Dropping polls until the group has let go, which takes about 100 ms.
+            let _ = tokio::task::spawn_blocking(move || drop(self)).await;
         };
         if timeout(LEAVE_TIMEOUT, leaving).await.is_err() {
             tracing::warn!("the group could not be left in time");
@@ -264,39 +271,39 @@ impl GroupConsumer {
 }
 
 impl Drop for GroupConsumer {
-    /// From here on nobody answers the group: what it asks is answered on the spot, and a question that is open is
-    /// answered now, because a client that waits for an answer cannot be closed.
+    /// From here on nobody answers the group: what it asks is answered on the spot, or dropping the client would wait
+    /// for ever.
     fn drop(&mut self) {
-        self.consumer.context().closing.store(true, Ordering::Release);
-        self.queues.clear();
-        let nothing = TopicPartitionList::new();
-        let answered = match self.consumer.rebalance_protocol() {
-            RebalanceProtocol::Cooperative => {
-                self.consumer.incremental_assign(&nothing).and(self.consumer.incremental_unassign(&nothing))
-            }
-            RebalanceProtocol::Eager | RebalanceProtocol::None => self.consumer.unassign(),
+        let context = self.consumer.context().clone();
+        context.closing.store(true, Ordering::Release);
+        // Leaving waits for the answer to what came before.
+        let answered = match context.take_owed() {
+            Some(Owed::Assign) => self.assign(&[]),
+            Some(Owed::Unassign(partitions)) => self.unassign(&partitions),
+            None => Ok(()),
         };
         if let Err(error) = answered {
-            tracing::debug!(%error, "no rebalance was open");
+            tracing::debug!(%error, "the group was not answered before leaving it");
         }
+        self.queues.clear();
     }
 }
 
-fn list(partitions: &[Partition]) -> TopicPartitionList {
-    let mut list = TopicPartitionList::new();
-    for partition in partitions {
-        list.add_partition(&partition.topic, partition.number);
-    }
-    list
-}
-
-fn list_of(positions: &[(Partition, Position)]) -> TopicPartitionList {
+fn positions_list(positions: &[(Partition, Position)]) -> TopicPartitionList {
     let mut list = TopicPartitionList::new();
     for (partition, position) in positions {
         let mut element = list.add_partition(&partition.topic, partition.number);
         if element.set_offset(Offset::Offset(position.offset)).is_ok() {
             element.set_metadata(&position.metadata);
         }
+    }
+    list
+}
+
+fn list(partitions: &[Partition]) -> TopicPartitionList {
+    let mut list = TopicPartitionList::new();
+    for partition in partitions {
+        list.add_partition(&partition.topic, partition.number);
     }
     list
 }
@@ -311,9 +318,17 @@ fn unassign(consumer: &BaseConsumer<GroupContext>, list: &TopicPartitionList) ->
 struct GroupContext {
     events: mpsc::UnboundedSender<GroupEvent>,
     wake: Arc<Notify>,
+    owed: Mutex<Option<Owed>>,
     /// Nobody answers any more: the final revocation is answered on the spot, or closing would hang.
     closing: AtomicBool,
     rescue: Rescue,
+}
+
+impl GroupContext {
+    /// What the group waits for; whoever takes it answers.
+    fn take_owed(&self) -> Option<Owed> {
+        self.owed.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
 }
 
 impl ClientContext for GroupContext {
@@ -333,17 +348,19 @@ impl ConsumerContext for GroupContext {
             let elements = list.elements();
             elements.iter().map(|e| Partition { topic: e.topic().into(), number: e.partition() }).collect()
         };
-        let event = if error == RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS {
-            GroupEvent::Assigned(partitions())
-        } else {
-            GroupEvent::Revoked { partitions: partitions(), lost: consumer.assignment_lost() }
-        };
         if self.closing.load(Ordering::Acquire) {
             if let Err(error) = unassign(consumer, list) {
                 tracing::debug!(%error, "the last revocation could not be answered");
             }
             return;
         }
+        let (event, owed) = if error == RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS {
+            (GroupEvent::Assigned(partitions()), Owed::Assign)
+        } else {
+            let revoked = GroupEvent::Revoked { partitions: partitions(), lost: consumer.assignment_lost() };
+            (revoked, Owed::Unassign(partitions()))
+        };
+        *self.owed.lock().unwrap_or_else(PoisonError::into_inner) = Some(owed);
         if self.events.send(event).is_ok() {
             self.wake.notify_one();
         }

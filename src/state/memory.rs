@@ -63,7 +63,8 @@ impl MemberState for MemoryState {
             entries.unlock(claim);
             return stored::outcome(saved.as_bytes()).map(Saved::Answered);
         }
-        if outcome.is_none() && !entries.is_locked_by(claim) {
+        let is_locked = entries.get(&keys::lock(claim)).is_some();
+        if outcome.is_none() && is_locked && !entries.is_locked_by(claim) {
             return Ok(Saved::Conflict);
         }
         if let Some(session) = session {
@@ -78,6 +79,9 @@ impl MemberState for MemoryState {
         if let Some((key, json)) = outcome {
             entries.put(key, json, self.lifetimes.outcome);
             entries.unlock(claim);
+        } else if !is_locked {
+            // It expired while the work went on, and nobody has begun since.
+            entries.put(keys::lock(claim), claim.token.to_string(), self.lifetimes.lock);
         }
         Ok(Saved::Done)
     }

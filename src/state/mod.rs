@@ -121,7 +121,8 @@ pub enum Scope {
 pub struct Change {
     /// `None` for the feedback flow.
     pub session: Option<SessionChange>,
-    /// The answer; when it is there the lock is released in the same step. Without it the lock is kept.
+    /// The answer; when it is there the lock is released in the same step. Without it the lock is kept, or taken
+    /// again if it expired and nobody else has it.
     pub outcome: Option<(Scope, SavedOutcome)>,
 }
 
@@ -132,8 +133,8 @@ pub enum Saved {
     /// Nothing was written: the request has been answered meanwhile (perhaps by an earlier try of this very save).
     /// The lock, if it was ours, is released.
     Answered(SavedOutcome),
-    /// Nothing was written: the session is not at the expected version, or (for a change without an outcome) the
-    /// lock is no longer ours. Begin again.
+    /// Nothing was written: the session is not at the expected version, or (for a change without an outcome)
+    /// somebody else has the lock. Begin again.
     Conflict,
 }
 

@@ -188,7 +188,11 @@ impl<'a> Membership<'a> {
         }
         loop {
             while let Some(event) = self.consumer.poll() {
-                self.on_event(event);
+                match event {
+                    GroupEvent::Assigned(partitions) => self.ask_committed(partitions),
+                    GroupEvent::Revoked { partitions, lost } => self.on_revoked(partitions, lost),
+                    GroupEvent::Fatal(error) => self.broken = Some(error),
+                }
             }
             if let Some(error) = self.broken.take() {
                 // Another member works these partitions now, or soon; what is saved here is found there.
@@ -238,26 +242,20 @@ impl<'a> Membership<'a> {
         }
     }
 
-    fn on_event(&mut self, event: GroupEvent) {
-        match event {
-            GroupEvent::Assigned(partitions) => self.ask_committed(partitions),
-            GroupEvent::Revoked { partitions, lost } => {
-                self.lanes.drop_partitions(&partitions);
-                for partition in &partitions {
-                    if let Some(assigned) = self.partitions.get_mut(partition) {
-                        assigned.held = None;
-                    }
-                }
-                let grace = if lost { Duration::ZERO } else { REVOKE_GRACE };
-                if lost {
-                    tracing::warn!(group = self.intake.group, partitions = partitions.len(), "partitions were lost");
-                    // Another member may have them already: nothing is stored for them any more.
-                    self.partitions.retain(|partition, _| !partitions.contains(partition));
-                }
-                self.revocation = Some(Revocation { partitions, deadline: Instant::now() + grace });
+    fn on_revoked(&mut self, partitions: Vec<Partition>, lost: bool) {
+        self.lanes.drop_partitions(&partitions);
+        for partition in &partitions {
+            if let Some(assigned) = self.partitions.get_mut(partition) {
+                assigned.held = None;
             }
-            GroupEvent::Fatal(error) => self.broken = Some(error),
         }
+        let grace = if lost { Duration::ZERO } else { REVOKE_GRACE };
+        if lost {
+            tracing::warn!(group = self.intake.group, partitions = partitions.len(), "partitions were lost");
+            // Another member may have them already: nothing is stored for them any more.
+            self.partitions.retain(|partition, _| !partitions.contains(partition));
+        }
+        self.revocation = Some(Revocation { partitions, deadline: Instant::now() + grace });
     }
 
     fn ask_committed(&mut self, partitions: Vec<Partition>) {

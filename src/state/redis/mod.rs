@@ -73,7 +73,9 @@ impl MemberState for RedisState {
     async fn save(&self, claim: &Claim, change: &Change) -> Result<Saved, StateError> {
         let StoredChange { session, outcome } = StoredChange::new(claim, change)?;
         let (key, json) = outcome.unwrap_or_default();
-        let mut args = vec![claim.token.to_string(), key, json, milliseconds(self.lifetimes.outcome)];
+        let lifetimes = [self.lifetimes.outcome, self.lifetimes.lock].map(milliseconds);
+        let mut args = vec![claim.token.to_string(), key, json];
+        args.extend(lifetimes);
         if let Some(session) = session {
             args.extend([
                 milliseconds(self.lifetimes.session),
