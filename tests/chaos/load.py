@@ -101,8 +101,8 @@ class Load(Trial):
             requests.append(writer.undecodable(self._rng.choice(self._members), number))
         # None stands for a dialogue.
         requests += [None] * int(seconds * rate * (1 - FEEDBACK_SHARE) / DIALOGUE_REQUESTS)
-        times = [start + self._rng.uniform(0, seconds) for _ in requests]
-        self._plan = [(at, number, request) for number, (at, request) in enumerate(zip(times, requests))]
+        uniform = self._rng.uniform
+        self._plan = [(start + uniform(0, seconds), number, request) for number, request in enumerate(requests)]
         heapq.heapify(self._plan)
 
     def go_on(self, now: float) -> None:

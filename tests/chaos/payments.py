@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 ANSWERED, CUT, REFUSED, BROKEN, OPEN = "answered", "cut", "refused", "broken", "open"
 
@@ -93,7 +94,7 @@ def bill(calls: Iterable[Call], disruptions: list[Disruption]) -> Bill:
         result.units += 1
         result.paid += len(paid)
         unused = list(disruptions)
-        for first, second in zip(paid, paid[1:]):
+        for first, second in pairwise(paid):
             excuse = next((disruption for disruption in unused if disruption.excuses(first, second)), None)
             if excuse is not None:
                 unused.remove(excuse)

@@ -1,4 +1,4 @@
-"""The services of a run: the broker, Redis and the S3 server. Each is a process that can be killed and started again."""
+"""The services of a run: processes that can be killed and started again."""
 
 from __future__ import annotations
 
