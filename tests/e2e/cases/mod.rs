@@ -3,6 +3,7 @@
 mod dead_letters;
 mod failures;
 mod feedback;
+mod ops;
 mod process;
 mod resume;
 mod rules;
@@ -19,6 +20,7 @@ pub fn all() -> Vec<(&'static str, Vec<Case>)> {
         ("resume", resume::cases()),
         ("failures", failures::cases()),
         ("process", process::cases()),
+        ("ops", ops::cases()),
         ("suites", suites::cases()),
     ]
 }
