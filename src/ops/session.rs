@@ -25,7 +25,7 @@ use crate::worker::locks::Locks;
 const CONNECTING: Duration = Duration::from_secs(10);
 const LOOK: Duration = Duration::from_millis(50);
 
-/// Members' résumé interviews, and everything else that is stored of a member.
+/// What can be done with what is stored of members.
 #[derive(Subcommand)]
 pub enum Command {
     /// List the interviews that are under way, without what was asked and answered
@@ -33,6 +33,12 @@ pub enum Command {
     /// Show a member's interview and how much is stored of the member
     Show(Box<ShowArgs>),
     /// Remove what is stored of a member; without --yes only say what would be removed
+    ///
+    /// That is the session, the draft, the list of ended questions and the saved outcomes in Redis, and the documents
+    /// in S3. It is refused while a worker works for the member.
+    ///
+    /// Records in Kafka, dead letters too, stay until their topics' retention ends, and a bucket that keeps versions
+    /// keeps the earlier ones. A request that still waits in Kafka is worked as usual and leaves new data.
     Delete(Box<DeleteArgs>),
 }
 
@@ -53,12 +59,6 @@ pub struct ShowArgs {
     settings: Settings,
 }
 
-/// Removes a member's session, draft, list of ended questions and saved outcomes from Redis, and the member's
-/// documents from S3.
-///
-/// It is refused while a worker works for the member. Records in Kafka, dead letters too, stay until their topics'
-/// retention ends; earlier versions of documents stay in a bucket that keeps them. A request of the member's that
-/// still waits in Kafka is worked as usual and leaves new data.
 #[derive(Args)]
 pub struct DeleteArgs {
     /// The member

@@ -20,7 +20,7 @@ use crate::kafka::admin::Admin;
 use crate::kafka::snapshot::Snapshot;
 use crate::telemetry::log;
 
-/// Dead letters: what there is, one of them in full, and sending them back to be worked again.
+/// What can be done with dead letters.
 #[derive(Subcommand)]
 pub enum Command {
     /// List dead letters, oldest first, and count them by code
@@ -28,6 +28,16 @@ pub enum Command {
     /// Show one dead letter with its headers
     Show(Box<show::ShowArgs>),
     /// Send dead letters back to their request topics; without --yes only say what would be sent
+    ///
+    /// They go back as they came, the oldest first: same key, value, partition and headers, with their request's id
+    /// as ce_id and with replay-count raised by one. Dead letters that are kept while this runs are not read.
+    ///
+    /// Of several dead letters of one request only the latest is sent. To send the same dead letter twice is safe
+    /// within OUTCOME_TTL: both carry the same request id, and once it is answered the worker takes the answer from
+    /// its journal. After that it would be worked anew, so leave out with --since what was replayed long ago.
+    ///
+    /// A résumé answer that names no question answers whatever question is open when it is worked; the counts say how
+    /// many of these there are.
     Replay(Box<replay::ReplayArgs>),
 }
 

@@ -1,5 +1,6 @@
 //! What a replay sends, and what it leaves.
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
@@ -60,17 +61,16 @@ impl Planner {
         }
         let (time, at) = letter.age();
         let rank = (letter.replays, time, at.clone());
-        let superseded = match self.requests.get_mut(&letter.request()) {
-            None => {
-                let request = Request { latest: rank, selected: selected.then_some(letter.clone()) };
-                self.requests.insert(letter.request(), request);
+        let superseded = match self.requests.entry(letter.request()) {
+            Entry::Vacant(place) => {
+                place.insert(Request { latest: rank, selected: selected.then_some(letter) });
                 false
             }
-            Some(known) if known.latest < rank => {
-                known.latest = rank;
-                std::mem::replace(&mut known.selected, selected.then_some(letter)).is_some()
+            Entry::Occupied(mut known) if known.get().latest < rank => {
+                let newer = Request { latest: rank, selected: selected.then_some(letter) };
+                known.insert(newer).selected.is_some()
             }
-            Some(_) => selected,
+            Entry::Occupied(_) => selected,
         };
         self.left.superseded += usize::from(superseded);
     }

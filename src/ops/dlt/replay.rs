@@ -20,14 +20,6 @@ use crate::kafka::reader::{Seen, Start, follow};
 use crate::ops::text;
 use crate::worker::outbox::Outbox;
 
-/// Sends dead letters back to their request topics, the oldest first, as they came, with their request's id as ce_id
-/// and replay-count raised by one.
-///
-/// Of several dead letters of one request only the latest is sent. To send the same dead letter twice is safe within
-/// OUTCOME_TTL: both carry the same request id, and the worker answers the second one from its journal. Later it would
-/// be worked again, so leave out what was replayed long ago (--since). What is kept while this runs is not read.
-///
-/// A résumé answer that names no question answers whatever question is open when it is worked.
 #[derive(Args)]
 pub struct ReplayArgs {
     #[command(flatten)]

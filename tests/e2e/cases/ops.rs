@@ -1,7 +1,6 @@
 //! The operators' commands: `dlt` and `session`.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -19,7 +18,7 @@ crate::case::cases![
     a_dead_letter_is_shown_and_its_payload_only_when_asked_for,
     sessions_are_listed_and_shown_without_texts,
     a_members_data_is_removed_and_nobody_elses,
-    nothing_is_removed_while_a_worker_works_for_the_member,
+    nothing_is_removed_while_the_member_is_locked,
 ];
 
 /// A worker that gives up on the model soon.
@@ -239,6 +238,7 @@ async fn a_members_data_is_removed_and_nobody_elses(stage: Arc<Stage>) {
         stage.model.when_asked(Kind::Question, [Answer::enough()]);
         init(&stage, member).await;
         gateway.expect(member, "ResumeCompleted").await;
+        stage.model.well();
         init(&stage, member).await;
         gateway.expect(member, "ResumeQuestionGenerated").await;
     }
@@ -265,18 +265,22 @@ async fn a_members_data_is_removed_and_nobody_elses(stage: Arc<Stage>) {
     gateway.expect_failure(member, "NO_ACTIVE_SESSION").await;
 }
 
-async fn nothing_is_removed_while_a_worker_works_for_the_member(stage: Arc<Stage>) {
+async fn nothing_is_removed_while_the_member_is_locked(stage: Arc<Stage>) {
     let (_worker, gateway, member) = (stage.worker().await, stage.gateway().await, stage.member());
     init(&stage, member).await;
-    let asked = gateway.expect(member, "ResumeQuestionGenerated").await.json();
-    stage.model.next([Answer::question("무엇을 배우셨나요?").after(Duration::from_secs(5))]);
-    let value = json!({"memberId": member, "answer": "많이요.", "questionId": asked["questionId"]});
-    stage.spring.ask(&stage.topics.resume_answer, &value).send().await;
-    stage.model.wait_for("the call", |load| load.at_work == 1).await;
+    gateway.expect(member, "ResumeQuestionGenerated").await;
+    let redis = Redis::connect(&stage.services).await;
+    // As a worker at work has it.
+    let lock = format!("resume:{{{member}}}:lock");
+    let () = redis.run("SET", &[&lock, "somebody else's token", "PX", "600000"]).await;
     let id = member.to_string();
-    assert!(refusal(&stage, &["session", "delete", &id, "--yes"]).await.contains("a worker works for member"));
-    let next = gateway.expect(member, "ResumeQuestionGenerated").await.json();
-    assert_eq!(next["sessionId"], asked["sessionId"], "the interview goes on as if nobody had tried");
+    let told = refusal(&stage, &["session", "delete", &id, "--yes"]).await;
+    assert!(told.contains("a worker works for member") && told.contains("nothing was removed"), "{told}");
+    assert!(redis.session(member).await.is_some());
+    let locks: Vec<String> = redis.run("KEYS", &[&format!("*:{{{member}}}:lock")]).await;
+    assert_eq!(locks, [lock.as_str()], "the holder keeps its lock, and no other is left behind");
+
+    let _: i64 = redis.run("DEL", &[&lock]).await;
     output(&stage, &["session", "delete", &id, "--yes"]).await;
-    assert!(Redis::connect(&stage.services).await.session(member).await.is_none());
+    assert!(redis.session(member).await.is_none());
 }
