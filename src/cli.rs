@@ -16,6 +16,7 @@ use crate::dev;
 use crate::events::schema;
 use crate::http;
 use crate::kafka::admin::{self, Admin, Shape, Wanted};
+use crate::ops;
 use crate::telemetry::log;
 
 /// Answers CareerBee's feedback and résumé requests from Kafka with a language model.
@@ -34,6 +35,12 @@ enum Command {
     Dev(DevArgs),
     /// Make the topics that are missing, and say what differs from what the worker needs
     Topics(Box<TopicsArgs>),
+    /// Look at dead letters, and send them back to be worked again
+    #[command(subcommand)]
+    Dlt(ops::dlt::Command),
+    /// Look at members' résumé interviews, and remove a member's data
+    #[command(subcommand)]
+    Session(ops::session::Command),
     /// Ask the worker on HTTP_ADDR whether it is ready; exits with 0 when it is
     Healthcheck(Box<RunArgs>),
     /// Serve the scripted model of `dev` by itself: vLLM's API, for trying things out without a GPU
@@ -109,6 +116,8 @@ impl Cli {
                 Command::Run(args) => run(args.settings.check()?).await,
                 Command::Dev(args) => dev(args).await,
                 Command::Topics(args) => topics(*args).await,
+                Command::Dlt(command) => command.run().await,
+                Command::Session(command) => command.run().await,
                 Command::Healthcheck(args) => http::healthcheck(&args.settings.check()?.http_addr).await,
                 Command::ScriptedModel { addr, latency } => scripted_model(&addr, latency).await,
                 Command::Schemas { folder } => schemas(&folder),

@@ -15,7 +15,7 @@ use crate::events::outcome::OutcomeKind;
 use crate::events::record::Header;
 use crate::kafka::client::Connection;
 use crate::kafka::producer::KafkaOutbox;
-use crate::kafka::reader::{Seen, follow};
+use crate::kafka::reader::{Seen, Start, follow};
 use crate::worker::outbox::{Outbox, Parcel};
 
 const MEMBER: i64 = 7;
@@ -35,7 +35,7 @@ const ANSWERS: [&str; 3] = [
 pub async fn show(kafka: &Connection, topics: &Topics, documents: &Path) -> anyhow::Result<()> {
     let outcomes: Vec<String> = topics.outcomes.values().map(ToString::to_string).collect();
     let connection = kafka.clone();
-    let arriving = tokio::task::spawn_blocking(move || follow(&connection, &outcomes)).await??;
+    let arriving = tokio::task::spawn_blocking(move || follow(&connection, &outcomes, Start::Beginning)).await??;
     let mut visit = Visit { outbox: KafkaOutbox::open(kafka)?, arriving, topics };
 
     let question = "TCP와 UDP의 차이점은?";

@@ -36,3 +36,14 @@ pub trait Documents: Send + Sync {
     /// Whether the store can be used now; for readiness.
     async fn check(&self) -> Result<(), DocumentError>;
 }
+
+/// What operators need of a store: which documents there are, and removing them.
+#[async_trait]
+pub trait Inventory: Send + Sync {
+    /// All keys that begin with `prefix`, in order.
+    async fn keys(&self, prefix: &str) -> Result<Vec<String>, DocumentError>;
+
+    /// Removes a document; one that is not there counts as removed. A store that keeps versions keeps the earlier
+    /// ones.
+    async fn remove(&self, key: &str) -> Result<(), DocumentError>;
+}

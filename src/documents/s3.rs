@@ -16,7 +16,7 @@ use aws_sdk_s3::presigning::PresigningConfig;
 use aws_sdk_s3::primitives::ByteStream;
 use time::OffsetDateTime;
 
-use super::{DocumentError, Documents, Link};
+use super::{DocumentError, Documents, Inventory, Link};
 
 const CONTENT_TYPE: &str = "application/vnd.openxmlformats-officedocument.wordprocessingml.document";
 /// `이력서.docx` for every browser: headers are ASCII, so the real name is percent-encoded (RFC 8187).
@@ -101,6 +101,24 @@ impl Documents for S3Documents {
 
     async fn check(&self) -> Result<(), DocumentError> {
         self.client.head_bucket().bucket(&self.bucket).send().await.map_err(|error| classify(&error))?;
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Inventory for S3Documents {
+    async fn keys(&self, prefix: &str) -> Result<Vec<String>, DocumentError> {
+        let mut keys = Vec::new();
+        let mut pages = self.client.list_objects_v2().bucket(&self.bucket).prefix(prefix).into_paginator().send();
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(|error| classify(&error))?;
+            keys.extend(page.contents().iter().filter_map(|object| object.key().map(str::to_owned)));
+        }
+        Ok(keys)
+    }
+
+    async fn remove(&self, key: &str) -> Result<(), DocumentError> {
+        self.client.delete_object().bucket(&self.bucket).key(key).send().await.map_err(|error| classify(&error))?;
         Ok(())
     }
 }

@@ -1,6 +1,7 @@
 //! A record as it was read from a request topic, and what identifies the request in it.
 
 use std::fmt;
+use std::str::FromStr;
 use std::sync::Arc;
 
 use uuid::Uuid;
@@ -46,6 +47,30 @@ pub struct Coordinates {
 impl fmt::Display for Coordinates {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}/{}", self.topic, self.partition, self.offset)
+    }
+}
+
+/// A text that is no `topic/partition/offset`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a record's place is written as topic/partition/offset")]
+pub struct InvalidCoordinates;
+
+impl FromStr for Coordinates {
+    type Err = InvalidCoordinates;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let mut parts = text.split('/');
+        let (Some(topic), Some(partition), Some(offset), None) =
+            (parts.next(), parts.next(), parts.next(), parts.next())
+        else {
+            return Err(InvalidCoordinates);
+        };
+        let partition = partition.parse().ok().filter(|partition: &i32| *partition >= 0);
+        let offset = offset.parse().ok().filter(|offset: &i64| *offset >= 0);
+        match (partition, offset) {
+            (Some(partition), Some(offset)) if !topic.is_empty() => Ok(Self { topic: topic.into(), partition, offset }),
+            _ => Err(InvalidCoordinates),
+        }
     }
 }
 
@@ -99,12 +124,21 @@ pub struct Record {
     pub headers: Vec<Header>,
 }
 
+/// The last header of this name, whatever it holds.
+pub fn last_header<'a>(headers: &'a [Header], name: &str) -> Option<&'a [u8]> {
+    headers.iter().rev().find(|header| header.name == name.as_bytes())?.value.as_deref()
+}
+
+/// The last header of this name, if it is UTF-8 text and not blank.
+pub fn text_header<'a>(headers: &'a [Header], name: &str) -> Option<&'a str> {
+    let text = std::str::from_utf8(last_header(headers, name)?).ok()?;
+    (!text.trim().is_empty()).then_some(text)
+}
+
 impl Record {
-    /// The last value of a header that is UTF-8 text and not blank.
+    /// The last value of a header, if it is UTF-8 text and not blank.
     pub fn text_header(&self, name: &str) -> Option<&str> {
-        let header = self.headers.iter().rev().find(|header| header.name == name.as_bytes())?;
-        let text = std::str::from_utf8(header.value.as_deref()?).ok()?;
-        (!text.trim().is_empty()).then_some(text)
+        text_header(&self.headers, name)
     }
 
     /// About how much memory it takes, in bytes.
@@ -138,14 +172,23 @@ pub fn name_of(parts: &[&str]) -> Uuid {
 
 /// A request's id: its `ce_id`, else the id in its value, else where it stands; and how often it was replayed.
 pub fn request_id(record: &Record, in_value: Option<&str>) -> String {
-    let id = match record.text_header("ce_id").or(in_value) {
+    replayed_id(first_id(record, in_value), replay_count(record))
+}
+
+/// A request's id before it was ever replayed.
+pub fn first_id(record: &Record, in_value: Option<&str>) -> String {
+    match record.text_header("ce_id").or(in_value) {
         Some(id) if id.len() > ID_MAX_BYTES => name_of(&["id", id]).to_string(),
         Some(id) => id.to_owned(),
         None => record.at.to_string(),
-    };
-    match replay_count(record) {
-        0 => id,
-        count => format!("{id}#{count}"),
+    }
+}
+
+/// The id of a request on its `count`th replay; 0 is its first way through.
+pub fn replayed_id(first: String, count: u64) -> String {
+    match count {
+        0 => first,
+        count => format!("{first}#{count}"),
     }
 }
 
@@ -199,6 +242,15 @@ mod tests {
         assert_eq!(request_id(&record(headers), None), "a#2");
         let headers = vec![Header::new("ce_id", "a"), Header::new(REPLAY_COUNT, "many")];
         assert_eq!(request_id(&record(headers), None), "a");
+    }
+
+    #[test]
+    fn a_place_reads_back_as_it_was_written() {
+        let at = record(vec![]).at;
+        assert_eq!(at.to_string().parse(), Ok(at));
+        for text in ["", "a", "a/1", "a/1/", "a/-1/2", "a/1/-2", "/1/2", "a/1/2/3", "a/1/x"] {
+            assert_eq!(text.parse::<Coordinates>(), Err(InvalidCoordinates), "{text}");
+        }
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Requests, as they are after decoding and checking.
 
 use std::fmt;
+use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
@@ -21,6 +22,19 @@ impl MemberId {
     /// The number.
     pub fn get(self) -> i64 {
         self.0
+    }
+}
+
+/// A text that is no member.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a member is a whole number above 0")]
+pub struct InvalidMember;
+
+impl FromStr for MemberId {
+    type Err = InvalidMember;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        text.parse().ok().and_then(Self::new).ok_or(InvalidMember)
     }
 }
 

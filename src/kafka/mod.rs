@@ -6,4 +6,5 @@ pub mod consumer;
 pub mod embedded;
 pub mod producer;
 pub mod reader;
+pub mod snapshot;
 mod wire;

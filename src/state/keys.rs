@@ -2,6 +2,7 @@
 //! slot, so that a script may touch them together.
 
 use super::{Claim, Flow, Scope};
+use crate::events::request::MemberId;
 
 /// The lock on a member's work.
 pub(super) fn lock(claim: &Claim) -> String {
@@ -43,7 +44,38 @@ pub(super) fn all(claim: &Claim) -> Vec<String> {
 }
 
 fn root(claim: &Claim) -> String {
-    format!("{}:{{{}}}", claim.flow.name(), claim.member)
+    root_of(claim.flow, claim.member)
+}
+
+/// What all keys of a member and flow begin with.
+pub(super) fn root_of(flow: Flow, member: MemberId) -> String {
+    format!("{}:{{{member}}}", flow.name())
+}
+
+/// Whose session is stored under this key, if it is a session's.
+pub(super) fn session_owner(key: &str) -> Option<MemberId> {
+    key.strip_prefix("resume:{")?.strip_suffix('}')?.parse().ok()
+}
+
+/// What a stored value is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Lock,
+    Session,
+    Draft,
+    Ended,
+    Outcome,
+}
+
+/// What is stored under a key of this member and flow; `None` for keys that are not ours.
+pub(super) fn kind(flow: Flow, member: MemberId, key: &str) -> Option<Kind> {
+    match key.strip_prefix(&root_of(flow, member))? {
+        "" => Some(Kind::Session),
+        ":lock" => Some(Kind::Lock),
+        ":draft" => Some(Kind::Draft),
+        ":ended" => Some(Kind::Ended),
+        rest => rest.starts_with(":outcome:").then_some(Kind::Outcome),
+    }
 }
 
 #[cfg(test)]
@@ -51,7 +83,6 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::events::request::MemberId;
 
     fn claim(flow: Flow) -> Claim {
         Claim {
@@ -88,5 +119,24 @@ mod tests {
                 "feedback:{7}:outcome:00000000-0000-0000-0000-000000000002",
             ]
         );
+    }
+
+    #[test]
+    fn every_key_of_a_turn_is_known_again_and_no_other() {
+        let claim = claim(Flow::Resume);
+        let kinds: Vec<_> = all(&claim).iter().map(|key| kind(Flow::Resume, claim.member, key)).collect();
+        let expected = [Kind::Lock, Kind::Outcome, Kind::Outcome, Kind::Session, Kind::Draft, Kind::Ended];
+        assert_eq!(kinds, expected.map(Some));
+        for other in ["resume:{77}", "resume:{7}x", "resume:{7}:other", "feedback:{7}:lock"] {
+            assert_eq!(kind(Flow::Resume, claim.member, other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn only_a_sessions_key_has_a_session_owner() {
+        assert_eq!(session_owner("resume:{7}"), MemberId::new(7));
+        for other in ["resume:{7}:lock", "resume:{}", "resume:{x}", "resume:{0}", "feedback:{7}"] {
+            assert_eq!(session_owner(other), None, "{other}");
+        }
     }
 }

@@ -4,6 +4,7 @@
 //! Correctness rests on [`MemberState::save`] alone, one compare-and-set: it refuses a session that somebody else
 //! has changed, and a request that somebody else has answered. The lock only keeps paid work from being done twice.
 
+pub mod inspect;
 mod keys;
 pub mod memory;
 pub mod patience;

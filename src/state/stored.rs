@@ -107,7 +107,7 @@ fn parse_or_warn<T: DeserializeOwned>(claim: &Claim, what: &str, json: &[u8]) ->
 }
 
 /// serde's message is dropped on purpose: it may quote what a member wrote.
-fn parse<T: DeserializeOwned>(json: &[u8]) -> Option<T> {
+pub(super) fn parse<T: DeserializeOwned>(json: &[u8]) -> Option<T> {
     serde_json::from_slice(json).ok()
 }
 

@@ -3,6 +3,7 @@
 mod address;
 mod connection;
 mod error;
+mod inspect;
 
 use std::time::Duration;
 

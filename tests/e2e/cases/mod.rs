@@ -4,6 +4,7 @@ mod crash;
 mod dead_letters;
 mod failures;
 mod feedback;
+mod ops;
 mod process;
 mod resume;
 mod rules;
@@ -23,6 +24,7 @@ pub fn all() -> Vec<(&'static str, Vec<Case>)> {
         ("process", process::cases()),
         ("crash", crash::cases()),
         ("scenarios", scenarios::cases()),
+        ("ops", ops::cases()),
         ("suites", suites::cases()),
     ]
 }

@@ -81,6 +81,12 @@ pub struct Gateway {
 
 impl Gateway {
     pub async fn open(bootstrap: &str, topics: &Topics, partitions: i32) -> Self {
+        let names: Vec<String> = OUTCOMES.iter().map(|kind| topics.of(kind)).chain(topics.dead_letters()).collect();
+        Self::over(bootstrap, topics, &names, partitions).await
+    }
+
+    /// Reads these topics instead.
+    pub async fn over(bootstrap: &str, topics: &Topics, names: &[String], partitions: i32) -> Self {
         let consumer: Arc<StreamConsumer> = ClientConfig::new()
             .set("bootstrap.servers", bootstrap)
             .set("group.id", format!("gateway-{}", topics.suffix))
@@ -91,9 +97,9 @@ impl Gateway {
             .map(Arc::new)
             .expect("a consumer");
         let mut assignment = TopicPartitionList::new();
-        for topic in OUTCOMES.iter().map(|kind| topics.of(kind)).chain(topics.dead_letters()) {
+        for topic in names {
             for partition in 0..partitions {
-                assignment.add_partition_offset(&topic, partition, Offset::Beginning).expect("a partition");
+                assignment.add_partition_offset(topic, partition, Offset::Beginning).expect("a partition");
             }
         }
         consumer.assign(&assignment).expect("the partitions are there");

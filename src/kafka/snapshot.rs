@@ -1,0 +1,245 @@
+//! Reads what topics hold at one moment, and then ends: what comes meanwhile is left out.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use rdkafka::consumer::Consumer;
+use rdkafka::error::{KafkaError, KafkaResult};
+use rdkafka::message::Message;
+use rdkafka::{Offset, TopicPartitionList};
+
+use crate::events::record::Coordinates;
+use crate::kafka::client::Connection;
+use crate::kafka::reader::{self, ASKING, POLL, Reader, Seen};
+
+/// How long reading goes on without any progress.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Why a snapshot could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum SnapshotError {
+    #[error(transparent)]
+    Kafka(#[from] KafkaError),
+    /// With the client's latest error, if it had one.
+    #[error("{topic} could not be read to its end: {reason}")]
+    Stalled { topic: String, reason: String },
+}
+
+/// What some topics held when this was taken.
+pub struct Snapshot {
+    consumer: Reader,
+    topics: Vec<(String, Vec<Span>)>,
+}
+
+/// A partition's records from one offset up to, and without, another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Span {
+    partition: i32,
+    start: i64,
+    end: i64,
+}
+
+impl Snapshot {
+    /// What `topics` hold now; of topics that do not exist, nothing. With `since` (milliseconds since 1970) each
+    /// partition begins with its first record of that time or later; records after it may still be older. Blocks
+    /// while it asks the brokers.
+    pub fn take(connection: &Connection, topics: &[String], since: Option<i64>) -> KafkaResult<Self> {
+        let consumer = reader::open(connection)?;
+        let mut spans = Vec::new();
+        for topic in topics {
+            spans.push((topic.clone(), spans_of(&consumer, topic, since)?));
+        }
+        Ok(Self { consumer, topics: spans })
+    }
+
+    /// Hands each record to `each`: topic by topic, and each partition in its order. Blocks until all are read.
+    ///
+    /// # Errors
+    /// When the brokers stop answering.
+    pub fn read(self, mut each: impl FnMut(Seen)) -> Result<(), SnapshotError> {
+        for (topic, spans) in &self.topics {
+            read_spans(&self.consumer, topic, spans, &mut each)?;
+        }
+        Ok(())
+    }
+}
+
+/// One record; `None` when there is none at that place (any more). Blocks.
+///
+/// # Errors
+/// When the brokers cannot be asked.
+pub fn read_one(connection: &Connection, at: &Coordinates) -> Result<Option<Seen>, SnapshotError> {
+    let consumer = reader::open(connection)?;
+    if !reader::partitions(&consumer, &at.topic)?.contains(&at.partition) {
+        return Ok(None);
+    }
+    let (low, high) = consumer.fetch_watermarks(&at.topic, at.partition, ASKING)?;
+    if !(low..high).contains(&at.offset) {
+        return Ok(None);
+    }
+    let mut found = None;
+    let span = Span { partition: at.partition, start: at.offset, end: at.offset.saturating_add(1) };
+    // Where the record itself was removed, the next one is beyond the end.
+    read_spans(&consumer, &at.topic, &[span], &mut |seen| found = Some(seen))?;
+    Ok(found)
+}
+
+fn spans_of(consumer: &Reader, topic: &str, since: Option<i64>) -> KafkaResult<Vec<Span>> {
+    let mut spans = Vec::new();
+    for partition in reader::partitions(consumer, topic)? {
+        let (start, end) = consumer.fetch_watermarks(topic, partition, ASKING)?;
+        spans.push(Span { partition, start, end });
+    }
+    if let Some(since) = since {
+        let mut times = TopicPartitionList::new();
+        for span in &spans {
+            times.add_partition_offset(topic, span.partition, Offset::Offset(since.max(0)))?;
+        }
+        let found = consumer.offsets_for_times(times, ASKING)?;
+        for span in &mut spans {
+            span.start = match found.find_partition(topic, span.partition).map(|element| element.offset()) {
+                Some(Offset::Offset(offset)) => offset.max(span.start),
+                // No record is that young.
+                _ => span.end,
+            };
+        }
+    }
+    spans.retain(|span| span.start < span.end);
+    Ok(spans)
+}
+
+fn read_spans(
+    consumer: &Reader,
+    topic: &str,
+    spans: &[Span],
+    each: &mut impl FnMut(Seen),
+) -> Result<(), SnapshotError> {
+    let mut list = TopicPartitionList::new();
+    for span in spans {
+        list.add_partition_offset(topic, span.partition, Offset::Offset(span.start))?;
+    }
+    consumer.assign(&list)?;
+    let mut ends: BTreeMap<i32, i64> = spans.iter().map(|span| (span.partition, span.end)).collect();
+    let mut progress = Instant::now();
+    let mut reason = "the brokers do not answer".to_owned();
+    while !ends.is_empty() {
+        match consumer.poll(POLL) {
+            Some(Ok(message)) => {
+                let Some(end) = ends.get(&message.partition()).copied() else { continue };
+                progress = Instant::now();
+                if message.offset() < end {
+                    each(reader::seen(&message));
+                }
+                if message.offset().saturating_add(1) >= end {
+                    ends.remove(&message.partition());
+                }
+            }
+            // The last offsets may hold no record: removed by compaction, or the marks of a transaction.
+            Some(Err(KafkaError::PartitionEOF(partition))) => {
+                ends.remove(&partition);
+                progress = Instant::now();
+            }
+            Some(Err(error)) => reason = error.to_string(),
+            None => {}
+        }
+        if progress.elapsed() > PATIENCE {
+            return Err(SnapshotError::Stalled { topic: topic.to_owned(), reason });
+        }
+    }
+    consumer.unassign()?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::events::record::RecordTime;
+    use crate::kafka::embedded::EmbeddedBroker;
+    use crate::kafka::producer::KafkaOutbox;
+    use crate::kafka::reader::{Start, follow};
+    use crate::worker::outbox::{Outbox, Parcel};
+
+    /// A broker with a topic of two partitions, and a way to send to it.
+    struct Kafka {
+        _broker: EmbeddedBroker,
+        connection: Connection,
+        outbox: KafkaOutbox,
+        topics: Vec<String>,
+    }
+
+    impl Kafka {
+        fn start() -> Self {
+            let broker = EmbeddedBroker::start().unwrap();
+            let topics = vec!["A".to_owned(), "B".to_owned()];
+            for topic in &topics {
+                broker.create_topic(topic, 2).unwrap();
+            }
+            let connection = Connection { bootstrap: broker.address().unwrap(), properties: vec![] };
+            let outbox = KafkaOutbox::open(&connection).unwrap();
+            Self { _broker: broker, connection, outbox, topics }
+        }
+
+        async fn send(&self, topic: &str, partition: i32, value: &str) {
+            let topic = Arc::from(topic);
+            let value = Some(value.as_bytes().to_vec());
+            let parcel = Parcel { topic, partition: Some(partition), key: None, value, headers: vec![] };
+            self.outbox.send(&parcel).await.unwrap();
+        }
+
+        fn take(&self) -> Snapshot {
+            Snapshot::take(&self.connection, &self.topics, None).unwrap()
+        }
+    }
+
+    fn values(snapshot: Snapshot) -> Vec<String> {
+        let mut values = Vec::new();
+        snapshot.read(|seen| values.push(String::from_utf8(seen.value.unwrap()).unwrap())).unwrap();
+        values.sort_unstable();
+        values
+    }
+
+    #[tokio::test]
+    async fn a_snapshot_holds_what_was_there_and_nothing_that_came_later() {
+        let kafka = Kafka::start();
+        for (topic, partition, value) in [("A", 0, "a0"), ("A", 1, "a1"), ("A", 1, "a2"), ("B", 1, "b0")] {
+            kafka.send(topic, partition, value).await;
+        }
+        let snapshot = kafka.take();
+        for partition in [0, 1] {
+            kafka.send("A", partition, "late").await;
+            kafka.send("B", partition, "late").await;
+        }
+        assert_eq!(values(snapshot), ["a0", "a1", "a2", "b0"]);
+    }
+
+    #[tokio::test]
+    async fn empty_and_missing_topics_hold_nothing() {
+        let kafka = Kafka::start();
+        assert_eq!(values(kafka.take()), [""; 0]);
+    }
+
+    #[tokio::test]
+    async fn one_record_is_found_at_its_place_only() {
+        let kafka = Kafka::start();
+        kafka.send("A", 1, "first").await;
+        kafka.send("A", 1, "second").await;
+        let at = |topic: &str, partition, offset| Coordinates { topic: topic.into(), partition, offset };
+        let found = read_one(&kafka.connection, &at("A", 1, 1)).unwrap().unwrap();
+        assert_eq!((found.offset, found.value.as_deref()), (1, Some(b"second".as_slice())));
+        assert!(matches!(found.time, Some(RecordTime::Create(_))));
+        for nowhere in [at("A", 1, 2), at("A", 0, 0), at("A", 2, 0)] {
+            assert_eq!(read_one(&kafka.connection, &nowhere).unwrap(), None, "{nowhere}");
+        }
+    }
+
+    #[tokio::test]
+    async fn who_follows_from_now_sees_only_what_comes() {
+        let kafka = Kafka::start();
+        kafka.send("A", 0, "before").await;
+        let mut arriving = follow(&kafka.connection, &kafka.topics, Start::Now).unwrap();
+        kafka.send("A", 0, "after").await;
+        assert_eq!(arriving.recv().await.unwrap().value.as_deref(), Some(b"after".as_slice()));
+    }
+}

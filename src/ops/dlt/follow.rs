@@ -1,0 +1,146 @@
+//! How replayed requests end: their outcomes, found by the request's id, or another dead letter where there was
+//! nobody to tell.
+
+use std::collections::HashMap;
+use std::fmt;
+
+use super::letter::Letter;
+use super::plan::id_after_replay;
+use crate::config::Topics;
+use crate::events::outcome::OutcomeKind;
+use crate::events::record::{Coordinates, replayed_id, text_header};
+use crate::events::request::MemberId;
+use crate::kafka::reader::Seen;
+
+/// How one request ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ending {
+    Answered(OutcomeKind),
+    /// With this code.
+    Failed(String),
+    /// Kept again, without an outcome, because it names no member.
+    Kept,
+}
+
+impl fmt::Display for Ending {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Answered(kind) => f.write_str(kind.name()),
+            Self::Failed(code) => write!(f, "{} {code}", OutcomeKind::RequestFailed.name()),
+            Self::Kept => f.write_str("kept again: it names no member"),
+        }
+    }
+}
+
+/// The requests that have not ended yet.
+pub struct Waiting {
+    topics: Topics,
+    /// Where each was kept, by its member and new id. A member may have one id in two topics.
+    requests: HashMap<(Option<MemberId>, String), Vec<Coordinates>>,
+}
+
+impl Waiting {
+    /// Nothing to wait for.
+    pub fn new(topics: &Topics) -> Self {
+        Self { topics: topics.clone(), requests: HashMap::new() }
+    }
+
+    /// Waits for the request of this dead letter.
+    pub fn add(&mut self, letter: &Letter) {
+        self.requests.entry((letter.member, id_after_replay(letter))).or_default().push(letter.at.clone());
+    }
+
+    /// How many have not ended.
+    pub fn len(&self) -> usize {
+        self.requests.values().map(Vec::len).sum()
+    }
+
+    /// Whether all have ended.
+    pub fn is_empty(&self) -> bool {
+        self.requests.is_empty()
+    }
+
+    /// Looks at a record of an outcome or dead-letter topic: which dead letter's request ended with it, and how.
+    pub fn end(&mut self, seen: Seen) -> Option<(Coordinates, Ending)> {
+        let outcome = self.topics.outcomes.iter().find(|(_, topic)| topic.as_ref() == seen.topic);
+        let (request, ending) = match outcome {
+            Some((kind, _)) => {
+                let member = text_header(&seen.headers, "ce_subject")?.parse().ok()?;
+                let id = text_header(&seen.headers, "ce_causationid")?.to_owned();
+                let ending = match kind {
+                    OutcomeKind::RequestFailed => Ending::Failed(code(seen.value.as_deref())?),
+                    answered => Ending::Answered(*answered),
+                };
+                ((Some(member), id), ending)
+            }
+            None => {
+                let letter = Letter::read(seen, &self.topics)?;
+                // Where there is a member, the outcome tells more.
+                if letter.code.as_deref() != Some("UNDECODABLE") {
+                    return None;
+                }
+                ((letter.member, replayed_id(letter.id, letter.replays)), Ending::Kept)
+            }
+        };
+        let places = self.requests.get_mut(&request)?;
+        let place = places.pop();
+        if places.is_empty() {
+            self.requests.remove(&request);
+        }
+        Some((place?, ending))
+    }
+}
+
+fn code(outcome: Option<&[u8]>) -> Option<String> {
+    let outcome: serde_json::Value = serde_json::from_slice(outcome?).ok()?;
+    outcome.get("code").and_then(serde_json::Value::as_str).map(str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::letter::tests::{letter, seen, topics};
+    use super::*;
+    use crate::events::record::Header;
+
+    fn outcome(topic: &str, member: &str, id: &str, value: &str) -> Seen {
+        let headers = vec![Header::new("ce_subject", member), Header::new("ce_causationid", id)];
+        Seen { topic: topic.to_owned(), headers, ..seen(0, value, &[]) }
+    }
+
+    fn waiting_for(letters: &[Letter]) -> Waiting {
+        let mut waiting = Waiting::new(&topics());
+        letters.iter().for_each(|letter| waiting.add(letter));
+        waiting
+    }
+
+    #[test]
+    fn an_outcome_ends_the_request_that_caused_it_once() {
+        let letter = letter(seen(0, r#"{"memberId": 7}"#, &[("ce_id", b"a"), ("replay-count", b"1")]));
+        let mut waiting = waiting_for(std::slice::from_ref(&letter));
+        for other in [("8", "a#2"), ("7", "a#1"), ("7", "a")] {
+            assert_eq!(waiting.end(outcome("FeedbackGenerated", other.0, other.1, "{}")), None);
+        }
+        let ended = Some((letter.at, Ending::Answered(OutcomeKind::FeedbackGenerated)));
+        assert_eq!(waiting.end(outcome("FeedbackGenerated", "7", "a#2", "{}")), ended);
+        assert!(waiting.is_empty());
+        assert_eq!(waiting.end(outcome("FeedbackGenerated", "7", "a#2", "{}")), None);
+    }
+
+    #[test]
+    fn a_failure_tells_its_code() {
+        let letter = letter(seen(0, r#"{"memberId": 7}"#, &[("ce_id", b"a")]));
+        let failed = outcome("RequestFailed", "7", "a#1", r#"{"code": "LLM_UNAVAILABLE"}"#);
+        let (_, ending) = waiting_for(&[letter]).end(failed).unwrap();
+        assert_eq!(ending.to_string(), "RequestFailed LLM_UNAVAILABLE");
+    }
+
+    #[test]
+    fn who_names_no_member_ends_as_another_dead_letter() {
+        let headers: [(&str, &[u8]); 2] = [("ce_id", b"a"), ("kafka_dlt-exception-fqcn", b"UNDECODABLE")];
+        let mut waiting = waiting_for(&[letter(seen(0, "nonsense", &headers))]);
+        assert_eq!(waiting.end(seen(0, "nonsense", &headers)), None, "that is the one which was sent");
+        let again = seen(0, "nonsense", &[headers[0], headers[1], ("replay-count", b"1")]);
+        assert_eq!(waiting.end(again).unwrap().1, Ending::Kept);
+        assert_eq!(waiting.len(), 0);
+    }
+}

@@ -1,0 +1,115 @@
+//! `ssammu-worker dlt`: what could not be answered, and sending it back (contract, section 5).
+
+mod filter;
+mod follow;
+mod letter;
+mod list;
+mod plan;
+mod replay;
+mod show;
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context, bail};
+use clap::Subcommand;
+
+use self::filter::{Filter, Selection};
+use self::letter::Letter;
+use crate::config::{Config, Topics};
+use crate::kafka::admin::Admin;
+use crate::kafka::snapshot::Snapshot;
+use crate::telemetry::log;
+
+/// What can be done with dead letters.
+#[derive(Subcommand)]
+pub enum Command {
+    /// List dead letters, oldest first, and count them by code
+    List(Box<list::ListArgs>),
+    /// Show one dead letter with its headers
+    Show(Box<show::ShowArgs>),
+    /// Send dead letters back to their request topics; without --yes only say what would be sent
+    ///
+    /// They go back as they came, the oldest first: same key, value, partition and headers, with their request's id
+    /// as ce_id and with replay-count raised by one. Dead letters that are kept while this runs are not read.
+    ///
+    /// Of several dead letters of one request only the latest is sent. To send the same dead letter twice is safe
+    /// within OUTCOME_TTL: both carry the same request id, and once it is answered the worker takes the answer from
+    /// its journal. After that it would be worked anew, so leave out with --since what was replayed long ago.
+    ///
+    /// A résumé answer that names no question answers whatever question is open when it is worked; the counts say how
+    /// many of these there are.
+    Replay(Box<replay::ReplayArgs>),
+}
+
+impl Command {
+    /// Does what the command line says.
+    ///
+    /// # Errors
+    /// What to tell the person who ran it.
+    pub async fn run(self) -> anyhow::Result<()> {
+        match self {
+            Self::List(args) => list::run(*args).await,
+            Self::Show(args) => show::run(*args).await,
+            Self::Replay(args) => replay::run(*args).await,
+        }
+    }
+}
+
+/// Starts the log: warnings only, on standard error.
+fn start_log(config: &Config) -> anyhow::Result<()> {
+    log::start(config.log_format, "warn")
+}
+
+/// Hands every dead letter that is there now, and whether the filter lets it through, to `each`.
+async fn read<T: Send + 'static>(
+    config: &Config,
+    selection: Selection,
+    mut into: T,
+    mut each: impl FnMut(&mut T, Letter, bool) + Send + 'static,
+) -> anyhow::Result<T> {
+    let topics = existing(config, &selection).await?;
+    let (kafka, names) = (config.kafka.clone(), config.topics.clone());
+    let reading = tokio::task::spawn_blocking(move || {
+        let snapshot = Snapshot::take(&kafka, &topics, selection.since)?;
+        snapshot.read(|seen| {
+            if let Some(letter) = Letter::read(seen, &names) {
+                let chosen = selection.takes(&letter);
+                each(&mut into, letter, chosen);
+            }
+        })?;
+        anyhow::Ok(into)
+    });
+    reading.await?.context("the dead letters could not be read")
+}
+
+/// The dead-letter topics to be read; those that do not exist are told.
+async fn existing(config: &Config, selection: &Selection) -> anyhow::Result<Vec<String>> {
+    let wanted: Vec<String> = selection.topics.iter().map(|topic| config.topics.dead_letters(topic)).collect();
+    let there = partitions(config, &wanted).await?;
+    for missing in wanted.iter().filter(|topic| !there.contains_key(*topic)) {
+        eprintln!("{missing} does not exist");
+    }
+    Ok(there.into_keys().collect())
+}
+
+/// How many partitions each topic has, of those that exist.
+async fn partitions(config: &Config, topics: &[String]) -> anyhow::Result<BTreeMap<String, usize>> {
+    let admin = Admin::open(&config.kafka)?;
+    admin.partitions(topics).await.map_err(|error| anyhow::anyhow!("Kafka: {error}"))
+}
+
+/// The request topics that an operator names; all when none is named.
+fn request_topics(topics: &Topics, named: &[String]) -> anyhow::Result<Vec<String>> {
+    let all = topics.requests().map(|(topic, _)| topic.to_string());
+    if let Some(stranger) = named.iter().find(|name| !all.contains(name)) {
+        bail!("{stranger} is not a request topic: those are {}", all.join(", "));
+    }
+    Ok(all.into_iter().filter(|topic| named.is_empty() || named.contains(topic)).collect())
+}
+
+impl Filter {
+    fn select(&self, config: &Config) -> anyhow::Result<Selection> {
+        let topics = request_topics(&config.topics, &self.topic)?;
+        Ok(self.selection(topics, time::OffsetDateTime::now_utc()))
+    }
+}

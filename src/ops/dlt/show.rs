@@ -1,0 +1,82 @@
+//! `dlt show`.
+
+use anyhow::{Context, bail};
+use clap::Args;
+
+use super::letter::{Letter, long};
+use crate::config::Settings;
+use crate::events::record::{Coordinates, Header};
+use crate::kafka::snapshot;
+use crate::ops::text;
+
+#[derive(Args)]
+pub struct ShowArgs {
+    /// Where it lies, as `dlt list` shows it
+    #[arg(value_name = "TOPIC/PARTITION/OFFSET")]
+    at: Coordinates,
+    /// Show the value too: what the member wrote
+    #[arg(long)]
+    payload: bool,
+    #[command(flatten)]
+    settings: Settings,
+}
+
+pub async fn run(args: ShowArgs) -> anyhow::Result<()> {
+    let config = args.settings.check()?;
+    super::start_log(&config)?;
+    let dead_letters = config.topics.requests().map(|(topic, _)| config.topics.dead_letters(&topic));
+    if !dead_letters.iter().any(|topic| **topic == *args.at.topic) {
+        bail!("{} is not a dead-letter topic: those are {}", args.at.topic, dead_letters.join(", "));
+    }
+    let (kafka, at) = (config.kafka.clone(), args.at.clone());
+    let seen = tokio::task::spawn_blocking(move || snapshot::read_one(&kafka, &at)).await??;
+    let letter = seen.and_then(|seen| Letter::read(seen, &config.topics));
+    let letter = letter.with_context(|| format!("there is no record at {}", args.at))?;
+    println!("{}", letter.summary());
+    println!("request id  {}", text::printable(letter.id.as_bytes()));
+    println!("key         {}", letter.key.as_deref().map_or_else(|| "none".to_owned(), text::printable));
+    println!("headers");
+    for header in &letter.headers {
+        println!("  {} = {}", text::printable(&header.name), header_value(header));
+    }
+    match letter.value.as_deref() {
+        None => println!("value       none"),
+        Some(value) if !args.payload => println!("value       {} bytes (--payload shows them)", value.len()),
+        Some(value) => println!("value\n{}", text::printable(value)),
+    }
+    Ok(())
+}
+
+/// A header's value; numbers and times of Spring's headers as such.
+fn header_value(header: &Header) -> String {
+    let Some(value) = header.value.as_deref() else { return "null".to_owned() };
+    let number = match header.name.as_slice() {
+        b"kafka_dlt-original-partition" => value.try_into().ok().map(|bytes| i32::from_be_bytes(bytes).to_string()),
+        b"kafka_dlt-original-offset" => long(value).map(|offset| offset.to_string()),
+        b"kafka_dlt-original-timestamp" => {
+            long(value).map(|millis| format!("{millis} ({})", text::instant(Some(millis))))
+        }
+        _ => None,
+    };
+    number.unwrap_or_else(|| text::printable(value))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn springs_numbers_are_shown_as_numbers() {
+        let shown = |name: &str, value: &[u8]| header_value(&Header::new(name, value));
+        assert_eq!(shown("kafka_dlt-original-partition", &3_i32.to_be_bytes()), "3");
+        assert_eq!(shown("kafka_dlt-original-offset", &42_i64.to_be_bytes()), "42");
+        assert_eq!(shown("kafka_dlt-original-timestamp", &1_000_i64.to_be_bytes()), "1000 (1970-01-01T00:00:01Z)");
+    }
+
+    #[test]
+    fn other_headers_are_text_or_base64_or_null() {
+        assert_eq!(header_value(&Header::new("a", "b\n")), "b\\n");
+        assert_eq!(header_value(&Header::new("kafka_dlt-original-offset", vec![0xff])), "base64:/w==");
+        assert_eq!(header_value(&Header { name: b"a".to_vec(), value: None }), "null");
+    }
+}
