@@ -9,14 +9,13 @@ use anyhow::Context;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use crate::config::Config;
 use crate::documents::Documents;
 use crate::documents::s3::S3Documents;
 use crate::events::record::RequestKind;
 use crate::http;
-use crate::kafka::admin::Admin;
 use crate::kafka::producer::KafkaOutbox;
 use crate::llm::chat::Endpoint;
 use crate::llm::failover::{Failover, Patience};
@@ -40,6 +39,10 @@ const LOCK_TTL: Duration = Duration::from_secs(10);
 /// How long the last acknowledgements may take when everything else has stopped.
 const FLUSH: Duration = Duration::from_secs(2);
 const LOOK: Duration = Duration::from_millis(500);
+/// How long leaving the groups may take when the worker ends by itself.
+const LEAVE_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a model may take to say that it is there.
+const MODEL_CHECK: Duration = Duration::from_secs(5);
 
 /// Where sessions and documents are kept.
 pub struct BackEnds {
@@ -78,9 +81,8 @@ pub async fn run(
 ) -> anyhow::Result<()> {
     let metrics = Arc::new(Metrics::new()?);
     let model = Arc::new(model(config, &metrics)?);
-    let admission = Admission::new(config.max_in_flight, model.watch());
+    let admission = Admission::new(config.max_in_flight);
     let outbox = Arc::new(KafkaOutbox::open(&config.kafka).context("the Kafka producer could not be opened")?);
-    let admin = Arc::new(Admin::open(&config.kafka).context("the Kafka client could not be opened")?);
     let BackEnds { state, state_name, documents, documents_name } = back_ends;
     let locks = Locks::new(state.clone(), LOCK_TTL);
     let worker = Arc::new(Worker {
@@ -95,6 +97,7 @@ pub async fn run(
             settings: agent::Settings {
                 max_questions: config.max_questions,
                 upload_prefix: config.s3_upload_prefix.clone(),
+                deadline: config.request_deadline,
             },
         },
         locks: locks.clone(),
@@ -109,10 +112,9 @@ pub async fn run(
         },
     });
 
-    let readiness = Readiness::new(
-        &["kafka", "topics", "feedback group", "resume group", state_name, documents_name],
-        metrics.clone(),
-    );
+    let parts = ["kafka", "topics", "feedback group", "resume group", state_name, documents_name];
+    // The worker does its job without a model, too: it waits, and says so to members.
+    let readiness = Readiness::new(&parts, &["model"], metrics.clone());
     let (stop_sender, stop_receiver) = watch::channel(Stop::No);
     let intake = |group: &str, kinds: &[RequestKind]| {
         let (joined, has_joined) = watch::channel(false);
@@ -135,45 +137,36 @@ pub async fn run(
     intakes.spawn(resume);
 
     // None of these ends by itself.
-    let mut background: JoinSet<(&'static str, anyhow::Result<()>)> = JoinSet::new();
+    let mut background = Background::new();
     let served = http::serve(listener, readiness.clone(), metrics.clone());
     background.spawn(async { ("the HTTP server", served.await.map_err(Into::into)) });
     background.spawn(async move {
         locks.renew().await;
         ("renewing locks", Ok(()))
     });
-    background.spawn(observe(metrics.clone(), admission, model.watch()));
-    let watched = |part, check| watch_part(readiness.clone(), part, check);
+    background.spawn(observe(metrics.clone(), admission, model.clone()));
     let kafka = outbox.clone();
-    background.spawn(watched(
-        "kafka",
-        check(move || {
-            let kafka = kafka.clone();
-            async move { kafka.check().await }
-        }),
-    ));
-    let topics = config.topics.all();
-    background.spawn(watched(
-        "topics",
-        check(move || {
-            let (admin, topics) = (admin.clone(), topics.clone());
-            async move { missing_topics(&admin, &topics).await }
-        }),
-    ));
-    background.spawn(watched(
-        state_name,
-        check(move || {
-            let state = state.clone();
-            async move { state.check().await.map_err(|error| error.to_string()) }
-        }),
-    ));
-    background.spawn(watched(
-        documents_name,
-        check(move || {
-            let documents = documents.clone();
-            async move { documents.check().await.map_err(|error| error.to_string()) }
-        }),
-    ));
+    look_after(&mut background, &readiness, "kafka", move || {
+        let kafka = kafka.clone();
+        async move { kafka.check().await }
+    });
+    let (kafka, topics) = (outbox.clone(), config.topics.all());
+    look_after(&mut background, &readiness, "topics", move || {
+        let (kafka, topics) = (kafka.clone(), topics.clone());
+        async move { missing_topics(&kafka, &topics).await }
+    });
+    look_after(&mut background, &readiness, state_name, move || {
+        let state = state.clone();
+        async move { state.check().await.map_err(|error| error.to_string()) }
+    });
+    look_after(&mut background, &readiness, documents_name, move || {
+        let documents = documents.clone();
+        async move { documents.check().await.map_err(|error| error.to_string()) }
+    });
+    look_after(&mut background, &readiness, "model", move || {
+        let model = model.clone();
+        async move { model.check(Instant::now() + MODEL_CHECK).await.map_err(|error| error.to_string()) }
+    });
     for (part, joined) in [("feedback group", feedback_joined), ("resume group", resume_joined)] {
         background.spawn(follow(readiness.clone(), part, joined));
     }
@@ -204,7 +197,13 @@ pub async fn run(
             },
         }
     };
-    intakes.shutdown().await;
+    if let Err(error) = &result {
+        tracing::error!(error = format!("{error:#}"), "ending");
+        // The groups are left in order all the same, so that others have the partitions at once.
+        stop_sender.send_replace(Stop::Until(Instant::now()));
+        let left = async { while intakes.join_next().await.is_some() {} };
+        let _ = timeout(LEAVE_TIMEOUT, left).await;
+    }
     background.shutdown().await;
     tokio::task::spawn_blocking(move || outbox.flush(FLUSH)).await?;
     result
@@ -224,18 +223,22 @@ fn model(config: &Config, metrics: &Arc<Metrics>) -> anyhow::Result<Failover> {
     Ok(Failover::new(primary, fallback, gate, Patience::default(), Arc::new(ModelMetrics(metrics.clone()))))
 }
 
-type Check = Box<dyn Fn() -> std::pin::Pin<Box<dyn Future<Output = Result<(), String>> + Send>> + Send + Sync>;
+type Background = JoinSet<(&'static str, anyhow::Result<()>)>;
 
-fn check<F>(check: impl Fn() -> F + Send + Sync + 'static) -> Check
-where
+/// Looks at a part of the worker for as long as it runs.
+fn look_after<F>(
+    background: &mut Background,
+    readiness: &Arc<Readiness>,
+    part: &'static str,
+    check: impl Fn() -> F + Send + Sync + 'static,
+) where
     F: Future<Output = Result<(), String>> + Send + 'static,
 {
-    Box::new(move || Box::pin(check()))
-}
-
-async fn watch_part(readiness: Arc<Readiness>, part: &'static str, check: Check) -> (&'static str, anyhow::Result<()>) {
-    readiness::watch(readiness, part, check).await;
-    ("a readiness check", Ok(()))
+    let readiness = readiness.clone();
+    background.spawn(async move {
+        readiness::watch(readiness, part, check).await;
+        ("a readiness check", Ok(()))
+    });
 }
 
 /// Follows whether a group has been joined.
@@ -252,9 +255,8 @@ async fn follow(
     std::future::pending().await
 }
 
-async fn missing_topics(admin: &Admin, topics: &[String]) -> Result<(), String> {
-    let found = admin.partitions(topics).await?;
-    let missing: Vec<&str> = topics.iter().map(String::as_str).filter(|topic| !found.contains_key(*topic)).collect();
+async fn missing_topics(kafka: &KafkaOutbox, topics: &[String]) -> Result<(), String> {
+    let missing = kafka.missing(topics).await?;
     if missing.is_empty() {
         Ok(())
     } else {
@@ -266,12 +268,16 @@ async fn missing_topics(admin: &Admin, topics: &[String]) -> Result<(), String> 
 async fn observe(
     metrics: Arc<Metrics>,
     admission: Arc<Admission>,
-    circuit: watch::Receiver<bool>,
+    model: Arc<Failover>,
 ) -> (&'static str, anyhow::Result<()>) {
     let mut ticks = tokio::time::interval(LOOK);
+    let circuit = model.watch();
+    let count = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
+    metrics.model_calls_limit.set(count(model.gate().size()));
     loop {
         ticks.tick().await;
-        metrics.requests_in_work.set(i64::try_from(admission.in_work()).unwrap_or(i64::MAX));
+        metrics.requests_in_work.set(count(admission.in_work()));
+        metrics.model_calls_out.set(count(model.gate().out()));
         metrics.circuit_open.set(i64::from(*circuit.borrow()));
     }
 }

@@ -131,6 +131,7 @@ impl Cli {
 
 async fn run(config: Config) -> anyhow::Result<()> {
     log::start(config.log_format, &config.log_directives)?;
+    let stop = stop_signal()?;
     let listener = TcpListener::bind(&config.http_addr)
         .await
         .with_context(|| format!("HTTP_ADDR: {} could not be listened on", config.http_addr))?;
@@ -146,7 +147,7 @@ async fn run(config: Config) -> anyhow::Result<()> {
         "starting"
     );
     let back_ends = BackEnds::services(&config).await;
-    app::run(&config, back_ends, listener, stop_signal()?).await?;
+    app::run(&config, back_ends, listener, stop).await?;
     tracing::info!("stopped");
     Ok(())
 }
@@ -167,21 +168,22 @@ async fn topics(args: TopicsArgs) -> anyhow::Result<()> {
     let admin = Admin::open(&config.kafka)?;
     let requests = config.topics.requests().map(|(topic, _)| topic);
     let all = config.topics.all();
-    let there = admin.partitions(&all).await.map_err(|error| anyhow::anyhow!("Kafka: {error}"))?;
+    let mut there = admin.partitions(&all).await.map_err(|error| anyhow::anyhow!("Kafka: {error}"))?;
     for name in all {
         let dead_letters_of = requests.iter().find(|topic| config.topics.dead_letters(topic) == name);
         let wanted = Wanted { name, dead_letters_of: dead_letters_of.map(ToString::to_string) };
-        let Some(partitions) = there.get(&wanted.name) else {
+        let Some(partitions) = there.get(&wanted.name).copied() else {
             let made = admin.create(&wanted, shape).await;
             made.map_err(|error| anyhow::anyhow!("{} could not be made: {error}", wanted.name))?;
             println!("made    {} ({} partitions)", wanted.name, shape.partitions);
+            there.insert(wanted.name, usize::try_from(shape.partitions).unwrap_or(0));
             continue;
         };
         println!("exists  {} ({partitions} partitions)", wanted.name);
         let describe = async |topic: &str, partitions: usize| {
             admin.describe(topic, partitions).await.map_err(|error| anyhow::anyhow!("{topic}: {error}"))
         };
-        let found = describe(&wanted.name, *partitions).await?;
+        let found = describe(&wanted.name, partitions).await?;
         let request = match &wanted.dead_letters_of {
             Some(topic) => match there.get(topic) {
                 Some(partitions) => Some(describe(topic, *partitions).await?),

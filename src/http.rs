@@ -1,6 +1,9 @@
 //! Health and metrics over HTTP.
 
 use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
 
 use axum::extract::State;
 use axum::http::{StatusCode, header};
@@ -10,9 +13,13 @@ use axum::{Json, Router};
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::time::timeout;
 
 use crate::readiness::Readiness;
 use crate::telemetry::metrics::Metrics;
+
+/// How long a healthcheck waits.
+const HEALTHCHECK: Duration = Duration::from_secs(3);
 
 #[derive(Clone)]
 struct Served {
@@ -34,9 +41,10 @@ pub async fn serve(listener: TcpListener, readiness: Arc<Readiness>, metrics: Ar
 }
 
 async fn readyz(State(served): State<Served>) -> Response {
-    let missing = served.readiness.missing();
+    let (missing, optional) = served.readiness.missing();
     let status = if missing.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    (status, Json(json!({ "ready": missing.is_empty(), "notReady": missing }))).into_response()
+    let body = json!({ "ready": missing.is_empty(), "notReady": missing, "optionalNotReady": optional });
+    (status, Json(body)).into_response()
 }
 
 async fn metrics_text(State(served): State<Served>) -> Response {
@@ -57,12 +65,17 @@ pub async fn healthcheck(address: &str) -> anyhow::Result<()> {
         Some(("[::]", port)) => format!("[::1]:{port}"),
         _ => address.to_owned(),
     };
-    let mut stream = TcpStream::connect(&address).await?;
+    let answer = timeout(HEALTHCHECK, ask(&address)).await.context("the worker does not answer")??;
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
+    anyhow::ensure!(head.starts_with("HTTP/1.1 200 "), "not ready: {}", body.trim());
+    Ok(())
+}
+
+async fn ask(address: &str) -> std::io::Result<String> {
+    let mut stream = TcpStream::connect(address).await?;
     let request = format!("GET /readyz HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
     stream.write_all(request.as_bytes()).await?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await?;
-    let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
-    anyhow::ensure!(head.starts_with("HTTP/1.1 200 "), "not ready: {}", body.trim());
-    Ok(())
+    Ok(answer)
 }

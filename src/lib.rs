@@ -11,6 +11,7 @@ pub mod config;
 pub mod dev;
 pub mod documents;
 pub mod events;
+mod failpoint;
 pub mod feedback;
 pub mod http;
 pub mod kafka;

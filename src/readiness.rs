@@ -10,39 +10,63 @@ use crate::telemetry::metrics::Metrics;
 const LOOK: Duration = Duration::from_secs(5);
 const LOOK_AGAIN: Duration = Duration::from_millis(250);
 
+/// What a part is called before it was looked at.
+const STARTING: &str = "starting";
+
 /// What is known of each part. Looking costs nothing: the parts are checked in the background.
 #[derive(Debug)]
 pub struct Readiness {
-    parts: Mutex<BTreeMap<&'static str, Result<(), String>>>,
+    parts: Mutex<BTreeMap<&'static str, Part>>,
+    /// Parts that are looked at and told, but that the worker can be without.
+    optional: Vec<&'static str>,
     metrics: Arc<Metrics>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Part {
+    /// Not looked at yet, or not ready at the first look: it is only starting.
+    Starting(String),
+    Ready,
+    NotReady(String),
 }
 
 impl Readiness {
     /// Nothing is ready before it was looked at.
-    pub fn new(parts: &[&'static str], metrics: Arc<Metrics>) -> Arc<Self> {
-        let unknown = || Err("not looked at yet".to_owned());
-        let parts = parts.iter().map(|part| (*part, unknown())).collect();
-        Arc::new(Self { parts: Mutex::new(parts), metrics })
+    pub fn new(parts: &[&'static str], optional: &[&'static str], metrics: Arc<Metrics>) -> Arc<Self> {
+        let starting = |part: &&'static str| (*part, Part::Starting(STARTING.to_owned()));
+        let parts = parts.iter().chain(optional).map(starting).collect();
+        Arc::new(Self { parts: Mutex::new(parts), optional: optional.to_vec(), metrics })
     }
 
     /// Takes note of a part, and says so in the log when it changed.
     pub fn note(&self, part: &'static str, now: Result<(), String>) {
         self.metrics.ready.with_label_values(&[part]).set(i64::from(now.is_ok()));
-        let before = self.parts().insert(part, now.clone());
-        match (before, now) {
-            (Some(Ok(())), Ok(())) => {}
-            (_, Ok(())) => tracing::info!(part, "ready"),
-            (Some(Err(before)), Err(reason)) if before == reason => {}
-            (_, Err(reason)) => tracing::warn!(part, reason, "not ready"),
+        let mut parts = self.parts();
+        let before = parts.get(part);
+        let now = match (before, now) {
+            (_, Ok(())) => Part::Ready,
+            (Some(Part::Starting(first)), Err(reason)) if first == STARTING => Part::Starting(reason),
+            (_, Err(reason)) => Part::NotReady(reason),
+        };
+        match &now {
+            Part::Ready if before != Some(&now) => tracing::info!(part, "ready"),
+            Part::NotReady(reason) if before != Some(&now) => tracing::warn!(part, reason, "not ready"),
+            Part::Starting(_) | Part::Ready | Part::NotReady(_) => {}
         }
+        parts.insert(part, now);
     }
 
-    /// The parts that are not ready, and why.
-    pub fn missing(&self) -> BTreeMap<&'static str, String> {
-        self.parts().iter().filter_map(|(part, state)| Some((*part, state.clone().err()?))).collect()
+    /// The parts that are not ready, and why: those that the worker needs, and those that it can be without.
+    pub fn missing(&self) -> (BTreeMap<&'static str, String>, BTreeMap<&'static str, String>) {
+        let parts = self.parts();
+        let missing = parts.iter().filter_map(|(part, state)| match state {
+            Part::Ready => None,
+            Part::Starting(reason) | Part::NotReady(reason) => Some((*part, reason.clone())),
+        });
+        missing.partition(|(part, _)| !self.optional.contains(part))
     }
 
-    fn parts(&self) -> MutexGuard<'_, BTreeMap<&'static str, Result<(), String>>> {
+    fn parts(&self) -> MutexGuard<'_, BTreeMap<&'static str, Part>> {
         self.parts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -64,14 +88,27 @@ where
 mod tests {
     use super::*;
 
+    fn readiness() -> Arc<Readiness> {
+        Readiness::new(&["kafka", "redis"], &["model"], Arc::new(Metrics::new().unwrap()))
+    }
+
     #[test]
-    fn every_part_has_to_be_ready() {
-        let readiness = Readiness::new(&["kafka", "redis"], Arc::new(Metrics::new().unwrap()));
+    fn every_part_that_is_needed_has_to_be_ready() {
+        let readiness = readiness();
         readiness.note("kafka", Ok(()));
-        assert_eq!(readiness.missing().keys().copied().collect::<Vec<_>>(), ["redis"]);
+        assert_eq!(readiness.missing().0.keys().copied().collect::<Vec<_>>(), ["redis"]);
         readiness.note("redis", Ok(()));
-        assert!(readiness.missing().is_empty());
+        assert!(readiness.missing().0.is_empty());
         readiness.note("kafka", Err("away".to_owned()));
-        assert_eq!(readiness.missing().get("kafka").map(String::as_str), Some("away"));
+        assert_eq!(readiness.missing().0.get("kafka").map(String::as_str), Some("away"));
+    }
+
+    #[test]
+    fn an_optional_part_is_told_and_not_waited_for() {
+        let readiness = readiness();
+        readiness.note("model", Err("away".to_owned()));
+        let (needed, optional) = readiness.missing();
+        assert!(!needed.contains_key("model"));
+        assert_eq!(optional.get("model").map(String::as_str), Some("away"));
     }
 }

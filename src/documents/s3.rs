@@ -134,7 +134,10 @@ where
         }
         SdkError::TimeoutError(_) => DocumentError::Unavailable("the store did not answer in time".to_owned()),
         SdkError::ResponseError(_) => DocumentError::Unavailable("the store's answer cannot be read".to_owned()),
-        SdkError::DispatchFailure(failure) if failure.is_io() || failure.is_timeout() => {
+        // A kind of its own has what may pass: a connection that ended before the answer.
+        SdkError::DispatchFailure(failure)
+            if failure.is_io() || failure.is_timeout() || failure.as_other().is_some() =>
+        {
             DocumentError::Unavailable("the store cannot be reached".to_owned())
         }
         SdkError::DispatchFailure(_) => not_sent(error),
@@ -221,6 +224,32 @@ mod tests {
         assert!(!passes(403, "RequestTimeTooSkewed"));
         assert!(!passes(400, "InvalidBucketName"));
         assert!(!passes(301, "PermanentRedirect"));
+    }
+
+    #[tokio::test]
+    async fn a_store_that_hangs_up_is_unavailable() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let endpoint = format!("http://{}", listener.local_addr().unwrap());
+        tokio::spawn(async move {
+            while let Ok((mut connection, _)) = listener.accept().await {
+                // Something of the request has come when it hangs up.
+                let _ = tokio::io::AsyncReadExt::read(&mut connection, &mut [0; 16]).await;
+            }
+        });
+        let config = Builder::new()
+            .behavior_version(BehaviorVersion::latest())
+            .region(aws_sdk_s3::config::Region::new(DEFAULT_REGION))
+            .credentials_provider(aws_sdk_s3::config::Credentials::for_tests())
+            .endpoint_url(endpoint)
+            .force_path_style(true)
+            .retry_config(RetryConfig::disabled())
+            .build();
+        let link_ttl = Duration::from_secs(60);
+        let documents = S3Documents { client: Client::from_conf(config), bucket: "resumes".to_owned(), link_ttl };
+        let failed = documents.put("a.docx", vec![0; 100_000]).await;
+        assert!(matches!(failed, Err(DocumentError::Unavailable(_))), "{failed:?}");
+        let failed = documents.check().await;
+        assert!(matches!(failed, Err(DocumentError::Unavailable(_))), "{failed:?}");
     }
 
     #[test]

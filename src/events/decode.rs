@@ -131,11 +131,10 @@ fn resume_init(fields: &Fields<'_>) -> Result<ResumeInputs, Invalid> {
         return Err(Invalid { field: "inputs.email", rule: Rule::Email });
     }
     let preferred_job = optional_text(get("preferredJob", "preferred_job"), "preferred_job", usize::MAX)?;
-    let major_type = optional_text(get("majorType", "major_type"), "major_type", usize::MAX)?;
-    let major_type = match major_type.as_deref() {
+    let major_type = match get("majorType", "major_type").map(text) {
         None => None,
-        Some("MAJOR") => Some(MajorType::Major),
-        Some("NON_MAJOR") => Some(MajorType::NonMajor),
+        Some(Some(text)) if text == "MAJOR" => Some(MajorType::Major),
+        Some(Some(text)) if text == "NON_MAJOR" => Some(MajorType::NonMajor),
         Some(_) => return Err(Invalid { field: "major_type", rule: Rule::MajorType }),
     };
     Ok(ResumeInputs {
@@ -394,7 +393,8 @@ mod tests {
     fn each_input_has_its_rule() {
         for (field, value, rule) in [
             ("major_type", "\"major\"", Rule::MajorType),
-            ("major_type", "1", Rule::Text),
+            ("major_type", "1", Rule::MajorType),
+            ("major_type", "\"\"", Rule::MajorType),
             ("certification_count", "-1", Rule::NotNegative),
             ("project_count", "1.5", Rule::WholeNumber),
             ("work_period", "true", Rule::WholeNumber),

@@ -70,10 +70,10 @@ pub fn of_dead_letter(record: &Record, group: &str, code: &str, message: &str, c
     headers.push(Header::new("kafka_dlt-original-topic", record.at.topic.as_bytes()));
     headers.push(Header::new("kafka_dlt-original-partition", record.at.partition.to_be_bytes()));
     headers.push(Header::new("kafka_dlt-original-offset", record.at.offset.to_be_bytes()));
-    if let Some(time) = record.time {
-        headers.push(Header::new("kafka_dlt-original-timestamp", time.millis().to_be_bytes()));
-        headers.push(Header::new("kafka_dlt-original-timestamp-type", time.kind()));
-    }
+    // Spring's own values for a record without a time.
+    let (millis, kind) = record.time.map_or((-1, "NoTimestampType"), |time| (time.millis(), time.kind()));
+    headers.push(Header::new("kafka_dlt-original-timestamp", millis.to_be_bytes()));
+    headers.push(Header::new("kafka_dlt-original-timestamp-type", kind));
     headers.push(Header::new("kafka_dlt-original-consumer-group", group));
     headers.push(Header::new("kafka_dlt-exception-fqcn", cut(code)));
     headers.push(Header::new("kafka_dlt-exception-cause-fqcn", cut(code)));

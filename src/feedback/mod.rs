@@ -18,11 +18,14 @@ const MIN_TOKENS: u32 = 200;
 /// Longest model call, as the product had it.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Asks the model for feedback, and once more with a firmer prompt when the reply is unusable.
+/// Asks the model for feedback, and once more with a firmer prompt when the reply is unusable; for as long as `limit`
+/// from when a model can be asked.
 ///
 /// # Errors
 /// `LLM_UNAVAILABLE`, `INPUT_TOO_LONG` or `LLM_BAD_OUTPUT`.
-pub async fn write(model: &dyn Model, request: &FeedbackRequest, deadline: Instant) -> Result<String, Failure> {
+pub async fn write(model: &dyn Model, request: &FeedbackRequest, limit: Duration) -> Result<String, Failure> {
+    let _pass = model.admit().await;
+    let deadline = Instant::now() + limit;
     for prompts in [prompt::prompts(request), prompt::firmer(request)] {
         match model.ask(&ask(prompts), deadline).await {
             Ok(answer) => {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, ResourceSpecifier, TopicReplication};
-use rdkafka::client::Client;
+use rdkafka::client::{Client, ClientContext};
 use rdkafka::config::FromClientConfigAndContext;
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 
@@ -115,7 +115,8 @@ fn options() -> AdminOptions {
     AdminOptions::new().request_timeout(Some(ADMIN_TIMEOUT)).operation_timeout(Some(ADMIN_TIMEOUT))
 }
 
-fn count_partitions(client: &Client<PlainContext>, topic: &str) -> Result<usize, KafkaError> {
+/// How many partitions a topic has; none when it does not exist. Blocks.
+pub(super) fn count_partitions<C: ClientContext>(client: &Client<C>, topic: &str) -> Result<usize, KafkaError> {
     let metadata = client.fetch_metadata(Some(topic), METADATA_TIMEOUT)?;
     Ok(metadata.topics().iter().map(|topic| topic.partitions().len()).sum())
 }

@@ -6,13 +6,15 @@ use std::time::{Duration, Instant};
 
 use rdkafka::ClientConfig;
 use rdkafka::bindings;
-use rdkafka::client::ClientContext;
+use rdkafka::client::{Client, ClientContext};
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::ConsumerContext;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
 /// Properties that the worker's guarantees rest on; nobody may set them.
-pub const RESERVED: [&str; 8] = [
+pub const RESERVED: [&str; 12] = [
+    "bootstrap.servers",
+    "metadata.broker.list",
     "group.id",
     "enable.auto.commit",
     "enable.auto.offset.store",
@@ -21,6 +23,8 @@ pub const RESERVED: [&str; 8] = [
     "acks",
     "request.required.acks",
     "enable.idempotence",
+    "transactional.id",
+    "enable.partition.eof",
 ];
 
 /// How to reach the brokers.
@@ -98,12 +102,12 @@ impl Rescue {
     }
 
     /// Adds the bootstrap addresses again when that is due.
-    pub fn run(&self, client: *mut bindings::rd_kafka_t, bootstrap: &str) {
+    pub fn run<C: ClientContext>(&self, client: &Client<C>, bootstrap: &str) {
         if self.is_due()
             && let Ok(list) = CString::new(bootstrap)
         {
-            // SAFETY: the caller's client outlives the call, and librdkafka copies the list.
-            unsafe { bindings::rd_kafka_brokers_add(client, list.as_ptr()) };
+            // SAFETY: the client outlives the call, and librdkafka copies the list.
+            unsafe { bindings::rd_kafka_brokers_add(client.native_ptr(), list.as_ptr()) };
         }
     }
 }

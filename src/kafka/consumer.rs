@@ -5,20 +5,23 @@
 //! word be lost, the caller's next look finds the record all the same.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use rdkafka::client::ClientContext;
 use rdkafka::config::{FromClientConfigAndContext, RDKafkaLogLevel};
 use rdkafka::consumer::base_consumer::PartitionQueue;
-use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext, RebalanceProtocol};
-use rdkafka::error::{KafkaError, KafkaResult};
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext, RebalanceProtocol};
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::types::RDKafkaRespErr;
 use rdkafka::{Offset, TopicPartitionList};
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
 
 use crate::events::record::{Record, RequestKind};
+use crate::failpoint;
 use crate::kafka::client::{self, Connection, Rescue};
 use crate::kafka::wire;
 use crate::worker::offsets::Position;
@@ -39,7 +42,28 @@ pub enum GroupEvent {
     /// nothing may be committed for them.
     Revoked { partitions: Vec<Partition>, lost: bool },
     /// The membership is over for good; the consumer has to be opened anew.
-    Fatal(String),
+    Fatal(FatalError),
+}
+
+/// Why a membership ended.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum FatalError {
+    #[error("another member has the same group.instance.id")]
+    Fenced,
+    #[error("{0}")]
+    Other(String),
+}
+
+/// What a group has committed; `None` where it never did.
+pub type Committed = Result<Vec<(Partition, Option<Position>)>, String>;
+
+/// How long leaving a group may take; a dead broker does not keep the program.
+const LEAVE_TIMEOUT: Duration = Duration::from_secs(8);
+
+/// What the group waits for. Until it is answered nothing else comes, and the member cannot leave.
+enum Owed {
+    Assign,
+    Unassign(Vec<Partition>),
 }
 
 /// How long one question to the group's coordinator may take.
@@ -53,6 +77,8 @@ pub struct GroupConsumer {
     queues: HashMap<Partition, PartitionQueue<GroupContext>>,
     events: mpsc::UnboundedReceiver<GroupEvent>,
     wake: Arc<Notify>,
+    /// The last question to the coordinator; it holds the client while it lasts.
+    asking: Option<JoinHandle<()>>,
 }
 
 impl GroupConsumer {
@@ -72,6 +98,8 @@ impl GroupConsumer {
             ("auto.commit.interval.ms", "1000"),
             ("enable.auto.offset.store", "false"),
             ("allow.auto.create.topics", "false"),
+            // New partitions are found after so long, not after five minutes.
+            ("topic.metadata.refresh.interval.ms", "30000"),
             // Prefetch, per partition. A full queue is looked at again soon, not after a second.
             ("queued.max.messages.kbytes", "512"),
             ("fetch.queue.backoff.ms", "10"),
@@ -88,6 +116,7 @@ impl GroupConsumer {
         let context = GroupContext {
             events: sender,
             wake: wake.clone(),
+            owed: Mutex::default(),
             closing: AtomicBool::new(false),
             rescue: Rescue::default(),
         };
@@ -103,6 +132,7 @@ impl GroupConsumer {
             queues: HashMap::new(),
             events,
             wake,
+            asking: None,
         })
     }
 
@@ -114,26 +144,30 @@ impl GroupConsumer {
                 Ok(message) => {
                     // It was fetched before its partition had a queue: ours only through that queue.
                     tracing::error!(offset = rdkafka::Message::offset(&message), "a record came past its queue");
-                    return Some(GroupEvent::Fatal("a record came past its partition's queue".to_owned()));
+                    let error = FatalError::Other("a record came past its partition's queue".to_owned());
+                    return Some(GroupEvent::Fatal(error));
+                }
+                Err(KafkaError::MessageConsumptionFatal(
+                    RDKafkaErrorCode::FencedInstanceId | RDKafkaErrorCode::UnreleasedInstanceId,
+                )) => {
+                    return Some(GroupEvent::Fatal(FatalError::Fenced));
                 }
                 Err(KafkaError::MessageConsumptionFatal(code)) => {
-                    return Some(GroupEvent::Fatal(code.to_string()));
+                    return Some(GroupEvent::Fatal(FatalError::Other(code.to_string())));
                 }
                 Err(error) => tracing::debug!(%error, "Kafka consumer error"),
             }
         }
-        self.consumer.context().rescue.run(self.consumer.client().native_ptr(), &self.bootstrap);
+        self.consumer.context().rescue.run(self.consumer.client(), &self.bootstrap);
         self.events.try_recv().ok()
     }
 
     /// What the group has committed for `partitions`; `None` where it never committed. Blocks no thread of the
     /// runtime, and may be awaited while the consumer is polled.
-    pub fn committed(
-        &self,
-        partitions: Vec<Partition>,
-    ) -> impl Future<Output = Result<Vec<(Partition, Option<Position>)>, String>> + use<> {
+    pub fn committed(&mut self, partitions: Vec<Partition>) -> oneshot::Receiver<Committed> {
         let consumer = self.consumer.clone();
-        let asking = tokio::task::spawn_blocking(move || {
+        let (answer, answered) = oneshot::channel();
+        let ask = move || -> Committed {
             let mut list = TopicPartitionList::new();
             for partition in &partitions {
                 list.add_partition(&partition.topic, partition.number);
@@ -153,12 +187,17 @@ impl GroupConsumer {
                     Ok((partition, position))
                 })
                 .collect()
-        });
-        async move { asking.await.map_err(|error| error.to_string())? }
+        };
+        self.asking = Some(tokio::task::spawn_blocking(move || {
+            // Nobody waits for it when the consumer is being closed.
+            let _ = answer.send(ask());
+        }));
+        answered
     }
 
     /// Answers an assignment: reads each partition from its position, in a queue of its own.
     pub fn assign(&mut self, partitions: &[(Partition, Option<i64>)]) -> KafkaResult<()> {
+        self.consumer.context().take_owed();
         let mut list = TopicPartitionList::new();
         for (partition, offset) in partitions {
             let offset = offset.map_or(Offset::Invalid, Offset::Offset);
@@ -180,6 +219,7 @@ impl GroupConsumer {
         for partition in partitions {
             self.queues.remove(partition);
         }
+        self.consumer.context().take_owed();
         unassign(&self.consumer, &list(partitions))
     }
 
@@ -188,7 +228,10 @@ impl GroupConsumer {
         let queue = self.queues.get(partition)?;
         let kind = *self.kinds.get(&partition.topic)?;
         match queue.poll(Duration::ZERO)? {
-            Ok(message) => Some(wire::record(kind, &partition.topic, &message)),
+            Ok(message) => {
+                failpoint::reach("received");
+                Some(wire::record(kind, &partition.topic, &message))
+            }
             Err(error) => {
                 tracing::warn!(topic = %partition.topic, partition = partition.number, %error, "Kafka fetch error");
                 None
@@ -198,34 +241,63 @@ impl GroupConsumer {
 
     /// Notes positions for the next commit. Only partitions that are ours are taken.
     pub fn store(&self, positions: &[(Partition, Position)]) {
-        let mut list = TopicPartitionList::new();
-        for (partition, position) in positions {
-            let mut element = list.add_partition(&partition.topic, partition.number);
-            let set = element.set_offset(Offset::Offset(position.offset));
-            if set.is_ok() {
-                element.set_metadata(&position.metadata);
-            }
-        }
-        if let Err(error) = self.consumer.store_offsets(&list) {
+        if let Err(error) = self.consumer.store_offsets(&positions_list(positions)) {
             tracing::debug!(%error, "positions were not stored: the partitions are no longer ours");
         }
     }
 
-    /// The group's high watermark of a partition minus `position`: how many records are left. Local knowledge, no
-    /// round trip; `None` until the partition was fetched.
-    pub fn bootstrap(&self) -> &str {
-        &self.bootstrap
+    /// Commits positions of partitions that are ours, without waiting for the answer. What was
+    /// [stored](Self::store) is committed anyhow, but only when the offset has moved: this is for a map that has grown
+    /// behind the same offset. No answer says whether it worked; the next commit makes up for it.
+    pub fn commit(&self, positions: &[(Partition, Position)]) {
+        if let Err(error) = self.consumer.commit(&positions_list(positions), CommitMode::Async) {
+            tracing::debug!(%error, "positions were not committed");
+        }
     }
 
     /// Leaves the group; what was stored is committed first.
     pub async fn close(mut self) {
-        self.consumer.context().closing.store(true, Ordering::Release);
-        self.queues.clear();
-        let consumer = self.consumer.clone();
-        drop(self);
-        // Dropping polls until the group has let go, which takes about 100 ms.
-        let _ = tokio::task::spawn_blocking(move || drop(consumer)).await;
+        let leaving = async move {
+            if let Some(asking) = self.asking.take() {
+                let _ = asking.await;
+            }
+            // Dropping polls until the group has let go, which takes about 100 ms.
+            let _ = tokio::task::spawn_blocking(move || drop(self)).await;
+        };
+        if timeout(LEAVE_TIMEOUT, leaving).await.is_err() {
+            tracing::warn!("the group could not be left in time");
+        }
     }
+}
+
+impl Drop for GroupConsumer {
+    /// From here on nobody answers the group: what it asks is answered on the spot, or dropping the client would wait
+    /// for ever.
+    fn drop(&mut self) {
+        let context = self.consumer.context().clone();
+        context.closing.store(true, Ordering::Release);
+        // Leaving waits for the answer to what came before.
+        let answered = match context.take_owed() {
+            Some(Owed::Assign) => self.assign(&[]),
+            Some(Owed::Unassign(partitions)) => self.unassign(&partitions),
+            None => Ok(()),
+        };
+        if let Err(error) = answered {
+            tracing::debug!(%error, "the group was not answered before leaving it");
+        }
+        self.queues.clear();
+    }
+}
+
+fn positions_list(positions: &[(Partition, Position)]) -> TopicPartitionList {
+    let mut list = TopicPartitionList::new();
+    for (partition, position) in positions {
+        let mut element = list.add_partition(&partition.topic, partition.number);
+        if element.set_offset(Offset::Offset(position.offset)).is_ok() {
+            element.set_metadata(&position.metadata);
+        }
+    }
+    list
 }
 
 fn list(partitions: &[Partition]) -> TopicPartitionList {
@@ -246,9 +318,17 @@ fn unassign(consumer: &BaseConsumer<GroupContext>, list: &TopicPartitionList) ->
 struct GroupContext {
     events: mpsc::UnboundedSender<GroupEvent>,
     wake: Arc<Notify>,
+    owed: Mutex<Option<Owed>>,
     /// Nobody answers any more: the final revocation is answered on the spot, or closing would hang.
     closing: AtomicBool,
     rescue: Rescue,
+}
+
+impl GroupContext {
+    /// What the group waits for; whoever takes it answers.
+    fn take_owed(&self) -> Option<Owed> {
+        self.owed.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
 }
 
 impl ClientContext for GroupContext {
@@ -268,17 +348,19 @@ impl ConsumerContext for GroupContext {
             let elements = list.elements();
             elements.iter().map(|e| Partition { topic: e.topic().into(), number: e.partition() }).collect()
         };
-        let event = if error == RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS {
-            GroupEvent::Assigned(partitions())
-        } else {
-            GroupEvent::Revoked { partitions: partitions(), lost: consumer.assignment_lost() }
-        };
         if self.closing.load(Ordering::Acquire) {
             if let Err(error) = unassign(consumer, list) {
                 tracing::debug!(%error, "the last revocation could not be answered");
             }
             return;
         }
+        let (event, owed) = if error == RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS {
+            (GroupEvent::Assigned(partitions()), Owed::Assign)
+        } else {
+            let revoked = GroupEvent::Revoked { partitions: partitions(), lost: consumer.assignment_lost() };
+            (revoked, Owed::Unassign(partitions()))
+        };
+        *self.owed.lock().unwrap_or_else(PoisonError::into_inner) = Some(owed);
         if self.events.send(event).is_ok() {
             self.wake.notify_one();
         }
@@ -286,7 +368,10 @@ impl ConsumerContext for GroupContext {
 
     fn commit_callback(&self, result: KafkaResult<()>, offsets: &TopicPartitionList) {
         match result {
-            Ok(()) => tracing::trace!(partitions = offsets.count(), "offsets committed"),
+            Ok(()) => {
+                failpoint::reach("committed");
+                tracing::trace!(partitions = offsets.count(), "offsets committed");
+            }
             // Tried again with the next commit; what was done meanwhile is in the journal.
             Err(error) => tracing::warn!(%error, "offsets could not be committed"),
         }

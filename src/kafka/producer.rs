@@ -10,6 +10,7 @@ use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::producer::{FutureProducer, FutureRecord, Producer};
 use rdkafka::util::Timeout;
 
+use crate::kafka::admin::count_partitions;
 use crate::kafka::client::{self, Connection, Rescue};
 use crate::kafka::wire;
 use crate::retry::Backoff;
@@ -39,15 +40,39 @@ impl KafkaOutbox {
         self.producer.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Replaces a producer that is dead for good.
-    fn replace_if_fatal(&self, producer: &FutureProducer<ProducerContext>) {
+    /// Replaces the producer when it is dead for good.
+    fn replace_if_fatal(&self) {
+        let mut producer = self.producer.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((code, reason)) = producer.client().fatal_error() {
             tracing::error!(%code, reason, "the Kafka producer is dead; opening another");
             match create(&self.connection, &self.rescue) {
-                Ok(new) => *self.producer.lock().unwrap_or_else(PoisonError::into_inner) = new,
+                Ok(new) => {
+                    let dead = std::mem::replace(&mut *producer, new);
+                    // Dropping a producer blocks.
+                    tokio::task::spawn_blocking(move || drop(dead));
+                }
                 Err(error) => tracing::error!(%error, "the Kafka producer could not be opened"),
             }
         }
+    }
+
+    /// Which of these topics do not exist.
+    ///
+    /// # Errors
+    /// When the brokers cannot be asked.
+    pub async fn missing(&self, topics: &[String]) -> Result<Vec<String>, String> {
+        let (producer, topics) = (self.producer(), topics.to_vec());
+        self.rescue.run(producer.client(), &self.connection.bootstrap);
+        let asking = tokio::task::spawn_blocking(move || {
+            let mut missing = Vec::new();
+            for topic in topics {
+                if count_partitions(producer.client(), &topic).map_err(|error| error.to_string())? == 0 {
+                    missing.push(topic);
+                }
+            }
+            Ok(missing)
+        });
+        asking.await.map_err(|error| error.to_string())?
     }
 
     /// Waits until everything is sent, at most `limit`. Blocks.
@@ -68,6 +93,8 @@ fn create(connection: &Connection, rescue: &Arc<Rescue>) -> KafkaResult<FuturePr
         // A topic that is not there is known within a second; the worker waits for it itself.
         ("topic.metadata.propagation.max.ms", "1000"),
         ("message.max.bytes", MESSAGE_MAX_BYTES),
+        // A broker refuses a batch whole: one that holds more than a record stays below what any topic takes.
+        ("batch.size", "131072"),
         // Topics are made by people, never by accident.
         ("allow.auto.create.topics", "false"),
         // The partition that a Java producer would choose for the same key.
@@ -100,8 +127,8 @@ impl Outbox for KafkaOutbox {
                 // Whether a timed-out record was stored is unknown: it is sent again, with the same id.
                 _ => {
                     tracing::warn!(topic = %parcel.topic, %error, attempt, "sending again");
-                    self.rescue.run(producer.client().native_ptr(), &self.connection.bootstrap);
-                    self.replace_if_fatal(&producer);
+                    self.rescue.run(producer.client(), &self.connection.bootstrap);
+                    self.replace_if_fatal();
                     tokio::time::sleep(BACKOFF.jittered(attempt)).await;
                     attempt = attempt.saturating_add(1);
                 }
@@ -111,7 +138,7 @@ impl Outbox for KafkaOutbox {
 
     async fn check(&self) -> Result<(), String> {
         let producer = self.producer();
-        self.rescue.run(producer.client().native_ptr(), &self.connection.bootstrap);
+        self.rescue.run(producer.client(), &self.connection.bootstrap);
         let asking = tokio::task::spawn_blocking(move || {
             producer.client().fetch_metadata(Some("__consumer_offsets"), Duration::from_secs(2)).map(|_| ())
         });

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio::time::{Instant, sleep_until, timeout_at};
 use tracing::{debug, info, warn};
 
@@ -17,7 +17,7 @@ use super::chat::Endpoint;
 use super::circuit::{Circuit, Entry};
 use super::classify::{Action, Cause, Completion, Fault, Health, Usage};
 use super::gate::Gate;
-use super::{Ask, Model, ModelFailure, Reply};
+use super::{Ask, Model, ModelFailure, Pass, Reply};
 use crate::retry::Backoff;
 
 /// Told what happens, for metrics. Does nothing by default.
@@ -59,6 +59,8 @@ pub struct Failover {
     circuits: Mutex<Vec<Circuit>>,
     /// Whether all circuits are open.
     unavailable: watch::Sender<bool>,
+    /// Held by the one request that is let in while no server can be used.
+    probe: Arc<Semaphore>,
     gate: Arc<Gate>,
     patience: Patience,
     observer: Arc<dyn Observer>,
@@ -84,18 +86,19 @@ impl Failover {
             endpoints,
             circuits: Mutex::new(circuits),
             unavailable: watch::Sender::new(false),
+            probe: Arc::new(Semaphore::new(1)),
             gate,
             patience,
             observer,
         }
     }
 
-    /// Whether no server can be used. Calls are not refused meanwhile: they probe, or wait.
-    pub fn is_open(&self) -> bool {
-        *self.unavailable.borrow()
+    /// The gate that all calls pass.
+    pub fn gate(&self) -> &Gate {
+        &self.gate
     }
 
-    /// Follows [`is_open`](Self::is_open).
+    /// Follows whether no server can be used.
     pub fn watch(&self) -> watch::Receiver<bool> {
         self.unavailable.subscribe()
     }
@@ -184,6 +187,18 @@ impl Failover {
 
 #[async_trait]
 impl Model for Failover {
+    async fn admit(&self) -> Pass {
+        let mut unavailable = self.unavailable.subscribe();
+        while *unavailable.borrow_and_update() {
+            tokio::select! {
+                // The semaphore is never closed.
+                probe = Arc::clone(&self.probe).acquire_owned() => return Pass::new(probe.ok()),
+                _ = unavailable.changed() => {}
+            }
+        }
+        Pass::new(None)
+    }
+
     async fn ask(&self, ask: &Ask, deadline: Instant) -> Result<Reply, ModelFailure> {
         let mut attempt = 0;
         let mut last_fault = None;

@@ -18,6 +18,7 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 
 pub mod text;
@@ -83,9 +84,28 @@ pub enum ModelFailure {
     Unusable(String),
 }
 
+/// Permission to ask; to be kept until the model is no longer needed.
+#[derive(Debug)]
+pub struct Pass {
+    /// `Some` while nobody else is let in: this one finds out whether a model is back.
+    _probe: Option<OwnedSemaphorePermit>,
+}
+
+impl Pass {
+    /// A pass; with `probe` it keeps others out.
+    pub fn new(probe: Option<OwnedSemaphorePermit>) -> Self {
+        Self { _probe: probe }
+    }
+}
+
 /// A language model, with its retries, its limits and its fallback behind it.
 #[async_trait]
 pub trait Model: Send + Sync {
+    /// Waits until it makes sense to ask: at once while a model can be reached, one caller at a time while none can.
+    /// A request's deadline begins after this, so that an outage fails those that were asking when it began, and the
+    /// probes, and no others.
+    async fn admit(&self) -> Pass;
+
     /// Asks until there is a reply, or until `deadline`. Dropping the future cancels the call.
     async fn ask(&self, ask: &Ask, deadline: Instant) -> Result<Reply, ModelFailure>;
 }

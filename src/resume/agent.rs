@@ -10,7 +10,8 @@ use uuid::Uuid;
 use crate::documents::{DocumentError, Documents};
 use crate::events::outcome::{Failure, FailureCode, Outcome};
 use crate::events::request::{ResumeAnswer, ResumeInputs};
-use crate::llm::{Ask, Message, Model, ModelFailure};
+use crate::failpoint;
+use crate::llm::{Ask, Message, Model, ModelFailure, Reply};
 use crate::resume::document::{self, Document};
 use crate::resume::graph::{
     Asked, Next, Refusal, Resume, check_completion, create_resume, generate_question, receive_answer,
@@ -44,6 +45,8 @@ pub struct Settings {
     pub max_questions: u32,
     /// Put before every object key.
     pub upload_prefix: String,
+    /// Time for one turn's work, from when a model can be asked.
+    pub deadline: Duration,
 }
 
 /// The résumé agent.
@@ -71,8 +74,6 @@ pub struct Turn<'a> {
     pub opened: Opened,
     /// The record's time.
     pub sent_at: Option<OffsetDateTime>,
-    /// Until when the work has to be done.
-    pub deadline: Instant,
 }
 
 /// Why a turn did not reach an outcome of its own.
@@ -131,10 +132,12 @@ impl Agent {
         let replaced = stored.filter(|stored| stored.session_id != session.session_id);
         let ended_before = replaced.map(|old| Ended::after(&old, ended.as_ref(), OffsetDateTime::now_utc()));
 
-        if let Next::GenerateQuestion { number, max } =
-            check_completion(&session, self.settings.max_questions, draft.is_some())
-        {
-            match self.generate_question(&session, number, max, turn.deadline).await? {
+        let next = check_completion(&session, self.settings.max_questions, draft.is_some());
+        let is_written = draft.as_ref().is_some_and(|draft| draft.markdown.is_some());
+        let pass = if is_written { None } else { Some(self.model.admit().await) };
+        let deadline = Instant::now() + self.settings.deadline;
+        if let Next::GenerateQuestion { number, max } = next {
+            match self.generate_question(&session, number, max, deadline).await? {
                 Asked::Waiting(mut asked) => {
                     asked.version = next_version(expected, OffsetDateTime::now_utc());
                     let Some(open) = asked.open_question() else {
@@ -142,7 +145,7 @@ impl Agent {
                     };
                     let outcome = self.question_outcome(&asked, open.question_id, &open.question);
                     let ended = ended_before.map_or(Write::Keep, Write::Put);
-                    let change = SessionChange { expected, session: Write::Put(asked), draft: Write::Delete, ended };
+                    let change = SessionChange { expected, session: Write::Put(*asked), draft: Write::Delete, ended };
                     return Ok((change, outcome));
                 }
                 Asked::Enough => {
@@ -159,7 +162,7 @@ impl Agent {
         let written = match draft.and_then(|draft| draft.markdown) {
             Some(markdown) => Some(markdown),
             None => {
-                let written = self.write_resume(&session, turn.deadline).await;
+                let written = self.write_resume(&session, deadline).await;
                 if written.is_some() {
                     let draft = self.draft(&session, fingerprint, written.clone());
                     self.save_draft(turn.claim, expected, &draft).await?;
@@ -167,14 +170,24 @@ impl Agent {
                 written
             }
         };
+        drop(pass);
         let resume = create_resume(&session, written);
         let degraded = resume.degraded;
         let object_key = session.object_key(&self.settings.upload_prefix, turn.claim.member);
-        self.store(&session, resume, &object_key, turn.deadline).await?;
+        failpoint::reach("before_upload");
+        self.store(&session, resume, &object_key, deadline).await?;
+        failpoint::reach("uploaded");
 
         let ended = Ended::after(&session, ended_before.as_ref().or(ended.as_ref()), OffsetDateTime::now_utc());
         let change = SessionChange { expected, session: Write::Delete, draft: Write::Delete, ended: Write::Put(ended) };
         Ok((change, Outcome::Completed { session_id: session.session_id, object_key, degraded }))
+    }
+
+    async fn ask(&self, ask: &Ask, deadline: Instant) -> Result<Reply, ModelFailure> {
+        failpoint::reach("before_call");
+        let reply = self.model.ask(ask, deadline).await;
+        failpoint::reach("called");
+        reply
     }
 
     /// Asks for a question, and once more with a firmer prompt when the reply is unusable.
@@ -190,7 +203,7 @@ impl Agent {
             prompt::question(&session.inputs, &session.exchanges, number, max),
             prompt::firmer_question(&session.inputs, &session.exchanges, number, max),
         ] {
-            let reading = match self.model.ask(&question_ask(prompts), deadline).await {
+            let reading = match self.ask(&question_ask(prompts), deadline).await {
                 Ok(reply) => question::read(&reply.text, reply.truncated, &earlier),
                 Err(ModelFailure::Unusable(_)) => Reading::Unusable,
                 Err(failure) => return Err(failure.into()),
@@ -209,7 +222,7 @@ impl Agent {
         let writing_deadline = deadline - (left / STORING_SHARE).min(STORING_MAX);
         for _ in 0..2 {
             let ask = resume_ask(prompt::resume(&session.inputs, &session.exchanges));
-            match self.model.ask(&ask, writing_deadline).await {
+            match self.ask(&ask, writing_deadline).await {
                 Ok(reply) => {
                     // The last line of a reply that broke off is not whole.
                     let whole = if reply.truncated { reply.text.rsplit_once('\n')?.0 } else { &reply.text };
@@ -259,7 +272,10 @@ impl Agent {
         let session = SessionChange { draft: Write::Put(draft.clone()), ..unchanged(expected) };
         let change = Change { session: Some(session), outcome: None };
         match until_available(|| self.state.save(claim, &change)).await {
-            Ok(Saved::Done) => Ok(()),
+            Ok(Saved::Done) => {
+                failpoint::reach("draft_saved");
+                Ok(())
+            }
             Ok(Saved::Answered(outcome)) => Err(Interrupt::Answered(outcome)),
             Ok(Saved::Conflict) => Err(Interrupt::BeginAgain),
             Err(fault) => Err(Failure::new(FailureCode::Internal, fault.to_string()).into()),
@@ -281,7 +297,7 @@ impl Agent {
 /// interview is not at the version that it expects.
 fn next_version(expected: Option<u64>, now: OffsetDateTime) -> u64 {
     let millis = u64::try_from(now.unix_timestamp_nanos() / 1_000_000).unwrap_or(0);
-    expected.map_or(millis, |version| version + 1)
+    expected.map_or(millis, |version| version.saturating_add(1))
 }
 
 fn unchanged(expected: Option<u64>) -> SessionChange {

@@ -63,7 +63,8 @@ impl MemberState for MemoryState {
             entries.unlock(claim);
             return stored::outcome(saved.as_bytes()).map(Saved::Answered);
         }
-        if outcome.is_none() && !entries.is_locked_by(claim) {
+        let is_locked = entries.get(&keys::lock(claim)).is_some();
+        if outcome.is_none() && is_locked && !entries.is_locked_by(claim) {
             return Ok(Saved::Conflict);
         }
         if let Some(session) = session {
@@ -78,18 +79,22 @@ impl MemberState for MemoryState {
         if let Some((key, json)) = outcome {
             entries.put(key, json, self.lifetimes.outcome);
             entries.unlock(claim);
+        } else if !is_locked {
+            // It expired while the work went on, and nobody has begun since.
+            entries.put(keys::lock(claim), claim.token.to_string(), self.lifetimes.lock);
         }
         Ok(Saved::Done)
     }
 
-    async fn remember(&self, claim: &Claim, scope: Scope, outcome: &SavedOutcome) -> Result<(), StateError> {
+    async fn remember(&self, claim: &Claim, scope: Scope, outcome: &SavedOutcome) -> Result<SavedOutcome, StateError> {
         let key = keys::outcome(claim, scope);
         let json = stored::to_json(outcome)?;
         let mut entries = self.entries();
-        if entries.get(&key).is_none() {
-            entries.put(key, json, self.lifetimes.outcome);
+        if let Some(standing) = entries.get(&key) {
+            return stored::outcome(standing.as_bytes());
         }
-        Ok(())
+        entries.put(key, json, self.lifetimes.outcome);
+        Ok(outcome.clone())
     }
 
     async fn renew(&self, claim: &Claim) -> Result<bool, StateError> {

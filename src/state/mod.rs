@@ -122,7 +122,8 @@ pub enum Scope {
 pub struct Change {
     /// `None` for the feedback flow.
     pub session: Option<SessionChange>,
-    /// The answer; when it is there the lock is released in the same step. Without it the lock is kept.
+    /// The answer; when it is there the lock is released in the same step. Without it the lock is kept, or taken
+    /// again if it expired and nobody else has it.
     pub outcome: Option<(Scope, SavedOutcome)>,
 }
 
@@ -133,8 +134,8 @@ pub enum Saved {
     /// Nothing was written: the request has been answered meanwhile (perhaps by an earlier try of this very save).
     /// The lock, if it was ours, is released.
     Answered(SavedOutcome),
-    /// Nothing was written: the session is not at the expected version, or (for a change without an outcome) the
-    /// lock is no longer ours. Begin again.
+    /// Nothing was written: the session is not at the expected version, or (for a change without an outcome)
+    /// somebody else has the lock. Begin again.
     Conflict,
 }
 
@@ -160,8 +161,9 @@ pub trait MemberState: Send + Sync {
     /// Applies a change, whole or not at all. Calling it again after [`StateError::Unavailable`] is safe.
     async fn save(&self, claim: &Claim, change: &Change) -> Result<Saved, StateError>;
 
-    /// Remembers the outcome of a request that needed no lock (it broke a field rule), unless one is remembered.
-    async fn remember(&self, claim: &Claim, scope: Scope, outcome: &SavedOutcome) -> Result<(), StateError>;
+    /// Remembers the outcome of a request that needed no lock (it broke a field rule), unless one is remembered, and
+    /// gives the one that is.
+    async fn remember(&self, claim: &Claim, scope: Scope, outcome: &SavedOutcome) -> Result<SavedOutcome, StateError>;
 
     /// Holds the lock for longer; `false` when it is no longer ours.
     async fn renew(&self, claim: &Claim) -> Result<bool, StateError>;

@@ -26,6 +26,8 @@ pub struct Metrics {
     pub model_call_seconds: Histogram,
     pub model_retries: IntCounterVec,
     pub model_tokens: IntCounterVec,
+    pub model_calls_out: IntGauge,
+    pub model_calls_limit: IntGauge,
     pub circuit_open: IntGauge,
     pub ready: IntGaugeVec,
 }
@@ -89,6 +91,8 @@ impl Metrics {
                 &["reason"],
             )?,
             model_tokens: counters("model_tokens_total", "Tokens that the model counted.", &["kind"])?,
+            model_calls_out: gauge("model_calls_out", "Calls to models that are out now.")?,
+            model_calls_limit: gauge("model_calls_limit", "Calls to models that may be out at once.")?,
             circuit_open: gauge("circuit_open", "1 while no model can be reached and requests are held back.")?,
             ready: gauges("ready", "1 for each part that is ready.", &["part"])?,
             registry: new,

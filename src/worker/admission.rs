@@ -3,75 +3,41 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// Lets requests into work: at most so many at once, and while no model can be reached only one at a time, which
-/// finds out when one is back. So an outage costs the requests in work and the probes, not the backlog.
+/// Lets at most so many requests into work at once, first come, first served.
 #[derive(Debug)]
 pub struct Admission {
-    permits: Arc<Semaphore>,
+    places: Arc<Semaphore>,
     max: usize,
-    /// Whether no model can be reached.
-    circuit_open: watch::Receiver<bool>,
-    freed: Notify,
 }
 
 /// A place in work; free again when dropped.
-#[derive(Debug)]
-pub struct Permit {
-    /// `None` only while it is dropped: the place is free before anybody is told.
-    permit: Option<OwnedSemaphorePermit>,
-    admission: Arc<Admission>,
-}
-
-impl Drop for Permit {
-    fn drop(&mut self) {
-        drop(self.permit.take());
-        if *self.admission.circuit_open.borrow() {
-            self.admission.freed.notify_waiters();
-        }
-    }
-}
+pub type Permit = OwnedSemaphorePermit;
 
 impl Admission {
     /// Lets at most `max` requests into work at once.
-    pub fn new(max: usize, circuit_open: watch::Receiver<bool>) -> Arc<Self> {
-        Arc::new(Self { permits: Arc::new(Semaphore::new(max)), max, circuit_open, freed: Notify::new() })
+    pub fn new(max: usize) -> Arc<Self> {
+        Arc::new(Self { places: Arc::new(Semaphore::new(max)), max })
     }
 
     /// Requests in work.
     pub fn in_work(&self) -> usize {
-        self.max.saturating_sub(self.permits.available_permits())
+        self.max.saturating_sub(self.places.available_permits())
     }
 
-    /// A place, if there is one now.
-    pub fn try_admit(self: &Arc<Self>) -> Option<Permit> {
-        let permit = self.permits.clone().try_acquire_owned().ok()?;
-        self.check(permit)
+    /// A place, if there is one now and nobody waits for it.
+    pub fn try_admit(&self) -> Option<Permit> {
+        self.places.clone().try_acquire_owned().ok()
     }
 
-    /// Waits for a place, first come, first served.
+    /// Waits for a place.
     pub async fn admit(self: Arc<Self>) -> Permit {
-        let mut circuit = self.circuit_open.clone();
-        loop {
-            // Listening begins before the look, so that nothing is missed between the two.
-            let freed = self.freed.notified();
-            if let Ok(permit) = self.permits.clone().acquire_owned().await
-                && let Some(permit) = self.check(permit)
-            {
-                return permit;
-            }
-            tokio::select! {
-                () = freed => {}
-                // The sender lives as long as the model does; without one the circuit stays as it is.
-                changed = circuit.changed() => if changed.is_err() { std::future::pending::<()>().await },
-            }
+        match self.places.clone().acquire_owned().await {
+            Ok(permit) => permit,
+            // Only a closed semaphore says this, and nobody closes it.
+            Err(_) => std::future::pending().await,
         }
-    }
-
-    fn check(self: &Arc<Self>, permit: OwnedSemaphorePermit) -> Option<Permit> {
-        let probing = *self.circuit_open.borrow();
-        (!probing || self.in_work() <= 1).then(|| Permit { permit: Some(permit), admission: self.clone() })
     }
 }
 
@@ -100,45 +66,24 @@ impl Turn {
 mod tests {
     use super::*;
     use futures_util::FutureExt;
-
-    fn admission(max: usize, open: bool) -> (watch::Sender<bool>, Arc<Admission>) {
-        let (sender, receiver) = watch::channel(open);
-        (sender, Admission::new(max, receiver))
-    }
+    use futures_util::future::{Either, select};
 
     #[tokio::test]
     async fn at_most_so_many_are_in_work() {
-        let (_circuit, admission) = admission(2, false);
+        let admission = Admission::new(2);
         let (first, _second) = (admission.try_admit().unwrap(), admission.try_admit().unwrap());
-        assert!(admission.try_admit().is_none());
+        assert_eq!((admission.try_admit().is_none(), admission.in_work()), (true, 2));
         let mut waiting = std::pin::pin!(admission.clone().admit());
         assert!(waiting.as_mut().now_or_never().is_none());
         drop(first);
-        waiting.await;
-    }
-
-    #[tokio::test]
-    async fn while_no_model_answers_one_probe_is_let_in_at_a_time() {
-        let (circuit, admission) = admission(64, true);
-        let probe = admission.try_admit().unwrap();
-        let mut waiting = std::pin::pin!(admission.clone().admit());
-        assert!(waiting.as_mut().now_or_never().is_none());
-        drop(probe);
-        let probe = waiting.await;
-        let mut waiting = std::pin::pin!(admission.clone().admit());
-        assert!(waiting.as_mut().now_or_never().is_none());
-        circuit.send(false).unwrap();
-        waiting.await;
-        drop(probe);
+        drop(waiting.await);
     }
 
     #[tokio::test]
     async fn who_steps_aside_frees_its_place() {
-        let (_circuit, admission) = admission(1, false);
+        let admission = Admission::new(1);
         let mut turn = Turn::new(admission.clone(), admission.try_admit().unwrap());
-        let aside = turn.step_aside(Duration::ZERO);
-        let other = admission.clone().admit();
-        let (aside, other) = (std::pin::pin!(aside), std::pin::pin!(other));
-        assert!(matches!(futures_util::future::select(aside, other).await, futures_util::future::Either::Right(_)));
+        let (aside, other) = (std::pin::pin!(turn.step_aside(Duration::ZERO)), std::pin::pin!(admission.admit()));
+        assert!(matches!(select(aside, other).await, Either::Right(_)));
     }
 }

@@ -13,12 +13,13 @@ use std::time::Duration;
 use rdkafka::error::KafkaError;
 use tokio::sync::{Notify, watch};
 use tokio::task::{JoinError, JoinSet};
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
 
 use crate::events::record::{Record, RequestKind};
 use crate::events::request::MemberId;
+use crate::failpoint;
 use crate::kafka::client::Connection;
-use crate::kafka::consumer::{GroupConsumer, GroupEvent, Partition};
+use crate::kafka::consumer::{Committed, FatalError, GroupConsumer, GroupEvent, Partition};
 use crate::retry::Backoff;
 use crate::telemetry::metrics::Metrics;
 use crate::worker::admission::{Admission, Permit, Turn};
@@ -31,6 +32,10 @@ const REVOKE_GRACE: Duration = Duration::from_secs(1);
 
 /// How often positions are stored, and everything is looked at even if nobody said that it changed.
 const TICK: Duration = Duration::from_millis(100);
+
+/// How often maps of what is done behind the committed offsets are committed. Offsets that move are committed by
+/// librdkafka as often; it does not see that a map has grown.
+const MAP_TICK: Duration = Duration::from_secs(1);
 
 /// Members of a partition that are ready for their turn before its reading stops.
 const READY_MAX: usize = 64;
@@ -90,12 +95,12 @@ impl Intake {
             self.joined.send_replace(false);
             match ended? {
                 Ended::Stopped => return Ok(()),
-                Ended::Fatal(reason) => {
+                Ended::Fatal(FatalError::Fenced) => return Err(IntakeError::Fenced { group: self.group }),
+                Ended::Fatal(FatalError::Other(reason)) => {
                     tracing::error!(group = self.group, reason, "the membership ended; joining again");
-                    if reason.contains("FencedInstanceId") {
-                        return Err(IntakeError::Fenced { group: self.group });
-                    }
-                    tokio::time::sleep(REOPEN_BACKOFF.jittered(attempt)).await;
+                    // Being told to stop ends the wait, and then the next membership at once.
+                    let stopped = stop.wait_for(|stop| *stop != Stop::No);
+                    let _ = timeout(REOPEN_BACKOFF.jittered(attempt), stopped).await;
                     attempt += 1;
                 }
             }
@@ -105,7 +110,7 @@ impl Intake {
 
 enum Ended {
     Stopped,
-    Fatal(String),
+    Fatal(FatalError),
 }
 
 /// One partition while it is ours.
@@ -128,7 +133,7 @@ struct Revocation {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Lane {
     Member(MemberId),
-    Nobody(i32, i64),
+    Nobody(RequestKind, i32, i64),
 }
 
 struct Done {
@@ -138,7 +143,8 @@ struct Done {
     offset: i64,
 }
 
-type Committed = Result<Vec<(Partition, Option<Position>)>, String>;
+/// Something that is waited for.
+type Pending<T> = Option<Pin<Box<dyn Future<Output = T> + Send>>>;
 
 struct Membership<'a> {
     intake: &'a Intake,
@@ -150,9 +156,11 @@ struct Membership<'a> {
     tasks: JoinSet<Done>,
     revocation: Option<Revocation>,
     /// An assignment whose committed positions are being asked for.
-    assigning: Option<Pin<Box<dyn Future<Output = (Vec<Partition>, Committed)> + Send>>>,
+    assigning: Pending<(Vec<Partition>, Committed)>,
     /// A place in work that is being waited for; kept while there is something to start, so as not to lose its turn.
-    admitting: Option<Pin<Box<dyn Future<Output = Permit> + Send>>>,
+    admitting: Pending<Permit>,
+    /// The group was given an answer that it did not take: it would wait for ever.
+    broken: Option<FatalError>,
 }
 
 impl<'a> Membership<'a> {
@@ -168,19 +176,27 @@ impl<'a> Membership<'a> {
             revocation: None,
             assigning: None,
             admitting: None,
+            broken: None,
         }
     }
 
     async fn run(&mut self, stop: &mut watch::Receiver<Stop>) -> Result<Ended, IntakeError> {
         let mut ticks = interval(TICK);
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut map_ticks = interval(MAP_TICK);
+        for ticks in [&mut ticks, &mut map_ticks] {
+            ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        }
         loop {
             while let Some(event) = self.consumer.poll() {
-                if let GroupEvent::Fatal(reason) = event {
-                    // Another member works these partitions now, or soon; what is saved here is found there.
-                    return Ok(Ended::Fatal(reason));
+                match event {
+                    GroupEvent::Assigned(partitions) => self.ask_committed(partitions),
+                    GroupEvent::Revoked { partitions, lost } => self.on_revoked(partitions, lost),
+                    GroupEvent::Fatal(error) => self.broken = Some(error),
                 }
-                self.on_event(event);
+            }
+            if let Some(error) = self.broken.take() {
+                // Another member works these partitions now, or soon; what is saved here is found there.
+                return Ok(Ended::Fatal(error));
             }
             let stopping = match *stop.borrow_and_update() {
                 Stop::No => None,
@@ -189,7 +205,7 @@ impl<'a> Membership<'a> {
             if let Some(deadline) = stopping {
                 self.forget_waiting();
                 if self.tasks.is_empty() || Instant::now() >= deadline {
-                    self.finish_stopping().await;
+                    self.finish_stopping().await?;
                     return Ok(Ended::Stopped);
                 }
             } else {
@@ -219,39 +235,37 @@ impl<'a> Membership<'a> {
                 }
                 () = self.wake.notified() => {}
                 _ = ticks.tick() => self.store(),
+                _ = map_ticks.tick() => self.commit_maps(),
                 () = sleep_until(wake_at.unwrap_or_else(Instant::now)), if wake_at.is_some() => {}
                 changed = stop.changed() => if changed.is_err() { return Ok(Ended::Stopped) },
             }
         }
     }
 
-    fn on_event(&mut self, event: GroupEvent) {
-        match event {
-            GroupEvent::Assigned(partitions) => self.ask_committed(partitions, Duration::ZERO),
-            GroupEvent::Revoked { partitions, lost } => {
-                self.lanes.drop_partitions(&partitions);
-                for partition in &partitions {
-                    if let Some(assigned) = self.partitions.get_mut(partition) {
-                        assigned.held = None;
-                    }
-                }
-                let grace = if lost { Duration::ZERO } else { REVOKE_GRACE };
-                if lost {
-                    tracing::warn!(group = self.intake.group, partitions = partitions.len(), "partitions were lost");
-                    // Another member may have them already: nothing is stored for them any more.
-                    self.partitions.retain(|partition, _| !partitions.contains(partition));
-                }
-                self.revocation = Some(Revocation { partitions, deadline: Instant::now() + grace });
+    fn on_revoked(&mut self, partitions: Vec<Partition>, lost: bool) {
+        self.lanes.drop_partitions(&partitions);
+        for partition in &partitions {
+            if let Some(assigned) = self.partitions.get_mut(partition) {
+                assigned.held = None;
             }
-            GroupEvent::Fatal(_) => {}
         }
+        let grace = if lost { Duration::ZERO } else { REVOKE_GRACE };
+        if lost {
+            tracing::warn!(group = self.intake.group, partitions = partitions.len(), "partitions were lost");
+            // Another member may have them already: nothing is stored for them any more.
+            self.partitions.retain(|partition, _| !partitions.contains(partition));
+        }
+        self.revocation = Some(Revocation { partitions, deadline: Instant::now() + grace });
     }
 
-    fn ask_committed(&mut self, partitions: Vec<Partition>, after: Duration) {
+    fn ask_committed(&mut self, partitions: Vec<Partition>) {
         let asking = self.consumer.committed(partitions.clone());
         self.assigning = Some(Box::pin(async move {
-            tokio::time::sleep(after).await;
-            (partitions, asking.await)
+            let committed = asking.await.unwrap_or_else(|_| Err("asking for them panicked".to_owned()));
+            if committed.is_err() {
+                tokio::time::sleep(COMMITTED_RETRY).await;
+            }
+            (partitions, committed)
         }));
     }
 
@@ -260,7 +274,7 @@ impl<'a> Membership<'a> {
             Ok(positions) => positions,
             Err(reason) => {
                 tracing::warn!(group = self.intake.group, reason, "committed offsets could not be read; asking again");
-                return self.ask_committed(partitions, COMMITTED_RETRY);
+                return self.ask_committed(partitions);
             }
         };
         self.generation += 1;
@@ -269,8 +283,7 @@ impl<'a> Membership<'a> {
             .map(|(partition, position)| (partition.clone(), position.as_ref().map(|position| position.offset)))
             .collect();
         if let Err(error) = self.consumer.assign(&from) {
-            // Only when the membership has just ended: the group tells us next.
-            tracing::warn!(group = self.intake.group, %error, "an assignment could not be taken");
+            self.broken = Some(FatalError::Other(format!("an assignment could not be taken: {error}")));
             return;
         }
         for (partition, position) in positions {
@@ -300,11 +313,12 @@ impl<'a> Membership<'a> {
         }
         let Some(revocation) = self.revocation.take() else { return };
         self.store();
+        self.commit_maps();
         for partition in &revocation.partitions {
             self.partitions.remove(partition);
         }
         if let Err(error) = self.consumer.unassign(&revocation.partitions) {
-            tracing::warn!(group = self.intake.group, %error, "a revocation could not be answered");
+            self.broken = Some(FatalError::Other(format!("a revocation could not be answered: {error}")));
         }
         self.count_partitions();
         let (gone, left) = (revocation.partitions.len(), self.partitions.len());
@@ -338,7 +352,9 @@ impl<'a> Membership<'a> {
                         self.intake.metrics.records_received.with_label_values(&[topic.as_ref()]).inc();
                         let (bytes, offset) = (record.size(), record.at.offset);
                         let job = Job::new(record);
-                        let lane = job.member().map_or(Lane::Nobody(partition.number, offset), Lane::Member);
+                        failpoint::reach("decoded");
+                        let lane =
+                            job.member().map_or(Lane::Nobody(job.record.kind, partition.number, offset), Lane::Member);
                         self.lanes.push(lane, partition.clone(), bytes, (job, assigned.generation));
                     }
                 }
@@ -356,7 +372,7 @@ impl<'a> Membership<'a> {
 
     fn start(&mut self, permit: Permit) {
         // Without a ready record the permit is free again at once.
-        let Some((lane, (job, generation))) = self.lanes.next() else { return };
+        let Some((lane, (job, generation))) = self.lanes.start_next() else { return };
         let partition = Partition { topic: job.record.at.topic.clone(), number: job.record.at.partition };
         if let Some(assigned) = self.partitions.get_mut(&partition) {
             assigned.in_work += 1;
@@ -398,9 +414,20 @@ impl<'a> Membership<'a> {
             let longest = i64::try_from(longest).unwrap_or(i64::MAX);
             self.intake.metrics.offset_map_chars.with_label_values(&[group]).set(longest);
             self.consumer.store(&changed);
+            failpoint::reach("stored");
         }
         let waiting = i64::try_from(self.lanes.waiting()).unwrap_or(i64::MAX);
         self.intake.metrics.requests_waiting.with_label_values(&[group]).set(waiting);
+    }
+
+    fn commit_maps(&self) {
+        let positions =
+            self.partitions.iter().map(|(partition, assigned)| (partition.clone(), assigned.offsets.position()));
+        let mapped: Vec<(Partition, Position)> =
+            positions.filter(|(_, position)| !position.metadata.is_empty()).collect();
+        if !mapped.is_empty() {
+            self.consumer.commit(&mapped);
+        }
     }
 
     /// What has not begun is left to whoever reads next.
@@ -410,18 +437,18 @@ impl<'a> Membership<'a> {
         self.admitting = None;
     }
 
-    async fn finish_stopping(&mut self) {
+    async fn finish_stopping(&mut self) -> Result<(), IntakeError> {
+        while let Some(done) = self.tasks.try_join_next() {
+            self.on_done(done)?;
+        }
         if !self.tasks.is_empty() {
             let left = self.tasks.len();
             tracing::warn!(group = self.intake.group, left, "stopping; what is still in work will be redelivered");
         }
         self.tasks.shutdown().await;
         self.store();
-        if let Some(revocation) = self.revocation.take()
-            && let Err(error) = self.consumer.unassign(&revocation.partitions)
-        {
-            tracing::debug!(%error, "a revocation could not be answered");
-        }
+        self.commit_maps();
+        Ok(())
     }
 
     fn count_partitions(&self) {
@@ -431,7 +458,7 @@ impl<'a> Membership<'a> {
 }
 
 /// The result of a future that may not be there.
-async fn wait_for<F: Future + ?Sized>(future: &mut Option<Pin<Box<F>>>) -> F::Output {
+async fn wait_for<T>(future: &mut Pending<T>) -> T {
     match future {
         Some(future) => future.as_mut().await,
         None => std::future::pending().await,

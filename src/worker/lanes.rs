@@ -70,7 +70,7 @@ impl<M: Copy + Eq + Hash, P: Clone + Eq + Hash, T> Lanes<M, P, T> {
     }
 
     /// The next record whose turn it is; its lane is busy until [`finish`](Self::finish).
-    pub fn next(&mut self) -> Option<(M, T)> {
+    pub fn start_next(&mut self) -> Option<(M, T)> {
         loop {
             let partition = self.turn.pop_front()?;
             let Some(place) = self.partitions.get_mut(&partition) else { continue };
@@ -124,7 +124,7 @@ impl<M: Copy + Eq + Hash, P: Clone + Eq + Hash, T> Lanes<M, P, T> {
         }
     }
 
-    /// Whether [`next`](Self::next) would give a record.
+    /// Whether [`start_next`](Self::start_next) would give a record.
     pub fn has_ready(&self) -> bool {
         !self.turn.is_empty()
     }
@@ -180,32 +180,35 @@ mod tests {
     #[test]
     fn a_member_is_worked_one_record_at_a_time_in_order() {
         let mut lanes = pushed(&[(1, 0, 10), (1, 0, 11)]);
-        assert_eq!(lanes.next(), Some((1, 10)));
-        assert_eq!(lanes.next(), None);
+        assert_eq!(lanes.start_next(), Some((1, 10)));
+        assert_eq!(lanes.start_next(), None);
         lanes.finish(1);
-        assert_eq!(lanes.next(), Some((1, 11)));
+        assert_eq!(lanes.start_next(), Some((1, 11)));
         lanes.finish(1);
-        assert_eq!((lanes.next(), lanes.waiting()), (None, 0));
+        assert_eq!((lanes.start_next(), lanes.waiting()), (None, 0));
     }
 
     #[test]
     fn members_do_not_wait_for_each_other() {
         let mut lanes = pushed(&[(1, 0, 10), (1, 0, 11), (2, 0, 20)]);
-        assert_eq!((lanes.next(), lanes.next()), (Some((1, 10)), Some((2, 20))));
+        assert_eq!((lanes.start_next(), lanes.start_next()), (Some((1, 10)), Some((2, 20))));
     }
 
     #[test]
     fn a_member_with_many_records_goes_to_the_back_after_each() {
         let mut lanes = pushed(&[(1, 0, 10), (1, 0, 11), (1, 0, 12), (2, 0, 20), (3, 0, 30)]);
-        assert_eq!(lanes.next(), Some((1, 10)));
+        assert_eq!(lanes.start_next(), Some((1, 10)));
         lanes.finish(1);
-        assert_eq!((lanes.next(), lanes.next(), lanes.next()), (Some((2, 20)), Some((3, 30)), Some((1, 11))));
+        assert_eq!(
+            (lanes.start_next(), lanes.start_next(), lanes.start_next()),
+            (Some((2, 20)), Some((3, 30)), Some((1, 11)))
+        );
     }
 
     #[test]
     fn partitions_take_turns() {
         let mut lanes = pushed(&[(1, 0, 1), (2, 0, 2), (3, 0, 3), (4, 1, 4)]);
-        let order: Vec<u32> = std::iter::from_fn(|| lanes.next()).map(|(_, record)| record).collect();
+        let order: Vec<u32> = std::iter::from_fn(|| lanes.start_next()).map(|(_, record)| record).collect();
         assert_eq!(order, [1, 4, 2, 3]);
     }
 
@@ -213,7 +216,7 @@ mod tests {
     fn load_counts_what_is_ready_and_what_waits_behind() {
         let mut lanes = pushed(&[(1, 0, 1), (1, 0, 2), (2, 0, 3)]);
         assert_eq!(lanes.load(&0), Load { ready: 2, waiting: 3, bytes: 30 });
-        lanes.next();
+        lanes.start_next();
         assert_eq!(lanes.load(&0), Load { ready: 1, waiting: 2, bytes: 20 });
         assert_eq!(lanes.load(&9), Load::default());
     }
@@ -222,7 +225,7 @@ mod tests {
     fn dropping_a_partition_keeps_the_rest_of_a_members_lane() {
         let mut lanes = pushed(&[(1, 0, 1), (1, 1, 2), (2, 0, 3)]);
         lanes.drop_partitions(&[0]);
-        assert_eq!((lanes.next(), lanes.next()), (Some((1, 2)), None));
+        assert_eq!((lanes.start_next(), lanes.start_next()), (Some((1, 2)), None));
     }
 
     proptest! {
@@ -236,7 +239,7 @@ mod tests {
             for pick in picks.into_iter().chain(std::iter::repeat_n(true, 400)) {
                 if !pick && let Some(((member, partition), number)) = source.next() {
                     lanes.push(*member, *partition, 1, number);
-                } else if let Some((member, record)) = lanes.next() {
+                } else if let Some((member, record)) = lanes.start_next() {
                     prop_assert!(!busy.contains(&member));
                     busy.push(member);
                     seen.push((member, record));

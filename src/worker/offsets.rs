@@ -101,14 +101,8 @@ impl Offsets {
     /// What to commit now.
     pub fn position(&self) -> Position {
         let offset = self.head();
-        let is_open = |offset| self.open.contains(&offset) || self.unread.contains(&offset);
-        let done = (offset..self.next).filter(|offset| !is_open(*offset)).map(|done| done - offset);
-        Position { offset, metadata: encode(done) }
-    }
-
-    /// Records taken and not finished.
-    pub fn open(&self) -> usize {
-        self.open.len()
+        let open = self.open.iter().chain(&self.unread).map(|open| open - offset);
+        Position { offset, metadata: encode(self.next - offset, open) }
     }
 
     fn head(&self) -> i64 {
@@ -118,17 +112,20 @@ impl Offsets {
     }
 }
 
-fn encode(done: impl Iterator<Item = i64>) -> String {
-    let mut bitmap: Vec<u8> = Vec::new();
-    for bit in done {
-        let (Ok(byte), bit) = (usize::try_from(bit / 8), bit % 8) else { continue };
-        if bitmap.len() <= byte {
-            bitmap.resize(byte + 1, 0);
-        }
-        if let Some(byte) = bitmap.get_mut(byte) {
-            *byte |= 1 << bit;
+/// A map of `span` offsets, all done but the `open` ones.
+fn encode(span: i64, open: impl Iterator<Item = i64>) -> String {
+    let span = usize::try_from(span).unwrap_or(0);
+    let mut bitmap = vec![0xff_u8; span.div_ceil(8)];
+    if let (Some(last), used @ 1..) = (bitmap.last_mut(), span % 8) {
+        *last = !(0xff << used);
+    }
+    for open in open.filter_map(|open| usize::try_from(open).ok()) {
+        if let Some(byte) = bitmap.get_mut(open / 8) {
+            *byte &= !(1 << (open % 8));
         }
     }
+    let length = bitmap.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
+    bitmap.truncate(length);
     if bitmap.is_empty() { String::new() } else { format!("{PREFIX}{}", STANDARD_NO_PAD.encode(bitmap)) }
 }
 

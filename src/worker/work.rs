@@ -16,6 +16,7 @@ use crate::events::outcome::{Failure, FailureCode, Origin, Outcome, OutcomeKind,
 use crate::events::record::{Record, record_name, request_id, request_name};
 use crate::events::request::{MemberId, Request};
 use crate::events::{headers, outcome};
+use crate::failpoint;
 use crate::feedback;
 use crate::llm::Model;
 use crate::resume::agent::{self, Agent, Interrupt, Opened};
@@ -125,7 +126,10 @@ impl Worker {
             }
         };
         let mut waits = 0;
+        // Beginning again takes the same lock anew: it is given back at the end.
+        let mut lock = None;
         loop {
+            failpoint::reach("before_begin");
             let opened = match until_available(|| self.state.begin(&claim)).await {
                 Ok(Begin::Answered(saved)) => {
                     self.metrics.journal_hits.inc();
@@ -133,6 +137,7 @@ impl Worker {
                 }
                 Ok(Begin::Busy) => {
                     self.metrics.lock_waits.inc();
+                    lock = None;
                     turn.step_aside(LOCK_BACKOFF.jittered(waits)).await;
                     waits += 1;
                     continue;
@@ -146,17 +151,17 @@ impl Worker {
                     Opened { expected: version, session: None, draft: None, ended: None }
                 }
                 Ok(Begin::Unreadable { .. }) => {
+                    let _lock = lock.get_or_insert_with(|| self.locks.hold(&claim));
                     let failure = Failure::new(FailureCode::Internal, "the stored session cannot be read");
-                    let remembered = self.remember(origin, &claim, failed(failure)).await;
-                    drop(self.locks.hold(&claim));
-                    return remembered;
+                    return self.remember(origin, &claim, failed(failure)).await;
                 }
                 Err(fault) => {
                     let failure = Failure::new(FailureCode::Internal, fault.to_string());
                     return self.remember(origin, &claim, failed(failure)).await;
                 }
             };
-            let lock = self.locks.hold(&claim);
+            lock.get_or_insert_with(|| self.locks.hold(&claim));
+            failpoint::reach("begun");
             let working = AssertUnwindSafe(self.work_on(request, origin, &claim, opened)).catch_unwind();
             let (session, outcome) = match working.await {
                 Ok(Ok((session, outcome))) => (session, outcome),
@@ -169,12 +174,20 @@ impl Worker {
             let scope = outcome.scope();
             let saved = outcome.clone().into_saved(origin, OffsetDateTime::now_utc())?;
             let change = Change { session, outcome: Some((scope, saved.clone())) };
+            failpoint::reach("before_save");
             match until_available(|| self.state.save(&claim, &change)).await {
                 Ok(Saved::Done) => {
-                    lock.released();
+                    failpoint::reach("saved");
+                    if let Some(lock) = lock {
+                        lock.released();
+                    }
                     return Ok((saved, reason));
                 }
-                Ok(Saved::Answered(saved)) => return Ok((saved, None)),
+                // Perhaps by this very save, whose reply was lost.
+                Ok(Saved::Answered(standing)) => {
+                    let reason = reason.filter(|_| standing.id == saved.id);
+                    return Ok((standing, reason));
+                }
                 Ok(Saved::Conflict) => {
                     tracing::debug!(record = %origin.record.at, "the session changed; beginning again")
                 }
@@ -201,15 +214,22 @@ impl Worker {
             let reason = format!("the request waited longer than {:?}", self.settings.request_max_age);
             return Err(Failure::new(FailureCode::DeadlineExceeded, reason).into());
         }
-        let deadline = Instant::now() + self.settings.request_deadline;
-        let resume_turn = agent::Turn { claim, opened, sent_at, deadline };
+        let resume_turn = agent::Turn { claim, opened, sent_at };
         match request {
             Request::Feedback(request) => {
-                let feedback = feedback::write(self.model.as_ref(), request, deadline).await?;
+                failpoint::reach("before_call");
+                let feedback = feedback::write(self.model.as_ref(), request, self.settings.request_deadline).await?;
+                failpoint::reach("called");
                 Ok((None, Outcome::Feedback { problem_id: request.problem_id, feedback }))
             }
-            Request::ResumeInit(inputs) => finished(self.agent.init(inputs, resume_turn).await),
-            Request::ResumeAnswer(answer) => finished(self.agent.answer(answer, resume_turn).await),
+            Request::ResumeInit(inputs) => {
+                let (change, outcome) = self.agent.init(inputs, resume_turn).await?;
+                Ok((Some(change), outcome))
+            }
+            Request::ResumeAnswer(answer) => {
+                let (change, outcome) = self.agent.answer(answer, resume_turn).await?;
+                Ok((Some(change), outcome))
+            }
         }
     }
 
@@ -223,8 +243,11 @@ impl Worker {
         let reason = reason(&outcome);
         let scope = outcome.scope();
         let saved = outcome.into_saved(origin, OffsetDateTime::now_utc())?;
-        if let Err(fault) = until_available(|| self.state.remember(claim, scope, &saved)).await {
-            tracing::error!(record = %origin.record.at, %fault, "an outcome could not be remembered");
+        match until_available(|| self.state.remember(claim, scope, &saved)).await {
+            // A repeat is sent as it was the first time.
+            Ok(standing) if standing.id == saved.id => return Ok((standing, reason)),
+            Ok(_) => {}
+            Err(fault) => tracing::error!(record = %origin.record.at, %fault, "an outcome could not be remembered"),
         }
         Ok((saved, reason))
     }
@@ -267,11 +290,11 @@ impl Worker {
             headers: headers::of_outcome(origin, saved),
         };
         match self.outbox.send(&parcel).await {
-            Ok(()) => self
-                .metrics
-                .outcomes
-                .with_label_values(&[saved.kind.as_str(), code.map_or("", FailureCode::name)])
-                .inc(),
+            Ok(()) => {
+                failpoint::reach("sent");
+                let code = code.map_or("", FailureCode::name);
+                self.metrics.outcomes.with_label_values(&[saved.kind.as_str(), code]).inc();
+            }
             Err(refused) => self.lose(origin.record, "outcome", &refused.to_string()),
         }
     }
@@ -324,10 +347,6 @@ impl Worker {
         self.metrics.refused_records.inc();
         tracing::error!(record = %record.at, what, reason, "a record was refused by the broker");
     }
-}
-
-fn finished(turn: Result<agent::Finished, Interrupt>) -> Result<(Option<SessionChange>, Outcome), Interrupt> {
-    turn.map(|(session, outcome)| (Some(session), outcome))
 }
 
 fn reason(outcome: &Outcome) -> Option<String> {

@@ -15,21 +15,43 @@ type Run = Box<dyn Fn(Arc<Stage>) -> LocalBoxFuture<'static, ()> + Send + Sync>;
 
 /// A test: a function that panics when something is not as it should be. Its name is its sentence.
 pub struct Case {
-    pub name: &'static str,
-    pub run: Run,
+    pub name: String,
+    /// It cannot be run as this program was built.
+    pub ignored: bool,
+    run: Run,
 }
 
-/// The cases of a module, named after their functions.
+/// Cases named after their functions.
+macro_rules! list {
+    ($($name:ident),+ $(,)?) => {
+        vec![$(crate::case::Case::new(stringify!($name), |stage| Box::pin($name(stage)))),+]
+    };
+}
+pub(crate) use list;
+
+/// The cases of a module that has no others.
 macro_rules! cases {
     ($($name:ident),+ $(,)?) => {
         pub fn cases() -> Vec<crate::case::Case> {
-            vec![$(crate::case::Case { name: stringify!($name), run: Box::new(|stage| Box::pin($name(stage))) }),+]
+            crate::case::list![$($name),+]
         }
     };
 }
 pub(crate) use cases;
 
 impl Case {
+    pub fn new(
+        name: impl Into<String>,
+        run: impl Fn(Arc<Stage>) -> LocalBoxFuture<'static, ()> + Send + Sync + 'static,
+    ) -> Self {
+        Self { name: name.into(), ignored: false, run: Box::new(run) }
+    }
+
+    /// It is run only where the worker has fail points: `cargo test --features fail-points`.
+    pub fn with_fail_points(self) -> Self {
+        Self { ignored: !cfg!(feature = "fail-points"), ..self }
+    }
+
     /// Runs it on a stage of its own; a failure comes with the end of each worker's log.
     pub async fn perform(&self, services: Arc<Services>) -> Result<(), Failed> {
         let stage = Arc::new(Stage::new(services).await);

@@ -98,8 +98,9 @@ fn trials(runtime: &Arc<Runtime>, services: &Arc<Lazy>) -> Vec<Trial> {
         cases.flat_map(|(module, cases)| cases.into_iter().map(move |case| (format!("{module}::{}", case.name), case)));
     named
         .map(|(name, case)| {
-            let (runtime, services) = (runtime.clone(), services.clone());
+            let (runtime, services, ignored) = (runtime.clone(), services.clone(), case.ignored);
             Trial::test(name, move || runtime.block_on(async { case.perform(services.get().await?).await }))
+                .with_ignored_flag(ignored)
         })
         .collect()
 }

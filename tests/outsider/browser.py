@@ -66,15 +66,16 @@ class Browser:
         writer = self._writer
         question_id = str(shown.body.get("questionId"))
         about = f"answer {shown.body.get('questionNumber')}"
+        text = None if writer.chance(0.1) else f"Kafka로 주문 이벤트를 처리했습니다. {SECRET} {about}"
         for _ in range(ATTEMPTS):
-            text = None if writer.chance(0.1) else f"Kafka로 주문 이벤트를 처리했습니다. {SECRET} {about}"
             clicks = 2 if writer.chance(0.05) else 1
             burst = [
                 writer.answer(self._member, text, question_id, writer.chance(0.5), about, clicks=clicks),
             ]
             if clicks == 1 and writer.chance(0.15):
                 # Both clicks carry one timestamp, which lies before the moment the next question is asked.
-                burst.append(self._click(question_id, writer.chance(0.5), f"double click of {about}"))
+                with_id = writer.chance(0.5)
+                burst.append(writer.answer(self._member, text, question_id, with_id, f"double click of {about}"))
             outcomes = yield burst
             if outcomes[0].type != REQUEST_FAILED:
                 return outcomes[0]

@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from dead_letter_rules import check_dead_letter, original_address
+from dead_letter_rules import PREFIX, check_dead_letter, original_address
 from dialogue_rules import Dialogue, Step
 from outcome_rules import DEAD_LETTERED, check_outcome
 from wire import (
@@ -49,6 +49,10 @@ class Case:
     def first_outcomes(self) -> list[Outcome]:
         """The first outcome of each ce_id."""
         return list({outcome.ce_id: outcome for outcome in reversed(self.outcomes)}.values())[::-1]
+
+    def decisive_outcome(self) -> Outcome:
+        """What the request came to: of several clicks a later one may succeed after an earlier one failed."""
+        return next((outcome for outcome in self.outcomes if not outcome.retryable), self.outcomes[0])
 
     def repeats(self) -> int:
         return len(self.outcomes) - len(self.first_outcomes())
@@ -215,7 +219,10 @@ class Judge:
             address = original_address(record)
             sent = next(sent for sent in case.sends if (sent.topic, sent.partition, sent.offset) == address)
             partitions = self._partitions.get(record.topic, 0)
-            for fault in check_dead_letter(record, case.request, sent, due[0], self.names, partitions, self._secret):
+            # Each of several clicks may have failed in a way of its own.
+            said = record.text_header(PREFIX + "exception-fqcn")
+            code = said if said in due else due[0]
+            for fault in check_dead_letter(record, case.request, sent, code, self.names, partitions, self._secret):
                 self._find("dead letter", case, fault)
 
     def _judge_ids(self) -> None:
@@ -254,7 +261,7 @@ class Judge:
             dialogue = Dialogue(self.names)
             for case in cases:
                 if case.sends and case.outcomes:
-                    dialogue.follow(Step(case.request, case.sends[0], case.outcomes[0]))
+                    dialogue.follow(Step(case.request, case.sends[0], case.decisive_outcome()))
             for step, kind, sentence in dialogue.faults:
                 self._violations.append(Violation(kind, step.request.flow, member, f"{step.request.about}: {sentence}"))
         for member in self.dialogue_members - self.completed_members():

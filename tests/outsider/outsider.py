@@ -54,17 +54,23 @@ class Clock:
 class Kafka:
     """One producer that places records as Spring does, and one consumer of everything that the worker writes."""
 
-    def __init__(self, bootstrap: str, names: Names, clock: Clock) -> None:
-        common = {"bootstrap.servers": bootstrap, "client.id": "outsider"}
+    def __init__(self, bootstrap: str, names: Names, clock: Clock, log_level: int = 6) -> None:
+        common = {"bootstrap.servers": bootstrap, "client.id": "outsider", "log_level": log_level}
         for pair in filter(None, os.environ.get("KAFKA_PROPERTIES", "").split(",")):
             name, _, value = pair.partition("=")
             common[name.strip()] = value.strip()
         self._clock = clock
-        self._producer = Producer(
-            common | {"enable.idempotence": True, "linger.ms": 5, "partitioner": "murmur2_random"}
-        )
-        self._consumer = Consumer(
-            common
+        self._common = common
+        self._producer = self._open_producer()
+        self._consumer = self._open_consumer()
+        self.partitions = self._find_topics(names)
+
+    def _open_producer(self) -> Producer:
+        return Producer(self._common | {"enable.idempotence": True, "linger.ms": 5, "partitioner": "murmur2_random"})
+
+    def _open_consumer(self) -> Consumer:
+        return Consumer(
+            self._common
             | {
                 "group.id": f"outsider-{secrets.token_hex(8)}",
                 "enable.auto.commit": False,
@@ -72,7 +78,6 @@ class Kafka:
                 "isolation.level": "read_committed",
             }
         )
-        self.partitions = self._find_topics(names)
 
     def _find_topics(self, names: Names) -> dict[str, int]:
         try:
@@ -125,7 +130,7 @@ class Kafka:
         for message in self._consumer.consume(500, POLL_S):
             if (error := message.error()) is not None:
                 if error.fatal() or not error.retriable():
-                    print(f"consumer: {error.str()}", file=sys.stderr)
+                    self._trouble(error.str())
                 continue
             records.append(
                 Record(
@@ -140,6 +145,9 @@ class Kafka:
                 )
             )
         return records
+
+    def _trouble(self, error: str) -> None:
+        print(f"consumer: {error}", file=sys.stderr)
 
     def close(self) -> None:
         self._producer.flush(KAFKA_WAIT_S)
@@ -176,11 +184,7 @@ class Trial:
         counted = told = self._clock.now()
         done_at: float | None = None
         while (now := self._clock.now()) < deadline:
-            for record in self._kafka.receive():
-                self._take(record)
-            while self._due and self._due[0][0] <= now:
-                _, _, visit, outcomes = heapq.heappop(self._due)
-                self._go_on(visit, outcomes)
+            self.go_on(now)
             if done_at is not None and now - done_at >= settle_s:
                 return True
             if done_at is not None or now - counted < COUNT_S:
@@ -192,6 +196,14 @@ class Trial:
                 told = now
                 print(f"{unsettled} requests and {visits} members wait", file=sys.stderr)
         return False
+
+    def go_on(self, now: float) -> None:
+        """Takes what has arrived, and lets go on whoever has waited long enough."""
+        for record in self._kafka.receive():
+            self._take(record)
+        while self._due and self._due[0][0] <= now:
+            _, _, visit, outcomes = heapq.heappop(self._due)
+            self._visit(visit, outcomes)
 
     def documents(self) -> list[Fetched]:
         self._pool.shutdown(wait=True)
@@ -213,16 +225,21 @@ class Trial:
     def _answered(self, case: Case, outcome: Outcome) -> None:
         """Fetches the document, and lets the visit go on once everything that it waits for is answered."""
         if outcome.type == RESUME_COMPLETED:
-            key, url = str(outcome.body.get("resumeObjectKey")), str(outcome.body.get("resumeUrl"))
-            self._downloads.append(self._pool.submit(self._store.fetch, case.request.member, key, url))
+            self._fetch(case.request.member, outcome)
+        if outcome.retryable and len(case.first_outcomes()) < case.request.clicks:
+            return  # Another click on the same button may still bring what this one did not.
         visit = self._visits.pop(case, None)
         if visit is None or any(waiting in self._visits for waiting in self._bursts[visit]):
             return
-        outcomes = [answered.outcomes[0] for answered in self._bursts.pop(visit)]
+        outcomes = [answered.decisive_outcome() for answered in self._bursts.pop(visit)]
         thinking_s = random.uniform(0.02, 0.2)
         heapq.heappush(self._due, (self._clock.now() + thinking_s, next(self._ties), visit, outcomes))
 
-    def _go_on(self, visit: Visit, outcomes: list[Outcome] | None) -> None:
+    def _fetch(self, member: int, completed: Outcome) -> None:
+        key, url = str(completed.body.get("resumeObjectKey")), str(completed.body.get("resumeUrl"))
+        self._downloads.append(self._pool.submit(self._store.fetch, member, key, url))
+
+    def _visit(self, visit: Visit, outcomes: list[Outcome] | None) -> None:
         try:
             burst = next(visit) if outcomes is None else visit.send(outcomes)
         except StopIteration:

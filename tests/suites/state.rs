@@ -40,7 +40,7 @@ pub fn all() -> Vec<Test> {
         a_save_that_is_repeated_finds_its_own_answer,
         a_request_answered_elsewhere_refuses_a_second_answer,
         an_answer_needs_no_lock_but_the_version,
-        a_draft_needs_the_lock,
+        a_draft_is_saved_unless_somebody_else_has_the_lock,
         a_session_at_another_version_is_left_alone,
         a_session_that_is_gone_is_a_conflict,
         a_refused_change_writes_no_part_of_itself,
@@ -184,16 +184,24 @@ async fn an_answer_needs_no_lock_but_the_version(state: &dyn MemberState) {
     assert_eq!(state.save(&other, &change(Some(turn), request_outcome(2))).await.unwrap(), Saved::Conflict);
 }
 
-async fn a_draft_needs_the_lock(state: &dyn MemberState) {
+async fn a_draft_is_saved_unless_somebody_else_has_the_lock(state: &dyn MemberState) {
     let claim = claim(member());
     let save_draft = change(Some(SessionChange { draft: Write::Put(draft()), ..nothing(None) }), None);
-    assert_eq!(state.save(&claim, &save_draft).await.unwrap(), Saved::Conflict);
     state.begin(&claim).await.unwrap();
     assert_eq!(state.save(&claim, &save_draft).await.unwrap(), Saved::Done);
     assert_eq!(state.save(&claim, &save_draft).await.unwrap(), Saved::Done, "again is harmless");
+
+    // As if the lock had expired while the work went on.
     state.release(&claim).await.unwrap();
-    assert_eq!(state.save(&claim, &save_draft).await.unwrap(), Saved::Conflict);
-    assert_eq!(state.begin(&claim).await.unwrap(), open(None, Some(draft()), None));
+    assert_eq!(state.save(&claim, &save_draft).await.unwrap(), Saved::Done);
+    let other = another(&claim);
+    assert_eq!(state.begin(&other).await.unwrap(), Begin::Busy, "the lock was taken again");
+
+    state.release(&claim).await.unwrap();
+    assert_eq!(state.begin(&other).await.unwrap(), open(None, Some(draft()), None));
+    let delete_draft = change(Some(SessionChange { draft: Write::Delete, ..nothing(None) }), None);
+    assert_eq!(state.save(&claim, &delete_draft).await.unwrap(), Saved::Conflict, "somebody else has it now");
+    assert_eq!(state.begin(&other).await.unwrap(), open(None, Some(draft()), None));
 }
 
 async fn a_session_at_another_version_is_left_alone(state: &dyn MemberState) {
@@ -238,8 +246,8 @@ async fn deleted_parts_are_gone_and_kept_parts_stay(state: &dyn MemberState) {
 async fn the_first_outcome_remembered_stays(state: &dyn MemberState) {
     for scope in [Scope::Request, Scope::Record] {
         let claim = claim(member());
-        state.remember(&claim, scope, &outcome(1)).await.unwrap();
-        state.remember(&claim, scope, &outcome(2)).await.unwrap();
+        assert_eq!(state.remember(&claim, scope, &outcome(1)).await.unwrap(), outcome(1));
+        assert_eq!(state.remember(&claim, scope, &outcome(2)).await.unwrap(), outcome(1));
         assert_eq!(state.begin(&claim).await.unwrap(), Begin::Answered(outcome(1)));
     }
 }

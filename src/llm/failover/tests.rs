@@ -196,7 +196,7 @@ async fn a_primary_whose_circuit_is_open_is_skipped_but_probed_now_and_then() {
     for _ in 0..6 {
         assert_eq!(asked(&model, LONG).await, Ok("대신".to_owned()));
     }
-    assert!(!model.is_open(), "the fallback works");
+    assert!(!*model.watch().borrow(), "the fallback works");
     // Two probes are an interval apart, however many requests come meanwhile.
     let probes = async |count: usize| {
         while primary.calls() < count {
@@ -275,7 +275,7 @@ async fn five_failures_open_the_circuit_and_one_success_closes_it() {
     });
     assert_eq!(reply, Ok("돌아왔습니다.".to_owned()));
     assert!(opened);
-    assert!(!model.is_open());
+    assert!(!*model.watch().borrow());
     let changes: Vec<String> =
         notes.all().into_iter().filter(|note| note.ends_with("open") || note.ends_with("closed")).collect();
     assert_eq!(changes, ["vllm open", "vllm closed"]);
@@ -291,7 +291,7 @@ async fn silence_counts_against_the_server_only_when_it_had_fair_time_to_answer(
             model.ask(&ask, Instant::now() + SHORT).await.unwrap_err();
         }
         assert!(primary.calls() > 5);
-        assert_eq!(model.is_open(), opens);
+        assert_eq!(*model.watch().borrow(), opens);
     }
 }
 
@@ -377,4 +377,23 @@ async fn a_check_is_content_with_either_server_and_names_both_when_none_answers(
         failure.to_string(),
         "no model answered in time: vllm: no connection to the server; openai: the server does not accept the API key"
     );
+}
+
+#[tokio::test]
+async fn while_no_model_answers_one_caller_is_let_in_at_a_time() {
+    let primary = Scripted::new("vllm", (0..5).map(|_| fails(Cause::Unreachable)));
+    let model = Failover::new(primary, None, Arc::new(Gate::new(64)), QUICK, Arc::new(()));
+    drop(model.admit().await);
+    let _ = asked(&model, Duration::from_millis(50)).await;
+    assert!(*model.watch().borrow());
+    let probe = model.admit().await;
+    let mut second = std::pin::pin!(model.admit());
+    assert!(futures_util::poll!(second.as_mut()).is_pending());
+    drop(probe);
+    let probe = second.await;
+    let mut third = std::pin::pin!(model.admit());
+    assert!(futures_util::poll!(third.as_mut()).is_pending());
+    model.unavailable.send_replace(false);
+    third.await;
+    drop(probe);
 }

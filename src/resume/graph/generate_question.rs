@@ -8,7 +8,7 @@ use crate::resume::session::{Exchange, Session};
 #[derive(Clone, Debug, PartialEq)]
 pub enum Asked {
     /// The question is in the session; wait for the member.
-    Waiting(Session),
+    Waiting(Box<Session>),
     /// The model knows enough: create the résumé, in this very turn.
     Enough,
     /// Nothing usable: ask the model more firmly, or give up.
@@ -21,7 +21,7 @@ pub fn generate_question(session: &Session, reading: Reading, question_id: Uuid,
         Reading::Enough => Asked::Enough,
         Reading::Unusable => Asked::Nothing,
         Reading::Question(question) => {
-            let mut session = session.clone();
+            let mut session = Box::new(session.clone());
             session.exchanges.push(Exchange { question_id, question, asked_at: now, answer: None });
             Asked::Waiting(session)
         }

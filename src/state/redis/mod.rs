@@ -74,7 +74,9 @@ impl MemberState for RedisState {
     async fn save(&self, claim: &Claim, change: &Change) -> Result<Saved, StateError> {
         let StoredChange { session, outcome } = StoredChange::new(claim, change)?;
         let (key, json) = outcome.unwrap_or_default();
-        let mut args = vec![claim.token.to_string(), key, json, milliseconds(self.lifetimes.outcome)];
+        let lifetimes = [self.lifetimes.outcome, self.lifetimes.lock].map(milliseconds);
+        let mut args = vec![claim.token.to_string(), key, json];
+        args.extend(lifetimes);
         if let Some(session) = session {
             args.extend([
                 milliseconds(self.lifetimes.session),
@@ -93,13 +95,19 @@ impl MemberState for RedisState {
         }
     }
 
-    async fn remember(&self, claim: &Claim, scope: Scope, outcome: &SavedOutcome) -> Result<(), StateError> {
+    async fn remember(&self, claim: &Claim, scope: Scope, outcome: &SavedOutcome) -> Result<SavedOutcome, StateError> {
+        let (client, key) = (self.connection.client()?, keys::outcome(claim, scope));
         let lifetime = Expiration::PX(whole_milliseconds(self.lifetimes.outcome));
-        self.connection
-            .client()?
-            .set(keys::outcome(claim, scope), stored::to_json(outcome)?, Some(lifetime), Some(SetOptions::NX), false)
-            .await
-            .map_err(|error| self.connection.failed(&error))
+        let failed = |error| self.connection.failed(&error);
+        let json = stored::to_json(outcome)?;
+        let set = client.set(&key, json, Some(lifetime), Some(SetOptions::NX), false).await;
+        let set: Option<String> = set.map_err(failed)?;
+        if set.is_some() {
+            return Ok(outcome.clone());
+        }
+        let standing: Option<String> = client.get(&key).await.map_err(failed)?;
+        // It may have expired between the two.
+        standing.map_or_else(|| Ok(outcome.clone()), |json| stored::outcome(json.as_bytes()))
     }
 
     async fn renew(&self, claim: &Claim) -> Result<bool, StateError> {

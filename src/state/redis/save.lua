@@ -1,10 +1,11 @@
 -- Applies one change, whole or not at all.
 -- KEYS: lock, outcome of the request, outcome of the record [, session, draft, ended]
--- ARGV: token, key of the new outcome (one of KEYS, or '' for none), new outcome, its lifetime (ms)
---       [, lifetime of session and draft (ms), expected version ('' for none), session, draft, ended]
+-- ARGV: token, key of the new outcome (one of KEYS, or '' for none), new outcome, its lifetime (ms), lifetime of the
+--       lock (ms) [, lifetime of session and draft (ms), expected version ('' for none), session, draft, ended]
 -- A session, draft or ended is '' to keep what is stored, '-' to delete it, else what to store.
 -- Returns {'answered', outcome} | {'conflict'} | {'done'}.
-local ours = redis.call('GET', KEYS[1]) == ARGV[1]
+local holder = redis.call('GET', KEYS[1])
+local ours = holder == ARGV[1]
 
 local answered = redis.call('GET', KEYS[2]) or redis.call('GET', KEYS[3])
 if answered then
@@ -13,7 +14,7 @@ if answered then
 end
 
 local answers = ARGV[2] ~= ''
-if not answers and not ours then return {'conflict'} end
+if not answers and holder and not ours then return {'conflict'} end
 
 local function write(key, value, lifetime)
   if value == '-' then
@@ -23,7 +24,7 @@ local function write(key, value, lifetime)
   end
 end
 
-if #ARGV > 4 then
+if #ARGV > 5 then
   local version
   local stored = redis.call('GET', KEYS[4])
   if stored then
@@ -32,14 +33,17 @@ if #ARGV > 4 then
       version = session.version
     end
   end
-  if version ~= tonumber(ARGV[6]) then return {'conflict'} end
-  write(KEYS[4], ARGV[7], ARGV[5])
-  write(KEYS[5], ARGV[8], ARGV[5])
-  write(KEYS[6], ARGV[9], ARGV[4])
+  if version ~= tonumber(ARGV[7]) then return {'conflict'} end
+  write(KEYS[4], ARGV[8], ARGV[6])
+  write(KEYS[5], ARGV[9], ARGV[6])
+  write(KEYS[6], ARGV[10], ARGV[4])
 end
 
 if answers then
   redis.call('SET', ARGV[2], ARGV[3], 'PX', ARGV[4])
   if ours then redis.call('DEL', KEYS[1]) end
+elseif not holder then
+  -- It expired while the work went on, and nobody has begun since: what was paid for is kept, and so is the lock.
+  redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[5])
 end
 return {'done'}

@@ -9,7 +9,7 @@ use serde_json::json;
 use crate::kit::gateway::{Gateway, Record};
 use crate::kit::model::Answer;
 use crate::kit::stage::Stage;
-use crate::kit::topics::admin;
+use crate::kit::topics::{admin, has_partitions};
 
 crate::case::cases![
     what_names_no_member_is_kept_byte_for_byte_and_hurts_nobody_else,
@@ -200,6 +200,7 @@ async fn without_the_partition_the_key_decides(stage: Arc<Stage>) {
     let more = NewPartitions::new(topic, 4);
     let options = AdminOptions::new().operation_timeout(Some(Duration::from_secs(30)));
     admin(&stage.services.kafka).create_partitions([&more], &options).await.expect("Kafka adds partitions");
+    has_partitions(&stage.services.kafka, topic, 4).await;
     let (_worker, gateway) = (stage.worker().await, stage.gateway().await);
     stage.spring.request(topic).key("far-away").value("nonsense").partition(3).send().await;
     let letter = dead_letter_of_key(&gateway, "far-away").await;

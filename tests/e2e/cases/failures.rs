@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use crate::kit::gateway::{Gateway, Record};
 use crate::kit::model::{Answer, Kind, ModelServer};
 use crate::kit::proxy::FaultProxy;
+use crate::kit::redis::Redis;
 use crate::kit::stage::Stage;
 
 crate::case::cases![
@@ -24,6 +25,7 @@ crate::case::cases![
     an_old_request_is_deadline_exceeded,
     the_fallback_answers_where_the_model_does_not,
     a_document_that_cannot_be_stored_is_storage_unavailable_and_the_session_stays,
+    a_session_that_cannot_be_read_is_internal_and_an_init_replaces_it,
     a_request_outlives_redis_being_down,
     a_request_outlives_redis_hanging,
     a_request_outlives_s3_being_down_for_a_moment,
@@ -284,6 +286,22 @@ async fn a_document_that_cannot_be_stored_is_storage_unavailable_and_the_session
     let completed = gateway.expect(member, "ResumeCompleted").await.json();
     stage.bucket().get(completed["resumeObjectKey"].as_str().unwrap()).await;
     assert_eq!(stage.model.count(Kind::Resume), 1, "the résumé is not paid for again");
+}
+
+async fn a_session_that_cannot_be_read_is_internal_and_an_init_replaces_it(stage: Arc<Stage>) {
+    let (_worker, gateway, member) = (stage.worker().await, stage.gateway().await, stage.member());
+    let redis = Redis::connect(&stage.services).await;
+    let () = redis.run("SET", &[&format!("resume:{{{member}}}"), "from another program"]).await;
+    let answer = json!({"memberId": member, "answer": "세션이 깨졌습니다."});
+    stage.spring.ask(&stage.topics.resume_answer, &answer).send().await;
+    let failed = gateway.expect_failure(member, "INTERNAL").await.json();
+    assert_eq!((&failed["retryable"], &failed["eventName"]), (&json!(true), &json!("ADVANCED_RESUME_UPDATE")));
+    let letter = gateway.dead_letter(answer.to_string().as_bytes()).await;
+    assert_eq!(letter.header("kafka_dlt-exception-fqcn"), Some("INTERNAL"));
+    stage.spring.ask(&stage.topics.resume_init, &init(member)).send().await;
+    gateway.expect(member, "ResumeQuestionGenerated").await;
+    stage.spring.ask(&stage.topics.resume_answer, &answer).send().await;
+    gateway.expect(member, "ResumeQuestionGenerated").await;
 }
 
 /// A worker whose Redis can be troubled.

@@ -1,5 +1,6 @@
 //! The tests, by subject.
 
+mod crash;
 mod dead_letters;
 mod failures;
 mod feedback;
@@ -7,6 +8,7 @@ mod ops;
 mod process;
 mod resume;
 mod rules;
+mod scenarios;
 mod suites;
 
 use crate::case::Case;
@@ -20,6 +22,8 @@ pub fn all() -> Vec<(&'static str, Vec<Case>)> {
         ("resume", resume::cases()),
         ("failures", failures::cases()),
         ("process", process::cases()),
+        ("crash", crash::cases()),
+        ("scenarios", scenarios::cases()),
         ("ops", ops::cases()),
         ("suites", suites::cases()),
     ]

@@ -3,8 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::{ClientConfig, admin::AdminOptions, admin::NewTopic, admin::TopicReplication};
+use rdkafka::admin::{AdminOptions, NewTopic, TopicReplication};
 use serde_json::json;
 
 use crate::kit::model::Answer;
@@ -12,8 +11,7 @@ use crate::kit::model::script::FEEDBACK;
 use crate::kit::proxy::FaultProxy;
 use crate::kit::settings::Settings;
 use crate::kit::stage::Stage;
-use crate::kit::topics::admin;
-use crate::kit::wait::eventually;
+use crate::kit::topics::{admin, has_partitions};
 use crate::services::ports::free_port;
 
 crate::case::cases![
@@ -75,7 +73,7 @@ async fn a_second_signal_ends_it_at_once(stage: Arc<Stage>) {
     stage.spring.ask(&stage.topics.feedback_requested, &feedback(stage.member())).send().await;
     stage.model.wait_for("the call", |load| load.at_work == 1).await;
     worker.signal("TERM").await;
-    worker.unready("").await;
+    worker.unready("stopping").await;
     worker.signal("INT").await;
     let status = worker.ended().await;
     assert!(!status.success(), "work was left undone");
@@ -194,16 +192,9 @@ async fn topics_makes_what_is_missing_and_says_what_differs(stage: Arc<Stage>) {
     admin.create_topics([&there], &AdminOptions::new()).await.unwrap();
     let first = stage.run(&["topics", "--replication", "1"], &stage.settings()).await;
     assert!(first.status.success(), "{}", first.stderr);
-    let consumer: BaseConsumer =
-        ClientConfig::new().set("bootstrap.servers", &stage.services.kafka).create().expect("a client");
     for topic in topics.all() {
         let expected = if topic == small { 1 } else { 12 };
-        // A broker may take a moment to tell of a topic that it has just made.
-        eventually(&format!("{topic} has {expected} partitions"), || async {
-            let metadata = consumer.fetch_metadata(Some(&topic), Duration::from_secs(10)).ok()?;
-            (metadata.topics()[0].partitions().len() == expected).then_some(())
-        })
-        .await;
+        has_partitions(&stage.services.kafka, &topic, expected).await;
     }
     let second = stage.run(&["topics"], &stage.settings()).await;
     assert!(second.status.success(), "making them again harms nothing: {}", second.stderr);

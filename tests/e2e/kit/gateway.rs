@@ -11,6 +11,7 @@ use serde_json::Value;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use crate::kit::schemas;
 use crate::kit::topics::{OUTCOMES, Topics};
 use crate::kit::wait::PATIENCE;
 
@@ -54,6 +55,11 @@ impl Record {
         values.first().map(|value| std::str::from_utf8(value).expect("the header is text"))
     }
 
+    /// Whether it is the outcome of the request that has this `ce_id`.
+    pub fn answers(&self, request: &str) -> bool {
+        !self.is_dead_letter() && self.header("ce_causationid") == Some(request)
+    }
+
     /// Everything in a line, for failures.
     fn line(&self) -> String {
         let bytes = self.value.as_deref().unwrap_or_default();
@@ -70,6 +76,7 @@ pub struct Gateway {
     /// How many outcomes of a member have been handed out by [`Gateway::next`].
     seen: Mutex<HashMap<i64, usize>>,
     reader: JoinHandle<()>,
+    consumer: Arc<StreamConsumer>,
 }
 
 impl Gateway {
@@ -80,13 +87,14 @@ impl Gateway {
 
     /// Reads these topics instead.
     pub async fn over(bootstrap: &str, topics: &Topics, names: &[String], partitions: i32) -> Self {
-        let consumer: StreamConsumer = ClientConfig::new()
+        let consumer: Arc<StreamConsumer> = ClientConfig::new()
             .set("bootstrap.servers", bootstrap)
             .set("group.id", format!("gateway-{}", topics.suffix))
             .set("enable.auto.commit", "false")
             .set("isolation.level", "read_committed")
             .set("fetch.wait.max.ms", "50")
             .create()
+            .map(Arc::new)
             .expect("a consumer");
         let mut assignment = TopicPartitionList::new();
         for topic in names {
@@ -97,23 +105,36 @@ impl Gateway {
         consumer.assign(&assignment).expect("the partitions are there");
         let records = Arc::new(Mutex::new(Vec::new()));
         let (sender, news) = watch::channel(0);
-        let (topics, list) = (topics.clone(), records.clone());
+        let (topics, list, source) = (topics.clone(), records.clone(), consumer.clone());
         let reader = tokio::spawn(async move {
             loop {
                 // Errors are the client's own reconnecting; what never comes is told by the test that waits for it.
-                if let Ok(message) = consumer.recv().await {
+                if let Ok(message) = source.recv().await {
                     let mut list = list.lock().expect("the list of records");
                     list.push(read(&message, &topics));
                     sender.send_replace(list.len());
                 }
             }
         });
-        Self { records, news, seen: Mutex::default(), reader }
+        Self { records, news, seen: Mutex::default(), reader, consumer }
     }
 
     /// What has come so far.
     pub fn records(&self) -> Vec<Record> {
         self.records.lock().expect("the list of records").clone()
+    }
+
+    /// All that is in the topics by now.
+    pub async fn everything(&self) -> Vec<Record> {
+        let consumer = self.consumer.clone();
+        let counting = tokio::task::spawn_blocking(move || {
+            let assignment = consumer.assignment().expect("an assignment");
+            let end = |topic: &str, partition| consumer.fetch_watermarks(topic, partition, PATIENCE);
+            let elements = assignment.elements();
+            elements.iter().map(|place| end(place.topic(), place.partition()).expect("watermarks").1).sum::<i64>()
+        });
+        let count = usize::try_from(counting.await.expect("the broker answers")).expect("a count");
+        self.wait_for(&format!("record {count}"), |records| (records.len() >= count).then(|| records.to_vec())).await
     }
 
     /// A member's outcomes so far, in the order of reading.
@@ -164,6 +185,7 @@ impl Gateway {
     }
 
     /// The member's next outcome, of whatever kind: the first call gives the first, the second call the second.
+    /// It is valid by its schema.
     pub async fn next(&self, member: i64) -> Record {
         let number = {
             let mut seen = self.seen.lock().expect("the numbers");
@@ -171,14 +193,12 @@ impl Gateway {
             *number += 1;
             *number
         };
-        self.wait_for(&format!("outcome {number} of member {member}"), |records| {
-            records
-                .iter()
-                .filter(|record| !record.is_dead_letter() && record.member() == Some(member))
-                .nth(number - 1)
-                .cloned()
-        })
-        .await
+        let what = format!("outcome {number} of member {member}");
+        let of_member = |record: &&Record| !record.is_dead_letter() && record.member() == Some(member);
+        let find = |records: &[Record]| records.iter().filter(of_member).nth(number - 1).cloned();
+        let record = self.wait_for(&what, find).await;
+        schemas::assert_valid(&record.kind, &record.json());
+        record
     }
 
     /// The member's next outcome, which must be of this kind.

@@ -3,9 +3,11 @@
 pub mod docx;
 pub mod gateway;
 pub mod model;
+pub mod offsets;
 pub mod proxy;
 pub mod redis;
 pub mod s3;
+pub mod schemas;
 pub mod settings;
 pub mod spring;
 pub mod stage;

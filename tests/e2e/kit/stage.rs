@@ -7,6 +7,7 @@ use tokio::sync::OnceCell;
 
 use crate::kit::gateway::Gateway;
 use crate::kit::model::ModelServer;
+use crate::kit::offsets::Commits;
 use crate::kit::s3::{ACCESS_KEY, Bucket, REGION, SECRET_KEY};
 use crate::kit::settings::Settings;
 use crate::kit::spring::Spring;
@@ -113,6 +114,16 @@ impl Stage {
     pub async fn gateway(&self) -> Gateway {
         self.create_topics().await;
         Gateway::open(&self.services.kafka, &self.topics, PARTITIONS).await
+    }
+
+    /// What the worker's group has committed for a request topic of this test.
+    pub fn commits(&self, topic: &str) -> Commits {
+        let flow = if topic == self.topics.feedback_requested { "feedback" } else { "resume" };
+        Commits {
+            bootstrap: self.services.kafka.clone(),
+            group: format!("ssammu-{flow}-{}", self.topics.suffix),
+            topic: topic.to_owned(),
+        }
     }
 
     /// What the workers wrote last, for a failure.

@@ -6,6 +6,9 @@ use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 
+use crate::kit::stage::PARTITIONS;
+use crate::kit::wait::eventually;
+
 /// The outcome topics' default names, which are also the outcomes' types.
 pub const OUTCOMES: [&str; 4] = ["FeedbackGenerated", "ResumeQuestionGenerated", "ResumeCompleted", "RequestFailed"];
 
@@ -83,6 +86,23 @@ impl Topics {
         for result in admin(bootstrap).create_topics(&topics, &options()).await.expect("Kafka takes the topics") {
             result.expect("the topic is new");
         }
+        for name in &names {
+            has_partitions(bootstrap, name, partitions).await;
+        }
+    }
+
+    /// Deletes one and makes it anew, empty.
+    pub async fn make_again(&self, bootstrap: &str, topic: &str) {
+        let admin = admin(bootstrap);
+        admin.delete_topics(&[topic], &options()).await.expect("Kafka deletes");
+        let new = NewTopic::new(topic, PARTITIONS, TopicReplication::Fixed(1));
+        // Until the old one is gone the name is taken.
+        eventually(&format!("{topic} is made again"), || async {
+            let made = admin.create_topics([&new], &options()).await.expect("Kafka answers");
+            made.iter().all(Result::is_ok).then_some(())
+        })
+        .await;
+        has_partitions(bootstrap, topic, PARTITIONS).await;
     }
 
     /// Removes those that are there; a broker with fewer topics is a faster one.
@@ -93,6 +113,17 @@ impl Topics {
             eprintln!("the topics of {} could not be removed: {error}", self.suffix);
         }
     }
+}
+
+/// Waits until clients see that a topic has so many partitions: a broker may take a moment to tell of what it has made,
+/// and a consumer that joined before that would not look again for minutes.
+pub async fn has_partitions(bootstrap: &str, topic: &str, partitions: i32) {
+    let (admin, partitions) = (admin(bootstrap), partitions as usize);
+    eventually(&format!("{topic} has {partitions} partitions"), || async {
+        let metadata = admin.inner().fetch_metadata(Some(topic), Duration::from_secs(10)).ok()?;
+        metadata.topics().iter().any(|found| found.partitions().len() == partitions).then_some(())
+    })
+    .await;
 }
 
 /// An operator's connection.

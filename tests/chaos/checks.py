@@ -1,0 +1,204 @@
+"""Plays runs to the verdict, good ones and one for each thing that may be wrong, and checks that each is noticed."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections import Counter
+from collections.abc import Callable
+
+from figures import Run
+from judge import Judge
+from model import Manners, ModelServer
+from payments import ANSWERED, BROKEN, CUT, LOSSY, REFUSED, Bill, Call, Disruption, bill
+from self_test import NAMES, NOW, SECRET, Tape, drop, fail_feedback, good_run
+
+Check = Callable[[], bool]
+
+
+def call(unit: str, life: str, began: float, ended: float, fate: str = ANSWERED) -> Call:
+    return Call(unit, "feedback", life, began, ended, fate)
+
+
+def struck(kind: str, life: str, began: float, ended: float, in_work: int = 1) -> Disruption:
+    return Disruption(kind, life, began, ended, in_work)
+
+
+def pays_once() -> bool:
+    found = bill([call("a", "1", 0, 1), call("b", "1", 0, 1), call("b", "1", 1, 2, REFUSED)], [])
+    return (found.units, found.paid, found.unexcused, found.not_paid) == (2, 2, [], Counter({REFUSED: 1}))
+
+
+def what_the_model_broke_is_not_paid() -> bool:
+    found = bill([call("a", "1", 0, 1, BROKEN), call("a", "1", 1, 2)], [])
+    return (found.paid, found.unexcused) == (1, [])
+
+
+def a_payment_again_without_a_fault_is_noticed() -> bool:
+    return len(bill([call("a", "1", 0, 1), call("a", "1", 2, 3)], []).unexcused) == 1
+
+
+def a_payment_again_by_another_worker_is_noticed() -> bool:
+    calls = [call("a", "1", 0, 1), call("a", "2", 2, 3)]
+    return len(bill(calls, [struck("kill", "3", 0.5, 0.5)]).unexcused) == 1
+
+
+def a_kill_excuses_what_was_in_work() -> bool:
+    found = bill([call("a", "1", 0, 1, CUT), call("a", "2", 2, 3)], [struck("kill", "1", 0.5, 0.5)])
+    return (found.unexcused, found.repeated, found.cut) == ([], Counter(kill=1), 1)
+
+
+def a_kill_after_the_second_payment_excuses_nothing() -> bool:
+    calls = [call("a", "1", 5, 6), call("a", "2", 7, 8)]
+    return len(bill(calls, [struck("kill", "1", 9, 9)]).unexcused) == 1
+
+
+def a_kill_excuses_one_payment_only() -> bool:
+    calls = [call("a", "1", 0, 1), call("a", "2", 2, 3), call("a", "2", 4, 5)]
+    return len(bill(calls, [struck("kill", "1", 0.5, 0.5)]).unexcused) == 1
+
+
+def a_pause_excuses_the_paused_worker() -> bool:
+    calls = [call("a", "2", 5, 6), call("a", "1", 20, 21)]
+    return bill(calls, [struck("stop", "1", 1, 19)]).unexcused == []
+
+
+def a_pause_excuses_nothing_long_after() -> bool:
+    calls = [call("a", "2", 5, 6), call("a", "1", 100, 101)]
+    return len(bill(calls, [struck("stop", "1", 1, 19)]).unexcused) == 1
+
+
+def a_loss_excuses_whatever_lay_before_it() -> bool:
+    calls = [call("a", "1", 0, 1), call("a", "2", 20, 21), call("b", "3", 12, 13), call("b", "3", 30, 31)]
+    found = bill(calls, [struck("kill", "1", 0.5, 0.5), Disruption(LOSSY, None, 10, 11, 0)])
+    return (found.repeated, len(found.unexcused)) == (Counter({LOSSY: 1}), 1)
+
+
+def conclude(spoil: Callable[[Tape], None] = lambda tape: None, **known: object) -> Run:
+    """The outsider's good run, spoilt, judged with what else is known of it."""
+    tape = good_run()
+    spoil(tape)
+    judge = Judge(NAMES, range(100, 200), {topic: 12 for topic in NAMES.dead_letter_topics()}, SECRET)
+    for request, places in tape.sends:
+        case = judge.sending(request)
+        for place in places:
+            judge.sent(case, place)
+    for record in tape.records:
+        judge.arrived(record)
+    usual = {
+        "judge": judge, "bill": Bill(), "faults": Counter(), "troubled_model": True, "losses": [], "dialogues": [],
+        "documents": [], "wrong": [], "enoughs": 0,
+    }  # fmt: skip
+    run = Run(**usual | known)
+    run.conclude()
+    return run
+
+
+def a_good_run_is_good() -> bool:
+    run = conclude(faults=Counter({"s3 hang": 1}))
+    return run.violations == [] and run.figures["without an outcome"] == 0
+
+
+def a_missing_outcome_is_noticed() -> bool:
+    run = conclude(drop("FeedbackGenerated"))
+    return run.figures["without an outcome"] > 0 and bool(run.violations)
+
+
+def a_loss_of_redis_does_not_excuse_a_missing_outcome() -> bool:
+    run = conclude(drop("FeedbackGenerated"), losses=[(NOW - 10, NOW + 1000)])
+    return run.figures["without an outcome"] > 0
+
+
+def a_failure_without_its_fault_is_noticed() -> bool:
+    run = conclude(lambda tape: fail_feedback(tape, True), troubled_model=False)
+    return any("LLM_UNAVAILABLE" in violation for violation in run.violations)
+
+
+def a_failure_with_its_fault_is_a_figure() -> bool:
+    run = conclude(lambda tape: fail_feedback(tape, True), troubled_model=False, faults=Counter({"model hang": 1}))
+    return run.violations == [] and run.figures["failures"]["LLM_UNAVAILABLE"] == 1
+
+
+def more_prompts_than_requests_are_noticed() -> bool:
+    return any("prompts" in violation for violation in conclude(bill=Bill(units=10_000, paid=10_000)).violations)
+
+
+def more_payments_than_were_struck_are_noticed() -> bool:
+    run = conclude(bill=Bill(units=1, paid=3, repeated=Counter(kill=2), allowed=1))
+    return any("struck" in violation for violation in run.violations)
+
+
+def what_happened_to_a_process_is_told() -> bool:
+    return conclude(wrong=["worker-1.1 ended by itself"]).violations == ["worker-1.1 ended by itself"]
+
+
+async def _ask(port: int, text: str, schema: bool, hang_up: bool = False) -> str:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    body = {"messages": [{"role": "system", "content": "면접관"}, {"role": "user", "content": text}]}
+    if schema:
+        body["response_format"] = {"type": "json_schema"}
+    data = json.dumps(body).encode()
+    head = f"POST /v1/chat/completions HTTP/1.1\r\nauthorization: Bearer w.1\r\ncontent-length: {len(data)}\r\n\r\n"
+    writer.write(head.encode() + data)
+    await writer.drain()
+    if hang_up:
+        writer.close()
+        return ""
+    answer = (await reader.readuntil(b"\r\n\r\n")).decode()
+    length = int(answer.lower().split("content-length: ")[1].split("\r\n")[0])
+    reply = json.loads(await reader.readexactly(length))
+    writer.close()
+    return reply["choices"][0]["message"]["content"]
+
+
+def the_model_keeps_its_books() -> bool:
+    async def talk() -> bool:
+        server = ModelServer(1, Manners(latency_s=(0.1, 0.1), trouble=0.0), lambda: 0.0)
+        await server.start(0)
+        port = server.port()
+        said = [await _ask(port, "하나", False), await _ask(port, "하나", False), await _ask(port, "둘", True)]
+        await _ask(port, "셋", False, hang_up=True)
+        async with asyncio.timeout(10):
+            while len(server.calls) < 4 or server.calls[-1].ended is None:
+                await asyncio.sleep(0.01)
+        units = [call.unit for call in server.calls]
+        fates = [call.fate for call in server.calls]
+        return (
+            said[0] != said[1] and json.loads(said[2])["enough"] is False and units[0] == units[1]
+            and len(set(units)) == 3 and fates == [ANSWERED, ANSWERED, ANSWERED, CUT]
+            and {call.life for call in server.calls} == {"w.1"}
+        )  # fmt: skip
+
+    return asyncio.run(talk())
+
+
+CHECKS: list[Check] = [
+    pays_once,
+    what_the_model_broke_is_not_paid,
+    a_payment_again_without_a_fault_is_noticed,
+    a_payment_again_by_another_worker_is_noticed,
+    a_kill_excuses_what_was_in_work,
+    a_kill_after_the_second_payment_excuses_nothing,
+    a_kill_excuses_one_payment_only,
+    a_pause_excuses_the_paused_worker,
+    a_pause_excuses_nothing_long_after,
+    a_loss_excuses_whatever_lay_before_it,
+    a_good_run_is_good,
+    a_missing_outcome_is_noticed,
+    a_loss_of_redis_does_not_excuse_a_missing_outcome,
+    a_failure_without_its_fault_is_noticed,
+    a_failure_with_its_fault_is_a_figure,
+    more_prompts_than_requests_are_noticed,
+    more_payments_than_were_struck_are_noticed,
+    what_happened_to_a_process_is_told,
+    the_model_keeps_its_books,
+]
+
+
+def run_checks() -> int:
+    """Runs all checks; returns the exit code."""
+    failed = [check.__name__ for check in CHECKS if not check()]
+    for name in failed:
+        print(f"FAILED {name.replace('_', ' ')}")
+    print(f"self-test: {len(CHECKS)} checks, {len(failed)} failed")
+    return 1 if failed else 0

@@ -1,0 +1,193 @@
+"""A model server with vLLM's API that is slow, fails now and then, can be dead for a while, and keeps its books."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import itertools
+import json
+import random
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from payments import ANSWERED, BROKEN, CUT, REFUSED, Call
+
+FENCED_ANSWERS = re.compile(r"<답변>")
+STALL_S = (4.0, 12.0)
+"""How long a stalled call hangs before its connection breaks."""
+MODEL = {"id": "/model", "object": "model", "max_model_len": 32768}
+BODY_MAX = 4 << 20
+
+
+@dataclass(frozen=True)
+class Manners:
+    """How the server behaves while nothing is wrong with it."""
+
+    latency_s: tuple[float, float] = (0.1, 3.0)
+    trouble: float = 0.02
+    """Share of calls that are refused (503, 429), reset or stalled."""
+    enough: float = 0.15
+    """Share of second and later questions that the model finds unnecessary."""
+
+
+class ModelServer:
+    """Lives in an asyncio loop. `calls` may be read from elsewhere at any time."""
+
+    def __init__(self, seed: int, manners: Manners, now: Callable[[], float]) -> None:
+        self.calls: list[Call] = []
+        self.enoughs = 0
+        """How often the model said that it knows enough."""
+        self._rng = random.Random(seed)
+        self._manners = manners
+        self._now = now
+        self._numbers = itertools.count(1)
+        self._mode = "well"
+        self._healed = asyncio.Event()
+        self._connections: set[asyncio.StreamWriter] = set()
+        self._server: asyncio.Server | None = None
+
+    async def start(self, port: int) -> None:
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", port, limit=BODY_MAX)
+
+    def port(self) -> int:
+        return self._server.sockets[0].getsockname()[1] if self._server else 0
+
+    def fail(self, mode: str) -> None:
+        """`refuse`: every connection breaks at once; `hang`: nothing is ever said."""
+        self._mode = mode
+        self._healed.clear()
+        if mode == "refuse":
+            for writer in list(self._connections):
+                writer.transport.abort()
+
+    def heal(self) -> None:
+        self._mode = "well"
+        self._healed.set()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._connections.add(writer)
+        try:
+            while self._mode != "refuse":
+                head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
+                length = re.search(r"^content-length: *(\d+)", head, re.IGNORECASE | re.MULTILINE)
+                body = await reader.readexactly(int(length[1])) if length else b""
+                if not await self._answer(head, body, reader, writer):
+                    break
+        except (OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
+            pass  # The caller is gone.
+        finally:
+            self._connections.discard(writer)
+            writer.transport.abort()
+
+    async def _answer(self, head: str, body: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+        """Whether the connection goes on."""
+        path = head.split(" ", 2)[1]
+        if path.endswith("/chat/completions"):
+            return await self._chat(head, json.loads(body), reader, writer)
+        if self._mode == "hang":
+            await self._healed.wait()
+            return False
+        if path.endswith("/models"):
+            _reply(writer, 200, {"object": "list", "data": [MODEL]})
+        else:
+            _reply(writer, 404, {"detail": "Not Found"})
+        await writer.drain()
+        return True
+
+    async def _chat(self, head: str, body: dict, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+        who = re.search(r"^authorization: *Bearer (\S+)", head, re.IGNORECASE | re.MULTILINE)
+        prompt = body["messages"][-1]["content"]
+        kind = _kind(body)
+        unit = hashlib.sha256(f"{kind}\n{prompt}".encode()).hexdigest()
+        call = Call(unit, kind, who[1] if who else "", self._now())
+        self.calls.append(call)
+        try:
+            call.fate, goes_on = await self._work(kind, prompt, reader, writer)
+        except (OSError, asyncio.IncompleteReadError):
+            call.fate, goes_on = CUT, False
+        call.ended = self._now()
+        return goes_on
+
+    async def _work(
+        self, kind: str, prompt: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> tuple[str, bool]:
+        if self._mode == "hang":
+            await self._healed.wait()
+            return BROKEN, False
+        latency = self._rng.uniform(*self._manners.latency_s)
+        trouble = self._rng.random() / self._manners.trouble if self._manners.trouble else 1.0
+        if trouble < 0.4:
+            status = 503 if trouble < 0.25 else 429
+            error = {"message": "The engine is busy.", "type": "Service Unavailable", "param": None, "code": status}
+            _reply(writer, status, {"error": error})
+            await writer.drain()
+            return REFUSED, True
+        if trouble < 1.0:
+            stalls = trouble >= 0.7
+            await _unless_gone(reader, self._rng.uniform(*STALL_S) if stalls else latency / 2)
+            return BROKEN, False
+        gone = await _unless_gone(reader, latency)
+        if self._mode != "well":
+            if self._mode == "hang":
+                await self._healed.wait()
+            return BROKEN, False
+        if gone:
+            return CUT, False
+        _reply(writer, 200, _completion(self._say(kind, prompt)))
+        await writer.drain()
+        return ANSWERED, True
+
+    def _say(self, kind: str, prompt: str) -> str:
+        """No two replies are alike, so that it shows when one is replaced by another."""
+        number = next(self._numbers)
+        if kind == "feedback":
+            return (
+                f"{number}번째로 검토한 이 답변은 질문의 핵심을 대체로 파악하고 있습니다. "
+                "다만 왜 그렇게 동작하는지에 대한 근거가 부족합니다. 직접 겪은 사례를 하나 덧붙이면 더 좋습니다."
+            )
+        if kind == "question":
+            answered = len(FENCED_ANSWERS.findall(prompt))
+            if answered and self._rng.random() < self._manners.enough:
+                self.enoughs += 1
+                return json.dumps({"enough": True, "question": ""})
+            question = f"프로젝트 P{number}에서 맡은 역할과 {number}번 과제의 결과는 무엇인가요?"
+            return json.dumps({"enough": False, "question": question}, ensure_ascii=False)
+        return (
+            f"# 소개\n\n주문 시스템 {number}호를 개발한 백엔드 개발자입니다.\n\n# 프로젝트\n\n## 주문 이벤트 처리\n\n"
+            "- Kafka로 주문 이벤트를 처리하는 서버를 만들었습니다.\n- 지연 시간을 줄이고 장애를 빠르게 복구했습니다.\n"
+        )
+
+
+def _kind(body: dict) -> str:
+    """Only questions are asked for with a schema, and only who writes résumés is told so."""
+    if body.get("response_format", {}).get("type") == "json_schema":
+        return "question"
+    return "resume" if "이력서" in body["messages"][0]["content"] else "feedback"
+
+
+async def _unless_gone(reader: asyncio.StreamReader, seconds: float) -> bool:
+    """Sleeps; at once True when the caller hangs up. A caller that waits for an answer sends nothing meanwhile."""
+    try:
+        await asyncio.wait_for(reader.read(1), seconds)
+    except TimeoutError:
+        return False
+    return True
+
+
+def _completion(text: str) -> dict:
+    message = {"role": "assistant", "content": text}
+    return {
+        "id": "chatcmpl-chaos",
+        "object": "chat.completion",
+        "created": 1_763_800_000,
+        "model": "/model",
+        "choices": [{"index": 0, "message": message, "logprobs": None, "finish_reason": "stop"}],
+        "usage": {"prompt_tokens": 100, "completion_tokens": 50, "total_tokens": 150},
+    }
+
+
+def _reply(writer: asyncio.StreamWriter, status: int, body: dict) -> None:
+    data = json.dumps(body, ensure_ascii=False).encode()
+    head = f"HTTP/1.1 {status} X\r\ncontent-type: application/json\r\ncontent-length: {len(data)}\r\n\r\n"
+    writer.write(head.encode() + data)

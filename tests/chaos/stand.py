@@ -1,0 +1,134 @@
+"""Puts the services and workers of a run together, and takes them away again."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+import time
+from collections.abc import Callable, Coroutine
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Any, TypeVar
+
+import boto3
+
+from model import Manners, ModelServer
+from outsider import Clock
+from relay import Relay
+from services import (
+    Broker,
+    Ports,
+    Redis,
+    Service,
+    Storage,
+    bare_environment,
+    wait_until_answers,
+)
+from wire import Names
+from workers import Worker, make_topics
+
+WORKERS = 2
+GRACE_S = 20.0
+ANSWER_S = 10.0
+MEMBERSHIPS = {"dynamic": "", "static": "group.instance.id=chaos-{number}"}
+
+Started = TypeVar("Started", bound=Service)
+
+
+class Background:
+    """The model server and the relay before the storage, in an event loop of their own thread."""
+
+    def __init__(self, seed: int, manners: Manners, storage_port: int, ports: Ports, now: Callable[[], float]) -> None:
+        self.model_port, self.s3_port = ports.free(), ports.free()
+        self._loop = asyncio.new_event_loop()
+        threading.Thread(target=self._loop.run_forever, daemon=True).start()
+        self.model, self.relay = self._call(self._open(seed, manners, storage_port, now)).result(ANSWER_S)
+
+    def fail(self, what: str, mode: str) -> None:
+        """Makes `model` or `s3` fail in a mode of theirs; "well" heals."""
+
+        async def act() -> None:
+            server = self.model if what == "model" else self.relay
+            if mode == "well":
+                server.heal()
+            else:
+                server.fail(mode)
+
+        self._call(act()).result(ANSWER_S)
+
+    async def _open(
+        self, seed: int, manners: Manners, storage_port: int, now: Callable[[], float]
+    ) -> tuple[ModelServer, Relay]:
+        model, relay = ModelServer(seed, manners, now), Relay(storage_port)
+        await model.start(self.model_port)
+        await relay.start(self.s3_port)
+        return model, relay
+
+    def _call(self, coroutine: Coroutine[Any, Any, Any]) -> Future:
+        return asyncio.run_coroutine_threadsafe(coroutine, self._loop)
+
+
+class Stand:
+    """All processes of a run, with a log for each in `folder`. `close` must be called whatever happens."""
+
+    def __init__(self, folder: Path, clock: Clock) -> None:
+        self.folder = folder
+        self.clock = clock
+        self._started: list[Service] = []
+        self._events = (folder / "faults.log").open("a")
+
+    def open(
+        self, binary: Path, services: Path, partitions: int, membership: str, settings: dict[str, str],
+        seed: int, manners: Manners,
+    ) -> None:  # fmt: skip
+        """Starts everything; `settings` go to the workers."""
+        ports = Ports()
+        self.broker = self._start(Broker, services, ports)
+        self.redis = self._start(Redis, ports)
+        storage = self._start(Storage, services, ports)
+        for service in (self.broker, self.redis, storage):
+            wait_until_answers(service)
+        self.background = Background(seed, manners, storage.port, ports, self.clock.now)
+        storage_settings = {
+            "AWS_ENDPOINT_URL_S3": f"http://127.0.0.1:{self.background.s3_port}",
+            "AWS_ACCESS_KEY_ID": "chaos",
+            "AWS_SECRET_ACCESS_KEY": "chaos",
+            "AWS_REGION": "us-east-1",
+        }
+        # The client that fetches the documents finds them as any AWS program does.
+        os.environ.update(storage_settings)
+        self.names = Names.from_environment({})
+        boto3.client("s3", region_name="us-east-1").create_bucket(Bucket=self.names.bucket)
+        env = bare_environment() | storage_settings | settings | {
+            "KAFKA_BOOTSTRAP_SERVERS": self.broker.address,
+            "REDIS_URL": f"redis://127.0.0.1:{self.redis.port}",
+            "VLLM_URL": f"http://127.0.0.1:{self.background.model_port}",
+            "RESUME_URL_TTL": "6h",
+            "SHUTDOWN_GRACE": f"{GRACE_S:.0f}s",
+        }  # fmt: skip
+        make_topics(binary, env, partitions)
+        self.workers = [
+            self._start(
+                Worker, f"worker-{number}", binary,
+                env | {"KAFKA_PROPERTIES": MEMBERSHIPS[membership].format(number=number)}, ports,
+            )
+            for number in range(1, WORKERS + 1)
+        ]  # fmt: skip
+
+    def tell(self, line: str) -> None:
+        """Writes down what was done, and when."""
+        now = self.clock.now()
+        self._events.write(f"{time.strftime('%H:%M:%S', time.gmtime(now))} {now:.3f} {line}\n")
+        self._events.flush()
+
+    def close(self) -> None:
+        for service in reversed(self._started):
+            service.kill()
+        self._events.close()
+
+    def _start(self, kind: Callable[..., Started], *arguments: Any) -> Started:
+        service = kind(self.folder, *arguments)
+        self._started.append(service)
+        service.start()
+        return service

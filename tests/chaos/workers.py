@@ -1,0 +1,78 @@
+"""The worker as a process."""
+
+from __future__ import annotations
+
+import re
+import signal
+import subprocess
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+from services import LOOK_S, NotStarted, Ports, Service
+
+
+class Worker(Service):
+    """A worker. Each life of it has a name of its own, by which the model server knows who calls."""
+
+    def __init__(self, folder: Path, name: str, binary: Path, env: dict[str, str], ports: Ports) -> None:
+        self._http = f"127.0.0.1:{ports.free()}"
+        self._base = env | {"HTTP_ADDR": self._http}
+        self._lives = 0
+        self.wanted = False
+        """Whether it should be running."""
+        self.peak_rss_kb = 0
+        super().__init__(name, folder, [str(binary), "run"])
+
+    @property
+    def life(self) -> str:
+        return f"{self.name}.{self._lives}"
+
+    def start(self) -> None:
+        self._lives += 1
+        self._env = self._base | {"VLLM_API_KEY": self.life}
+        self.wanted = True
+        super().start()
+
+    def kill(self) -> None:
+        self.wanted = False
+        self.note_memory()
+        super().kill()
+
+    def terminate(self) -> None:
+        self.wanted = False
+        self.note_memory()
+        self.signal(signal.SIGTERM)
+
+    def is_ready(self) -> bool:
+        return self._get("/readyz") is not None
+
+    def in_work(self) -> int | None:
+        """Requests in work now; None when it does not say in time."""
+        found = re.search(r"^ssammu_requests_in_work (\d+)", self._get("/metrics") or "", re.MULTILINE)
+        return int(found[1]) if found else None
+
+    def note_memory(self) -> None:
+        if (pid := self.pid()) is None:
+            return
+        try:
+            status = Path(f"/proc/{pid}/status").read_text()
+        except OSError:
+            return
+        if found := re.search(r"^VmHWM:\s+(\d+) kB", status, re.MULTILINE):
+            self.peak_rss_kb = max(self.peak_rss_kb, int(found[1]))
+
+    def _get(self, path: str) -> str | None:
+        try:
+            with urllib.request.urlopen(f"http://{self._http}{path}", timeout=LOOK_S) as response:
+                return response.read().decode()
+        except (OSError, urllib.error.URLError, ValueError):
+            return None
+
+
+def make_topics(binary: Path, env: dict[str, str], partitions: int) -> None:
+    made = subprocess.run(
+        [str(binary), "topics", "--partitions", str(partitions)], env=env, capture_output=True, text=True, check=False
+    )
+    if made.returncode != 0:
+        raise NotStarted(f"the topics could not be made: {made.stdout}{made.stderr}")
