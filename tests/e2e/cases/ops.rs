@@ -161,12 +161,13 @@ async fn dead_letters_are_listed_by_code_member_topic_and_time(stage: Arc<Stage>
         lines.map(|line| line["at"].as_str().expect("its place").to_owned()).collect()
     };
     let (failed, unreadable) = (place(&failed), place(&unreadable));
+    let (failed, unreadable) = (failed.as_str(), unreadable.as_str());
     let member = member.to_string();
-    assert_eq!(list(&[]).await, [failed.clone(), unreadable.clone()]);
-    assert_eq!(list(&["--code", "UNDECODABLE"]).await, std::slice::from_ref(&unreadable));
+    assert_eq!(list(&[]).await, [failed, unreadable]);
+    assert_eq!(list(&["--code", "UNDECODABLE"]).await, [unreadable]);
     assert_eq!(list(&["--code", "UNDECODABLE", "--code", "LLM_UNAVAILABLE"]).await.len(), 2);
-    assert_eq!(list(&["--member", &member]).await, std::slice::from_ref(&failed));
-    assert_eq!(list(&["--topic", &stage.topics.resume_init]).await, std::slice::from_ref(&unreadable));
+    assert_eq!(list(&["--member", &member]).await, [failed]);
+    assert_eq!(list(&["--topic", &stage.topics.resume_init]).await, [unreadable]);
     assert_eq!(list(&["--topic", &stage.topics.resume_answer]).await, [""; 0]);
     assert_eq!(list(&["--since", "1h", "--until", "0s"]).await.len(), 2);
     assert_eq!(list(&["--until", "1h"]).await, [""; 0]);
