@@ -114,6 +114,8 @@ impl Rescue {
 
 /// Writes librdkafka's log lines into ours.
 pub fn log(level: RDKafkaLogLevel, facility: &str, line: &str) {
+    // The operator's properties go to consumers and producers alike; each ignores the other's.
+    let level = if facility == "CONFWARN" { RDKafkaLogLevel::Info } else { level };
     match level {
         RDKafkaLogLevel::Emerg | RDKafkaLogLevel::Alert | RDKafkaLogLevel::Critical | RDKafkaLogLevel::Error => {
             tracing::error!(target: "librdkafka", facility, "{line}");

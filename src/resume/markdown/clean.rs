@@ -6,7 +6,7 @@ use super::placeholder::fill_in;
 /// Longer replies are no résumés: the model ran away.
 const MAX_REPLY_BYTES: usize = 64 * 1024;
 /// Letters and digits below headings that make a résumé worth sending.
-const MIN_LETTERS: usize = 20;
+const MIN_LETTERS: usize = 10;
 /// Titles of the whole; the document has its own.
 const TITLES: [&str; 6] = ["이력서", "resume", "résumé", "cv", "curriculum vitae", "경력기술서"];
 const MAX_TITLE: usize = 40;
