@@ -178,7 +178,7 @@ pub async fn run(
             () = &mut stop, if !stopping => {
                 stopping = true;
                 tracing::info!(grace = ?config.shutdown_grace, "stopping: finishing what is in work");
-                readiness.note("worker", Err("stopping".to_owned()));
+                readiness.stop();
                 stop_sender.send_replace(Stop::Until(Instant::now() + config.shutdown_grace));
             }
             Some(ended) = intakes.join_next() => match ended {

@@ -1,6 +1,7 @@
 //! Whether the worker can do its job now, part by part.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -19,6 +20,8 @@ pub struct Readiness {
     parts: Mutex<BTreeMap<&'static str, Part>>,
     /// Parts that are looked at and told, but that the worker can be without.
     optional: Vec<&'static str>,
+    /// What is not ready from now on is meant to be so.
+    stopping: AtomicBool,
     metrics: Arc<Metrics>,
 }
 
@@ -35,7 +38,18 @@ impl Readiness {
     pub fn new(parts: &[&'static str], optional: &[&'static str], metrics: Arc<Metrics>) -> Arc<Self> {
         let starting = |part: &&'static str| (*part, Part::Starting(STARTING.to_owned()));
         let parts = parts.iter().chain(optional).map(starting).collect();
-        Arc::new(Self { parts: Mutex::new(parts), optional: optional.to_vec(), metrics })
+        Arc::new(Self {
+            parts: Mutex::new(parts),
+            optional: optional.to_vec(),
+            stopping: AtomicBool::new(false),
+            metrics,
+        })
+    }
+
+    /// The worker is no longer ready: it was told to stop.
+    pub fn stop(&self) {
+        self.stopping.store(true, Ordering::Relaxed);
+        self.note("worker", Err("stopping".to_owned()));
     }
 
     /// Takes note of a part, and says so in the log when it changed.
@@ -49,6 +63,7 @@ impl Readiness {
             (_, Err(reason)) => Part::NotReady(reason),
         };
         match &now {
+            Part::NotReady(_) if self.stopping.load(Ordering::Relaxed) => {}
             Part::Ready if before != Some(&now) => tracing::info!(part, "ready"),
             Part::NotReady(reason) if before != Some(&now) => tracing::warn!(part, reason, "not ready"),
             Part::Starting(_) | Part::Ready | Part::NotReady(_) => {}
