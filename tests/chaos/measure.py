@@ -118,7 +118,7 @@ def main() -> int:
     add("measurement", choices=list(MEASUREMENTS))
     add("--worker", type=Path, default=root / "target/release/ssammu-worker", metavar="PATH", help="its program")
     add("--services", type=Path, default=root / "target/services", metavar="DIR", help="where tests/run puts Kafka")
-    add("--seconds", type=float, default=None, metavar="S", help="of work (backlog, 30) or without a model (outage, 120)")
+    add("--seconds", type=float, default=None, metavar="S", help="of work (30) or without a model (120)")
     add("--in-flight", type=int, default=None, metavar="N", help="the worker's MAX_IN_FLIGHT (1000, 64, 64)")
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(2))
