@@ -18,9 +18,9 @@ sys.path.append(str(Path(__file__).resolve().parents[1] / "outsider"))
 
 import boto3  # noqa: E402
 from load import Bus  # noqa: E402
-from model import Manners, ModelServer  # noqa: E402
 from outsider import CannotRun, Clock  # noqa: E402
 from services import Broker, NotStarted, Ports, Redis, Service, Storage, bare_environment, wait_until_answers  # noqa: E402
+from steady_model import SteadyModel  # noqa: E402
 from traffic import QUESTIONS, SECRET, Writer  # noqa: E402
 from wire import FEEDBACK, Names, Outcome, read_outcome  # noqa: E402
 from workers import Worker, make_topics  # noqa: E402
@@ -55,7 +55,7 @@ class Bench:
         self._clock = Clock()
         self._names = Names.from_environment({})
         self._started: list[Service] = []
-        self._model = ModelServer(0, Manners((plan.latency_s, plan.latency_s), trouble=0.0), self._clock.now)
+        self._model = SteadyModel(plan.latency_s)
         self._loop = asyncio.new_event_loop()
         ports = Ports()
         self._model_port = ports.free()
@@ -160,7 +160,7 @@ class Bench:
 
     def model_latency_s(self) -> float:
         """What a call took on the server: more than planned when this machine is too slow for the measurement."""
-        return fmean(call.ended - call.began for call in self._model.calls if call.ended)
+        return fmean(self._model.took)
 
     def peak_rss_mb(self) -> float:
         """In millions of bytes."""

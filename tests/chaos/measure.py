@@ -51,8 +51,10 @@ def saturation(bench: Bench, seconds: float) -> Result:
     bench.start_model()
     bench.start_worker()
     used = time.process_time()
-    outcomes = bench.outcomes(patience_s=20.0)
+    # Reading along would take from the machine what the worker needs.
+    bench.wait_until(lambda: bench.worker.in_work() == 0, plan.requests / plan.in_flight * plan.latency_s * 5)
     used = time.process_time() - used
+    outcomes = bench.outcomes()
     times = [outcome.record.timestamp / 1000 for outcome in outcomes if outcome.type == FEEDBACK_GENERATED]
     if len(times) < plan.requests:
         return Result(f"{len(times)} of {plan.requests} requests answered", False)
