@@ -1,0 +1,175 @@
+"""One worker with services of its own and all its requests waiting, for a measurement."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import fmean
+
+sys.path.append(str(Path(__file__).resolve().parents[1] / "outsider"))
+
+import boto3  # noqa: E402
+from load import Bus  # noqa: E402
+from outsider import CannotRun, Clock  # noqa: E402
+from services import Broker, NotStarted, Ports, Redis, Service, Storage, bare_environment, wait_until_answers  # noqa: E402
+from steady_model import SteadyModel  # noqa: E402
+from traffic import QUESTIONS, SECRET, Writer  # noqa: E402
+from wire import FEEDBACK, Names, Outcome, read_outcome  # noqa: E402
+from workers import Worker, make_topics  # noqa: E402
+
+FIRST_MEMBER = 1 << 53
+LOOK_S = 0.2
+ANSWER_S = 10.0
+KAFKA_S = 60.0
+RISE_S = 60.0
+"""Longest time until a worker that has just been started has a request in work."""
+QUIET_S = 3.0
+"""How long nothing may come after the last answer; a second one to the same request would."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What one measurement needs."""
+
+    requests: int
+    partitions: int
+    in_flight: int
+    latency_s: float
+    padding: int = 0
+    """Bytes that make each request longer."""
+
+
+class Bench:
+    """Kafka with all requests in it, Redis, S3, a model that is not there yet and a worker that is not started yet."""
+
+    def __init__(self, folder: Path, plan: Plan, binary: Path, services: Path) -> None:
+        self.plan = plan
+        self._clock = Clock()
+        self._names = Names.from_environment({})
+        self._started: list[Service] = []
+        self._model = SteadyModel(plan.latency_s)
+        self._loop = asyncio.new_event_loop()
+        ports = Ports()
+        self._model_port = ports.free()
+        self.record_bytes = 0
+        """Mean length of a request's value."""
+        try:
+            self._open(folder, binary, services, ports)
+        except BaseException:
+            self.close()
+            raise
+
+    def _open(self, folder: Path, binary: Path, services: Path, ports: Ports) -> None:
+        threading.Thread(target=self._loop.run_forever, daemon=True).start()
+        broker, redis = Broker(folder, services, ports), Redis(folder, ports)
+        storage = Storage(folder, services, ports)
+        for service in (broker, redis, storage):
+            self._start(service)
+        for service in (broker, redis, storage):
+            wait_until_answers(service)
+        storage_settings = {
+            "AWS_ENDPOINT_URL_S3": f"http://127.0.0.1:{storage.port}",
+            "AWS_ACCESS_KEY_ID": "measure",
+            "AWS_SECRET_ACCESS_KEY": "measure",
+            "AWS_REGION": "us-east-1",
+        }
+        # The client that makes the bucket finds the storage as any AWS program does.
+        os.environ.update(storage_settings)
+        boto3.client("s3", region_name="us-east-1").create_bucket(Bucket=self._names.bucket)
+        env = bare_environment() | storage_settings | {
+            "KAFKA_BOOTSTRAP_SERVERS": broker.address,
+            "REDIS_URL": f"redis://127.0.0.1:{redis.port}",
+            "VLLM_URL": f"http://127.0.0.1:{self._model_port}",
+            "MAX_IN_FLIGHT": str(self.plan.in_flight),
+        }  # fmt: skip
+        make_topics(binary, env, self.plan.partitions)
+        self.worker = Worker(folder, "worker", binary, env, ports)
+        self._bus = self._open_bus(broker.address)
+        self._produce()
+        # Every outcome, from the topics' very beginning.
+        self._bus.listen([*self._names.outcomes])
+
+    def _open_bus(self, address: str) -> Bus:
+        """Topics that have just been made may not be seen at once."""
+        deadline = self._clock.now() + KAFKA_S
+        while True:
+            try:
+                return Bus(address, self._names, self._clock)
+            except CannotRun:
+                if self._clock.now() > deadline:
+                    raise
+                time.sleep(LOOK_S)
+
+    def _produce(self) -> None:
+        """One request of each member; returns when Kafka has them all."""
+        writer, reports, produced = Writer(random.Random(0), "measure"), Counter[str](), 0
+        question, answer = QUESTIONS[0]
+        for number in range(self.plan.requests):
+            fields = {"question": question, "answer": f"{answer} {SECRET} {number} {'x' * self.plan.padding}"}
+            request = writer.request(FEEDBACK, FIRST_MEMBER + number, fields, f"feedback {number}")
+            produced += len(request.value or b"")
+            at = self._clock.now()
+            self._bus.send(request, self._names.requests[FEEDBACK], at, lambda sent: reports.update(["taken"]))
+        self.record_bytes = produced // self.plan.requests
+        deadline = self._clock.now() + KAFKA_S
+        while reports["taken"] < self.plan.requests:
+            self._bus.wait(LOOK_S)
+            if self._clock.now() > deadline:
+                raise CannotRun(f"Kafka took {reports['taken']} of {self.plan.requests} records")
+
+    def start_model(self) -> None:
+        """Until then connections to it are refused."""
+        asyncio.run_coroutine_threadsafe(self._model.start(self._model_port), self._loop).result(ANSWER_S)
+
+    def start_worker(self) -> None:
+        """Returns when it has a request in work."""
+        self._start(self.worker)
+        self.wait_until(lambda: bool(self.worker.in_work()), RISE_S)
+
+    def wait_until(self, is_over: Callable[[], bool], limit_s: float) -> None:
+        deadline = self._clock.now() + limit_s
+        while not is_over():
+            self.worker.check()
+            if self._clock.now() > deadline:
+                raise NotStarted(f"not over after {limit_s:.0f} s:\n{self.worker.tail()}")
+            self.worker.note_memory()
+            time.sleep(LOOK_S)
+
+    def work(self, seconds: float) -> None:
+        end = self._clock.now() + seconds
+        self.wait_until(lambda: self._clock.now() >= end, seconds + LOOK_S * 2)
+
+    def outcomes(self, patience_s: float = QUIET_S) -> list[Outcome]:
+        """What came of the requests in order of time, once all are answered or nothing has come for `patience_s`."""
+        found: list[Outcome] = []
+        came = self._clock.now()
+        while self._clock.now() - came < (patience_s if len(found) < self.plan.requests else QUIET_S):
+            for record in self._bus.receive():
+                came = self._clock.now()
+                found.append(read_outcome(record, self._names.outcomes[record.topic]))
+            self.worker.note_memory()
+        return sorted(found, key=lambda outcome: outcome.record.timestamp)
+
+    def model_latency_s(self) -> float:
+        """What a call took on the server: more than planned when this machine is too slow for the measurement."""
+        return fmean(self._model.took)
+
+    def peak_rss_mb(self) -> float:
+        """In millions of bytes."""
+        return self.worker.peak_rss_kb * 1024 / 1e6
+
+    def close(self) -> None:
+        for service in reversed(self._started):
+            service.kill()
+
+    def _start(self, service: Service) -> None:
+        self._started.append(service)
+        service.start()
