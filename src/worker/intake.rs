@@ -2,7 +2,7 @@
 //!
 //! One task owns all of a group's bookkeeping. It reads a partition only while there is room, starts records in the
 //! order of their members' lanes, and stores a partition's position as records finish. A revocation is answered as
-//! soon as the partitions' work is done, or after [`REVOKE_GRACE`]; what is still in work then goes on, and its
+//! soon as the partitions' work is done, or after a second; what is still in work then goes on, and its
 //! saved result is found by the next owner.
 
 use std::collections::BTreeMap;

@@ -2,7 +2,7 @@
 //!
 //! docx-rs builds what depends on the résumé (body and numbering). The other parts are the same for everyone and lie in
 //! `template/`: docx-rs writes a second `Normal` style, no language, no header rows, and properties in an order that the
-//! schema does not allow, so its own versions of them are not used (see [`schema`]).
+//! schema does not allow, so its own versions of them are not used (see `schema`).
 
 mod blocks;
 mod emphasis;

@@ -7,18 +7,14 @@ use time::macros::datetime;
 use super::*;
 use crate::events::request::{MajorType, PreferredJob};
 use crate::resume::markdown::{clean, lay_out};
+use crate::resume::session;
 
 fn inputs() -> ResumeInputs {
     ResumeInputs {
         email: "member@careerbee.kr".to_owned(),
         preferred_job: Some(PreferredJob::Backend),
         major_type: Some(MajorType::NonMajor),
-        certification_count: 0,
-        project_count: 0,
-        work_period: 0,
-        company_name: None,
-        position: None,
-        additional_experiences: None,
+        ..session::tests::inputs()
     }
 }
 

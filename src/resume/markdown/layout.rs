@@ -98,20 +98,7 @@ mod tests {
     use pulldown_cmark::{Event, Options, Parser};
 
     use super::*;
-
-    fn inputs() -> ResumeInputs {
-        ResumeInputs {
-            email: "a@b.kr".to_owned(),
-            preferred_job: None,
-            major_type: None,
-            certification_count: 0,
-            project_count: 0,
-            work_period: 0,
-            company_name: None,
-            position: None,
-            additional_experiences: None,
-        }
-    }
+    use crate::resume::session::tests::inputs;
 
     #[test]
     fn all_that_the_member_gave_is_laid_out() {
