@@ -11,8 +11,10 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
 
+use crate::admission::Admission;
 use crate::config::Config;
 use crate::documents::Documents;
+use crate::documents::archive::Archive;
 use crate::documents::s3::S3Documents;
 use crate::events::record::RequestKind;
 use crate::http;
@@ -28,7 +30,6 @@ use crate::state::redis::RedisState;
 use crate::state::{Lifetimes, MemberState};
 use crate::telemetry::metrics::Metrics;
 use crate::telemetry::model::ModelMetrics;
-use crate::worker::admission::Admission;
 use crate::worker::intake::{Intake, Stop};
 use crate::worker::locks::Locks;
 use crate::worker::outbox::Outbox;
@@ -85,6 +86,7 @@ pub async fn run(
     let outbox = Arc::new(KafkaOutbox::open(&config.kafka).context("the Kafka producer could not be opened")?);
     let BackEnds { state, state_name, documents, documents_name } = back_ends;
     let locks = Locks::new(state.clone(), LOCK_TTL);
+    let archive = Arc::new(Archive::new(documents.clone()));
     let worker = Arc::new(Worker {
         state: state.clone(),
         model: model.clone(),
@@ -93,7 +95,7 @@ pub async fn run(
         agent: Agent {
             model: model.clone(),
             state: state.clone(),
-            documents: documents.clone(),
+            archive: archive.clone(),
             settings: agent::Settings {
                 max_questions: config.max_questions,
                 upload_prefix: config.s3_upload_prefix.clone(),
@@ -144,7 +146,8 @@ pub async fn run(
         locks.renew().await;
         ("renewing locks", Ok(()))
     });
-    background.spawn(observe(metrics.clone(), admission, model.clone()));
+    let circuits = vec![("model", model.watch()), (documents_name, archive.watch())];
+    background.spawn(observe(metrics.clone(), admission, model.clone(), circuits));
     let kafka = outbox.clone();
     look_after(&mut background, &readiness, "kafka", move || {
         let kafka = kafka.clone();
@@ -269,15 +272,17 @@ async fn observe(
     metrics: Arc<Metrics>,
     admission: Arc<Admission>,
     model: Arc<Failover>,
+    circuits: Vec<(&'static str, watch::Receiver<bool>)>,
 ) -> (&'static str, anyhow::Result<()>) {
     let mut ticks = tokio::time::interval(LOOK);
-    let circuit = model.watch();
     let count = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
     metrics.model_calls_limit.set(count(model.gate().size()));
     loop {
         ticks.tick().await;
         metrics.requests_in_work.set(count(admission.in_work()));
         metrics.model_calls_out.set(count(model.gate().out()));
-        metrics.circuit_open.set(i64::from(*circuit.borrow()));
+        for (part, open) in &circuits {
+            metrics.circuit_open.with_label_values(&[*part]).set(i64::from(*open.borrow()));
+        }
     }
 }

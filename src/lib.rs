@@ -5,7 +5,9 @@
 //! [`documents`] keeps the Word files. [`app`] puts it all together from a [`config`]; [`dev`] does so with
 //! everything embedded, and [`ops`] is for the people who run it.
 
+pub mod admission;
 pub mod app;
+pub mod circuit;
 pub mod cli;
 pub mod config;
 pub mod dev;
@@ -22,4 +24,5 @@ pub mod resume;
 pub mod retry;
 pub mod state;
 pub mod telemetry;
+pub mod turnstile;
 pub mod worker;

@@ -1,5 +1,6 @@
 //! Where finished documents are stored.
 
+pub mod archive;
 pub mod folder;
 pub mod s3;
 

@@ -57,6 +57,9 @@ pub enum FatalError {
 /// What a group has committed; `None` where it never did.
 pub type Committed = Result<Vec<(Partition, Option<Position>)>, String>;
 
+/// Where partitions end; those that no broker told are left out.
+pub type Ends = Result<Vec<(Partition, i64)>, String>;
+
 /// How long leaving a group may take; a dead broker does not keep the program.
 const LEAVE_TIMEOUT: Duration = Duration::from_secs(8);
 
@@ -66,8 +69,8 @@ enum Owed {
     Unassign(Vec<Partition>),
 }
 
-/// How long one question to the group's coordinator may take.
-const COORDINATOR_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long one question to a broker may take.
+const ASKING_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A member of a consumer group.
 pub struct GroupConsumer {
@@ -77,8 +80,8 @@ pub struct GroupConsumer {
     queues: HashMap<Partition, PartitionQueue<GroupContext>>,
     events: mpsc::UnboundedReceiver<GroupEvent>,
     wake: Arc<Notify>,
-    /// The last question to the coordinator; it holds the client while it lasts.
-    asking: Option<JoinHandle<()>>,
+    /// Questions to brokers that are out; they hold the client while they last.
+    asking: Vec<JoinHandle<()>>,
 }
 
 impl GroupConsumer {
@@ -132,7 +135,7 @@ impl GroupConsumer {
             queues: HashMap::new(),
             events,
             wake,
-            asking: None,
+            asking: Vec::new(),
         })
     }
 
@@ -166,13 +169,12 @@ impl GroupConsumer {
     /// runtime, and may be awaited while the consumer is polled.
     pub fn committed(&mut self, partitions: Vec<Partition>) -> oneshot::Receiver<Committed> {
         let consumer = self.consumer.clone();
-        let (answer, answered) = oneshot::channel();
-        let ask = move || -> Committed {
+        self.ask(move || {
             let mut list = TopicPartitionList::new();
             for partition in &partitions {
                 list.add_partition(&partition.topic, partition.number);
             }
-            let list = consumer.committed_offsets(list, COORDINATOR_TIMEOUT).map_err(|error| error.to_string())?;
+            let list = consumer.committed_offsets(list, ASKING_TIMEOUT).map_err(|error| error.to_string())?;
             partitions
                 .into_iter()
                 .map(|partition| {
@@ -187,11 +189,37 @@ impl GroupConsumer {
                     Ok((partition, position))
                 })
                 .collect()
-        };
-        self.asking = Some(tokio::task::spawn_blocking(move || {
+        })
+    }
+
+    /// Where each partition ends now: one after its last record that is committed. Blocks no thread of the runtime.
+    pub fn ends(&mut self, partitions: Vec<Partition>) -> oneshot::Receiver<Ends> {
+        let consumer = self.consumer.clone();
+        self.ask(move || {
+            // To the broker, this time is the end of the log.
+            let mut list = TopicPartitionList::new();
+            for partition in &partitions {
+                list.add_partition_offset(&partition.topic, partition.number, Offset::End)
+                    .map_err(|error| error.to_string())?;
+            }
+            let list = consumer.offsets_for_times(list, ASKING_TIMEOUT).map_err(|error| error.to_string())?;
+            let end = |partition: Partition| match list.find_partition(&partition.topic, partition.number)?.offset() {
+                Offset::Offset(end) => Some((partition, end)),
+                _ => None,
+            };
+            Ok(partitions.into_iter().filter_map(end).collect())
+        })
+    }
+
+    /// Asks a broker something on a thread of its own.
+    fn ask<T: Send + 'static>(&mut self, ask: impl FnOnce() -> T + Send + 'static) -> oneshot::Receiver<T> {
+        let (answer, answered) = oneshot::channel();
+        let asking = tokio::task::spawn_blocking(move || {
             // Nobody waits for it when the consumer is being closed.
             let _ = answer.send(ask());
-        }));
+        });
+        self.asking.retain(|earlier| !earlier.is_finished());
+        self.asking.push(asking);
         answered
     }
 
@@ -258,7 +286,7 @@ impl GroupConsumer {
     /// Leaves the group; what was stored is committed first.
     pub async fn close(mut self) {
         let leaving = async move {
-            if let Some(asking) = self.asking.take() {
+            for asking in self.asking.drain(..) {
                 let _ = asking.await;
             }
             // Dropping polls until the group has let go, which takes about 100 ms.

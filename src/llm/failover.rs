@@ -9,16 +9,17 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout_at};
 use tracing::{debug, info, warn};
 
 use super::chat::Endpoint;
-use super::circuit::{Circuit, Entry};
 use super::classify::{Action, Cause, Completion, Fault, Health, Usage};
 use super::gate::Gate;
-use super::{Ask, Model, ModelFailure, Pass, Reply};
+use super::{Ask, Model, ModelFailure, Reply};
+use crate::circuit::{Circuit, Entry};
 use crate::retry::Backoff;
+use crate::turnstile::{Pass, Turnstile};
 
 /// Told what happens, for metrics. Does nothing by default.
 pub trait Observer: Send + Sync {
@@ -57,10 +58,8 @@ pub struct Failover {
     endpoints: Vec<Arc<dyn Endpoint>>,
     /// One for each endpoint.
     circuits: Mutex<Vec<Circuit>>,
-    /// Whether all circuits are open.
-    unavailable: watch::Sender<bool>,
-    /// Held by the one request that is let in while no server can be used.
-    probe: Arc<Semaphore>,
+    /// Shut while all circuits are open.
+    turnstile: Turnstile,
     gate: Arc<Gate>,
     patience: Patience,
     observer: Arc<dyn Observer>,
@@ -82,15 +81,7 @@ impl Failover {
     ) -> Self {
         let endpoints: Vec<_> = [primary].into_iter().chain(fallback).collect();
         let circuits = endpoints.iter().map(|_| Circuit::new(patience.probe_every)).collect();
-        Self {
-            endpoints,
-            circuits: Mutex::new(circuits),
-            unavailable: watch::Sender::new(false),
-            probe: Arc::new(Semaphore::new(1)),
-            gate,
-            patience,
-            observer,
-        }
+        Self { endpoints, circuits: Mutex::new(circuits), turnstile: Turnstile::default(), gate, patience, observer }
     }
 
     /// The gate that all calls pass.
@@ -100,7 +91,7 @@ impl Failover {
 
     /// Follows whether no server can be used.
     pub fn watch(&self) -> watch::Receiver<bool> {
-        self.unavailable.subscribe()
+        self.turnstile.watch()
     }
 
     /// Whether any server answers; costs no tokens. For start-up and readiness.
@@ -159,7 +150,7 @@ impl Failover {
         }
         let open = circuit.is_open();
         // Told under the lock, so that changes are seen in the order in which they happened.
-        self.unavailable.send_replace(circuits.iter().all(Circuit::is_open));
+        self.turnstile.set_shut(circuits.iter().all(Circuit::is_open));
         drop(circuits);
         self.observer.circuit(endpoint, open);
         match result {
@@ -172,7 +163,7 @@ impl Failover {
 
     /// Until a server works again, or it is time to probe.
     async fn wait_for_server(&self, until: Instant) {
-        let mut unavailable = self.unavailable.subscribe();
+        let mut unavailable = self.turnstile.watch();
         // Either way the caller looks again.
         drop(timeout_at(until, unavailable.wait_for(|unavailable| !unavailable)).await);
     }
@@ -188,15 +179,7 @@ impl Failover {
 #[async_trait]
 impl Model for Failover {
     async fn admit(&self) -> Pass {
-        let mut unavailable = self.unavailable.subscribe();
-        while *unavailable.borrow_and_update() {
-            tokio::select! {
-                // The semaphore is never closed.
-                probe = Arc::clone(&self.probe).acquire_owned() => return Pass::new(probe.ok()),
-                _ = unavailable.changed() => {}
-            }
-        }
-        Pass::new(None)
+        self.turnstile.enter().await
     }
 
     async fn ask(&self, ask: &Ask, deadline: Instant) -> Result<Reply, ModelFailure> {

@@ -2,7 +2,6 @@
 
 pub mod budget;
 pub mod chat;
-pub mod circuit;
 pub mod classify;
 pub mod failover;
 pub mod gate;
@@ -18,8 +17,9 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
+
+use crate::turnstile::Pass;
 
 pub mod text;
 pub use transport::SetupError;
@@ -82,20 +82,6 @@ pub enum ModelFailure {
     /// The model answered, but with nothing that is a reply (empty, filtered, garbage).
     #[error("the model's answer is unusable: {0}")]
     Unusable(String),
-}
-
-/// Permission to ask; to be kept until the model is no longer needed.
-#[derive(Debug)]
-pub struct Pass {
-    /// `Some` while nobody else is let in: this one finds out whether a model is back.
-    _probe: Option<OwnedSemaphorePermit>,
-}
-
-impl Pass {
-    /// A pass; with `probe` it keeps others out.
-    pub fn new(probe: Option<OwnedSemaphorePermit>) -> Self {
-        Self { _probe: probe }
-    }
 }
 
 /// A language model, with its retries, its limits and its fallback behind it.

@@ -4,10 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use time::OffsetDateTime;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 use uuid::Uuid;
 
-use crate::documents::{DocumentError, Documents};
+use crate::admission;
+use crate::documents::archive::Archive;
 use crate::events::outcome::{Failure, FailureCode, Outcome};
 use crate::events::request::{ResumeAnswer, ResumeInputs};
 use crate::failpoint;
@@ -19,9 +20,9 @@ use crate::resume::graph::{
 use crate::resume::question::Reading;
 use crate::resume::session::{Draft, Ended, Session};
 use crate::resume::{markdown, prompt, question};
-use crate::retry::Backoff;
 use crate::state::patience::until_available;
 use crate::state::{Change, Claim, MemberState, Saved, SavedOutcome, SessionChange, Write};
+use crate::turnstile::Pass;
 
 const QUESTION_TEMPERATURE: f32 = 0.7;
 /// A question has up to 500 characters; JSON needs a little room around it.
@@ -36,7 +37,6 @@ const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(60);
 /// Share of the deadline, at most so much, that is kept for the document when the model is slow.
 const STORING_SHARE: u32 = 4;
 const STORING_MAX: Duration = Duration::from_secs(10);
-const STORE_BACKOFF: Backoff = Backoff { base: Duration::from_millis(200), cap: Duration::from_secs(3) };
 
 /// What the product decides about the interview.
 #[derive(Clone, Debug)]
@@ -45,7 +45,8 @@ pub struct Settings {
     pub max_questions: u32,
     /// Put before every object key.
     pub upload_prefix: String,
-    /// Time for one turn's work, from when a model can be asked.
+    /// Time for one turn's work, from when a model can be asked; and for storing a résumé that waited for the store,
+    /// from when it can be stored.
     pub deadline: Duration,
 }
 
@@ -53,7 +54,7 @@ pub struct Settings {
 pub struct Agent {
     pub model: Arc<dyn Model>,
     pub state: Arc<dyn MemberState>,
-    pub documents: Arc<dyn Documents>,
+    pub archive: Arc<Archive>,
     pub settings: Settings,
 }
 
@@ -74,6 +75,7 @@ pub struct Turn<'a> {
     pub opened: Opened,
     /// The record's time.
     pub sent_at: Option<OffsetDateTime>,
+    pub place: &'a mut admission::Turn,
 }
 
 /// Why a turn did not reach an outcome of its own.
@@ -175,6 +177,13 @@ impl Agent {
         let degraded = resume.degraded;
         let object_key = session.object_key(&self.settings.upload_prefix, turn.claim.member);
         failpoint::reach("before_upload");
+        let (_pass, deadline) = if self.archive.is_away() {
+            // Only finished résumés need the store: whoever does not goes on meanwhile.
+            let pass = turn.place.aside(self.archive.admit()).await;
+            (pass, Instant::now() + self.settings.deadline)
+        } else {
+            (Pass::free(), deadline)
+        };
         self.store(&session, resume, &object_key, deadline).await?;
         failpoint::reach("uploaded");
 
@@ -243,24 +252,8 @@ impl Agent {
 
     async fn store(&self, session: &Session, resume: Resume, key: &str, deadline: Instant) -> Result<(), Failure> {
         let bytes = render(session, resume).await?;
-        let mut attempt = 0;
-        loop {
-            let reason = match timeout_at(deadline, self.documents.put(key, bytes.clone())).await {
-                Ok(Ok(())) => return Ok(()),
-                Ok(Err(error @ DocumentError::Refused(_))) => {
-                    return Err(Failure::new(FailureCode::StorageUnavailable, error.to_string()));
-                }
-                Ok(Err(error @ DocumentError::Unavailable(_))) => error.to_string(),
-                Err(_) => "the document store did not answer in time".to_owned(),
-            };
-            let again = Instant::now() + STORE_BACKOFF.jittered(attempt);
-            if again >= deadline {
-                return Err(Failure::new(FailureCode::StorageUnavailable, reason));
-            }
-            tracing::debug!(attempt, reason, "the document could not be stored; trying again");
-            tokio::time::sleep_until(again).await;
-            attempt += 1;
-        }
+        let stored = self.archive.put(key, &bytes, deadline).await;
+        stored.map_err(|error| Failure::new(FailureCode::StorageUnavailable, error.to_string()))
     }
 
     fn draft(&self, session: &Session, fingerprint: Uuid, markdown: Option<String>) -> Draft {

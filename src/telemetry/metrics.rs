@@ -13,6 +13,8 @@ pub struct Metrics {
     pub requests_in_work: IntGauge,
     pub requests_waiting: IntGaugeVec,
     pub partitions_assigned: IntGaugeVec,
+    pub partitions_held_back: IntGaugeVec,
+    pub partition_lag: IntGaugeVec,
     pub offset_map_chars: IntGaugeVec,
     pub records_received: IntCounterVec,
     pub records_skipped: IntCounterVec,
@@ -28,7 +30,7 @@ pub struct Metrics {
     pub model_tokens: IntCounterVec,
     pub model_calls_out: IntGauge,
     pub model_calls_limit: IntGauge,
-    pub circuit_open: IntGauge,
+    pub circuit_open: IntGaugeVec,
     pub ready: IntGaugeVec,
 }
 
@@ -50,6 +52,16 @@ impl Metrics {
             requests_in_work: gauge("requests_in_work", "Requests in work now; at most MAX_IN_FLIGHT.")?,
             requests_waiting: gauges("requests_waiting", "Records read and waiting for their turn.", &["group"])?,
             partitions_assigned: gauges("partitions_assigned", "Partitions that this worker reads.", &["group"])?,
+            partitions_held_back: gauges(
+                "partitions_held_back",
+                "Partitions that are not read now, because enough of theirs waits already.",
+                &["group"],
+            )?,
+            partition_lag: gauges(
+                "partition_lag",
+                "Records of a partition from the first that is not done to the end; of partitions that this worker reads.",
+                &["group", "topic", "partition"],
+            )?,
             offset_map_chars: gauges(
                 "offset_map_chars",
                 "Longest map of finished records in commit metadata now; brokers take 4096 characters.",
@@ -93,7 +105,11 @@ impl Metrics {
             model_tokens: counters("model_tokens_total", "Tokens that the model counted.", &["kind"])?,
             model_calls_out: gauge("model_calls_out", "Calls to models that are out now.")?,
             model_calls_limit: gauge("model_calls_limit", "Calls to models that may be out at once.")?,
-            circuit_open: gauge("circuit_open", "1 while no model can be reached and requests are held back.")?,
+            circuit_open: gauges(
+                "circuit_open",
+                "1 while the model or the document store is away and the requests that need it are held back.",
+                &["part"],
+            )?,
             ready: gauges("ready", "1 for each part that is ready.", &["part"])?,
             registry: new,
         })

@@ -15,15 +15,15 @@ use tokio::sync::{Notify, watch};
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
 
+use crate::admission::{Admission, Permit, Turn};
 use crate::events::record::{Record, RequestKind};
 use crate::events::request::MemberId;
 use crate::failpoint;
 use crate::kafka::client::Connection;
-use crate::kafka::consumer::{Committed, FatalError, GroupConsumer, GroupEvent, Partition};
+use crate::kafka::consumer::{Committed, Ends, FatalError, GroupConsumer, GroupEvent, Partition};
 use crate::retry::Backoff;
 use crate::telemetry::metrics::Metrics;
-use crate::worker::admission::{Admission, Permit, Turn};
-use crate::worker::lanes::Lanes;
+use crate::worker::lanes::{Lanes, Load};
 use crate::worker::offsets::{Offsets, Position, Take};
 use crate::worker::work::{Job, Worker};
 
@@ -36,6 +36,9 @@ const TICK: Duration = Duration::from_millis(100);
 /// How often maps of what is done behind the committed offsets are committed. Offsets that move are committed by
 /// librdkafka as often; it does not see that a map has grown.
 const MAP_TICK: Duration = Duration::from_secs(1);
+
+/// How often the lag is measured.
+const LAG_TICK: Duration = Duration::from_secs(5);
 
 /// Members of a partition that are ready for their turn before its reading stops.
 const READY_MAX: usize = 64;
@@ -91,6 +94,7 @@ impl Intake {
                 .map_err(|source| IntakeError::Open { group: self.group.clone(), source })?;
             let mut membership = Membership::new(&self, consumer, wake);
             let ended = membership.run(&mut stop).await;
+            membership.forget_all();
             membership.consumer.close().await;
             self.joined.send_replace(false);
             match ended? {
@@ -157,6 +161,8 @@ struct Membership<'a> {
     revocation: Option<Revocation>,
     /// An assignment whose committed positions are being asked for.
     assigning: Pending<(Vec<Partition>, Committed)>,
+    /// Where the partitions end is being asked for.
+    measuring: Pending<Ends>,
     /// A place in work that is being waited for; kept while there is something to start, so as not to lose its turn.
     admitting: Pending<Permit>,
     /// The group was given an answer that it did not take: it would wait for ever.
@@ -175,6 +181,7 @@ impl<'a> Membership<'a> {
             tasks: JoinSet::new(),
             revocation: None,
             assigning: None,
+            measuring: None,
             admitting: None,
             broken: None,
         }
@@ -183,7 +190,8 @@ impl<'a> Membership<'a> {
     async fn run(&mut self, stop: &mut watch::Receiver<Stop>) -> Result<Ended, IntakeError> {
         let mut ticks = interval(TICK);
         let mut map_ticks = interval(MAP_TICK);
-        for ticks in [&mut ticks, &mut map_ticks] {
+        let mut lag_ticks = interval(LAG_TICK);
+        for ticks in [&mut ticks, &mut map_ticks, &mut lag_ticks] {
             ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         }
         loop {
@@ -213,7 +221,7 @@ impl<'a> Membership<'a> {
                 self.start_what_can();
             }
             self.answer_revocation();
-            if self.admitting.is_none() && self.lanes.has_ready() {
+            if self.admitting.is_none() && self.may_begin() {
                 self.admitting = Some(Box::pin(self.intake.admission.clone().admit()));
             }
             let revoke_at = self.revocation.as_ref().map(|revocation| revocation.deadline);
@@ -236,6 +244,11 @@ impl<'a> Membership<'a> {
                 () = self.wake.notified() => {}
                 _ = ticks.tick() => self.store(),
                 _ = map_ticks.tick() => self.commit_maps(),
+                _ = lag_ticks.tick() => self.ask_ends(),
+                ends = wait_for(&mut self.measuring) => {
+                    self.measuring = None;
+                    self.on_ends(ends);
+                }
                 () = sleep_until(wake_at.unwrap_or_else(Instant::now)), if wake_at.is_some() => {}
                 changed = stop.changed() => if changed.is_err() { return Ok(Ended::Stopped) },
             }
@@ -253,7 +266,7 @@ impl<'a> Membership<'a> {
         if lost {
             tracing::warn!(group = self.intake.group, partitions = partitions.len(), "partitions were lost");
             // Another member may have them already: nothing is stored for them any more.
-            self.partitions.retain(|partition, _| !partitions.contains(partition));
+            self.forget(&partitions);
         }
         self.revocation = Some(Revocation { partitions, deadline: Instant::now() + grace });
     }
@@ -301,6 +314,32 @@ impl<'a> Membership<'a> {
         );
     }
 
+    fn ask_ends(&mut self) {
+        if self.measuring.is_some() || self.partitions.is_empty() {
+            return;
+        }
+        let asking = self.consumer.ends(self.partitions.keys().cloned().collect());
+        self.measuring = Some(Box::pin(async { asking.await.unwrap_or_else(|_| Err("asking panicked".to_owned())) }));
+    }
+
+    fn on_ends(&self, ends: Ends) {
+        match ends {
+            Ok(ends) => {
+                for (partition, end) in ends {
+                    // Unless it was revoked meanwhile, or nothing is known of it yet.
+                    if let Some(open) =
+                        self.partitions.get(&partition).and_then(|assigned| assigned.offsets.first_open())
+                    {
+                        let number = partition.number.to_string();
+                        let labels = [self.intake.group.as_str(), &partition.topic, &number];
+                        self.intake.metrics.partition_lag.with_label_values(&labels).set((end - open).max(0));
+                    }
+                }
+            }
+            Err(reason) => tracing::debug!(group = self.intake.group, reason, "the lag could not be measured"),
+        }
+    }
+
     /// Answers a revocation once its partitions are at rest, or its time is over.
     fn answer_revocation(&mut self) {
         let Some(revocation) = &self.revocation else { return };
@@ -314,9 +353,7 @@ impl<'a> Membership<'a> {
         let Some(revocation) = self.revocation.take() else { return };
         self.store();
         self.commit_maps();
-        for partition in &revocation.partitions {
-            self.partitions.remove(partition);
-        }
+        self.forget(&revocation.partitions);
         if let Err(error) = self.consumer.unassign(&revocation.partitions) {
             self.broken = Some(FatalError::Other(format!("a revocation could not be answered: {error}")));
         }
@@ -325,16 +362,36 @@ impl<'a> Membership<'a> {
         tracing::info!(group = self.intake.group, gone, now = left, "partitions revoked");
     }
 
+    fn forget(&mut self, partitions: &[Partition]) {
+        for partition in partitions {
+            self.partitions.remove(partition);
+            let number = partition.number.to_string();
+            let labels = [self.intake.group.as_str(), &partition.topic, &number];
+            // It may not have been measured yet.
+            let _ = self.intake.metrics.partition_lag.remove_label_values(&labels);
+        }
+    }
+
+    fn forget_all(&mut self) {
+        let all: Vec<Partition> = self.partitions.keys().cloned().collect();
+        self.forget(&all);
+        self.count_partitions();
+    }
+
+    /// Bytes of one partition's records that may wait: all partitions share the memory.
+    fn bytes_max(&self) -> usize {
+        (WAITING_MAX_BYTES / self.partitions.len().max(1)).max(WAITING_LEAST_BYTES)
+    }
+
     /// Reads from every partition that has room.
     fn read(&mut self) {
-        let bytes_max = (WAITING_MAX_BYTES / self.partitions.len().max(1)).max(WAITING_LEAST_BYTES);
+        let bytes_max = self.bytes_max();
         for (partition, assigned) in &mut self.partitions {
             if self.revocation.as_ref().is_some_and(|revocation| revocation.partitions.contains(partition)) {
                 continue;
             }
             loop {
-                let load = self.lanes.load(partition);
-                if load.ready >= READY_MAX || load.bytes >= bytes_max {
+                if is_full(&self.lanes.load(partition), bytes_max) {
                     break;
                 }
                 let Some(record) = assigned.held.take().or_else(|| self.consumer.take(partition)) else { break };
@@ -362,8 +419,14 @@ impl<'a> Membership<'a> {
         }
     }
 
+    /// Whether there is something to begin. What stepped aside, for a lock or for the document store, counts as begun:
+    /// however long that lasts, it does not become more than this, and the other group goes on.
+    fn may_begin(&self) -> bool {
+        self.lanes.has_ready() && self.tasks.len() < self.intake.admission.max()
+    }
+
     fn start_what_can(&mut self) {
-        while self.admitting.is_none() && self.lanes.has_ready() {
+        while self.admitting.is_none() && self.may_begin() {
             let Some(permit) = self.intake.admission.try_admit() else { return };
             self.start(permit);
             self.read();
@@ -416,8 +479,14 @@ impl<'a> Membership<'a> {
             self.consumer.store(&changed);
             failpoint::reach("stored");
         }
-        let waiting = i64::try_from(self.lanes.waiting()).unwrap_or(i64::MAX);
-        self.intake.metrics.requests_waiting.with_label_values(&[group]).set(waiting);
+        let bytes_max = self.bytes_max();
+        let held_back = |(partition, assigned): &(&Partition, &Assigned)| {
+            assigned.held.is_some() || is_full(&self.lanes.load(partition), bytes_max)
+        };
+        let held_back = self.partitions.iter().filter(held_back).count();
+        let count = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
+        self.intake.metrics.partitions_held_back.with_label_values(&[group]).set(count(held_back));
+        self.intake.metrics.requests_waiting.with_label_values(&[group]).set(count(self.lanes.waiting()));
     }
 
     fn commit_maps(&self) {
@@ -455,6 +524,11 @@ impl<'a> Membership<'a> {
         let count = i64::try_from(self.partitions.len()).unwrap_or(i64::MAX);
         self.intake.metrics.partitions_assigned.with_label_values(&[self.intake.group.as_str()]).set(count);
     }
+}
+
+/// Whether enough of a partition waits already.
+fn is_full(load: &Load, bytes_max: usize) -> bool {
+    load.ready >= READY_MAX || load.bytes >= bytes_max
 }
 
 /// The result of a future that may not be there.

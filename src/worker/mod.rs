@@ -1,6 +1,5 @@
 //! A record's way through the worker: received, ordered by member, worked, settled, its offset released.
 
-pub mod admission;
 pub mod intake;
 pub mod lanes;
 pub mod locks;

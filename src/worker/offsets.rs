@@ -105,6 +105,11 @@ impl Offsets {
         Position { offset, metadata: encode(self.next - offset, open) }
     }
 
+    /// The first record that is not done; `None` before anything is known of the partition.
+    pub fn first_open(&self) -> Option<i64> {
+        (self.next > 0).then(|| self.head())
+    }
+
     fn head(&self) -> i64 {
         let open = self.open.first().copied().unwrap_or(i64::MAX);
         let unread = self.unread.first().copied().unwrap_or(i64::MAX);

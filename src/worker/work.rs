@@ -10,6 +10,7 @@ use time::OffsetDateTime;
 use tokio::time::Instant;
 use uuid::Uuid;
 
+use crate::admission::Turn;
 use crate::documents::Documents;
 use crate::events::decode::{Decoded, Undecodable, decode};
 use crate::events::outcome::{Failure, FailureCode, Origin, Outcome, OutcomeKind, timestamp};
@@ -24,7 +25,6 @@ use crate::retry::Backoff;
 use crate::state::patience::until_available;
 use crate::state::{Begin, Change, Claim, Flow, MemberState, Saved, SavedOutcome, SessionChange};
 use crate::telemetry::metrics::Metrics;
-use crate::worker::admission::Turn;
 use crate::worker::locks::Locks;
 use crate::worker::outbox::{Outbox, Parcel};
 
@@ -138,7 +138,7 @@ impl Worker {
                 Ok(Begin::Busy) => {
                     self.metrics.lock_waits.inc();
                     lock = None;
-                    turn.step_aside(LOCK_BACKOFF.jittered(waits)).await;
+                    turn.aside(tokio::time::sleep(LOCK_BACKOFF.jittered(waits))).await;
                     waits += 1;
                     continue;
                 }
@@ -162,7 +162,7 @@ impl Worker {
             };
             lock.get_or_insert_with(|| self.locks.hold(&claim));
             failpoint::reach("begun");
-            let working = AssertUnwindSafe(self.work_on(request, origin, &claim, opened)).catch_unwind();
+            let working = AssertUnwindSafe(self.work_on(request, origin, &claim, opened, turn)).catch_unwind();
             let (session, outcome) = match working.await {
                 Ok(Ok((session, outcome))) => (session, outcome),
                 Ok(Err(Interrupt::Failed(failure))) => (None, failed(failure)),
@@ -205,6 +205,7 @@ impl Worker {
         origin: &Origin<'_>,
         claim: &Claim,
         opened: Opened,
+        place: &mut Turn,
     ) -> Result<(Option<SessionChange>, Outcome), Interrupt> {
         let sent_at = origin
             .record
@@ -214,7 +215,7 @@ impl Worker {
             let reason = format!("the request waited longer than {:?}", self.settings.request_max_age);
             return Err(Failure::new(FailureCode::DeadlineExceeded, reason).into());
         }
-        let resume_turn = agent::Turn { claim, opened, sent_at };
+        let resume_turn = agent::Turn { claim, opened, sent_at, place };
         match request {
             Request::Feedback(request) => {
                 failpoint::reach("before_call");

@@ -29,6 +29,7 @@ crate::case::cases![
     a_request_outlives_redis_being_down,
     a_request_outlives_redis_hanging,
     a_request_outlives_s3_being_down_for_a_moment,
+    while_s3_is_away_finished_resumes_wait_and_the_rest_goes_on,
     the_broker_may_go_away_and_come_back,
 ];
 
@@ -359,6 +360,61 @@ async fn a_request_outlives_s3_being_down_for_a_moment(stage: Arc<Stage>) {
     let completed = gateway.expect(member, "ResumeCompleted").await.json();
     assert_eq!(completed["degraded"], false);
     assert_eq!(stage.model.calls().len(), 2);
+}
+
+async fn while_s3_is_away_finished_resumes_wait_and_the_rest_goes_on(stage: Arc<Stage>) {
+    let gateway = stage.gateway().await;
+    let s3 = FaultProxy::start(stage.services.s3_port).await;
+    let settings = stage
+        .settings()
+        .with("AWS_ENDPOINT_URL_S3", format!("http://127.0.0.1:{}", s3.port()))
+        .with("MAX_QUESTIONS", 1)
+        .with("MAX_IN_FLIGHT", 2)
+        .with("REQUEST_DEADLINE", "5s");
+    let worker = stage.worker_with(&settings).await;
+    let members: Vec<i64> = (0..6).map(|_| stage.member()).collect();
+    let (at_work, later) = members.split_at(2);
+    for member in &members {
+        stage.spring.ask(&stage.topics.resume_init, &init(*member)).send().await;
+        gateway.expect(*member, "ResumeQuestionGenerated").await;
+    }
+    let answer = async |member: &i64| {
+        let answer = json!({"memberId": member, "answer": "저장소가 멈춘 날의 답변입니다."});
+        stage.spring.ask(&stage.topics.resume_answer, &answer).send().await;
+    };
+    s3.refuse();
+    for member in at_work {
+        answer(member).await;
+    }
+    for member in at_work {
+        gateway.expect_failure(*member, "STORAGE_UNAVAILABLE").await;
+    }
+    // Of these one finds out whether the store is back, and the rest waits.
+    for member in later {
+        answer(member).await;
+    }
+    stage.model.wait_for("two more résumés are written", |load| load.calls == members.len() + 4).await;
+    let metrics = worker.get("/metrics").await.expect("metrics").1;
+    assert!(metrics.contains("ssammu_circuit_open{part=\"s3\"} 1"), "{metrics}");
+    let other = stage.member();
+    stage.spring.ask(&stage.topics.feedback_requested, &feedback(other, "저장소가 없어도?")).send().await;
+    gateway.expect(other, "FeedbackGenerated").await;
+    s3.heal();
+    let mut sent_again: Vec<&i64> = at_work.iter().collect();
+    for member in later {
+        let outcome = gateway.next(*member).await;
+        // It found out, and took too long to.
+        if outcome.kind == "RequestFailed" {
+            assert_eq!(outcome.json()["code"], "STORAGE_UNAVAILABLE");
+            sent_again.push(member);
+        }
+    }
+    assert!(sent_again.len() < members.len(), "those that waited are answered");
+    for member in sent_again {
+        answer(member).await;
+        gateway.expect(*member, "ResumeCompleted").await;
+    }
+    assert_eq!(stage.model.count(Kind::Resume), members.len(), "no résumé is paid for twice");
 }
 
 async fn the_broker_may_go_away_and_come_back(stage: Arc<Stage>) {

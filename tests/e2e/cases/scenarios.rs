@@ -25,6 +25,8 @@ pub fn cases() -> Vec<Case> {
         the_older_of_two_workers_with_one_instance_id_ends_and_says_why,
         commit_metadata_of_somebody_else_is_ignored,
         what_is_done_behind_a_slow_head_is_not_worked_again_after_a_kill,
+        what_lies_too_far_ahead_for_the_commits_map_waits_and_is_not_lost,
+        a_partition_that_comes_back_while_its_record_is_in_work_is_read_again,
         a_topic_that_is_deleted_and_made_again_is_read_from_its_beginning,
     ];
     let with_fail_points = crate::case::list![
@@ -155,6 +157,7 @@ async fn a_worker_frozen_past_its_lock_and_session_changes_nothing_when_it_wakes
 }
 
 /// confluentinc/librdkafka#4059: assignments were lost when a commit met a cooperative rebalance.
+/// fede1024/rust-rdkafka#535: a partition whose queue was dropped was never read again.
 async fn no_request_is_lost_or_doubled_while_a_second_worker_comes_and_goes(stage: Arc<Stage>) {
     let gateway = stage.gateway().await;
     let _first = stage.worker().await;
@@ -265,6 +268,65 @@ async fn what_is_done_behind_a_slow_head_is_not_worked_again_after_a_kill(stage:
     assert_eq!(counted(&next, "ssammu_journal_hits_total").await, 0);
     assert_eq!(stage.model.calls().len(), 202);
     assert_eq!(gateway.everything().await.len(), 201);
+}
+
+/// confluentinc/parallel-consumer stores no map when it would be too big, and works everything again.
+async fn what_lies_too_far_ahead_for_the_commits_map_waits_and_is_not_lost(stage: Arc<Stage>) {
+    // As many as the worker maps, and some more.
+    const MAPPED: usize = 24_000;
+    const MORE: usize = 50;
+    let gateway = stage.gateway().await;
+    let worker = stage.worker_with(&instance(&stage)).await;
+    let (slow, topic) = (stage.member(), &stage.topics.feedback_requested);
+    stage.model.when("느린 머리", [Answer::stall(), Answer::text(FEEDBACK)]);
+    let head = ask(&stage, slow, "느린 머리").await;
+    // Nobody's records: each becomes a dead letter.
+    let rest = (1..MAPPED + MORE).map(|_| stage.spring.request(topic).value("누구의 것도 아닌").partition(0).send());
+    futures_util::future::join_all(rest).await;
+    mapped(&stage, 0, u32::try_from(MAPPED - 1).expect("a count")).await;
+    let commit = stage.commits(topic).all().await.swap_remove(0);
+    assert!(commit.metadata.len() <= 4096, "{} characters", commit.metadata.len());
+    assert_eq!(counted(&worker, "ssammu_records_received_total").await, MAPPED as u64);
+    eventually("the lag is told", || async {
+        (counted(&worker, "ssammu_partition_lag").await == (MAPPED + MORE) as u64).then_some(())
+    })
+    .await;
+    assert_eq!(counted(&worker, "ssammu_partitions_held_back").await, 1);
+    worker.kill().await;
+    // The dead worker's lock ends.
+    let redis = Redis::connect(&stage.services).await;
+    let _: i64 = redis.run("DEL", &[&format!("feedback:{{{slow}}}:lock")]).await;
+
+    let next = stage.worker_with(&instance(&stage)).await;
+    outcome(&gateway, &head).await;
+    stage.commits(topic).reach_the_end().await;
+    assert_eq!(counted(&next, "ssammu_records_skipped_total").await, MAPPED as u64 - 1);
+    let letters: Vec<Record> = gateway.everything().await.into_iter().filter(Record::is_dead_letter).collect();
+    let originals: BTreeSet<&[u8]> =
+        letters.iter().flat_map(|letter| letter.headers_named("kafka_dlt-original-offset")).collect();
+    assert_eq!((letters.len(), originals.len()), (MAPPED + MORE - 1, MAPPED + MORE - 1));
+}
+
+/// confluentinc/parallel-consumer#875: records of an earlier assignment were dropped, and their offsets with them.
+async fn a_partition_that_comes_back_while_its_record_is_in_work_is_read_again(stage: Arc<Stage>) {
+    let gateway = stage.gateway().await;
+    let first = stage.worker().await;
+    stage.model.when("오래 걸리는 질문", [Answer::text(FEEDBACK).after(Duration::from_secs(15))]);
+    // One in each partition: one of them goes away and comes back.
+    let mut requests = Vec::new();
+    for partition in [0, 1] {
+        let value = json!({"memberId": stage.member(), "question": "오래 걸리는 질문", "answer": "글쎄요."});
+        let request = stage.spring.ask(&stage.topics.feedback_requested, &value).partition(partition);
+        requests.push(request.send().await.to_string());
+    }
+    stage.model.wait_for("both calls", |load| load.at_work == 2).await;
+    let second = stage.worker().await;
+    first.wait_for_log("partitions revoked").await;
+    assert!(second.stop().await.success());
+    assert!(gateway.records().is_empty(), "the work is not done yet");
+    stage.commits(&stage.topics.feedback_requested).reach_the_end().await;
+    assert_each_answered_once(&gateway, &requests).await;
+    assert_eq!(stage.model.calls().len(), 2);
 }
 
 async fn a_topic_that_is_deleted_and_made_again_is_read_from_its_beginning(stage: Arc<Stage>) {

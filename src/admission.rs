@@ -1,7 +1,6 @@
 //! How many requests are in work at once, over all groups and flows.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -19,6 +18,11 @@ impl Admission {
     /// Lets at most `max` requests into work at once.
     pub fn new(max: usize) -> Arc<Self> {
         Arc::new(Self { places: Arc::new(Semaphore::new(max)), max })
+    }
+
+    /// How many requests may be in work at once.
+    pub fn max(&self) -> usize {
+        self.max
     }
 
     /// Requests in work.
@@ -54,11 +58,12 @@ impl Turn {
         Self { admission, permit: Some(permit) }
     }
 
-    /// Lets others go first for a while, then waits for a place again.
-    pub async fn step_aside(&mut self, pause: Duration) {
+    /// Gives up its place for as long as `waiting` takes, then waits for a place again.
+    pub async fn aside<T>(&mut self, waiting: impl Future<Output = T>) -> T {
         self.permit = None;
-        tokio::time::sleep(pause).await;
+        let result = waiting.await;
         self.permit = Some(self.admission.clone().admit().await);
+        result
     }
 }
 
@@ -83,7 +88,7 @@ mod tests {
     async fn who_steps_aside_frees_its_place() {
         let admission = Admission::new(1);
         let mut turn = Turn::new(admission.clone(), admission.try_admit().unwrap());
-        let (aside, other) = (std::pin::pin!(turn.step_aside(Duration::ZERO)), std::pin::pin!(admission.admit()));
+        let (aside, other) = (std::pin::pin!(turn.aside(std::future::ready(()))), std::pin::pin!(admission.admit()));
         assert!(matches!(select(aside, other).await, Either::Right(_)));
     }
 }

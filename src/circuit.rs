@@ -1,17 +1,17 @@
-//! Whether a model server can be used. Pure: the time is an argument.
+//! Whether a service can be used. Pure: the time is an argument.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// Failures in a row after which a server counts as unavailable.
+/// Failures in a row after which a service counts as unavailable.
 const FAILURES: u32 = 5;
 /// Time over which at least two failures in a row do so too.
 const LASTING: Duration = Duration::from_secs(2);
-/// However long a server asks to be left alone, it is asked again after this.
+/// However long a service asks to be left alone, it is asked again after this.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
-/// Closed while a server works; open while it does not, with a probe now and then.
+/// Closed while a service works; open while it does not, with a probe now and then.
 #[derive(Debug)]
 pub struct Circuit {
     probe_every: Duration,
@@ -37,7 +37,7 @@ impl Circuit {
         Self { probe_every, failures: 0, failing_since: None, last_success: None, next_probe: None }
     }
 
-    /// Whether the server counts as unavailable.
+    /// Whether the service counts as unavailable.
     pub fn is_open(&self) -> bool {
         self.next_probe.is_some()
     }
@@ -54,7 +54,7 @@ impl Circuit {
         }
     }
 
-    /// The server answered. Tells whether this closed the circuit.
+    /// The service answered. Tells whether this closed the circuit.
     pub fn succeeded(&mut self, now: Instant) -> bool {
         self.failures = 0;
         self.failing_since = None;
@@ -62,7 +62,7 @@ impl Circuit {
         self.next_probe.take().is_some()
     }
 
-    /// A call that began at `started` found the server unavailable. Tells whether this opened the circuit.
+    /// A call that began at `started` found the service unavailable. Tells whether this opened the circuit.
     ///
     /// A call that began before the last success says nothing about the time since, and is left out.
     pub fn failed(&mut self, started: Instant, now: Instant, retry_after: Option<Duration>) -> bool {
