@@ -5,6 +5,7 @@ import static kr.careerbee.ssammu.OutcomeListener.TYPE;
 
 import java.io.IOException;
 import java.util.Map;
+import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.ConcurrentHashMap;
 
@@ -31,7 +32,10 @@ class SseGateway {
     private static final long TIMEOUT_MS = 30 * 60 * 1000;
 
     private final String groupId = "sse-gateway-" + UUID.randomUUID();
-    private final Map<Long, SseEmitter> emitters = new ConcurrentHashMap<>();
+    private final Map<Long, Connection> connections = new ConcurrentHashMap<>();
+
+    /** A browser, and the ids of what it has had. */
+    private record Connection(SseEmitter emitter, Set<String> pushed) {}
 
     /** For {@code #{__listener.groupId}}. */
     public String getGroupId() {
@@ -42,10 +46,11 @@ class SseGateway {
     @GetMapping(path = "/sse/{memberId}", produces = MediaType.TEXT_EVENT_STREAM_VALUE)
     SseEmitter connect(@PathVariable long memberId) throws IOException {
         var emitter = new SseEmitter(TIMEOUT_MS);
-        emitter.onCompletion(() -> emitters.remove(memberId, emitter));
+        var connection = new Connection(emitter, ConcurrentHashMap.newKeySet());
+        emitter.onCompletion(() -> connections.remove(memberId, connection));
         emitter.onTimeout(emitter::complete);
         emitter.send(SseEmitter.event().comment("connected"));
-        emitters.put(memberId, emitter);
+        connections.put(memberId, connection);
         return emitter;
     }
 
@@ -97,16 +102,15 @@ class SseGateway {
         push(outcome.memberId(), id, event, outcome.message());
     }
 
-    /** A browser drops repeats by the event's id, which is the outcome's. */
     private void push(long memberId, String id, String event, Object data) {
-        SseEmitter emitter = emitters.get(memberId);
-        if (emitter == null) {
-            return;
+        Connection connection = connections.get(memberId);
+        if (connection == null || !connection.pushed().add(id)) {
+            return; // The member is not here, or has had it.
         }
         try {
-            emitter.send(SseEmitter.event().id(id).name(event).data(data));
+            connection.emitter().send(SseEmitter.event().id(id).name(event).data(data));
         } catch (IOException | IllegalStateException gone) {
-            emitters.remove(memberId, emitter);
+            connections.remove(memberId, connection);
         }
     }
 }
