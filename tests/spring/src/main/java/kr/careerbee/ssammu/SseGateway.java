@@ -13,6 +13,8 @@ import kr.careerbee.ssammu.event.FeedbackGenerated;
 import kr.careerbee.ssammu.event.RequestFailed;
 import kr.careerbee.ssammu.event.ResumeCompleted;
 import kr.careerbee.ssammu.event.ResumeQuestionGenerated;
+import org.springframework.context.event.ContextClosedEvent;
+import org.springframework.context.event.EventListener;
 import org.springframework.http.MediaType;
 import org.springframework.kafka.annotation.KafkaListener;
 import org.springframework.messaging.handler.annotation.Header;
@@ -50,8 +52,17 @@ class SseGateway {
         emitter.onCompletion(() -> connections.remove(memberId, connection));
         emitter.onTimeout(emitter::complete);
         emitter.send(SseEmitter.event().comment("connected"));
-        connections.put(memberId, connection);
+        Connection old = connections.put(memberId, connection);
+        if (old != null) {
+            old.emitter().complete();
+        }
         return emitter;
+    }
+
+    /** Boot's graceful shutdown would wait 30 s for them; the browsers connect again, to another instance. */
+    @EventListener(ContextClosedEvent.class)
+    void disconnect() {
+        connections.values().forEach(connection -> connection.emitter().complete());
     }
 
     record ProblemFeedback(Long problemId, String feedback) {}
