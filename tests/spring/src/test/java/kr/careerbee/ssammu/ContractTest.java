@@ -244,7 +244,7 @@ class ContractTest {
     }
 
     @Test
-    void a_poison_value_is_a_dead_letter_with_spring_s_headers_and_its_own_bytes() throws Exception {
+    void a_poison_value_is_a_dead_letter_with_the_headers_of_spring_and_its_own_bytes() throws Exception {
         byte[] poison = {'{', (byte) 0xff, 0, '!'};
         ProducerFactory<String, Object> producers = kafka.getProducerFactory();
         var bytes = new KafkaTemplate<>(
