@@ -34,7 +34,9 @@ class OutcomeListener {
         if (isRepeat(id)) {
             return;
         }
-        jdbc.update("insert into feedback values (?, ?, ?)", outcome.memberId(), outcome.problemId(), outcome.feedback());
+        jdbc.update(
+                "insert into feedback values (?, ?, ?)",
+                outcome.memberId(), outcome.problemId(), outcome.feedback());
     }
 
     @Transactional

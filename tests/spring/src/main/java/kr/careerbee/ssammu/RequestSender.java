@@ -44,7 +44,8 @@ class RequestSender {
     CompletableFuture<SendResult<String, Object>> answer(long memberId, String answer, UUID id) {
         String questionId = jdbc.queryForObject(
                 "select question_id from resume_question where member_id = ?", String.class, memberId);
-        return send(resumeAnswer, memberId, new ResumeAnswer(memberId, new ResumeAnswer.Inputs(answer), questionId), id);
+        var request = new ResumeAnswer(memberId, new ResumeAnswer.Inputs(answer), questionId);
+        return send(resumeAnswer, memberId, request, id);
     }
 
     private CompletableFuture<SendResult<String, Object>> send(String topic, long memberId, Object request, UUID id) {

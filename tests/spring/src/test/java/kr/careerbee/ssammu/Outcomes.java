@@ -65,7 +65,8 @@ class Outcomes {
 
     /** All that a request has brought so far. */
     List<ConsumerRecord<String, ?>> of(Object requestId) {
-        return records.stream().filter(record -> requestId.toString().equals(header(record, "ce_causationid"))).toList();
+        String wanted = requestId.toString();
+        return records.stream().filter(record -> wanted.equals(header(record, "ce_causationid"))).toList();
     }
 
     /** The first outcome of a request; anything but this type is a failure. */
