@@ -33,7 +33,7 @@ async fn a_spring_application_gets_what_the_contract_promises(stage: Arc<Stage>)
     let output = tokio::time::timeout(MAVEN_PATIENCE, maven.wait_with_output()).await;
     let output = output.expect("Maven ends").expect("its output can be read");
     let stdout = String::from_utf8_lossy(&output.stdout);
-    // Maven begins its output with a colour, whatever it is told.
+    // Maven puts a colour code before the first line, in batch mode too.
     let proven = stdout.lines().filter(|line| line.contains("proven: ")).count();
     assert!(
         output.status.success() && proven == CHECKS,
