@@ -9,6 +9,7 @@ mod process;
 mod resume;
 mod rules;
 mod scenarios;
+mod spring;
 mod suites;
 
 use crate::case::Case;
@@ -25,6 +26,7 @@ pub fn all() -> Vec<(&'static str, Vec<Case>)> {
         ("crash", crash::cases()),
         ("scenarios", scenarios::cases()),
         ("ops", ops::cases()),
+        ("spring", spring::cases()),
         ("suites", suites::cases()),
     ]
 }

@@ -1,0 +1,127 @@
+package kr.careerbee.ssammu;
+
+import static kr.careerbee.ssammu.OutcomeListener.NO_TYPE_HEADERS;
+import static kr.careerbee.ssammu.OutcomeListener.TYPE;
+
+import java.io.IOException;
+import java.util.Map;
+import java.util.Set;
+import java.util.UUID;
+import java.util.concurrent.ConcurrentHashMap;
+
+import kr.careerbee.ssammu.event.FeedbackGenerated;
+import kr.careerbee.ssammu.event.RequestFailed;
+import kr.careerbee.ssammu.event.ResumeCompleted;
+import kr.careerbee.ssammu.event.ResumeQuestionGenerated;
+import org.springframework.context.event.ContextClosedEvent;
+import org.springframework.context.event.EventListener;
+import org.springframework.http.MediaType;
+import org.springframework.kafka.annotation.KafkaListener;
+import org.springframework.messaging.handler.annotation.Header;
+import org.springframework.web.bind.annotation.GetMapping;
+import org.springframework.web.bind.annotation.PathVariable;
+import org.springframework.web.bind.annotation.RestController;
+import org.springframework.web.servlet.mvc.method.annotation.SseEmitter;
+
+/**
+ * Pushes outcomes to the browsers that are connected to this instance. Nobody knows which instance that is, so each
+ * reads all partitions in a group of its own, from now on, and passes over members that are not here.
+ */
+@RestController
+class SseGateway {
+
+    private static final String FROM_NOW_ON = "auto.offset.reset=latest";
+    private static final long TIMEOUT_MS = 30 * 60 * 1000;
+
+    private final String groupId = "sse-gateway-" + UUID.randomUUID();
+    private final Map<Long, Connection> connections = new ConcurrentHashMap<>();
+
+    /** A browser, and the ids of what it has had. */
+    private record Connection(SseEmitter emitter, Set<String> pushed) {}
+
+    /** For {@code #{__listener.groupId}}. */
+    public String getGroupId() {
+        return groupId;
+    }
+
+    /** The product takes the member from the login. */
+    @GetMapping(path = "/sse/{memberId}", produces = MediaType.TEXT_EVENT_STREAM_VALUE)
+    SseEmitter connect(@PathVariable long memberId) throws IOException {
+        var emitter = new SseEmitter(TIMEOUT_MS);
+        var connection = new Connection(emitter, ConcurrentHashMap.newKeySet());
+        emitter.onCompletion(() -> connections.remove(memberId, connection));
+        emitter.onTimeout(emitter::complete);
+        emitter.send(SseEmitter.event().comment("connected"));
+        Connection old = connections.put(memberId, connection);
+        if (old != null) {
+            old.emitter().complete();
+        }
+        return emitter;
+    }
+
+    /** Boot's graceful shutdown would wait 30 s for them; the browsers connect again, to another instance. */
+    @EventListener(ContextClosedEvent.class)
+    void disconnect() {
+        connections.values().forEach(connection -> connection.emitter().complete());
+    }
+
+    record ProblemFeedback(Long problemId, String feedback) {}
+
+    @KafkaListener(
+            groupId = "#{__listener.groupId}",
+            topics = "${topics.feedback-generated}",
+            properties = {TYPE + "FeedbackGenerated", NO_TYPE_HEADERS, FROM_NOW_ON})
+    public void feedbackGenerated(FeedbackGenerated outcome, @Header("ce_id") String id) {
+        push(outcome.memberId(), id, "problem-feedback", new ProblemFeedback(outcome.problemId(), outcome.feedback()));
+    }
+
+    @KafkaListener(
+            groupId = "#{__listener.groupId}",
+            topics = "${topics.resume-question-generated}",
+            properties = {TYPE + "ResumeQuestionGenerated", NO_TYPE_HEADERS, FROM_NOW_ON})
+    public void resumeQuestionGenerated(ResumeQuestionGenerated outcome, @Header("ce_id") String id) {
+        if (outcome.questionNumber() == 1) {
+            push(outcome.memberId(), id, "advanced-resume-init", Map.of("question", outcome.question()));
+        } else {
+            var data = Map.of("type", "in-progress", "question", outcome.question());
+            push(outcome.memberId(), id, "advanced-resume-update", data);
+        }
+    }
+
+    @KafkaListener(
+            groupId = "#{__listener.groupId}",
+            topics = "${topics.resume-completed}",
+            properties = {TYPE + "ResumeCompleted", NO_TYPE_HEADERS, FROM_NOW_ON})
+    public void resumeCompleted(ResumeCompleted outcome, @Header("ce_id") String id) {
+        var data = Map.of("type", "complete", "resumeDownloadUrl", outcome.resumeUrl());
+        push(outcome.memberId(), id, "advanced-resume-update", data);
+    }
+
+    @KafkaListener(
+            groupId = "#{__listener.groupId}",
+            topics = "${topics.request-failed}",
+            properties = {TYPE + "RequestFailed", NO_TYPE_HEADERS, FROM_NOW_ON})
+    public void requestFailed(RequestFailed outcome, @Header("ce_id") String id) {
+        if (outcome.code().equals("STALE_ANSWER")) {
+            return; // The member has what the first click brought.
+        }
+        String event = switch (outcome.eventName()) {
+            case "ADVANCED_RESUME_INIT" -> "advanced-resume-init-error";
+            case "ADVANCED_RESUME_UPDATE" -> "advanced-resume-update-error";
+            default -> "problem-feedback-error";
+        };
+        push(outcome.memberId(), id, event, outcome.message());
+    }
+
+    private void push(long memberId, String id, String event, Object data) {
+        Connection connection = connections.get(memberId);
+        if (connection == null || !connection.pushed().add(id)) {
+            return; // The member is not here, or has had it.
+        }
+        try {
+            connection.emitter().send(SseEmitter.event().id(id).name(event).data(data));
+        } catch (IOException | IllegalStateException gone) {
+            connections.remove(memberId, connection);
+        }
+    }
+}

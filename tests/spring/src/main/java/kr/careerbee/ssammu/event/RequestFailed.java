@@ -1,0 +1,13 @@
+package kr.careerbee.ssammu.event;
+
+/** {@code problemId} and {@code field} are null where they do not apply; {@code message} may be shown to the member. */
+public record RequestFailed(
+        long memberId,
+        String eventName,
+        String code,
+        String message,
+        boolean retryable,
+        String requestTopic,
+        String requestId,
+        Long problemId,
+        String field) {}
