@@ -13,7 +13,7 @@ use url::Url;
 use crate::app::{self, BackEnds};
 use crate::config::{Config, Settings};
 use crate::dev;
-use crate::events::schema;
+use crate::events::asyncapi;
 use crate::http;
 use crate::kafka::admin::{self, Admin, Shape, Wanted};
 use crate::ops;
@@ -52,7 +52,7 @@ enum Command {
         #[arg(long, default_value = "1500ms", value_parser = humantime::parse_duration)]
         latency: Duration,
     },
-    /// Write the JSON Schemas of all events into a folder
+    /// Write the contract's documents into a folder: the JSON Schemas of all events, and asyncapi.yaml
     Schemas {
         /// The folder
         #[arg(default_value = "schemas")]
@@ -93,7 +93,7 @@ struct TopicsArgs {
     #[command(flatten)]
     settings: Settings,
     /// Partitions of each new topic
-    #[arg(long, default_value_t = 12, value_parser = clap::value_parser!(i32).range(1..=10_000))]
+    #[arg(long, default_value_t = admin::PARTITIONS, value_parser = clap::value_parser!(i32).range(1..=10_000))]
     partitions: i32,
     /// Replicas of each new topic [default: the broker's]
     #[arg(long, value_parser = clap::value_parser!(i32).range(1..=100))]
@@ -206,9 +206,9 @@ async fn scripted_model(addr: &str, latency: Duration) -> anyhow::Result<()> {
 
 fn schemas(folder: &std::path::Path) -> anyhow::Result<()> {
     std::fs::create_dir_all(folder)?;
-    for (name, schema) in schema::all() {
-        let file = folder.join(format!("{name}.schema.json"));
-        std::fs::write(&file, schema::text(&schema)?)?;
+    for (name, text) in asyncapi::files()? {
+        let file = folder.join(name);
+        std::fs::write(&file, text)?;
         println!("{}", file.display());
     }
     Ok(())

@@ -6,15 +6,52 @@ use crate::events::outcome::Origin;
 use crate::events::record::{Header, Record};
 use crate::state::SavedOutcome;
 
+/// Headers of a CloudEvent in binary mode.
+pub const CE_SPECVERSION: &str = "ce_specversion";
+pub const CE_ID: &str = "ce_id";
+pub const CE_SOURCE: &str = "ce_source";
+pub const CE_TYPE: &str = "ce_type";
+pub const CE_TIME: &str = "ce_time";
+pub const CE_SUBJECT: &str = "ce_subject";
+pub const CONTENT_TYPE: &str = "content-type";
+/// Extension: the id of the request that an outcome answers.
+pub const CE_CAUSATIONID: &str = "ce_causationid";
+/// Extension: whatever the request brought under this name.
+pub const CE_CORRELATIONID: &str = "ce_correlationid";
+/// W3C trace context.
+pub const TRACEPARENT: &str = "traceparent";
+pub const TRACESTATE: &str = "tracestate";
+
+/// Spring Kafka's headers of a dead letter.
+pub const ORIGINAL_TOPIC: &str = "kafka_dlt-original-topic";
+pub const ORIGINAL_PARTITION: &str = "kafka_dlt-original-partition";
+pub const ORIGINAL_OFFSET: &str = "kafka_dlt-original-offset";
+pub const ORIGINAL_TIMESTAMP: &str = "kafka_dlt-original-timestamp";
+pub const ORIGINAL_TIMESTAMP_TYPE: &str = "kafka_dlt-original-timestamp-type";
+pub const ORIGINAL_CONSUMER_GROUP: &str = "kafka_dlt-original-consumer-group";
+pub const EXCEPTION_FQCN: &str = "kafka_dlt-exception-fqcn";
+pub const EXCEPTION_CAUSE_FQCN: &str = "kafka_dlt-exception-cause-fqcn";
+pub const EXCEPTION_MESSAGE: &str = "kafka_dlt-exception-message";
+pub const EXCEPTION_STACKTRACE: &str = "kafka_dlt-exception-stacktrace";
+
+/// The `ce_specversion`.
+pub const SPEC_VERSION: &str = "1.0";
+
+/// The `content-type` of every outcome.
+pub const JSON: &str = "application/json";
+
+/// What Spring names the time of a record that has none.
+pub const NO_TIMESTAMP_TYPE: &str = "NoTimestampType";
+
 /// The `ce_source` of everything that the worker produces.
 pub const SOURCE: &str = "/ssammu-worker";
 
-/// Longest header that is carried over from a request to its outcome; a longer one could make the outcome too
-/// large for its topic and is left out.
-const CARRIED_MAX_BYTES: usize = 1024;
+/// Longest header that is carried over from a request to its outcome, in bytes; a longer one could make the outcome
+/// too large for its topic and is left out.
+pub const CARRIED_MAX_BYTES: usize = 1024;
 
 /// Longest text of an exception header, in bytes.
-const EXCEPTION_MAX_BYTES: usize = 1024;
+pub const EXCEPTION_MAX_BYTES: usize = 1024;
 
 /// What Spring Kafka writes before every header of a dead letter.
 pub const DEAD_LETTER_PREFIX: &str = "kafka_dlt-";
@@ -22,22 +59,22 @@ pub const DEAD_LETTER_PREFIX: &str = "kafka_dlt-";
 /// Headers of an outcome (contract, section 4).
 pub fn of_outcome(origin: &Origin<'_>, outcome: &SavedOutcome) -> Vec<Header> {
     let mut headers = vec![
-        Header::new("ce_specversion", "1.0"),
-        Header::new("ce_id", outcome.id.to_string()),
-        Header::new("ce_source", SOURCE),
-        Header::new("ce_type", outcome.kind.as_str()),
-        Header::new("ce_time", outcome.time.as_str()),
-        Header::new("ce_subject", origin.member.to_string()),
-        Header::new("content-type", "application/json"),
-        Header::new("ce_causationid", origin.request_id),
+        Header::new(CE_SPECVERSION, SPEC_VERSION),
+        Header::new(CE_ID, outcome.id.to_string()),
+        Header::new(CE_SOURCE, SOURCE),
+        Header::new(CE_TYPE, outcome.kind.as_str()),
+        Header::new(CE_TIME, outcome.time.as_str()),
+        Header::new(CE_SUBJECT, origin.member.to_string()),
+        Header::new(CONTENT_TYPE, JSON),
+        Header::new(CE_CAUSATIONID, origin.request_id),
     ];
-    if let Some(id) = carried(origin.record, "ce_correlationid") {
-        headers.push(Header::new("ce_correlationid", id));
+    if let Some(id) = carried(origin.record, CE_CORRELATIONID) {
+        headers.push(Header::new(CE_CORRELATIONID, id));
     }
-    if let Some(parent) = carried(origin.record, "traceparent").and_then(|parent| child_of(parent, outcome.id)) {
-        headers.push(Header::new("traceparent", parent));
-        if let Some(state) = carried(origin.record, "tracestate") {
-            headers.push(Header::new("tracestate", state));
+    if let Some(parent) = carried(origin.record, TRACEPARENT).and_then(|parent| child_of(parent, outcome.id)) {
+        headers.push(Header::new(TRACEPARENT, parent));
+        if let Some(state) = carried(origin.record, TRACESTATE) {
+            headers.push(Header::new(TRACESTATE, state));
         }
     }
     headers
@@ -67,18 +104,18 @@ fn child_of(parent: &str, outcome: Uuid) -> Option<String> {
 /// where it came from and what went wrong.
 pub fn of_dead_letter(record: &Record, group: &str, code: &str, message: &str, chain: &str) -> Vec<Header> {
     let mut headers: Vec<Header> = record.headers.iter().filter(|header| !is_exception(header)).cloned().collect();
-    headers.push(Header::new("kafka_dlt-original-topic", record.at.topic.as_bytes()));
-    headers.push(Header::new("kafka_dlt-original-partition", record.at.partition.to_be_bytes()));
-    headers.push(Header::new("kafka_dlt-original-offset", record.at.offset.to_be_bytes()));
+    headers.push(Header::new(ORIGINAL_TOPIC, record.at.topic.as_bytes()));
+    headers.push(Header::new(ORIGINAL_PARTITION, record.at.partition.to_be_bytes()));
+    headers.push(Header::new(ORIGINAL_OFFSET, record.at.offset.to_be_bytes()));
     // Spring's own values for a record without a time.
-    let (millis, kind) = record.time.map_or((-1, "NoTimestampType"), |time| (time.millis(), time.kind()));
-    headers.push(Header::new("kafka_dlt-original-timestamp", millis.to_be_bytes()));
-    headers.push(Header::new("kafka_dlt-original-timestamp-type", kind));
-    headers.push(Header::new("kafka_dlt-original-consumer-group", group));
-    headers.push(Header::new("kafka_dlt-exception-fqcn", cut(code)));
-    headers.push(Header::new("kafka_dlt-exception-cause-fqcn", cut(code)));
-    headers.push(Header::new("kafka_dlt-exception-message", cut(message)));
-    headers.push(Header::new("kafka_dlt-exception-stacktrace", cut(chain)));
+    let (millis, kind) = record.time.map_or((-1, NO_TIMESTAMP_TYPE), |time| (time.millis(), time.kind()));
+    headers.push(Header::new(ORIGINAL_TIMESTAMP, millis.to_be_bytes()));
+    headers.push(Header::new(ORIGINAL_TIMESTAMP_TYPE, kind));
+    headers.push(Header::new(ORIGINAL_CONSUMER_GROUP, group));
+    headers.push(Header::new(EXCEPTION_FQCN, cut(code)));
+    headers.push(Header::new(EXCEPTION_CAUSE_FQCN, cut(code)));
+    headers.push(Header::new(EXCEPTION_MESSAGE, cut(message)));
+    headers.push(Header::new(EXCEPTION_STACKTRACE, cut(chain)));
     headers
 }
 

@@ -1,5 +1,6 @@
 //! What goes over the wire: requests, outcomes, their headers and ids. The only place that knows JSON names.
 
+pub mod asyncapi;
 pub mod decode;
 pub mod headers;
 pub mod outcome;

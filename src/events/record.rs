@@ -18,6 +18,17 @@ pub enum RequestKind {
 }
 
 impl RequestKind {
+    pub const ALL: [Self; 3] = [Self::FeedbackRequested, Self::ResumeInit, Self::ResumeAnswer];
+
+    /// The default name of its topic.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::FeedbackRequested => "FeedbackRequested",
+            Self::ResumeInit => "ResumeInit",
+            Self::ResumeAnswer => "ResumeAnswer",
+        }
+    }
+
     /// Which job it belongs to.
     pub fn flow(self) -> Flow {
         match self {

@@ -1,9 +1,12 @@
 //! JSON Schemas of everything on the wire, made from the types.
 
-use schemars::{JsonSchema, Schema, generate::SchemaSettings};
+use schemars::generate::{SchemaGenerator, SchemaSettings};
+use schemars::{JsonSchema, Schema};
+use serde_json::{Map, Value};
 
 use crate::events::decode;
-use crate::events::outcome::{FeedbackGenerated, RequestFailed, ResumeCompleted, ResumeQuestionGenerated};
+use crate::events::outcome::{FeedbackGenerated, OutcomeKind, RequestFailed, ResumeCompleted, ResumeQuestionGenerated};
+use crate::events::record::RequestKind;
 
 /// A member asks for feedback on an interview answer. Names are read in camelCase and snake_case, unknown fields
 /// are ignored, null is the same as absent, and whole numbers may also come as text.
@@ -21,6 +24,8 @@ struct FeedbackRequested {
     /// Not blank.
     #[schemars(length(min = 1, max = decode::ANSWER_MAX))]
     answer: String,
+    /// The request's id where it has no `ce_id` header; `eventId` is read, too.
+    request_id: Option<String>,
 }
 
 /// A member starts the advanced résumé.
@@ -31,6 +36,8 @@ struct ResumeInit {
     #[schemars(range(min = 1))]
     member_id: i64,
     inputs: Inputs,
+    /// The request's id where it has no `ce_id` header; `eventId` is read, too.
+    request_id: Option<String>,
 }
 
 /// What the member entered. A new member has nulls.
@@ -70,6 +77,8 @@ struct ResumeAnswer {
     inputs: Option<AnswerInputs>,
     /// The id of the question that is being answered.
     question_id: Option<String>,
+    /// The request's id where it has no `ce_id` header; `eventId` is read, too.
+    request_id: Option<String>,
 }
 
 /// The wrapper that the product's server sends.
@@ -81,30 +90,73 @@ struct AnswerInputs {
     answer: Option<String>,
 }
 
-/// Every event's name and schema.
-pub fn all() -> Vec<(&'static str, Schema)> {
-    vec![
-        ("FeedbackRequested", request::<FeedbackRequested>()),
-        ("ResumeInit", request::<ResumeInit>()),
-        ("ResumeAnswer", request::<ResumeAnswer>()),
-        ("FeedbackGenerated", outcome::<FeedbackGenerated>()),
-        ("ResumeQuestionGenerated", outcome::<ResumeQuestionGenerated>()),
-        ("ResumeCompleted", outcome::<ResumeCompleted>()),
-        ("RequestFailed", outcome::<RequestFailed>()),
-    ]
+/// Everything that is on the wire.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Event {
+    Request(RequestKind),
+    Outcome(OutcomeKind),
 }
 
-/// A schema as it stands in its file.
-pub fn text(schema: &Schema) -> Result<String, serde_json::Error> {
-    Ok(serde_json::to_string_pretty(schema)? + "\n")
+impl Event {
+    /// Every event: requests, then outcomes.
+    pub fn all() -> impl Iterator<Item = Self> {
+        let outcomes = OutcomeKind::ALL.into_iter().map(Self::Outcome);
+        RequestKind::ALL.into_iter().map(Self::Request).chain(outcomes)
+    }
+
+    /// Its name, which is also the default name of its topic.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Request(kind) => kind.name(),
+            Self::Outcome(kind) => kind.name(),
+        }
+    }
+
+    /// Its schema as a document of its own.
+    pub fn schema(self) -> Schema {
+        let settings = self.settled(SchemaSettings::draft2020_12());
+        (self.shape().whole)(&mut settings.into_generator())
+    }
+
+    /// Its schema, and those it refers to, by name: for a document that keeps all of them in one place. `path` is a
+    /// JSON pointer to that place. Draft 7 is what AsyncAPI's own schemas are made of.
+    pub fn parts(self, path: &'static str) -> Map<String, Value> {
+        let settings = SchemaSettings::draft07().with(|settings| settings.definitions_path = path.into());
+        let mut generator = self.settled(settings).into_generator();
+        (self.shape().part)(&mut generator);
+        generator.take_definitions(true)
+    }
+
+    /// Of what is read, an optional field may be null or absent. Of what is written, it is left out, and nothing is
+    /// null.
+    fn settled(self, settings: SchemaSettings) -> SchemaSettings {
+        match self {
+            Self::Request(_) => settings.for_deserialize(),
+            Self::Outcome(_) => settings.for_serialize(),
+        }
+    }
+
+    fn shape(self) -> Shape {
+        match self {
+            Self::Request(RequestKind::FeedbackRequested) => Shape::of::<FeedbackRequested>(),
+            Self::Request(RequestKind::ResumeInit) => Shape::of::<ResumeInit>(),
+            Self::Request(RequestKind::ResumeAnswer) => Shape::of::<ResumeAnswer>(),
+            Self::Outcome(OutcomeKind::FeedbackGenerated) => Shape::of::<FeedbackGenerated>(),
+            Self::Outcome(OutcomeKind::ResumeQuestionGenerated) => Shape::of::<ResumeQuestionGenerated>(),
+            Self::Outcome(OutcomeKind::ResumeCompleted) => Shape::of::<ResumeCompleted>(),
+            Self::Outcome(OutcomeKind::RequestFailed) => Shape::of::<RequestFailed>(),
+        }
+    }
 }
 
-/// What is read: an optional field may be null or absent.
-fn request<T: JsonSchema>() -> Schema {
-    SchemaSettings::draft2020_12().for_deserialize().into_generator().into_root_schema_for::<T>()
+/// The two ways to write a type's schema down: with all that it refers to, and as a part among others.
+struct Shape {
+    whole: fn(&mut SchemaGenerator) -> Schema,
+    part: fn(&mut SchemaGenerator) -> Schema,
 }
 
-/// What is written: an optional field is left out, and nothing is null.
-fn outcome<T: JsonSchema>() -> Schema {
-    SchemaSettings::draft2020_12().for_serialize().into_generator().into_root_schema_for::<T>()
+impl Shape {
+    fn of<T: JsonSchema>() -> Self {
+        Self { whole: SchemaGenerator::root_schema_for::<T>, part: SchemaGenerator::subschema_for::<T> }
+    }
 }

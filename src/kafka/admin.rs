@@ -42,8 +42,14 @@ pub struct Shape {
     pub retention: Option<Duration>,
 }
 
+/// How many partitions a new topic has unless somebody says otherwise.
+pub const PARTITIONS: i32 = 12;
+
 /// What a broker takes by default as a topic's `max.message.bytes`.
 const MESSAGE_MAX_BYTES: u64 = 1_048_588;
+
+/// The `max.message.bytes` of a new dead-letter topic.
+pub const DEAD_LETTER_MAX_BYTES: u64 = MESSAGE_MAX_BYTES * 2;
 
 /// Asks brokers about topics, and makes them.
 pub struct Admin {
@@ -93,7 +99,7 @@ impl Admin {
     /// Makes a topic; one that is there already is left as it is.
     pub async fn create(&self, wanted: &Wanted, shape: Shape) -> Result<(), String> {
         let retention = shape.retention.map(|retention| retention.as_millis().to_string());
-        let large = (MESSAGE_MAX_BYTES * 2).to_string();
+        let large = DEAD_LETTER_MAX_BYTES.to_string();
         let replication = TopicReplication::Fixed(shape.replication.unwrap_or(-1));
         let mut topic = NewTopic::new(&wanted.name, shape.partitions, replication);
         if let Some(retention) = &retention {

@@ -1,0 +1,201 @@
+//! Examples of every message. Requests are read by the worker's own decoder, outcomes and headers are what its own
+//! code makes of them, so that no example can show what the worker does not do.
+
+use anyhow::Context;
+use serde_json::{Map, Value, json};
+use time::OffsetDateTime;
+use time::macros::datetime;
+use uuid::{Uuid, uuid};
+
+use crate::events::decode::{Invalid, Rule, decode};
+use crate::events::headers::{
+    CE_ID, TRACEPARENT, of_dead_letter as dead_letter_headers, of_outcome as outcome_headers,
+};
+use crate::events::outcome::{Failure, FailureCode, Origin, Outcome, OutcomeKind, ResumeCompleted, timestamp};
+use crate::events::record::{Coordinates, Header, Record, RecordTime, RequestKind, request_id};
+
+const NOW: OffsetDateTime = datetime!(2026-11-22 10:00 UTC);
+const SESSION: Uuid = uuid!("7d0f6a52-8e1c-4b0e-9d3a-5a6f2c41b7e9");
+const QUESTION: Uuid = uuid!("0c9d3f5e-52a1-5b6e-8f7d-3e2b1a0c9d8f");
+
+pub fn of_request(kind: RequestKind) -> Value {
+    let examples = requests(kind).into_iter();
+    examples.map(|(summary, payload)| example(summary, &record(kind, &payload).headers, &payload)).collect()
+}
+
+pub fn of_outcome(kind: OutcomeKind) -> anyhow::Result<Value> {
+    outcomes(kind).into_iter().map(|(summary, request, outcome)| answer(summary, request, outcome)).collect()
+}
+
+/// A request that ended in a failure that is kept.
+pub fn of_dead_letter(kind: RequestKind, group: &str) -> anyhow::Result<Value> {
+    let (_, payload) = requests(kind).into_iter().next().context("a request without an example")?;
+    let record = record(kind, &payload);
+    let code = FailureCode::LlmUnavailable.name();
+    let headers = dead_letter_headers(&record, group, code, "no model answered", &format!("{code}: no model answered"));
+    Ok(json!([example("No model answered within the deadline", &headers, &payload)]))
+}
+
+/// What requests look like, the usual form first.
+fn requests(kind: RequestKind) -> Vec<(&'static str, Value)> {
+    match kind {
+        RequestKind::FeedbackRequested => vec![(
+            "An interview answer",
+            json!({"memberId": 7, "problemId": 42, "question": "TCP와 UDP의 차이점은?",
+                "answer": "TCP는 느리지만 신뢰성이 높고, UDP는 빠릅니다."}),
+        )],
+        RequestKind::ResumeInit => vec![
+            (
+                "A member with a profile",
+                json!({"memberId": 7, "inputs": {"email": "a@b.kr", "preferred_job": "BACKEND",
+                    "certification_count": 2, "project_count": 3, "major_type": "MAJOR", "company_name": "한빛소프트",
+                    "work_period": 18, "position": "백엔드 개발자", "additional_experiences": "사내 해커톤 대상"}}),
+            ),
+            (
+                "A new member",
+                json!({"memberId": 7, "inputs": {"email": "a@b.kr", "preferred_job": null,
+                    "certification_count": 0, "project_count": 0, "major_type": null, "company_name": null,
+                    "work_period": 0, "position": null, "additional_experiences": null}}),
+            ),
+        ],
+        RequestKind::ResumeAnswer => vec![
+            (
+                "An answer that names its question",
+                json!({"memberId": 7, "inputs": {"answer": "Kafka로 주문 이벤트를 처리했습니다."},
+                    "questionId": QUESTION}),
+            ),
+            (
+                "An answer to the current question",
+                json!({"memberId": 7, "answer": "Kafka로 주문 이벤트를 처리했습니다."}),
+            ),
+            ("The member skips the question", json!({"memberId": 7, "questionId": QUESTION})),
+        ],
+    }
+}
+
+/// What outcomes look like, and what they answer.
+fn outcomes(kind: OutcomeKind) -> Vec<(&'static str, RequestKind, Outcome)> {
+    match kind {
+        OutcomeKind::FeedbackGenerated => vec![(
+            "Feedback",
+            RequestKind::FeedbackRequested,
+            Outcome::Feedback {
+                problem_id: Some(42),
+                feedback:
+                    "신뢰성과 속도의 차이를 잘 짚었습니다. 연결 과정과 흐름 제어까지 설명하면 더 좋은 답변이 됩니다."
+                        .to_owned(),
+            },
+        )],
+        OutcomeKind::ResumeQuestionGenerated => vec![(
+            "The first question",
+            RequestKind::ResumeInit,
+            Outcome::Question {
+                session_id: SESSION,
+                question_id: QUESTION,
+                number: 1,
+                max: 3,
+                question: "가장 기억에 남는 프로젝트에서 맡은 역할은 무엇이었나요?".to_owned(),
+            },
+        )],
+        OutcomeKind::ResumeCompleted => vec![(
+            "The finished résumé",
+            RequestKind::ResumeAnswer,
+            Outcome::Completed {
+                session_id: SESSION,
+                object_key: "resume/7/resume_agent_20261122_190000_7d0f6a52.docx".to_owned(),
+                degraded: false,
+            },
+        )],
+        OutcomeKind::RequestFailed => vec![
+            (
+                "No model answered: the same request can be sent again",
+                RequestKind::FeedbackRequested,
+                Outcome::Failed {
+                    problem_id: Some(42),
+                    failure: Failure::new(FailureCode::LlmUnavailable, "no model answered"),
+                },
+            ),
+            (
+                "A field rule is broken",
+                RequestKind::ResumeInit,
+                Outcome::Failed {
+                    problem_id: None,
+                    failure: Invalid { field: "inputs.email", rule: Rule::Email }.into(),
+                },
+            ),
+        ],
+    }
+}
+
+fn answer(summary: &str, request: RequestKind, outcome: Outcome) -> anyhow::Result<Value> {
+    let (_, asked) = requests(request).into_iter().next().context("a request without an example")?;
+    let record = record(request, &asked);
+    let decoded = decode(request, record.value.as_deref())?;
+    let id = request_id(&record, decoded.request_id.as_deref());
+    let origin = Origin { record: &record, member: decoded.member, request_id: &id };
+    let linked = match &outcome {
+        // The link is added when the outcome is sent.
+        Outcome::Completed { session_id, object_key, degraded } => Some(serde_json::to_value(ResumeCompleted {
+            member_id: decoded.member.get(),
+            is_complete: true,
+            session_id: *session_id,
+            resume_object_key: object_key.clone(),
+            resume_url: format!("https://resumes.s3.ap-northeast-2.amazonaws.com/{object_key}?X-Amz-Signature=..."),
+            resume_url_expires_at: timestamp(NOW + time::Duration::minutes(15)),
+            degraded: *degraded,
+        })?),
+        Outcome::Feedback { .. } | Outcome::Question { .. } | Outcome::Failed { .. } => None,
+    };
+    let saved = outcome.into_saved(&origin, NOW)?;
+    Ok(example(summary, &outcome_headers(&origin, &saved), linked.as_ref().unwrap_or(&saved.data)))
+}
+
+/// The record that a request came in.
+fn record(kind: RequestKind, payload: &Value) -> Record {
+    Record {
+        kind,
+        at: Coordinates { topic: kind.name().into(), partition: 3, offset: 42 },
+        time: Some(RecordTime::Create(NOW.unix_timestamp() * 1_000)),
+        key: None,
+        value: Some(payload.to_string().into_bytes()),
+        headers: vec![
+            Header::new(CE_ID, "b3c1f0d2-6f0e-4a57-9c55-2f4f5f3f9a10"),
+            Header::new(TRACEPARENT, "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"),
+        ],
+    }
+}
+
+fn example(summary: &str, headers: &[Header], payload: &Value) -> Value {
+    // Bytes that are no text are shown as the characters with their numbers.
+    let text = |bytes: &[u8]| match std::str::from_utf8(bytes) {
+        Ok(text) => text.to_owned(),
+        Err(_) => bytes.iter().copied().map(char::from).collect(),
+    };
+    let headers: Map<String, Value> = headers
+        .iter()
+        .map(|header| (text(&header.name), text(header.value.as_deref().unwrap_or_default()).into()))
+        .collect();
+    json!({"summary": summary, "headers": headers, "payload": payload})
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_worker_accepts_every_request_example() {
+        for kind in RequestKind::ALL {
+            for (summary, payload) in requests(kind) {
+                let decoded = decode(kind, record(kind, &payload).value.as_deref()).unwrap();
+                assert!(decoded.request.is_ok(), "{summary}");
+            }
+        }
+    }
+
+    #[test]
+    fn every_outcome_example_is_of_its_kind() {
+        for kind in OutcomeKind::ALL {
+            assert!(!outcomes(kind).is_empty() && outcomes(kind).iter().all(|(.., outcome)| outcome.kind() == kind));
+        }
+    }
+}
