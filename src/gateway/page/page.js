@@ -572,6 +572,7 @@ function openEvents(isOpen) {
   $('events').classList.toggle('open', isOpen);
   $('events-open').setAttribute('aria-expanded', isOpen);
   $('main').inert = isOpen;
+  $('top').inert = isOpen;
   $(isOpen ? 'events-close' : 'events-open').focus();
 }
 
@@ -736,8 +737,15 @@ function onSubmit(form, submit) {
     submit();
   });
   form.addEventListener('keydown', (event) => {
-    if (event.key === 'Enter' && (event.ctrlKey || event.metaKey)) submit();
+    if (event.key === 'Enter' && (event.ctrlKey || event.metaKey) && !event.repeat) submit();
   });
+}
+
+/** The second click of a double click does nothing, even where the first was answered in between. */
+function ignoreSecondClick(event) {
+  if (event.detail < 2 || !event.target.closest('button')) return;
+  event.preventDefault();
+  event.stopPropagation();
 }
 
 function begin() {
@@ -751,6 +759,7 @@ function begin() {
     if (target.dataset.draft) saveDraft(target);
     countCharacters(target);
   });
+  document.addEventListener('click', ignoreSecondClick, { capture: true });
   onSubmit($('feedback-form'), submitFeedback);
   onSubmit($('resume-form'), submitResume);
   onSubmit($('answer-form'), submitAnswer);
