@@ -70,7 +70,7 @@ class Page:
         return self.driver.find_elements(By.CSS_SELECTOR, selector)
 
     def is_shown(self, selector: str) -> bool:
-        return bool(self.run("const e = document.querySelector(arguments[0]); return Boolean(e?.checkVisibility())", selector))
+        return bool(self.run("const e = document.querySelector(arguments[0]); return Boolean(e?.checkVisibility({ visibilityProperty: true }))", selector))
 
     def text(self, selector: str) -> str:
         """Its text as it is in the document, '' when it is not there; in one step, since the page may redraw between two."""
@@ -119,6 +119,9 @@ class Page:
 
     def press(self, *keys: str) -> None:
         ActionChains(self.driver).send_keys(*keys).perform()
+
+    def hold(self, modifier: str, key: str) -> None:
+        ActionChains(self.driver).key_down(modifier).send_keys(key).key_up(modifier).perform()
 
     def tab_to(self, element_id: str) -> None:
         """Presses Tab until the element has the focus."""

@@ -214,8 +214,9 @@ def feedback_is_had_by_keyboard_alone(page: Page) -> None:
     assert page.text(":focus") == "본문으로 건너뛰기"
     page.tab_to("tab-feedback")
     page.press(Keys.ARROW_RIGHT)
-    assert page.is_shown("#resume-form")
+    page.wait_shown("#resume-form")
     page.press(Keys.ARROW_LEFT)
+    assert page.run("return document.activeElement.id") == "tab-feedback"
     page.tab_to("feedback-answer")
     page.press(ANSWER)
     page.tab_to("feedback-send")
@@ -223,8 +224,8 @@ def feedback_is_had_by_keyboard_alone(page: Page) -> None:
     assert outline == ["solid", "3px"], outline
     page.press(Keys.ENTER)
     page.wait_shown(FEEDBACK)
-    page.press(Keys.SHIFT, Keys.TAB, Keys.NULL)
-    page.press(Keys.CONTROL, Keys.ENTER, Keys.NULL)
+    page.hold(Keys.SHIFT, Keys.TAB)
+    page.hold(Keys.CONTROL, Keys.ENTER)
     page.wait("the second feedback", lambda: len(page.all(FEEDBACK)) == 2)
 
 

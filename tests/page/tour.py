@@ -21,7 +21,7 @@ LOOKS = (("desktop", DESKTOP, "light"), ("desktop-dark", DESKTOP, "dark"), ("pho
 def take_screenshots(page: Page, folder: Path, failing: str | None) -> None:
     for name, size, scheme in LOOKS:
         look = Page(page.driver, page.url)
-        look.member = page.member % 10**6 + 7 * LOOKS.index((name, size, scheme))
+        look.member = 1001 + LOOKS.index((name, size, scheme))
         look.open("feedback", size, scheme)
         shoot = lambda what: look.screenshot(folder / f"{name}-{what}.png")
         feedback(look, shoot, failing)
@@ -40,11 +40,16 @@ def feedback(page: Page, shoot, failing: str | None) -> None:
         shoot("error")
     page.ask_for_feedback(ANSWER)
     page.wait_shown("#feedback-list .letter-text")
+    if page.is_shown("#events"):
+        page.click("#event-list summary")
     shoot("feedback")
 
 
 def dialogue(page: Page, shoot) -> None:
     page.click("#tab-resume")
+    page.wait("the form, or the résumé of an earlier tour", lambda: page.is_shown("#resume-form") or page.is_shown("#download"))
+    if page.is_shown("#download"):
+        page.click("#resume-done-view [data-start-over]")
     shoot("form")
     page.write("#email", "haneul@example.com")
     page.run("document.getElementById('preferred_job').value = 'BACKEND'")
