@@ -119,6 +119,10 @@ mod tests {
             self.0.lock().unwrap().pop_front().map_or(Ok(()), Err)
         }
 
+        async fn get(&self, _key: &str) -> Result<Option<Vec<u8>>, DocumentError> {
+            Ok(None)
+        }
+
         async fn link(&self, _key: &str) -> Result<Link, DocumentError> {
             Err(down())
         }

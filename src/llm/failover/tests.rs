@@ -393,7 +393,7 @@ async fn while_no_model_answers_one_caller_is_let_in_at_a_time() {
     let probe = second.await;
     let mut third = std::pin::pin!(model.admit());
     assert!(futures_util::poll!(third.as_mut()).is_pending());
-    model.unavailable.send_replace(false);
+    model.turnstile.set_shut(false);
     third.await;
     drop(probe);
 }
