@@ -108,8 +108,14 @@ class Page:
         self.wait(text, lambda: [element for element in self.all(selector) if element.text == text])[0].click()
 
     def double_click(self, selector: str) -> None:
+        """Clicks twice before anything can come of the first click."""
         self.wait_shown(selector)
-        ActionChains(self.driver).double_click(self.all(selector)[0]).perform()
+        self.run("arguments[0].click(); arguments[0].click()", self.all(selector)[0])
+
+    def second_click(self, selector: str) -> None:
+        """The second click of a double click alone: something came of the first before."""
+        event = "new MouseEvent('click', { detail: 2, bubbles: true, cancelable: true })"
+        self.run(f"arguments[0].dispatchEvent({event})", self.all(selector)[0])
 
     def write(self, selector: str, text: str) -> None:
         self.wait_shown(selector)
