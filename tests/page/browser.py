@@ -14,7 +14,7 @@ from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.ui import WebDriverWait
 
-PATIENCE = 20.0
+PATIENCE = 60.0
 """Seconds that a request may take on a busy machine."""
 
 DESKTOP, PHONE, SMALL_PHONE = (1280, 800), (390, 844), (360, 740)
@@ -108,8 +108,14 @@ class Page:
         self.wait(text, lambda: [element for element in self.all(selector) if element.text == text])[0].click()
 
     def double_click(self, selector: str) -> None:
+        """Clicks twice before anything can come of the first click."""
         self.wait_shown(selector)
-        ActionChains(self.driver).double_click(self.all(selector)[0]).perform()
+        self.run("arguments[0].click(); arguments[0].click()", self.all(selector)[0])
+
+    def second_click(self, selector: str) -> None:
+        """The second click of a double click alone: something came of the first before."""
+        event = "new MouseEvent('click', { detail: 2, bubbles: true, cancelable: true })"
+        self.run(f"arguments[0].dispatchEvent({event})", self.all(selector)[0])
 
     def write(self, selector: str, text: str) -> None:
         self.wait_shown(selector)
@@ -149,6 +155,14 @@ class Page:
             """,
             what,
         )
+
+    def post(self, path: str, **content: object) -> None:
+        """What another page of the same member sends."""
+        body = {"memberId": self.member, **content}
+        headers = {"Content-Type": "application/json", "Prefer": "respond-async"}
+        script = "fetch(arguments[0], { method: 'POST', headers: arguments[1], body: JSON.stringify(arguments[2]) })"
+        status = self.run(f"return {script}.then((response) => response.status)", path, headers, body)
+        assert status == 202, status
 
     def ask_for_feedback(self, answer: str) -> None:
         self.write("#feedback-answer", answer)

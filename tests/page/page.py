@@ -1,10 +1,11 @@
 """The gateway's page, tried in a real browser as members use it.
 
-    page.py --url http://127.0.0.1:8000/ [--failing-answer TEXT] [--screenshots DIR] [NAME ...]
+    page.py --url http://127.0.0.1:8000/ [--failing-answer TEXT] [--slow-answer TEXT] [--screenshots DIR] [NAME ...]
 
-The gateway, a worker and its model are running. The model fails, each time and so that another try may help, for an
-answer that holds TEXT; without `--failing-answer` the tests of that are left out. With NAMEs only the tests whose name
-holds one of them are run.
+The gateway, a worker and its model are running. What a test wants of the model it writes into its answers: the model
+fails for one that holds `--failing-answer` (each time, and so that another try may help), and takes at least three
+seconds for one that holds `--slow-answer`. Without these the tests that need them are left out. With NAMEs only the
+tests whose name holds one of them are run.
 """
 
 from __future__ import annotations
@@ -71,12 +72,14 @@ def a_double_click_sends_one_request(page: Page) -> None:
     page.write("#feedback-answer", ANSWER)
     page.double_click("#feedback-send")
     page.wait_shown(FEEDBACK)
+    page.second_click("#feedback-send")
     page.click("#tab-resume")
     page.write("#email", "haneul@example.com")
     page.double_click("#resume-send")
     page.wait_for_question(1)
     page.double_click("#answer-skip")
     page.wait_for_question(2)
+    page.second_click("#answer-skip")
     # What comes next is behind whatever the second clicks may have sent.
     page.answer("두 번 누르지 않았습니다.")
     page.wait_for_question(3)
@@ -208,6 +211,32 @@ def a_skipped_question_is_passed(page: Page) -> None:
     assert page.text("#exchanges .said") == "건너뛴 질문"
 
 
+def an_answer_without_a_session_leads_to_the_form(page: Page) -> None:
+    page.open("resume")
+    page.wait_shown("#resume-form")
+    page.post("/api/v1/resume/agent/update", answer="어느 질문이었더라")
+    page.wait_shown("#resume-form-problem")
+    assert "처음부터 다시 시작해 주세요" in page.text("#resume-form-problem")
+    page.click_text("#resume-form-problem button", "처음부터 다시 시작")
+    assert not page.is_shown("#resume-form-problem")
+    page.begin_resume()
+
+
+def a_stale_answer_changes_nothing_but_says_so(page: Page) -> None:
+    page.open("resume")
+    page.begin_resume()
+    page.click("#answer-skip")
+    page.wait_for_question(2)
+    question = page.text("#question")
+    page.post("/api/v1/resume/agent/update", answer="늦은 답변", questionId="00000000-0000-4000-8000-000000000000")
+    page.wait_shown("#resume-problem")
+    assert "이미 지나간 질문" in page.text("#resume-problem")
+    assert page.text("#question") == question
+    page.answer("지금 질문의 답변")
+    page.wait_for_question(3)
+    assert not page.is_shown("#resume-problem")
+
+
 def feedback_is_had_by_keyboard_alone(page: Page) -> None:
     page.open()
     page.press(Keys.TAB)
@@ -288,6 +317,20 @@ def members_see_their_own_events_alone(page: Page) -> None:
     assert page.value("#feedback-answer") == ANSWER
 
 
+def a_reload_shows_that_the_model_is_at_work(page: Page, slow: str) -> None:
+    page.open()
+    page.ask_for_feedback(slow)
+    page.wait_shown("#feedback-list .waiting")
+    page.reload()
+    page.wait_shown("#feedback-list .waiting")
+    page.wait("the seconds", lambda: page.text("#feedback-list .elapsed") in ("1초", "2초", "3초", "4초"))
+    assert page.text("#feedback-send") == "피드백을 쓰는 중…"
+    page.click("#feedback-send")
+    page.wait_shown(FEEDBACK)
+    assert page.text("#feedback-send") == "피드백 받기"
+    assert len(page.events("FeedbackRequested")) == 1
+
+
 TESTS: list[Callable[[Page], None]] = [
     feedback_arrives,
     a_question_of_ones_own_is_asked,
@@ -299,6 +342,8 @@ TESTS: list[Callable[[Page], None]] = [
     a_new_start_is_offered_and_survives_a_reload,
     a_reload_shows_the_same_question_and_number,
     a_skipped_question_is_passed,
+    an_answer_without_a_session_leads_to_the_form,
+    a_stale_answer_changes_nothing_but_says_so,
     feedback_is_had_by_keyboard_alone,
     nothing_is_wider_than_a_small_phone,
     markup_in_an_answer_is_shown_as_text,
@@ -308,6 +353,7 @@ FAILURE_TESTS: list[Callable[[Page, str], None]] = [
     a_failure_is_told_and_tried_again_as_a_new_request,
     a_failed_answer_keeps_the_question_and_the_text,
 ]
+SLOWNESS_TESTS: list[Callable[[Page, str], None]] = [a_reload_shows_that_the_model_is_at_work]
 
 
 def passes(name: str, test: Callable[[], None], page: Page) -> bool:
@@ -328,6 +374,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--url", required=True, help="the gateway")
     parser.add_argument("--failing-answer", metavar="TEXT", help="the model fails for answers that hold this")
+    parser.add_argument("--slow-answer", metavar="TEXT", help="the model takes three seconds for answers that hold this")
     parser.add_argument("--screenshots", type=Path, metavar="DIR", help="where to put pictures of the page; none without it")
     parser.add_argument("--chromium", default="/usr/bin/chromium")
     parser.add_argument("--chromedriver", default="/usr/bin/chromedriver")
@@ -337,6 +384,8 @@ def main() -> int:
     tests = [(test.__name__, test) for test in TESTS]
     if failing := options.failing_answer:
         tests += [(test.__name__, lambda page, test=test: test(page, failing)) for test in FAILURE_TESTS]
+    if slow := options.slow_answer:
+        tests += [(test.__name__, lambda page, test=test: test(page, slow)) for test in SLOWNESS_TESTS]
     if options.screenshots:
         options.screenshots.mkdir(parents=True, exist_ok=True)
         tests.append(("take_screenshots", lambda page: take_screenshots(page, options.screenshots, failing)))

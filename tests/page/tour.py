@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from browser import DESKTOP, PHONE, Page
@@ -19,6 +20,7 @@ LOOKS = (("desktop", DESKTOP, "light"), ("desktop-dark", DESKTOP, "dark"), ("pho
 
 
 def take_screenshots(page: Page, folder: Path, failing: str | None) -> None:
+    """Goes through both flows in each look, as the members whom the page offers."""
     for name, size, scheme in LOOKS:
         look = Page(page.driver, page.url)
         look.member = 1001 + LOOKS.index((name, size, scheme))
@@ -32,20 +34,18 @@ def take_screenshots(page: Page, folder: Path, failing: str | None) -> None:
             shoot("events")
 
 
-def feedback(page: Page, shoot, failing: str | None) -> None:
+def feedback(page: Page, shoot: Callable[[str], None], failing: str | None) -> None:
     shoot("empty")
     if failing:
         page.ask_for_feedback(f"{ANSWER} {failing}")
-        page.wait_shown("#feedback-list .problem")
+        page.wait_shown("#feedback-list > :first-child .problem")
         shoot("error")
     page.ask_for_feedback(ANSWER)
-    page.wait_shown("#feedback-list .letter-text")
-    if page.is_shown("#events"):
-        page.click("#event-list summary")
+    page.wait_shown("#feedback-list > :first-child .letter-text")
     shoot("feedback")
 
 
-def dialogue(page: Page, shoot) -> None:
+def dialogue(page: Page, shoot: Callable[[str], None]) -> None:
     page.click("#tab-resume")
     page.wait("the form, or the résumé of an earlier tour", lambda: page.is_shown("#resume-form") or page.is_shown("#download"))
     if page.is_shown("#download"):
@@ -58,6 +58,8 @@ def dialogue(page: Page, shoot) -> None:
     page.click("#resume-send")
     for number, answer in enumerate(ANSWERS, start=1):
         page.wait_for_question(number)
+        if number == 2 and page.is_shown("#events"):
+            page.click("#event-list summary")
         page.write("#answer", answer)
         if number == 2:
             shoot("dialogue")
