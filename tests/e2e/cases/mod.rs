@@ -6,6 +6,7 @@ mod failures;
 mod feedback;
 mod gateway;
 mod ops;
+mod page;
 mod process;
 mod resume;
 mod rules;
@@ -28,6 +29,7 @@ pub fn all() -> Vec<(&'static str, Vec<Case>)> {
         ("scenarios", scenarios::cases()),
         ("ops", ops::cases()),
         ("gateway", gateway::cases()),
+        ("page", page::cases()),
         ("spring", spring::cases()),
         ("suites", suites::cases()),
     ]

@@ -1,0 +1,47 @@
+//! The gateway's page as members see it: `tests/page`, in a real browser, against the real worker.
+
+use std::process::Stdio;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::process::Command;
+
+use crate::kit::model::Answer;
+use crate::kit::model::script::FEEDBACK;
+use crate::kit::stage::Stage;
+use crate::services::native::installed;
+
+crate::case::cases![the_page_does_what_members_do_with_it];
+
+/// How long all of the page's tests may take.
+const PATIENCE: Duration = Duration::from_mins(10);
+
+const FAILING: &str = "고장을 부르는 답변입니다.";
+const SLOW: &str = "시간이 걸리는 답변입니다.";
+
+async fn the_page_does_what_members_do_with_it(stage: Arc<Stage>) {
+    let _worker = stage.worker().await;
+    let front = stage.front().await;
+    // An empty reply is a failure that may be tried again, and says nothing of the server.
+    stage.model.when(FAILING, [Answer::text("")]);
+    stage.model.when(SLOW, [Answer::text(FEEDBACK).after(Duration::from_secs(3))]);
+    let browser = Command::new(installed().join("venv/bin/python"))
+        .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/page/page.py"))
+        .args(["--url", &format!("http://{}/", front.address)])
+        .args(["--failing-answer", FAILING, "--slow-answer", SLOW])
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .process_group(stage.services.process_group)
+        .kill_on_drop(true)
+        .spawn()
+        .expect("Python starts; tests/run installs it");
+    let output = tokio::time::timeout(PATIENCE, browser.wait_with_output()).await;
+    let output = output.expect("the browser's tests end").expect("their output can be read");
+    assert!(
+        output.status.success(),
+        "{}\n{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
+}
