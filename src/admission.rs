@@ -88,7 +88,7 @@ mod tests {
     async fn who_steps_aside_frees_its_place() {
         let admission = Admission::new(1);
         let mut turn = Turn::new(admission.clone(), admission.try_admit().unwrap());
-        let (aside, other) = (std::pin::pin!(turn.aside(std::future::ready(()))), std::pin::pin!(admission.admit()));
+        let (aside, other) = (std::pin::pin!(turn.aside(tokio::task::yield_now())), std::pin::pin!(admission.admit()));
         assert!(matches!(select(aside, other).await, Either::Right(_)));
     }
 }
