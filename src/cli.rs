@@ -1,10 +1,12 @@
 //! The commands. `--help` is the manual.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, Parser, Subcommand};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
@@ -13,7 +15,9 @@ use url::Url;
 use crate::app::{self, BackEnds};
 use crate::config::{Config, Settings};
 use crate::dev;
+use crate::documents::s3::S3Documents;
 use crate::events::schema;
+use crate::gateway::{self, settings::GatewaySettings};
 use crate::http;
 use crate::kafka::admin::{self, Admin, Shape, Wanted};
 use crate::ops;
@@ -41,8 +45,19 @@ enum Command {
     /// Look at members' résumé interviews, and remove a member's data
     #[command(subcommand)]
     Session(ops::session::Command),
-    /// Ask the worker on HTTP_ADDR whether it is ready; exits with 0 when it is
-    Healthcheck(Box<RunArgs>),
+    /// Serve a page to try the worker with, the old HTTP API and event streams, all by way of Kafka
+    ///
+    /// It stands in for the product's own servers, in development, demonstrations and migration. The worker does not
+    /// need it. Requests are keyed by their member and carry an Idempotency-Key header, where there is one, as their
+    /// id; outcomes answer the callers that wait for them, and go to the members' event streams:
+    ///
+    ///   POST /api/v1/feedback/create, /api/v1/resume/agent/init, /api/v1/resume/agent/update
+    ///   GET  /api/v1/sse/subscribe?memberId=7  with Last-Event-ID or &lastEventId=, and &records=true for all records
+    ///   GET  /documents/KEY, /livez, /readyz, and the page at /
+    #[command(verbatim_doc_comment)]
+    Gateway(Box<GatewayArgs>),
+    /// Ask a worker, or a gateway, whether it is ready; exits with 0 when it is
+    Healthcheck(Box<HealthcheckArgs>),
     /// Serve the scripted model of `dev` by itself: vLLM's API, for trying things out without a GPU
     ScriptedModel {
         /// Where to listen
@@ -67,6 +82,22 @@ struct RunArgs {
 }
 
 #[derive(Args)]
+struct GatewayArgs {
+    #[command(flatten)]
+    gateway: GatewaySettings,
+    #[command(flatten)]
+    settings: Settings,
+}
+
+#[derive(Args)]
+struct HealthcheckArgs {
+    /// Whom to ask, as host:port [default: HTTP_ADDR]
+    address: Option<String>,
+    #[command(flatten)]
+    settings: Settings,
+}
+
+#[derive(Args)]
 struct DevArgs {
     /// End after the demonstration; exits with 1 when anything went wrong
     #[arg(long)]
@@ -83,6 +114,9 @@ struct DevArgs {
     /// Where health and metrics are served
     #[arg(long, default_value = "127.0.0.1:0")]
     http_addr: String,
+    /// Where the page is served [default: 127.0.0.1:8000, or any free port]
+    #[arg(long)]
+    gateway_addr: Option<String>,
     /// What to log, as tracing's directives
     #[arg(long, env, hide_env_values = true, default_value = "warn")]
     rust_log: String,
@@ -104,6 +138,13 @@ struct TopicsArgs {
 }
 
 impl Cli {
+    /// The names of all environment variables that are read as settings.
+    pub fn variables() -> BTreeSet<String> {
+        let commands = Self::command();
+        let arguments = commands.get_subcommands().flat_map(clap::Command::get_arguments);
+        arguments.filter_map(|argument| Some(argument.get_env()?.to_string_lossy().into_owned())).collect()
+    }
+
     /// Does what the command line says.
     ///
     /// # Errors
@@ -118,7 +159,11 @@ impl Cli {
                 Command::Topics(args) => topics(*args).await,
                 Command::Dlt(command) => command.run().await,
                 Command::Session(command) => command.run().await,
-                Command::Healthcheck(args) => http::healthcheck(&args.settings.check()?.http_addr).await,
+                Command::Gateway(args) => gateway(args.gateway, args.settings.check()?).await,
+                Command::Healthcheck(args) => {
+                    let config = args.settings.check()?;
+                    http::healthcheck(args.address.as_deref().unwrap_or(&config.http_addr)).await
+                }
                 Command::ScriptedModel { addr, latency } => scripted_model(&addr, latency).await,
                 Command::Schemas { folder } => schemas(&folder),
             }
@@ -152,12 +197,34 @@ async fn run(config: Config) -> anyhow::Result<()> {
     Ok(())
 }
 
+async fn gateway(settings: GatewaySettings, config: Config) -> anyhow::Result<()> {
+    log::start(config.log_format, &config.log_directives)?;
+    let stop = stop_signal()?;
+    let listener = gateway::listen(&settings.addr).await?;
+    tracing::info!(
+        version = env!("CARGO_PKG_VERSION"),
+        kafka = config.kafka.bootstrap,
+        bucket = config.s3_bucket,
+        http = %listener.local_addr()?,
+        "starting the gateway"
+    );
+    let documents = Arc::new(S3Documents::from_env(config.s3_bucket.as_str(), config.resume_url_ttl).await);
+    gateway::run(&config, settings.into(), documents, listener, stop).await?;
+    tracing::info!("stopped");
+    Ok(())
+}
+
 async fn dev(args: DevArgs) -> anyhow::Result<()> {
     log::start(log::Format::Text, &args.rust_log)?;
     let mut config = Settings::defaults()?.check()?;
     config.http_addr = args.http_addr;
     config.vllm.model = args.model_name;
-    let options = dev::Options { once: args.once, vllm_url: args.vllm_url, documents: args.documents };
+    let options = dev::Options {
+        once: args.once,
+        vllm_url: args.vllm_url,
+        documents: args.documents,
+        gateway_addr: args.gateway_addr,
+    };
     dev::run(config, options, stop_signal()?).await
 }
 
@@ -234,4 +301,54 @@ fn stop_signal() -> anyhow::Result<impl Future<Output = ()>> {
     Ok(async {
         let _ = stop.await;
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_commands_make_sense() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_setting_is_an_environment_variable() {
+        let variables = Cli::variables();
+        for name in [
+            "KAFKA_BOOTSTRAP_SERVERS",
+            "KAFKA_PROPERTIES",
+            "REDIS_URL",
+            "VLLM_URL",
+            "MODEL_NAME",
+            "VLLM_API_KEY",
+            "OPENAI_API_KEY",
+            "OPENAI_BASE_URL",
+            "OPENAI_MODEL",
+            "S3_BUCKET_NAME",
+            "S3_UPLOAD_PREFIX",
+            "RESUME_URL_TTL",
+            "HTTP_ADDR",
+            "MAX_IN_FLIGHT",
+            "MAX_QUESTIONS",
+            "SESSION_TTL",
+            "REQUEST_DEADLINE",
+            "REQUEST_MAX_AGE",
+            "OUTCOME_TTL",
+            "SHUTDOWN_GRACE",
+            "LOG_FORMAT",
+            "RUST_LOG",
+            "GROUP_FEEDBACK",
+            "GROUP_RESUME",
+            "DEAD_LETTER_SUFFIX",
+            "TOPIC_FEEDBACK_REQUESTED",
+            "TOPIC_REQUEST_FAILED",
+            "GATEWAY_ADDR",
+            "GATEWAY_REPLAY",
+            "GATEWAY_TIMEOUT",
+            "GATEWAY_ALLOWED_HOSTS",
+        ] {
+            assert!(variables.contains(name), "{name}");
+        }
+    }
 }

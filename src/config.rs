@@ -213,12 +213,6 @@ impl Settings {
         Self::from_arg_matches(&command.try_get_matches_from(["defaults"])?)
     }
 
-    /// The names of the environment variables that are read.
-    pub fn variables() -> Vec<String> {
-        let command = Self::augment_args(Command::new("variables"));
-        command.get_arguments().filter_map(|arg| Some(arg.get_env()?.to_string_lossy().into_owned())).collect()
-    }
-
     /// Checks all settings.
     ///
     /// # Errors
@@ -521,41 +515,5 @@ mod tests {
         let config = with(|settings| settings.kafka_properties = "debug=broker,topic, linger.ms=7".to_owned()).unwrap();
         assert_eq!(config.kafka.property("debug"), Some("broker,topic"));
         assert_eq!(config.kafka.property("linger.ms"), Some("7"));
-    }
-
-    #[test]
-    fn every_setting_of_the_contract_is_an_environment_variable() {
-        let variables = Settings::variables();
-        for name in [
-            "KAFKA_BOOTSTRAP_SERVERS",
-            "KAFKA_PROPERTIES",
-            "REDIS_URL",
-            "VLLM_URL",
-            "MODEL_NAME",
-            "VLLM_API_KEY",
-            "OPENAI_API_KEY",
-            "OPENAI_BASE_URL",
-            "OPENAI_MODEL",
-            "S3_BUCKET_NAME",
-            "S3_UPLOAD_PREFIX",
-            "RESUME_URL_TTL",
-            "HTTP_ADDR",
-            "MAX_IN_FLIGHT",
-            "MAX_QUESTIONS",
-            "SESSION_TTL",
-            "REQUEST_DEADLINE",
-            "REQUEST_MAX_AGE",
-            "OUTCOME_TTL",
-            "SHUTDOWN_GRACE",
-            "LOG_FORMAT",
-            "RUST_LOG",
-            "GROUP_FEEDBACK",
-            "GROUP_RESUME",
-            "DEAD_LETTER_SUFFIX",
-            "TOPIC_FEEDBACK_REQUESTED",
-            "TOPIC_REQUEST_FAILED",
-        ] {
-            assert!(variables.iter().any(|variable| variable == name), "{name}");
-        }
     }
 }

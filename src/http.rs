@@ -21,40 +21,35 @@ use crate::telemetry::metrics::Metrics;
 /// How long a healthcheck waits.
 const HEALTHCHECK: Duration = Duration::from_secs(3);
 
-#[derive(Clone)]
-struct Served {
-    readiness: Arc<Readiness>,
-    metrics: Arc<Metrics>,
-}
-
 /// Serves `/livez`, `/readyz` and `/metrics`.
 ///
 /// # Errors
 /// When the listener fails.
 pub async fn serve(listener: TcpListener, readiness: Arc<Readiness>, metrics: Arc<Metrics>) -> std::io::Result<()> {
-    let router = Router::new()
-        .route("/livez", get(async || "ok"))
-        .route("/readyz", get(readyz))
-        .route("/metrics", get(metrics_text))
-        .with_state(Served { readiness, metrics });
+    let router = Router::new().route("/metrics", get(metrics_text)).with_state(metrics).merge(health(readiness));
     axum::serve(listener, router).await
 }
 
-async fn readyz(State(served): State<Served>) -> Response {
-    let (missing, optional) = served.readiness.missing();
+/// `/livez` and `/readyz`.
+pub fn health(readiness: Arc<Readiness>) -> Router {
+    Router::new().route("/livez", get(async || "ok")).route("/readyz", get(readyz)).with_state(readiness)
+}
+
+async fn readyz(State(readiness): State<Arc<Readiness>>) -> Response {
+    let (missing, optional) = readiness.missing();
     let status = if missing.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     let body = json!({ "ready": missing.is_empty(), "notReady": missing, "optionalNotReady": optional });
     (status, Json(body)).into_response()
 }
 
-async fn metrics_text(State(served): State<Served>) -> Response {
-    match served.metrics.text() {
+async fn metrics_text(State(metrics): State<Arc<Metrics>>) -> Response {
+    match metrics.text() {
         Ok(text) => ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response(),
         Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
     }
 }
 
-/// Asks a worker at `address` whether it is ready; for containers that have no curl.
+/// Asks a worker or gateway at `address` whether it is ready; for containers that have no curl.
 ///
 /// # Errors
 /// When it cannot be reached, or is not ready; with its answer.
@@ -65,7 +60,7 @@ pub async fn healthcheck(address: &str) -> anyhow::Result<()> {
         Some(("[::]", port)) => format!("[::1]:{port}"),
         _ => address.to_owned(),
     };
-    let answer = timeout(HEALTHCHECK, ask(&address)).await.context("the worker does not answer")??;
+    let answer = timeout(HEALTHCHECK, ask(&address)).await.context("it does not answer")??;
     let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
     anyhow::ensure!(head.starts_with("HTTP/1.1 200 "), "not ready: {}", body.trim());
     Ok(())

@@ -3,7 +3,7 @@
 //! A record's way: [`kafka`] receives it, [`events`] decodes it, [`worker`] gives it its turn and settles it,
 //! [`feedback`] and [`resume`] do the work with a [`llm`] model, [`state`] remembers what was paid for, and
 //! [`documents`] keeps the Word files. [`app`] puts it all together from a [`config`]; [`dev`] does so with
-//! everything embedded, and [`ops`] is for the people who run it.
+//! everything embedded, [`gateway`] stands in for the servers around it, and [`ops`] is for the people who run it.
 
 pub mod app;
 pub mod cli;
@@ -13,6 +13,7 @@ pub mod documents;
 pub mod events;
 mod failpoint;
 pub mod feedback;
+pub mod gateway;
 pub mod http;
 pub mod kafka;
 pub mod llm;

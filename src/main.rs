@@ -4,14 +4,14 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use ssammu_worker::cli::Cli;
-use ssammu_worker::config::{Mistakes, Settings};
+use ssammu_worker::config::Mistakes;
 
 /// As for a wrong command line.
 const MISTAKEN_SETTINGS: u8 = 2;
 
 fn main() -> ExitCode {
     // docker compose passes a variable that nobody set as an empty one.
-    for variable in Settings::variables() {
+    for variable in Cli::variables() {
         if std::env::var_os(&variable).is_some_and(|value| value.is_empty()) {
             // SAFETY: there is no other thread yet.
             unsafe { std::env::remove_var(&variable) };

@@ -35,7 +35,7 @@ const ANSWERS: [&str; 3] = [
 pub async fn show(kafka: &Connection, topics: &Topics, documents: &Path) -> anyhow::Result<()> {
     let outcomes: Vec<String> = topics.outcomes.values().map(ToString::to_string).collect();
     let connection = kafka.clone();
-    let arriving = tokio::task::spawn_blocking(move || follow(&connection, &outcomes, Start::Beginning)).await??;
+    let arriving = tokio::task::spawn_blocking(move || follow(&connection, &outcomes, &Start::Beginning)).await??;
     let mut visit = Visit { outbox: KafkaOutbox::open(kafka)?, arriving, topics };
 
     let question = "TCP와 UDP의 차이점은?";

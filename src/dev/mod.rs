@@ -1,12 +1,13 @@
 //! `ssammu-worker dev`: the worker with everything embedded, so that nothing has to be installed. The broker is
 //! librdkafka's mock broker, sessions live in memory, documents in a folder, and the model is a script that speaks
-//! vLLM's API over real HTTP.
+//! vLLM's API over real HTTP. The gateway with its page is there, too.
 
 mod demo;
 pub mod model;
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context;
 use tokio::net::TcpListener;
@@ -16,11 +17,16 @@ use url::Url;
 use crate::app::{self, BackEnds};
 use crate::config::Config;
 use crate::documents::folder::FolderDocuments;
+use crate::gateway;
 use crate::kafka::embedded::EmbeddedBroker;
 use crate::state::memory::MemoryState;
 
 /// Partitions of each topic.
 const PARTITIONS: i32 = 4;
+/// Where the page is, unless that is taken.
+const GATEWAY_ADDR: &str = "127.0.0.1:8000";
+/// Longer than the worker may take for any request.
+const GATEWAY_TIMEOUT: Duration = Duration::from_secs(90);
 
 /// What can be changed.
 #[derive(Clone, Debug)]
@@ -31,6 +37,8 @@ pub struct Options {
     pub vllm_url: Option<Url>,
     /// Where documents are written.
     pub documents: PathBuf,
+    /// Where the page is served; without it on port 8000, or any that is free.
+    pub gateway_addr: Option<String>,
 }
 
 /// Runs everything in this process: sends one feedback request and one whole résumé dialogue through Kafka, prints
@@ -57,22 +65,37 @@ pub async fn run(mut config: Config, options: Options, stop: impl Future<Output 
     std::fs::create_dir_all(&options.documents).context("the documents folder could not be made")?;
     let documents = options.documents.canonicalize()?;
     let listener = TcpListener::bind(&config.http_addr).await.context("HTTP_ADDR could not be listened on")?;
+    let page = match options.gateway_addr {
+        Some(addr) => gateway::listen(&addr).await?,
+        None => match TcpListener::bind(GATEWAY_ADDR).await {
+            Ok(page) => page,
+            Err(_) => gateway::listen("127.0.0.1:0").await?,
+        },
+    };
 
+    println!("page       http://{}/", page.local_addr()?);
     println!("Kafka      {}", config.kafka.bootstrap);
     println!("model      {}", config.vllm.url);
     println!("health     http://{}/readyz, /livez, /metrics", listener.local_addr()?);
     println!("documents  {}", documents.display());
     println!();
 
+    let store = Arc::new(FolderDocuments::new(&documents, config.resume_url_ttl));
     let back_ends = BackEnds {
         state: Arc::new(MemoryState::new(app::lifetimes(&config))),
         state_name: "sessions",
-        documents: Arc::new(FolderDocuments::new(&documents, config.resume_url_ttl)),
+        documents: store.clone(),
         documents_name: "documents",
     };
     let (end_worker, worker_ends) = oneshot::channel::<()>();
     let worker = app::run(&config, back_ends, listener, async {
         let _ = worker_ends.await;
+    });
+    let (end_gateway, gateway_ends) = oneshot::channel::<()>();
+    // The broker is as old as this process: all that it has is worth remembering.
+    let shown = gateway::Options { replay: None, timeout: GATEWAY_TIMEOUT, allowed_hosts: Vec::new() };
+    let gateway = gateway::run(&config, shown, store, page, async {
+        let _ = gateway_ends.await;
     });
     let (kafka, topics, once) = (config.kafka.clone(), config.topics.clone(), options.once);
     let user = async {
@@ -82,17 +105,19 @@ pub async fn run(mut config: Config, options: Options, stop: impl Future<Output 
             () = &mut stop => return Ok(()),
         };
         if !once && shown.is_ok() {
-            println!("\nThe worker stays up; other programs can use the broker above. Ctrl-C ends it.");
+            println!(
+                "\nEverything stays up: open the page, or use the broker above from another program. Ctrl-C ends it."
+            );
             stop.await;
         }
         shown
     };
-    let mut worker = std::pin::pin!(worker);
+    let mut servers = std::pin::pin!(async { tokio::try_join!(worker, gateway).map(|_| ()) });
     let result = tokio::select! {
-        ended = &mut worker => ended,
+        ended = &mut servers => ended,
         shown = user => {
-            let _ = end_worker.send(());
-            worker.await.and(shown)
+            let _ = (end_worker.send(()), end_gateway.send(()));
+            servers.await.and(shown)
         }
     };
     let _ = end_model.send(());

@@ -61,6 +61,14 @@ impl Documents for FolderDocuments {
         Ok(())
     }
 
+    async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, DocumentError> {
+        match fs::read(self.path(key)?).await {
+            Ok(document) => Ok(Some(document)),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(classify(&error)),
+        }
+    }
+
     async fn link(&self, key: &str) -> Result<Link, DocumentError> {
         let url = Url::from_file_path(self.path(key)?)
             .map_err(|()| DocumentError::Refused("the folder has no file address".to_owned()))?;
@@ -97,6 +105,7 @@ mod tests {
         for key in ["../a.docx", "a/../../b.docx", "/etc/a.docx", "", ".", "a/", "a\0b"] {
             assert!(matches!(documents.put(key, Vec::new()).await, Err(DocumentError::Refused(_))), "{key:?}");
             assert!(matches!(documents.link(key).await, Err(DocumentError::Refused(_))), "{key:?}");
+            assert!(matches!(documents.get(key).await, Err(DocumentError::Refused(_))), "{key:?}");
         }
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
     }

@@ -6,6 +6,12 @@ pub mod s3;
 use async_trait::async_trait;
 use time::OffsetDateTime;
 
+/// What a Word document is, to a browser.
+pub const CONTENT_TYPE: &str = "application/vnd.openxmlformats-officedocument.wordprocessingml.document";
+/// `이력서.docx` for every browser: headers are ASCII, so the real name is percent-encoded (RFC 8187).
+pub const CONTENT_DISPOSITION: &str =
+    "attachment; filename=\"resume.docx\"; filename*=UTF-8''%EC%9D%B4%EB%A0%A5%EC%84%9C.docx";
+
 /// A link to a document that works for a while.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Link {
@@ -29,6 +35,9 @@ pub enum DocumentError {
 pub trait Documents: Send + Sync {
     /// Stores a Word document under `key`.
     async fn put(&self, key: &str, document: Vec<u8>) -> Result<(), DocumentError>;
+
+    /// The document under `key`; `None` when there is none.
+    async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, DocumentError>;
 
     /// A download link for `key`, signed anew at each call.
     async fn link(&self, key: &str) -> Result<Link, DocumentError>;

@@ -12,16 +12,13 @@ use aws_config::timeout::TimeoutConfig;
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::{Builder, RequestChecksumCalculation, ResponseChecksumValidation};
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_s3::operation::get_object::GetObjectError;
 use aws_sdk_s3::presigning::PresigningConfig;
 use aws_sdk_s3::primitives::ByteStream;
 use time::OffsetDateTime;
 
-use super::{DocumentError, Documents, Inventory, Link};
+use super::{CONTENT_DISPOSITION, CONTENT_TYPE, DocumentError, Documents, Inventory, Link};
 
-const CONTENT_TYPE: &str = "application/vnd.openxmlformats-officedocument.wordprocessingml.document";
-/// `이력서.docx` for every browser: headers are ASCII, so the real name is percent-encoded (RFC 8187).
-const CONTENT_DISPOSITION: &str =
-    "attachment; filename=\"resume.docx\"; filename*=UTF-8''%EC%9D%B4%EB%A0%A5%EC%84%9C.docx";
 /// Seoul, where the service runs.
 const DEFAULT_REGION: &str = "ap-northeast-2";
 
@@ -84,6 +81,17 @@ impl Documents for S3Documents {
             .await
             .map_err(|error| classify(&error))?;
         Ok(())
+    }
+
+    async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, DocumentError> {
+        let found = match self.client.get_object().bucket(&self.bucket).key(key).send().await {
+            Ok(found) => found,
+            Err(error) if error.as_service_error().is_some_and(GetObjectError::is_no_such_key) => return Ok(None),
+            Err(error) => return Err(classify(&error)),
+        };
+        let document = found.body.collect().await;
+        let document = document.map_err(|_| DocumentError::Unavailable("the document broke off".to_owned()))?;
+        Ok(Some(document.to_vec()))
     }
 
     async fn link(&self, key: &str) -> Result<Link, DocumentError> {

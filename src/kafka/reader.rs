@@ -1,17 +1,19 @@
 //! Reads topics without a group, for tools and demonstrations: nothing is joined, nothing committed.
 
-use std::time::Duration;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
 
-use rdkafka::config::FromClientConfigAndContext;
-use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::error::KafkaResult;
+use rdkafka::client::ClientContext;
+use rdkafka::config::{FromClientConfigAndContext, RDKafkaLogLevel};
+use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
+use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::message::{BorrowedMessage, Message};
 use rdkafka::metadata::MetadataTopic;
 use rdkafka::{Offset, TopicPartitionList};
 use tokio::sync::mpsc;
 
 use crate::events::record::{Header, RecordTime};
-use crate::kafka::client::{Connection, PlainContext};
+use crate::kafka::client::{self, Connection, Rescue};
 use crate::kafka::wire;
 
 /// A record as it stands in its topic.
@@ -27,48 +29,117 @@ pub struct Seen {
     pub headers: Vec<Header>,
 }
 
-/// Where reading begins.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Where following begins.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Start {
     /// With the first record that is still there.
     Beginning,
     /// With the first record that comes after the call.
     Now,
+    /// At these offsets, by topic and partition; a partition without one from its beginning.
+    At(Offsets),
 }
+
+/// An offset for each partition of some topics.
+pub type Offsets = BTreeMap<(String, i32), i64>;
 
 /// How long one question to the brokers may take.
 pub(super) const ASKING: Duration = Duration::from_secs(5);
 pub(super) const POLL: Duration = Duration::from_millis(100);
+/// How often topics and partitions are looked for that were not there before.
+const LOOK: Duration = Duration::from_secs(5);
 const BUFFERED: usize = 256;
 
-pub(super) type Reader = BaseConsumer<PlainContext>;
+pub(super) type Reader = BaseConsumer<ReaderContext>;
 
-/// Every record of `topics` as it comes, until the receiver is dropped. Blocks while it finds the partitions.
-pub fn follow(connection: &Connection, topics: &[String], start: Start) -> KafkaResult<mpsc::Receiver<Seen>> {
+/// Every record of `topics` as it comes, until the receiver is dropped. What is made later, a topic or a partition, is
+/// read from its beginning. Blocks while it finds the partitions.
+///
+/// # Errors
+/// When the brokers cannot be asked for the partitions; an outage later is waited for.
+pub fn follow(connection: &Connection, topics: &[String], start: &Start) -> KafkaResult<mpsc::Receiver<Seen>> {
     let consumer = open(connection)?;
-    let mut list = TopicPartitionList::new();
-    for topic in topics {
-        for partition in partitions(&consumer, topic)? {
-            let offset = match start {
-                Start::Beginning => Offset::Beginning,
-                // Asked for here: left to the client, "the end" would be wherever it is at the first fetch.
-                Start::Now => Offset::Offset(consumer.fetch_watermarks(topic, partition, ASKING)?.1),
-            };
-            list.add_partition_offset(topic, partition, offset)?;
-        }
-    }
-    consumer.assign(&list)?;
+    let mut following = Following { consumer, topics: topics.to_vec(), found: BTreeSet::new() };
+    following.look(start)?;
     let (sender, receiver) = mpsc::channel(BUFFERED);
-    std::thread::spawn(move || {
+    let bootstrap = connection.bootstrap.clone();
+    std::thread::spawn(move || following.hand_out(&sender, &bootstrap));
+    Ok(receiver)
+}
+
+struct Following {
+    consumer: Reader,
+    topics: Vec<String>,
+    /// The partitions that are read.
+    found: BTreeSet<(String, i32)>,
+}
+
+impl Following {
+    /// Reads the partitions that it did not read before.
+    fn look(&mut self, start: &Start) -> KafkaResult<()> {
+        let mut list = TopicPartitionList::new();
+        let mut new = Vec::new();
+        for topic in &self.topics {
+            for partition in partitions(&self.consumer, topic)? {
+                let place = (topic.clone(), partition);
+                if self.found.contains(&place) {
+                    continue;
+                }
+                let offset = match start {
+                    Start::Beginning => Offset::Beginning,
+                    // Asked for here: left to the client, "the end" would be wherever it is at the first fetch.
+                    Start::Now => Offset::Offset(self.consumer.fetch_watermarks(topic, partition, ASKING)?.1),
+                    Start::At(offsets) => {
+                        offsets.get(&place).map_or(Offset::Beginning, |offset| Offset::Offset(*offset))
+                    }
+                };
+                list.add_partition_offset(topic, partition, offset)?;
+                new.push(place);
+            }
+        }
+        if !new.is_empty() {
+            self.consumer.incremental_assign(&list)?;
+            self.found.extend(new);
+        }
+        Ok(())
+    }
+
+    fn hand_out(mut self, sender: &mpsc::Sender<Seen>, bootstrap: &str) {
+        let mut looked = Instant::now();
         while !sender.is_closed() {
-            let Some(Ok(message)) = consumer.poll(POLL) else { continue };
+            if looked.elapsed() >= LOOK {
+                if let Err(error) = self.look(&Start::Beginning) {
+                    tracing::debug!(%error, "the partitions could not be looked at");
+                }
+                looked = Instant::now();
+            }
+            self.consumer.context().rescue.run(self.consumer.client(), bootstrap);
+            let Some(Ok(message)) = self.consumer.poll(POLL) else { continue };
             if sender.blocking_send(seen(&message)).is_err() {
                 return;
             }
         }
-    });
-    Ok(receiver)
+    }
 }
+
+/// Writes the client's log, and brings the client back when all brokers were lost.
+#[derive(Debug, Default)]
+pub(super) struct ReaderContext {
+    rescue: Rescue,
+}
+
+impl ClientContext for ReaderContext {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, line: &str) {
+        client::log(level, facility, line);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        self.rescue.note(&error);
+        tracing::debug!(%error, reason, "Kafka reader error");
+    }
+}
+
+impl ConsumerContext for ReaderContext {}
 
 pub(super) fn open(connection: &Connection) -> KafkaResult<Reader> {
     let config = connection.config(&[
@@ -79,7 +150,7 @@ pub(super) fn open(connection: &Connection) -> KafkaResult<Reader> {
         ("enable.partition.eof", "true"),
         ("allow.auto.create.topics", "false"),
     ]);
-    Reader::from_config_and_context(&config, PlainContext)
+    Reader::from_config_and_context(&config, ReaderContext::default())
 }
 
 /// The partitions of a topic; none when it does not exist.

@@ -10,7 +10,7 @@ use rdkafka::{Offset, TopicPartitionList};
 
 use crate::events::record::Coordinates;
 use crate::kafka::client::Connection;
-use crate::kafka::reader::{self, ASKING, POLL, Reader, Seen};
+use crate::kafka::reader::{self, ASKING, Offsets, POLL, Reader, Seen};
 
 /// How long reading goes on without any progress.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -29,6 +29,7 @@ pub enum SnapshotError {
 pub struct Snapshot {
     consumer: Reader,
     topics: Vec<(String, Vec<Span>)>,
+    ends: Offsets,
 }
 
 /// A partition's records from one offset up to, and without, another.
@@ -45,11 +46,19 @@ impl Snapshot {
     /// while it asks the brokers.
     pub fn take(connection: &Connection, topics: &[String], since: Option<i64>) -> KafkaResult<Self> {
         let consumer = reader::open(connection)?;
-        let mut spans = Vec::new();
+        let (mut all, mut ends) = (Vec::new(), Offsets::new());
         for topic in topics {
-            spans.push((topic.clone(), spans_of(&consumer, topic, since)?));
+            let mut spans = spans_of(&consumer, topic, since)?;
+            ends.extend(spans.iter().map(|span| ((topic.clone(), span.partition), span.end)));
+            spans.retain(|span| span.start < span.end);
+            all.push((topic.clone(), spans));
         }
-        Ok(Self { consumer, topics: spans })
+        Ok(Self { consumer, topics: all, ends })
+    }
+
+    /// Where each partition goes on after it.
+    pub fn ends(&self) -> &Offsets {
+        &self.ends
     }
 
     /// Hands each record to `each`: topic by topic, and each partition in its order. Blocks until all are read.
@@ -104,7 +113,6 @@ fn spans_of(consumer: &Reader, topic: &str, since: Option<i64>) -> KafkaResult<V
             };
         }
     }
-    spans.retain(|span| span.start < span.end);
     Ok(spans)
 }
 
@@ -238,8 +246,37 @@ mod tests {
     async fn who_follows_from_now_sees_only_what_comes() {
         let kafka = Kafka::start();
         kafka.send("A", 0, "before").await;
-        let mut arriving = follow(&kafka.connection, &kafka.topics, Start::Now).unwrap();
+        let mut arriving = follow(&kafka.connection, &kafka.topics, &Start::Now).unwrap();
         kafka.send("A", 0, "after").await;
         assert_eq!(arriving.recv().await.unwrap().value.as_deref(), Some(b"after".as_slice()));
+    }
+
+    #[tokio::test]
+    async fn who_follows_from_the_ends_of_a_snapshot_misses_nothing_and_sees_nothing_twice() {
+        let kafka = Kafka::start();
+        kafka.send("A", 0, "before").await;
+        let snapshot = kafka.take();
+        for (topic, partition, value) in [("A", 0, "a0"), ("A", 1, "a1"), ("B", 0, "b0")] {
+            kafka.send(topic, partition, value).await;
+        }
+        let start = Start::At(snapshot.ends().clone());
+        assert_eq!(values(snapshot), ["before"]);
+        let mut arriving = follow(&kafka.connection, &kafka.topics, &start).unwrap();
+        let mut came = Vec::new();
+        while came.len() < 3 {
+            came.push(String::from_utf8(arriving.recv().await.unwrap().value.unwrap()).unwrap());
+        }
+        came.sort_unstable();
+        assert_eq!(came, ["a0", "a1", "b0"]);
+    }
+
+    #[tokio::test]
+    async fn a_topic_that_is_made_later_is_followed_from_its_beginning() {
+        let kafka = Kafka::start();
+        let topics = ["A".to_owned(), "Later".to_owned()];
+        let mut arriving = follow(&kafka.connection, &topics, &Start::Now).unwrap();
+        kafka._broker.create_topic("Later", 1).unwrap();
+        kafka.send("Later", 0, "first").await;
+        assert_eq!(arriving.recv().await.unwrap().value.as_deref(), Some(b"first".as_slice()));
     }
 }

@@ -28,6 +28,7 @@ macro_rules! tests {
 pub fn all() -> Vec<Test> {
     tests![
         a_stored_document_is_behind_its_link,
+        a_stored_document_can_be_got_and_another_cannot,
         storing_again_replaces_the_document,
         documents_do_not_meet,
         a_key_may_hold_any_character,
@@ -41,6 +42,13 @@ async fn a_stored_document_is_behind_its_link(documents: &dyn Documents) {
     let key = key("resume_agent_20261122_190000_00c0ffee.docx");
     documents.put(&key, vec![0x50, 0x4b, 0x03, 0x04, 0x00, 0xff]).await.unwrap();
     assert_eq!(download(documents, &key).await, [0x50, 0x4b, 0x03, 0x04, 0x00, 0xff]);
+}
+
+async fn a_stored_document_can_be_got_and_another_cannot(documents: &dyn Documents) {
+    let (stored, other) = (key("이력서 1.docx"), key("이력서 1.docx"));
+    documents.put(&stored, vec![0x50, 0x4b, 0x00, 0xff]).await.unwrap();
+    assert_eq!(documents.get(&stored).await.unwrap(), Some(vec![0x50, 0x4b, 0x00, 0xff]));
+    assert_eq!(documents.get(&other).await.unwrap(), None);
 }
 
 async fn storing_again_replaces_the_document(documents: &dyn Documents) {

@@ -151,7 +151,7 @@ async fn arriving(config: &Config) -> anyhow::Result<Receiver<Seen>> {
     let requests = config.topics.requests().map(|(topic, _)| topic.to_string());
     let topics: Vec<String> = config.topics.all().into_iter().filter(|topic| !requests.contains(topic)).collect();
     let kafka = config.kafka.clone();
-    Ok(tokio::task::spawn_blocking(move || follow(&kafka, &topics, Start::Now)).await??)
+    Ok(tokio::task::spawn_blocking(move || follow(&kafka, &topics, &Start::Now)).await??)
 }
 
 /// Shows each ending as it comes.

@@ -1,0 +1,81 @@
+//! The old HTTP API, over Kafka: a request is sent, and answered when its outcome arrives.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::rejection::BytesRejection;
+use axum::extract::{ConnectInfo, State};
+use axum::http::{HeaderMap, HeaderName, StatusCode};
+use axum::response::{IntoResponse, Response};
+use serde_json::json;
+use time::OffsetDateTime;
+use tokio::time::{Instant, timeout, timeout_at};
+use uuid::Uuid;
+
+use crate::events::record::RequestKind;
+use crate::gateway::Served;
+use crate::gateway::outcomes::reply;
+use crate::gateway::refusal::Refusal;
+use crate::gateway::requests::{Asked, Fresh};
+use crate::worker::outbox::Outbox;
+
+/// How long the brokers may take for a request, and the gateway to be able to see its outcome.
+const SENDING: Duration = Duration::from_secs(10);
+/// When to come again while all places are taken.
+const CROWDED: Duration = Duration::from_secs(5);
+
+const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
+
+/// A handler for requests of one kind.
+pub async fn ask(
+    kind: RequestKind,
+    State(served): State<Arc<Served>>,
+    ConnectInfo(client): ConnectInfo<SocketAddr>,
+    headers: HeaderMap,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Response, Refusal> {
+    let deadline = Instant::now() + served.timeout;
+    served.guard.rate(client.ip())?;
+    let body = body.map_err(|rejection| match rejection.status() {
+        StatusCode::PAYLOAD_TOO_LARGE => Refusal::too_long(),
+        _ => Refusal::not_json(),
+    })?;
+    let fresh = Fresh { id: Uuid::new_v4(), number: rand::random(), now: OffsetDateTime::now_utc() };
+    let asked = Asked::read(kind, &headers, &body, &fresh)?;
+    let _place = served.callers.try_acquire().map_err(|_| Refusal::too_many(CROWDED).of(&asked.id))?;
+    // Before that the outcome of an earlier request with this id could be taken for this one's.
+    let seeing = timeout(SENDING, served.hub.caught_up()).await;
+    seeing.map_err(|_| Refusal::broker_unavailable().of(&asked.id))?;
+    // Before it is sent, so that no outcome comes too early.
+    let mut wait = served.hub.wait(asked.member, &asked.id, kind);
+    send(&served, &asked).await?;
+    if asked.respond_async {
+        let body = Json(json!({"requestId": asked.id}));
+        return Ok((StatusCode::ACCEPTED, [(PREFERENCE_APPLIED, "respond-async")], body).into_response());
+    }
+    let mut stopping = served.stopping.clone();
+    let outcome = tokio::select! {
+        outcome = timeout_at(deadline, wait.outcome()) => outcome.ok().flatten(),
+        // Nothing is lost: whoever asks again with the same key gets the outcome.
+        _ = stopping.wait_for(|stopping| *stopping) => None,
+    };
+    let outcome = outcome.ok_or_else(|| Refusal::timed_out().of(&asked.id))?;
+    let Some(reply) = reply(kind, &outcome) else {
+        tracing::error!(record = outcome.place(), "an outcome that is none of the contract");
+        return Err(Refusal::internal().of(&asked.id));
+    };
+    Ok((reply.status, Json(reply.body)).into_response())
+}
+
+async fn send(served: &Served, asked: &Asked) -> Result<(), Refusal> {
+    let refused = || Refusal::broker_unavailable().of(&asked.id);
+    // A request that times out here may still be taken later; with the same key it is the same request.
+    let sent = timeout(SENDING, served.outbox.send(&asked.parcel(&served.topics))).await.map_err(|_| refused())?;
+    sent.map_err(|error| {
+        tracing::error!(%error, kind = ?asked.kind, "a request was not taken");
+        refused()
+    })
+}

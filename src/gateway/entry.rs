@@ -1,0 +1,179 @@
+//! A record of a request or outcome topic that belongs to a member.
+
+use serde_json::Value;
+
+use crate::config::Topics;
+use crate::events::decode::decode;
+use crate::events::outcome::OutcomeKind;
+use crate::events::record::{Coordinates, Record, RecordTime, RequestKind, request_id, text_header};
+use crate::events::request::MemberId;
+use crate::kafka::reader::Seen;
+
+/// Longest `ce_id` that an event id is made of, in bytes; longer ones are none of the worker's.
+const ID_MAX_BYTES: usize = 128;
+
+/// A record that a member may be told of.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Entry {
+    pub seen: Seen,
+    pub member: MemberId,
+    /// The record's time in milliseconds since 1970; 0 when it has none.
+    pub millis: i64,
+    pub role: Role,
+}
+
+/// What the record is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Role {
+    Request {
+        /// As the worker finds it.
+        id: String,
+    },
+    Outcome {
+        kind: OutcomeKind,
+        /// Its `ce_id`, or its place when that is no id.
+        id: String,
+        /// The id of the request that caused it.
+        request: Option<String>,
+    },
+}
+
+impl Entry {
+    /// Reads a record; `None` when the topic is none of these, or it names no member.
+    pub fn read(seen: Seen, topics: &Topics) -> Option<Self> {
+        let millis = seen.time.map_or(0, RecordTime::millis);
+        let outcome = topics.outcomes.iter().find(|(_, topic)| topic.as_ref() == seen.topic);
+        let (member, role) = match outcome {
+            Some((kind, _)) => {
+                let member = text_header(&seen.headers, "ce_subject")?.parse().ok()?;
+                let id = text_header(&seen.headers, "ce_id").filter(|id| is_plain(id));
+                let id = id.map_or_else(|| place(&seen), str::to_owned);
+                let request = text_header(&seen.headers, "ce_causationid").map(str::to_owned);
+                (member, Role::Outcome { kind: *kind, id, request })
+            }
+            None => {
+                let (_, kind) = topics.requests().into_iter().find(|(topic, _)| topic.as_ref() == seen.topic)?;
+                request(&seen, kind)?
+            }
+        };
+        Some(Self { seen, member, millis, role })
+    }
+
+    /// Where it stands, as `topic/partition/offset`.
+    pub fn place(&self) -> String {
+        place(&self.seen)
+    }
+
+    /// Its value; text where it is no JSON.
+    pub fn value(&self) -> Value {
+        let bytes = self.seen.value.as_deref().unwrap_or_default();
+        serde_json::from_slice(bytes).unwrap_or_else(|_| String::from_utf8_lossy(bytes).into_owned().into())
+    }
+
+    /// The document that it tells of.
+    pub fn document(&self) -> Option<String> {
+        match self.role {
+            Role::Outcome { kind: OutcomeKind::ResumeCompleted, .. } => {
+                self.value().get("resumeObjectKey").and_then(Value::as_str).map(str::to_owned)
+            }
+            Role::Outcome { .. } | Role::Request { .. } => None,
+        }
+    }
+
+    /// About how much memory it takes, in bytes.
+    pub fn size(&self) -> usize {
+        let bytes = |value: &Option<Vec<u8>>| value.as_ref().map_or(0, Vec::len);
+        let headers: usize = self.seen.headers.iter().map(|header| header.name.len() + bytes(&header.value)).sum();
+        size_of::<Self>() + bytes(&self.seen.key) + bytes(&self.seen.value) + headers
+    }
+}
+
+fn request(seen: &Seen, kind: RequestKind) -> Option<(MemberId, Role)> {
+    let decoded = decode(kind, seen.value.as_deref()).ok()?;
+    let record = Record {
+        kind,
+        at: Coordinates { topic: seen.topic.as_str().into(), partition: seen.partition, offset: seen.offset },
+        time: seen.time,
+        key: None,
+        value: None,
+        headers: seen.headers.clone(),
+    };
+    let id = request_id(&record, decoded.request_id.as_deref());
+    Some((decoded.member, Role::Request { id }))
+}
+
+fn place(seen: &Seen) -> String {
+    format!("{}/{}/{}", seen.topic, seen.partition, seen.offset)
+}
+
+/// Whether it can stand in an event id, which must not hold a line's end.
+fn is_plain(id: &str) -> bool {
+    id.len() <= ID_MAX_BYTES && id.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
+#[cfg(test)]
+pub mod tests {
+    use super::*;
+    use crate::config::Settings;
+    use crate::events::record::Header;
+
+    pub fn topics() -> Topics {
+        Settings::defaults().unwrap().check().unwrap().topics
+    }
+
+    /// A record of member 7 in partition 3 of `topic`; its time is its offset.
+    pub fn seen(topic: &str, offset: i64, value: &str, headers: &[(&str, &str)]) -> Seen {
+        Seen {
+            topic: topic.to_owned(),
+            partition: 3,
+            offset,
+            time: Some(RecordTime::Create(offset)),
+            key: Some(b"7".to_vec()),
+            value: Some(value.as_bytes().to_vec()),
+            headers: headers.iter().map(|(name, value)| Header::new(name, *value)).collect(),
+        }
+    }
+
+    /// An outcome for member 7, caused by the request `request`.
+    pub fn outcome(topic: &str, offset: i64, id: &str, request: &str, value: &str) -> Entry {
+        let headers = [("ce_id", id), ("ce_subject", "7"), ("ce_causationid", request)];
+        Entry::read(seen(topic, offset, value, &headers), &topics()).unwrap()
+    }
+
+    /// A feedback request of member 7.
+    pub fn asked(offset: i64, id: &str) -> Entry {
+        let headers = [("ce_id", id)];
+        Entry::read(seen("FeedbackRequested", offset, r#"{"memberId": 7}"#, &headers), &topics()).unwrap()
+    }
+
+    #[test]
+    fn a_request_is_read_with_the_id_that_the_worker_finds() {
+        assert_eq!(asked(5, "a").role, Role::Request { id: "a".to_owned() });
+        let by_place = seen("ResumeInit", 9, r#"{"member_id": "7"}"#, &[]);
+        let entry = Entry::read(by_place, &topics()).unwrap();
+        assert_eq!((entry.member.get(), entry.millis), (7, 9));
+        assert_eq!(entry.role, Role::Request { id: "ResumeInit/3/9".to_owned() });
+    }
+
+    #[test]
+    fn what_names_no_member_is_nobodys() {
+        for (topic, value) in [("ResumeInit", "{}"), ("ResumeInit", "x"), ("FeedbackGenerated", "{}"), ("Other", "{}")]
+        {
+            assert_eq!(Entry::read(seen(topic, 1, value, &[]), &topics()), None, "{topic} {value}");
+        }
+    }
+
+    #[test]
+    fn an_id_that_could_break_an_event_is_replaced_by_the_place() {
+        for id in ["a\nid: b", "가", &"x".repeat(200), "a b"] {
+            let entry = outcome("FeedbackGenerated", 4, id, "r", "{}");
+            let Role::Outcome { id, .. } = entry.role else { panic!("an outcome") };
+            assert_eq!(id, "FeedbackGenerated/3/4");
+        }
+    }
+
+    #[test]
+    fn a_value_that_is_no_json_is_text() {
+        assert_eq!(outcome("FeedbackGenerated", 4, "a", "r", "no {json").value(), "no {json");
+    }
+}

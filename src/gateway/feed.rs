@@ -1,0 +1,132 @@
+//! Reads the request and outcome topics for the gateway: first the past, so that members can be told what they missed,
+//! then what comes. Every instance reads every partition, without a group: an event stream may be open anywhere.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio::task::spawn_blocking;
+
+use crate::config::Topics;
+use crate::gateway::entry::Entry;
+use crate::gateway::hub::Hub;
+use crate::kafka::client::Connection;
+use crate::kafka::reader::{Offsets, Seen, Start, follow};
+use crate::kafka::snapshot::Snapshot;
+use crate::retry::Backoff;
+
+const BACKOFF: Backoff = Backoff { base: Duration::from_millis(200), cap: Duration::from_secs(5) };
+
+/// What is read, and from where.
+#[derive(Clone)]
+pub struct Feed {
+    pub connection: Connection,
+    pub topics: Topics,
+    /// Where the past begins, in milliseconds since 1970; `None`: with the first record.
+    pub since: Option<i64>,
+    pub hub: Arc<Hub>,
+}
+
+impl Feed {
+    /// Reads for as long as it is awaited. Brokers that are away are waited for, and so are topics that do not exist.
+    ///
+    /// # Errors
+    /// When reading ends by itself, which it is not meant to.
+    pub async fn run(self) -> anyhow::Result<()> {
+        let ends = self.until_done("the past", || self.clone().read_past()).await;
+        let start = Start::At(ends);
+        let names = self.names();
+        let begin = || {
+            let (connection, names, start) = (self.connection.clone(), names.clone(), start.clone());
+            async move {
+                let began = spawn_blocking(move || follow(&connection, &names, &start)).await;
+                began.map_err(anyhow::Error::new)?.map_err(anyhow::Error::new)
+            }
+        };
+        let mut coming: mpsc::Receiver<Seen> = self.until_done("the present", begin).await;
+        self.hub.set_caught_up();
+        while let Some(seen) = coming.recv().await {
+            if let Some(entry) = Entry::read(seen, &self.topics) {
+                self.hub.take_in(entry);
+            }
+        }
+        anyhow::bail!("the topics can no longer be read")
+    }
+
+    /// The topics that are read.
+    pub fn names(&self) -> Vec<String> {
+        let requests = self.topics.requests().map(|(topic, _)| topic);
+        requests.iter().chain(self.topics.outcomes.values()).map(ToString::to_string).collect()
+    }
+
+    /// Recalls what was there before, and tells where it ends. What was recalled before a failure is not recalled twice.
+    async fn read_past(self) -> anyhow::Result<Offsets> {
+        let reading = spawn_blocking(move || {
+            let snapshot = Snapshot::take(&self.connection, &self.names(), self.since)?;
+            let ends = snapshot.ends().clone();
+            snapshot.read(|seen| {
+                if let Some(entry) = Entry::read(seen, &self.topics) {
+                    self.hub.recall(entry);
+                }
+            })?;
+            anyhow::Ok(ends)
+        });
+        reading.await?
+    }
+
+    async fn until_done<T, F>(&self, what: &str, mut act: impl FnMut() -> F) -> T
+    where
+        F: Future<Output = anyhow::Result<T>>,
+    {
+        let mut attempt = 0;
+        loop {
+            match act().await {
+                Ok(done) => return done,
+                Err(error) => tracing::debug!(%error, what, attempt, "Kafka cannot be read yet"),
+            }
+            tokio::time::sleep(BACKOFF.jittered(attempt)).await;
+            attempt = attempt.saturating_add(1);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::events::record::Header;
+    use crate::events::request::MemberId;
+    use crate::gateway::entry::tests::topics;
+    use crate::gateway::history::{LastEvent, Limits};
+    use crate::kafka::embedded::EmbeddedBroker;
+    use crate::kafka::producer::KafkaOutbox;
+    use crate::worker::outbox::{Outbox, Parcel};
+
+    async fn send(outbox: &KafkaOutbox, id: &str) {
+        let parcel = Parcel {
+            topic: "FeedbackGenerated".into(),
+            partition: None,
+            key: Some(b"7".to_vec()),
+            value: Some(br#"{"memberId":7,"feedback":"."}"#.to_vec()),
+            headers: vec![Header::new("ce_id", id), Header::new("ce_subject", "7"), Header::new("ce_causationid", "r")],
+        };
+        outbox.send(&parcel).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn the_past_is_recalled_and_what_comes_is_told_although_topics_are_missing() {
+        let broker = EmbeddedBroker::start().unwrap();
+        broker.create_topic("FeedbackGenerated", 2).unwrap();
+        let connection = Connection { bootstrap: broker.address().unwrap(), properties: vec![] };
+        let outbox = KafkaOutbox::open(&connection).unwrap();
+        send(&outbox, "past").await;
+        let hub = Hub::new(Limits::default());
+        let feed = Feed { connection, topics: topics(), since: None, hub: hub.clone() };
+        let reading = tokio::spawn(feed.run());
+        hub.caught_up().await;
+        let mut stream = hub.subscribe(MemberId::new(7).unwrap(), LastEvent::parse("0").as_ref());
+        assert_eq!(stream.missed.len(), 1);
+        send(&outbox, "present").await;
+        assert!(stream.coming.recv().await.unwrap().entry.outcome_event_id().unwrap().ends_with("-present"));
+        reading.abort();
+    }
+}

@@ -1,0 +1,227 @@
+//! `ssammu-worker gateway`: what the product's Spring server and SSE gateway do around the worker, for development,
+//! demonstrations and migration. The worker itself never needs it.
+//!
+//! A request's way: [`api`] reads it ([`requests`]), waits for it ([`waiting`]) and sends it to Kafka; [`feed`] reads
+//! what comes back, [`hub`] remembers it ([`history`]) and tells the caller ([`outcomes`]) and the member's event
+//! streams ([`sse`], [`stream`]).
+
+mod api;
+mod entry;
+mod feed;
+mod files;
+mod guard;
+mod history;
+mod hub;
+mod outcomes;
+mod refusal;
+mod requests;
+pub mod settings;
+mod sse;
+mod stream;
+mod waiting;
+
+use std::future::IntoFuture;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::http::{HeaderName, HeaderValue, header};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use time::OffsetDateTime;
+use tokio::net::TcpListener;
+use tokio::sync::{Semaphore, watch};
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+
+use crate::config::{Config, Topics};
+use crate::documents::Documents;
+use crate::events::record::RequestKind;
+use crate::gateway::feed::Feed;
+use crate::gateway::guard::Guard;
+use crate::gateway::history::Limits;
+use crate::gateway::hub::Hub;
+use crate::gateway::refusal::Refusal;
+use crate::http;
+use crate::kafka::producer::KafkaOutbox;
+use crate::readiness::{self, Readiness};
+use crate::telemetry::metrics::Metrics;
+use crate::worker::outbox::Outbox as _;
+
+/// Longest body of a request, in bytes.
+const BODY_MAX_BYTES: usize = 64 * 1024;
+/// Callers that wait at once, and event streams that are open at once.
+const CALLERS: usize = 1_024;
+const STREAMS: usize = 1_024;
+/// How long connections may take to end, and then the last acknowledgements.
+const STOPPING: Duration = Duration::from_secs(3);
+const FLUSH: Duration = Duration::from_secs(1);
+
+/// The page is all our own: nothing inline, nothing from elsewhere, in nobody's frame.
+const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
+     connect-src 'self'; form-action 'none'; base-uri 'none'; frame-ancestors 'none'";
+
+/// How a gateway is run.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// How far back it reads when it starts; `None`: from the first record.
+    pub replay: Option<Duration>,
+    /// How long a caller waits for an outcome.
+    pub timeout: Duration,
+    /// Host names under which it may be asked for, besides loopback names and addresses.
+    pub allowed_hosts: Vec<String>,
+}
+
+/// What the handlers share.
+struct Served {
+    hub: Arc<Hub>,
+    outbox: Arc<KafkaOutbox>,
+    documents: Arc<dyn Documents>,
+    topics: Topics,
+    guard: Guard,
+    timeout: Duration,
+    callers: Semaphore,
+    streams: Arc<Semaphore>,
+    stopping: watch::Receiver<bool>,
+}
+
+/// Runs a gateway on `listener` until `stop` is done.
+///
+/// # Errors
+/// When a part of it ends by itself: the error names it.
+pub async fn run(
+    config: &Config,
+    options: Options,
+    documents: Arc<dyn Documents>,
+    listener: TcpListener,
+    stop: impl Future<Output = ()>,
+) -> anyhow::Result<()> {
+    let hub = Hub::new(Limits::default());
+    let outbox = Arc::new(KafkaOutbox::open(&config.kafka).context("the Kafka producer could not be opened")?);
+    let readiness = Readiness::new(&["kafka"], &[], Arc::new(Metrics::new()?));
+    let (stop_sender, stopping) = watch::channel(false);
+    let since = options.replay.map(|replay| millis(OffsetDateTime::now_utc() - replay));
+    let feed = Feed { connection: config.kafka.clone(), topics: config.topics.clone(), since, hub: hub.clone() };
+
+    let mut background = JoinSet::new();
+    let (kafka, topics, known) = (outbox.clone(), feed.names(), hub.clone());
+    let check = move || {
+        let (kafka, topics, known) = (kafka.clone(), topics.clone(), known.clone());
+        async move { check(&kafka, &topics, &known).await }
+    };
+    let watched = readiness.clone();
+    background.spawn(async move {
+        readiness::watch(watched, "kafka", check).await;
+        Ok(())
+    });
+    background.spawn(feed.run());
+
+    let served = Arc::new(Served {
+        hub,
+        outbox: outbox.clone(),
+        documents,
+        topics: config.topics.clone(),
+        guard: Guard::new(options.allowed_hosts),
+        timeout: options.timeout,
+        callers: Semaphore::new(CALLERS),
+        streams: Arc::new(Semaphore::new(STREAMS)),
+        stopping: stopping.clone(),
+    });
+    let service = router(served, readiness.clone()).into_make_service_with_connect_info::<SocketAddr>();
+    let server = axum::serve(listener, service).with_graceful_shutdown(until(stopping)).into_future();
+    let mut server = std::pin::pin!(server);
+    let result = tokio::select! {
+        () = stop => Ok(()),
+        ended = &mut server => Err(ended.err().map_or_else(|| anyhow::anyhow!("it is not meant to"), Into::into))
+            .context("the HTTP server ended"),
+        Some(ended) = background.join_next() => match ended {
+            Ok(result) => Err(result.err().unwrap_or_else(|| anyhow::anyhow!("a background task ended"))),
+            Err(error) => Err(anyhow::Error::new(error).context("a background task ended")),
+        },
+    };
+    if result.is_ok() {
+        tracing::info!("stopping");
+        readiness.stop();
+        stop_sender.send_replace(true);
+        if timeout(STOPPING, server).await.is_err() {
+            tracing::warn!("not every connection ended in time");
+        }
+    }
+    background.shutdown().await;
+    tokio::task::spawn_blocking(move || outbox.flush(FLUSH)).await?;
+    result
+}
+
+/// Listens where the settings say.
+///
+/// # Errors
+/// When that cannot be done.
+pub async fn listen(addr: &str) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(addr).await.with_context(|| format!("GATEWAY_ADDR: {addr} could not be listened on"))
+}
+
+fn millis(time: OffsetDateTime) -> i64 {
+    time.unix_timestamp().saturating_mul(1_000)
+}
+
+async fn until(mut stopping: watch::Receiver<bool>) {
+    // A sender that is gone means the same.
+    let _ = stopping.wait_for(|stopping| *stopping).await;
+}
+
+/// Whether requests can be sent and their outcomes seen.
+async fn check(kafka: &KafkaOutbox, topics: &[String], hub: &Hub) -> Result<(), String> {
+    kafka.check().await?;
+    let missing = kafka.missing(topics).await?;
+    if !missing.is_empty() {
+        return Err(format!("topics are missing: {}; `ssammu-worker topics` makes them", missing.join(", ")));
+    }
+    if hub.is_caught_up() { Ok(()) } else { Err("still reading what came before".to_owned()) }
+}
+
+fn router(served: Arc<Served>, readiness: Arc<Readiness>) -> Router {
+    let ask =
+        |kind: RequestKind| post(move |state, client, headers, body| api::ask(kind, state, client, headers, body));
+    Router::new()
+        .route("/api/v1/feedback/create", ask(RequestKind::FeedbackRequested))
+        .route("/api/v1/resume/agent/init", ask(RequestKind::ResumeInit))
+        .route("/api/v1/resume/agent/update", ask(RequestKind::ResumeAnswer))
+        .route("/api/v1/sse/subscribe", get(sse::subscribe))
+        .route("/documents/{*key}", get(files::document))
+        .route("/", get(files::page))
+        .route("/page.css", get(files::style))
+        .route("/page.js", get(files::script))
+        .fallback(async || Refusal::nothing_here())
+        .layer(DefaultBodyLimit::max(BODY_MAX_BYTES))
+        .layer(middleware::from_fn_with_state(served.clone(), only_our_own))
+        .with_state(served)
+        .merge(http::health(readiness))
+        .layer(middleware::map_response(harden))
+}
+
+/// Refuses foreign hosts and origins before anything else.
+async fn only_our_own(State(served): State<Arc<Served>>, request: Request, next: Next) -> Response {
+    match served.guard.host(request.headers()) {
+        Ok(_) => next.run(request).await,
+        Err(refusal) => refusal.into_response(),
+    }
+}
+
+/// Headers for every response.
+async fn harden(mut response: Response) -> Response {
+    let rules: [(HeaderName, &'static str); 4] = [
+        (header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::REFERRER_POLICY, "no-referrer"),
+        // What is shown belongs to a member, and the page changes with the program.
+        (header::CACHE_CONTROL, "no-store"),
+    ];
+    for (name, value) in rules {
+        response.headers_mut().insert(name, HeaderValue::from_static(value));
+    }
+    response
+}

@@ -1,0 +1,118 @@
+//! What the gateway answers when it cannot give what was asked for.
+
+use std::time::Duration;
+
+use axum::Json;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde_json::json;
+
+/// A failure of the gateway's own, in the form of the worker's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    pub status: StatusCode,
+    pub code: &'static str,
+    /// Korean; may be shown to the member.
+    pub message: &'static str,
+    /// Whether the same request can succeed when it is sent again.
+    pub retryable: bool,
+    /// The request's id, once it has one.
+    pub request_id: Option<String>,
+    /// The field or header that is wrong.
+    pub field: Option<&'static str>,
+    /// When to come again.
+    pub retry_after: Option<Duration>,
+}
+
+impl Refusal {
+    fn new(status: StatusCode, code: &'static str, message: &'static str) -> Self {
+        let retryable = status.is_server_error();
+        Self { status, code, message, retryable, request_id: None, field: None, retry_after: None }
+    }
+
+    pub fn not_json() -> Self {
+        let message = "요청 내용을 읽을 수 없습니다. JSON 객체로 보내 주세요.";
+        Self::new(StatusCode::BAD_REQUEST, "INVALID_REQUEST", message)
+    }
+
+    pub fn invalid(field: &'static str, message: &'static str) -> Self {
+        Self { field: Some(field), ..Self::new(StatusCode::BAD_REQUEST, "INVALID_REQUEST", message) }
+    }
+
+    pub fn no_member() -> Self {
+        Self::invalid("memberId", "회원 번호(memberId)를 1 이상의 정수로 보내 주세요.")
+    }
+
+    pub fn too_long() -> Self {
+        let message = "보낸 내용이 너무 깁니다. 내용을 줄여서 다시 시도해 주세요.";
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "INPUT_TOO_LONG", message)
+    }
+
+    pub fn wrong_content_type() -> Self {
+        let message = "Content-Type은 application/json이어야 합니다.";
+        Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "UNSUPPORTED_MEDIA_TYPE", message)
+    }
+
+    pub fn too_many(retry_after: Duration) -> Self {
+        let message = "요청이 너무 많습니다. 잠시 후 다시 시도해 주세요.";
+        let refusal = Self::new(StatusCode::TOO_MANY_REQUESTS, "TOO_MANY_REQUESTS", message);
+        Self { retryable: true, retry_after: Some(retry_after), ..refusal }
+    }
+
+    pub fn foreign() -> Self {
+        let message = "허용되지 않은 주소에서 온 요청입니다.";
+        Self::new(StatusCode::FORBIDDEN, "FORBIDDEN_ORIGIN", message)
+    }
+
+    pub fn broker_unavailable() -> Self {
+        let message = "지금은 요청을 받을 수 없습니다. 잠시 후 다시 시도해 주세요.";
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "BROKER_UNAVAILABLE", message)
+    }
+
+    pub fn timed_out() -> Self {
+        let message =
+            "결과가 아직 나오지 않았습니다. 나오는 대로 알려 드리며, 다시 요청해도 처음부터 다시 하지 않습니다.";
+        Self::new(StatusCode::GATEWAY_TIMEOUT, "TIMEOUT", message)
+    }
+
+    pub fn internal() -> Self {
+        let message = "일시적인 오류가 발생했습니다. 잠시 후 다시 시도해 주세요.";
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL", message)
+    }
+
+    pub fn no_document() -> Self {
+        let message = "문서를 찾을 수 없습니다. 이력서 작성이 끝났는지 확인해 주세요.";
+        Self::new(StatusCode::NOT_FOUND, "NOT_FOUND", message)
+    }
+
+    pub fn no_store() -> Self {
+        let message = "문서를 가져오지 못했습니다. 잠시 후 다시 시도해 주세요.";
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "STORAGE_UNAVAILABLE", message)
+    }
+
+    pub fn nothing_here() -> Self {
+        Self::new(StatusCode::NOT_FOUND, "NOT_FOUND", "없는 주소입니다.")
+    }
+
+    /// The request that is refused.
+    pub fn of(self, request_id: &str) -> Self {
+        Self { request_id: Some(request_id.to_owned()), ..self }
+    }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        let mut body = json!({"code": self.code, "message": self.message, "retryable": self.retryable});
+        if let Some(body) = body.as_object_mut() {
+            body.extend(self.request_id.map(|id| ("requestId".to_owned(), id.into())));
+            body.extend(self.field.map(|field| ("field".to_owned(), field.into())));
+        }
+        let mut response = (self.status, Json(body)).into_response();
+        if let Some(pause) = self.retry_after {
+            // Whole seconds, and never none: who comes back at once is refused again.
+            let seconds = pause.as_secs().saturating_add(u64::from(pause.subsec_nanos() > 0)).max(1);
+            response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
+        }
+        response
+    }
+}

@@ -1,0 +1,271 @@
+//! From a request of the old HTTP API to a record for the worker.
+
+use std::sync::Arc;
+
+use axum::http::{HeaderMap, HeaderName, header};
+use serde_json::{Map, Value};
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use crate::config::Topics;
+use crate::events::decode::{Undecodable, decode};
+use crate::events::outcome::timestamp;
+use crate::events::record::{Header, RequestKind};
+use crate::events::request::MemberId;
+use crate::gateway::refusal::Refusal;
+use crate::worker::outbox::Parcel;
+
+/// The `ce_source` of what the gateway produces.
+const SOURCE: &str = "/ssammu-gateway";
+/// Longest `Idempotency-Key`, in bytes.
+const KEY_MAX_BYTES: usize = 128;
+/// Longest header that is passed through, in bytes.
+const TRACE_MAX_BYTES: usize = 512;
+/// Members that are made up begin here, far from any real one.
+const MADE_UP_MEMBERS: i64 = 1 << 62;
+
+const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+const PREFER: HeaderName = HeaderName::from_static("prefer");
+
+/// What a request gets when it brings none of its own.
+#[derive(Clone, Copy, Debug)]
+pub struct Fresh {
+    pub id: Uuid,
+    /// Any number; a member is made of it for feedback that names none.
+    pub number: i64,
+    pub now: OffsetDateTime,
+}
+
+/// A request as it was read.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Asked {
+    pub kind: RequestKind,
+    pub member: MemberId,
+    pub id: String,
+    /// Whether the caller wants to have the outcome by events alone (RFC 7240).
+    pub respond_async: bool,
+    value: Vec<u8>,
+    headers: Vec<Header>,
+}
+
+impl Asked {
+    /// Reads a request.
+    ///
+    /// # Errors
+    /// What to answer when there is nothing in it that the worker could answer.
+    pub fn read(kind: RequestKind, headers: &HeaderMap, body: &[u8], fresh: &Fresh) -> Result<Self, Refusal> {
+        if !is_json(headers) {
+            return Err(Refusal::wrong_content_type());
+        }
+        let id = match headers.get(IDEMPOTENCY_KEY) {
+            Some(key) => idempotency_key(key.as_bytes())?,
+            None => fresh.id.to_string(),
+        };
+        let (member, value) = match decode(kind, Some(body)) {
+            // As it came, to the byte.
+            Ok(decoded) => (decoded.member, body.to_vec()),
+            Err(Undecodable::NoMember) if kind == RequestKind::FeedbackRequested => made_up(body, fresh.number)?,
+            Err(Undecodable::NoMember) => return Err(Refusal::no_member()),
+            Err(Undecodable::Empty | Undecodable::NotAnObject | Undecodable::TooDeep) => {
+                return Err(Refusal::not_json());
+            }
+        };
+        let mut carried = vec![
+            Header::new("ce_specversion", "1.0"),
+            Header::new("ce_id", id.as_str()),
+            Header::new("ce_source", SOURCE),
+            Header::new("ce_type", ce_type(kind)),
+            Header::new("ce_time", timestamp(fresh.now)),
+            Header::new("content-type", "application/json"),
+        ];
+        for name in ["traceparent", "tracestate"] {
+            let value = headers.get(name).map(|value| value.as_bytes());
+            if let Some(value) = value.filter(|value| value.len() <= TRACE_MAX_BYTES) {
+                carried.push(Header::new(name, value));
+            }
+        }
+        Ok(Self { kind, member, id, respond_async: respond_async(headers), value, headers: carried })
+    }
+
+    /// The record to be sent.
+    pub fn parcel(&self, topics: &Topics) -> Parcel {
+        let topic = match self.kind {
+            RequestKind::FeedbackRequested => &topics.feedback_requested,
+            RequestKind::ResumeInit => &topics.resume_init,
+            RequestKind::ResumeAnswer => &topics.resume_answer,
+        };
+        Parcel {
+            topic: Arc::clone(topic),
+            partition: None,
+            key: Some(self.member.to_string().into_bytes()),
+            value: Some(self.value.clone()),
+            headers: self.headers.clone(),
+        }
+    }
+}
+
+/// The default name of the request's topic.
+fn ce_type(kind: RequestKind) -> &'static str {
+    match kind {
+        RequestKind::FeedbackRequested => "FeedbackRequested",
+        RequestKind::ResumeInit => "ResumeInit",
+        RequestKind::ResumeAnswer => "ResumeAnswer",
+    }
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    let essence = kind.split(';').next().unwrap_or_default().trim();
+    essence.eq_ignore_ascii_case("application/json")
+}
+
+fn idempotency_key(key: &[u8]) -> Result<String, Refusal> {
+    match std::str::from_utf8(key) {
+        Ok(key) if (1..=KEY_MAX_BYTES).contains(&key.len()) && key.bytes().all(|byte| byte.is_ascii_graphic()) => {
+            Ok(key.to_owned())
+        }
+        _ => Err(Refusal::invalid("Idempotency-Key", "Idempotency-Key는 보이는 ASCII 문자 1~128자여야 합니다.")),
+    }
+}
+
+fn respond_async(headers: &HeaderMap) -> bool {
+    let preferences = headers.get_all(PREFER).iter().filter_map(|value| value.to_str().ok());
+    preferences
+        .flat_map(|value| value.split(','))
+        .any(|preference| preference.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("respond-async"))
+}
+
+/// Feedback for somebody without a member id gets one of its own, so that such requests do not wait for each other.
+fn made_up(body: &[u8], number: i64) -> Result<(MemberId, Vec<u8>), Refusal> {
+    let mut fields: Map<String, Value> = serde_json::from_slice(body).map_err(|_| Refusal::not_json())?;
+    if ["memberId", "member_id"].iter().any(|name| fields.get(*name).is_some_and(|value| !value.is_null())) {
+        return Err(Refusal::no_member());
+    }
+    let member = MemberId::new(MADE_UP_MEMBERS | (number & i64::MAX)).ok_or_else(Refusal::no_member)?;
+    fields.insert("memberId".to_owned(), member.get().into());
+    Ok((member, Value::Object(fields).to_string().into_bytes()))
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::{HeaderValue, StatusCode};
+    use serde_json::json;
+
+    use super::*;
+    use crate::events::record::text_header;
+    use crate::gateway::entry::tests::topics;
+
+    fn headers(extra: &[(&'static str, &'static str)]) -> HeaderMap {
+        let all = [("content-type", "application/json; charset=utf-8")].iter().chain(extra);
+        all.map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value))).collect()
+    }
+
+    fn read_with(
+        kind: RequestKind,
+        extra: &[(&'static str, &'static str)],
+        body: impl AsRef<[u8]>,
+    ) -> Result<Asked, Refusal> {
+        let now = time::macros::datetime!(2026-11-22 10:00 UTC);
+        Asked::read(kind, &headers(extra), body.as_ref(), &Fresh { id: Uuid::nil(), number: -5, now })
+    }
+
+    fn refused(kind: RequestKind, body: impl AsRef<[u8]>) -> (StatusCode, Option<&'static str>) {
+        let refusal = read_with(kind, &[], body).unwrap_err();
+        assert_eq!(refusal.code, "INVALID_REQUEST");
+        (refusal.status, refusal.field)
+    }
+
+    #[test]
+    fn a_request_becomes_a_record_with_the_body_as_it_came() {
+        let body = r#"{ "member_id": "7", "inputs": {"email": "a@b.kr"}, "extra": [1e2, 18446744073709551616] }"#;
+        let asked = read_with(RequestKind::ResumeInit, &[], body).unwrap();
+        let parcel = asked.parcel(&topics());
+        assert_eq!((asked.member.get(), asked.id.as_str()), (7, "00000000-0000-0000-0000-000000000000"));
+        assert_eq!((parcel.topic.as_ref(), parcel.key.as_deref()), ("ResumeInit", Some(b"7".as_slice())));
+        assert_eq!(parcel.value.as_deref(), Some(body.as_bytes()));
+        for (name, value) in [
+            ("ce_specversion", "1.0"),
+            ("ce_id", "00000000-0000-0000-0000-000000000000"),
+            ("ce_source", "/ssammu-gateway"),
+            ("ce_type", "ResumeInit"),
+            ("ce_time", "2026-11-22T10:00:00Z"),
+            ("content-type", "application/json"),
+        ] {
+            assert_eq!(text_header(&parcel.headers, name), Some(value), "{name}");
+        }
+        assert_eq!(text_header(&parcel.headers, "traceparent"), None);
+    }
+
+    #[test]
+    fn feedback_without_a_member_gets_one_that_nobody_has() {
+        for body in [r#"{"question":"q","answer":"a"}"#, r#"{"memberId":null,"question":"q","answer":"a"}"#] {
+            let asked = read_with(RequestKind::FeedbackRequested, &[], body).unwrap();
+            assert!(asked.member.get() >= MADE_UP_MEMBERS);
+            let value: Value = serde_json::from_slice(&asked.parcel(&topics()).value.unwrap()).unwrap();
+            assert_eq!(value, json!({"question": "q", "answer": "a", "memberId": asked.member.get()}));
+        }
+    }
+
+    #[test]
+    fn what_names_no_valid_member_is_refused() {
+        let member = (StatusCode::BAD_REQUEST, Some("memberId"));
+        for body in [r#"{"memberId": 0}"#, r#"{"memberId": "x"}"#, r#"{"member_id": 1.5}"#] {
+            assert_eq!(refused(RequestKind::FeedbackRequested, body), member, "{body}");
+            assert_eq!(refused(RequestKind::ResumeAnswer, body), member, "{body}");
+        }
+        assert_eq!(refused(RequestKind::ResumeInit, "{}"), member);
+    }
+
+    #[test]
+    fn what_is_no_json_object_is_refused() {
+        let deep = "[".repeat(200);
+        for body in ["", "{", "[]", "1", "{\"a\":1}x", "\"text\"", &format!("{{\"a\":{deep}")] {
+            assert_eq!(refused(RequestKind::FeedbackRequested, body), (StatusCode::BAD_REQUEST, None), "{body}");
+        }
+        assert_eq!(refused(RequestKind::ResumeInit, [0xff, 0xfe]), (StatusCode::BAD_REQUEST, None));
+    }
+
+    #[test]
+    fn the_idempotency_key_is_the_requests_id() {
+        let body = r#"{"memberId":7,"question":"q","answer":"a"}"#;
+        let key = |key| read_with(RequestKind::FeedbackRequested, &[("idempotency-key", key)], body);
+        assert_eq!(key("click-1").unwrap().id, "click-1");
+        for wrong in ["", "a b"] {
+            assert_eq!(key(wrong).unwrap_err().field, Some("Idempotency-Key"), "{wrong}");
+        }
+        assert!(idempotency_key(&[b'x'; 128]).is_ok());
+        assert!(idempotency_key(&[b'x'; 129]).is_err());
+        assert!(idempotency_key("가".as_bytes()).is_err());
+    }
+
+    #[test]
+    fn the_trace_is_passed_through() {
+        let trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+        let extra = [("traceparent", trace), ("tracestate", "a=b")];
+        let asked = read_with(RequestKind::ResumeAnswer, &extra, r#"{"memberId":7}"#).unwrap();
+        assert_eq!(text_header(&asked.headers, "traceparent"), Some(trace));
+        assert_eq!(text_header(&asked.headers, "tracestate"), Some("a=b"));
+    }
+
+    #[test]
+    fn a_caller_may_prefer_events() {
+        for (value, expected) in [
+            ("respond-async", true),
+            ("wait=10, Respond-Async", true),
+            ("respond-async;x=1", true),
+            ("return=minimal", false),
+        ] {
+            assert_eq!(respond_async(&headers(&[("prefer", value)])), expected, "{value}");
+        }
+        assert!(!respond_async(&headers(&[])));
+    }
+
+    #[test]
+    fn another_content_type_is_refused() {
+        for kind in ["text/plain", "application/x-www-form-urlencoded", "application/jsonx", ""] {
+            let headers = HeaderMap::from_iter([(header::CONTENT_TYPE, HeaderValue::from_static(kind))]);
+            assert!(!is_json(&headers), "{kind}");
+        }
+        assert!(!is_json(&HeaderMap::new()));
+    }
+}

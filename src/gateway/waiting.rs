@@ -1,0 +1,135 @@
+//! Callers that wait for the outcome of their request.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use serde_json::Value;
+use tokio::sync::oneshot;
+
+use crate::events::outcome::OutcomeKind;
+use crate::events::record::RequestKind;
+use crate::events::request::MemberId;
+use crate::gateway::entry::{Entry, Role};
+
+/// Who waits, by the member and id of the request: an id belongs to its member.
+#[derive(Debug, Default)]
+pub struct Waiting {
+    callers: HashMap<(MemberId, String), Vec<Caller>>,
+}
+
+#[derive(Debug)]
+struct Caller {
+    kind: RequestKind,
+    reply: oneshot::Sender<Arc<Entry>>,
+}
+
+impl Waiting {
+    /// Waits for the outcome of a request.
+    pub fn add(&mut self, member: MemberId, id: &str, kind: RequestKind) -> oneshot::Receiver<Arc<Entry>> {
+        let (reply, outcome) = oneshot::channel();
+        self.callers.entry((member, id.to_owned())).or_default().push(Caller { kind, reply });
+        outcome
+    }
+
+    /// Hands an outcome to all who wait for it, a repeat too: they asked again.
+    pub fn answer(&mut self, outcome: &Arc<Entry>) {
+        let Role::Outcome { kind, request: Some(request), .. } = &outcome.role else { return };
+        let key = (outcome.member, request.clone());
+        let Some(callers) = self.callers.get_mut(&key) else { return };
+        let value = outcome.value();
+        for caller in callers.extract_if(.., |caller| answers(caller.kind, *kind, &value)) {
+            // A caller that has just gone away gets its events another way.
+            let _ = caller.reply.send(outcome.clone());
+        }
+        if callers.is_empty() {
+            self.callers.remove(&key);
+        }
+    }
+
+    /// Forgets those who no longer wait for this request.
+    pub fn tidy(&mut self, member: MemberId, id: &str) {
+        let key = (member, id.to_owned());
+        let Some(callers) = self.callers.get_mut(&key) else { return };
+        callers.retain(|caller| !caller.reply.is_closed());
+        if callers.is_empty() {
+            self.callers.remove(&key);
+        }
+    }
+}
+
+/// Whether such an outcome can be that of such a request: one id in two topics means two requests, and an outcome does
+/// not always tell which.
+fn answers(request: RequestKind, outcome: OutcomeKind, value: &Value) -> bool {
+    let is_first = || value.get("questionNumber").and_then(Value::as_u64) == Some(1);
+    match (outcome, request) {
+        (OutcomeKind::FeedbackGenerated, kind) => kind == RequestKind::FeedbackRequested,
+        (OutcomeKind::ResumeQuestionGenerated, RequestKind::ResumeInit) => is_first(),
+        (OutcomeKind::ResumeQuestionGenerated, RequestKind::ResumeAnswer) => !is_first(),
+        (OutcomeKind::ResumeCompleted, kind) => kind != RequestKind::FeedbackRequested,
+        (OutcomeKind::RequestFailed, kind) => value.get("eventName").and_then(Value::as_str) == Some(kind.event_name()),
+        (OutcomeKind::ResumeQuestionGenerated, RequestKind::FeedbackRequested) => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::gateway::entry::tests::outcome;
+
+    fn member(id: i64) -> MemberId {
+        MemberId::new(id).unwrap()
+    }
+
+    fn feedback(request: &str) -> Arc<Entry> {
+        Arc::new(outcome("FeedbackGenerated", 1, "a", request, r#"{"feedback":"."}"#))
+    }
+
+    #[test]
+    fn everyone_who_waits_for_the_request_gets_its_outcome() {
+        let mut waiting = Waiting::default();
+        let mut callers = [(); 2].map(|()| waiting.add(member(7), "r", RequestKind::FeedbackRequested));
+        let mut others = [(8, "r"), (7, "s")].map(|(id, r)| waiting.add(member(id), r, RequestKind::FeedbackRequested));
+        waiting.answer(&feedback("r"));
+        assert!(callers.iter_mut().all(|caller| caller.try_recv().is_ok()));
+        assert!(others.iter_mut().all(|caller| caller.try_recv().is_err()));
+        assert_eq!(waiting.callers.len(), 2);
+    }
+
+    #[test]
+    fn one_id_in_two_topics_means_two_requests() {
+        let question = |number: u32| format!(r#"{{"questionNumber":{number},"question":"q?"}}"#);
+        let failed = |kind: RequestKind| format!(r#"{{"eventName":"{}"}}"#, kind.event_name());
+        let all = [RequestKind::FeedbackRequested, RequestKind::ResumeInit, RequestKind::ResumeAnswer];
+        for (topic, value, expected) in [
+            ("FeedbackGenerated", "{}".to_owned(), vec![all[0]]),
+            ("ResumeQuestionGenerated", question(1), vec![all[1]]),
+            ("ResumeQuestionGenerated", question(2), vec![all[2]]),
+            ("ResumeCompleted", "{}".to_owned(), vec![all[1], all[2]]),
+            ("RequestFailed", failed(all[0]), vec![all[0]]),
+            ("RequestFailed", failed(all[1]), vec![all[1]]),
+            ("RequestFailed", failed(all[2]), vec![all[2]]),
+            ("RequestFailed", "{}".to_owned(), vec![]),
+        ] {
+            let mut waiting = Waiting::default();
+            let callers = all.map(|kind| (kind, waiting.add(member(7), "r", kind)));
+            waiting.answer(&Arc::new(outcome(topic, 1, "a", "r", &value)));
+            let answered =
+                callers.into_iter().filter_map(|(kind, mut caller)| caller.try_recv().is_ok().then_some(kind));
+            assert_eq!(answered.collect::<Vec<_>>(), expected, "{topic} {value}");
+        }
+    }
+
+    #[test]
+    fn who_has_gone_is_forgotten() {
+        let mut waiting = Waiting::default();
+        let mut stays = waiting.add(member(7), "r", RequestKind::FeedbackRequested);
+        drop(waiting.add(member(7), "r", RequestKind::FeedbackRequested));
+        waiting.tidy(member(7), "r");
+        assert_eq!(waiting.callers.values().map(Vec::len).sum::<usize>(), 1);
+        waiting.answer(&feedback("r"));
+        assert!(stays.try_recv().is_ok());
+        drop(waiting.add(member(7), "s", RequestKind::FeedbackRequested));
+        waiting.tidy(member(7), "s");
+        assert!(waiting.callers.is_empty());
+    }
+}
