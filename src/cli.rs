@@ -47,12 +47,16 @@ enum Command {
     Session(ops::session::Command),
     /// Serve a page to try the worker with, the old HTTP API and event streams, all by way of Kafka
     ///
-    /// It stands in for the product's own servers, in development, demonstrations and migration. The worker does not
-    /// need it. Requests are keyed by their member and carry an Idempotency-Key header, where there is one, as their
-    /// id; outcomes answer the callers that wait for them, and go to the members' event streams:
+    /// It stands in for the product's own servers in development, demonstrations and
+    /// migration; the worker does not need it. A request's Idempotency-Key header, where
+    /// there is one, is its id: sent again, it is the same request. An outcome answers
+    /// the callers that wait for it, and goes to the member's event streams:
     ///
-    ///   POST /api/v1/feedback/create, /api/v1/resume/agent/init, /api/v1/resume/agent/update
-    ///   GET  /api/v1/sse/subscribe?memberId=7  with Last-Event-ID or &lastEventId=, and &records=true for all records
+    ///   POST /api/v1/feedback/create
+    ///   POST /api/v1/resume/agent/init, /api/v1/resume/agent/update
+    ///   GET  /api/v1/sse/subscribe?memberId=7
+    ///        &lastEventId=ID, or the header Last-Event-ID: what came after it; 0 for all
+    ///        &records=true: the records of Kafka, too
     ///   GET  /documents/KEY, /livez, /readyz, and the page at /
     #[command(verbatim_doc_comment)]
     Gateway(Box<GatewayArgs>),

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::http::header;
 use axum::response::IntoResponse;
@@ -28,8 +29,9 @@ pub async fn script() -> impl IntoResponse {
 /// `GET /documents/{key}`: only documents whose completion the gateway has seen.
 pub async fn document(
     State(served): State<Arc<Served>>,
-    Path(key): Path<String>,
+    key: Result<Path<String>, PathRejection>,
 ) -> Result<impl IntoResponse, Refusal> {
+    let Path(key) = key.map_err(|_| Refusal::no_document())?;
     if !served.hub.has_document(&key) {
         return Err(Refusal::no_document());
     }

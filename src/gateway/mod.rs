@@ -1,9 +1,9 @@
 //! `ssammu-worker gateway`: what the product's Spring server and SSE gateway do around the worker, for development,
 //! demonstrations and migration. The worker itself never needs it.
 //!
-//! A request's way: [`api`] reads it ([`requests`]), waits for it ([`waiting`]) and sends it to Kafka; [`feed`] reads
-//! what comes back, [`hub`] remembers it ([`history`]) and tells the caller ([`outcomes`]) and the member's event
-//! streams ([`sse`], [`stream`]).
+//! A request's way: `api` reads it (`requests`), waits for its outcome (`waiting`) and sends it to Kafka; `feed` reads
+//! what comes back, and `hub` remembers it (`history`) and tells the caller (`outcomes`) and the member's event streams
+//! (`sse`, `stream`).
 
 mod api;
 mod entry;

@@ -30,66 +30,79 @@ impl Refusal {
         Self { status, code, message, retryable, request_id: None, field: None, retry_after: None }
     }
 
+    /// The body is no JSON object.
     pub fn not_json() -> Self {
         let message = "요청 내용을 읽을 수 없습니다. JSON 객체로 보내 주세요.";
         Self::new(StatusCode::BAD_REQUEST, "INVALID_REQUEST", message)
     }
 
+    /// A field or header breaks a rule.
     pub fn invalid(field: &'static str, message: &'static str) -> Self {
         Self { field: Some(field), ..Self::new(StatusCode::BAD_REQUEST, "INVALID_REQUEST", message) }
     }
 
+    /// There is no valid member id.
     pub fn no_member() -> Self {
         Self::invalid("memberId", "회원 번호(memberId)를 1 이상의 정수로 보내 주세요.")
     }
 
+    /// The body is longer than any request may be.
     pub fn too_long() -> Self {
         let message = "보낸 내용이 너무 깁니다. 내용을 줄여서 다시 시도해 주세요.";
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, "INPUT_TOO_LONG", message)
     }
 
+    /// The body says that it is something else than JSON.
     pub fn wrong_content_type() -> Self {
         let message = "Content-Type은 application/json이어야 합니다.";
         Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "UNSUPPORTED_MEDIA_TYPE", message)
     }
 
+    /// The client asks too often, or all places are taken.
     pub fn too_many(retry_after: Duration) -> Self {
         let message = "요청이 너무 많습니다. 잠시 후 다시 시도해 주세요.";
         let refusal = Self::new(StatusCode::TOO_MANY_REQUESTS, "TOO_MANY_REQUESTS", message);
         Self { retryable: true, retry_after: Some(retry_after), ..refusal }
     }
 
+    /// Another host was meant, or a page of another origin asks.
     pub fn foreign() -> Self {
         let message = "허용되지 않은 주소에서 온 요청입니다.";
         Self::new(StatusCode::FORBIDDEN, "FORBIDDEN_ORIGIN", message)
     }
 
+    /// The brokers do not take the request in time.
     pub fn broker_unavailable() -> Self {
         let message = "지금은 요청을 받을 수 없습니다. 잠시 후 다시 시도해 주세요.";
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "BROKER_UNAVAILABLE", message)
     }
 
+    /// The outcome did not come in time.
     pub fn timed_out() -> Self {
         let message =
             "결과가 아직 나오지 않았습니다. 나오는 대로 알려 드리며, 다시 요청해도 처음부터 다시 하지 않습니다.";
         Self::new(StatusCode::GATEWAY_TIMEOUT, "TIMEOUT", message)
     }
 
+    /// The outcome cannot be understood.
     pub fn internal() -> Self {
         let message = "일시적인 오류가 발생했습니다. 잠시 후 다시 시도해 주세요.";
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL", message)
     }
 
+    /// No résumé that the gateway remembers has this document.
     pub fn no_document() -> Self {
         let message = "문서를 찾을 수 없습니다. 이력서 작성이 끝났는지 확인해 주세요.";
         Self::new(StatusCode::NOT_FOUND, "NOT_FOUND", message)
     }
 
+    /// The documents' store does not answer.
     pub fn no_store() -> Self {
         let message = "문서를 가져오지 못했습니다. 잠시 후 다시 시도해 주세요.";
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "STORAGE_UNAVAILABLE", message)
     }
 
+    /// There is nothing at this address.
     pub fn nothing_here() -> Self {
         Self::new(StatusCode::NOT_FOUND, "NOT_FOUND", "없는 주소입니다.")
     }

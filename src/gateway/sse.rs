@@ -61,6 +61,7 @@ pub async fn subscribe(
         hub: served.hub.clone(),
         stopping: served.stopping.clone(),
         coming: None,
+        due: VecDeque::new(),
         ready: VecDeque::from([Event::default().comment("open").retry(RETRY)]),
         _place: place,
     };
@@ -79,7 +80,8 @@ struct Open {
     hub: Arc<Hub>,
     stopping: watch::Receiver<bool>,
     coming: Option<broadcast::Receiver<Delivery>>,
-    /// What can be told at once.
+    /// What is to be told; it becomes text only when its turn comes.
+    due: VecDeque<Delivery>,
     ready: VecDeque<Event>,
     _place: OwnedSemaphorePermit,
 }
@@ -94,7 +96,11 @@ impl Open {
             if let Some(event) = self.ready.pop_front() {
                 return Some(event);
             }
-            let told = match &mut self.coming {
+            if let Some(delivery) = self.due.pop_front() {
+                self.ready.extend(messages(&delivery, self.records, &self.host).into_iter().map(event));
+                continue;
+            }
+            match &mut self.coming {
                 None => {
                     // Before the past is known, a last event has no place in it.
                     tokio::select! {
@@ -103,7 +109,7 @@ impl Open {
                     }
                     let Subscription { missed, coming } = self.hub.subscribe(self.member, self.last.as_ref());
                     self.coming = Some(coming);
-                    missed
+                    self.due.extend(missed);
                 }
                 Some(coming) => {
                     let next = tokio::select! {
@@ -111,11 +117,9 @@ impl Open {
                         _ = self.stopping.changed() => continue,
                     };
                     // Who is too slow is cut off, and told what it missed when it comes back.
-                    vec![next.ok()?]
+                    self.due.push_back(next.ok()?);
                 }
-            };
-            let messages = told.iter().flat_map(|delivery| messages(delivery, self.records, &self.host));
-            self.ready.extend(messages.map(event));
+            }
         }
     }
 }

@@ -149,6 +149,8 @@ pub(super) fn open(connection: &Connection) -> KafkaResult<Reader> {
         ("enable.auto.commit", "false"),
         ("enable.partition.eof", "true"),
         ("allow.auto.create.topics", "false"),
+        // A broker answers when it has something; the embedded one only when the wait is over.
+        ("fetch.wait.max.ms", "100"),
     ]);
     Reader::from_config_and_context(&config, ReaderContext::default())
 }

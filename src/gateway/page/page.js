@@ -24,6 +24,8 @@ const RECONNECT_MS = 3_000;
 /** The replay comes in one go: when nothing more has come for this long, it is over. */
 const REPLAY_QUIET_MS = 200;
 const SLOW_AFTER_SECONDS = 20;
+/** After this long a member may ask for another feedback, though the one before has not come. */
+const GIVE_UP_MS = 90_000;
 
 // ---------------------------------------------------------------- records: what Kafka carried
 
@@ -90,12 +92,9 @@ function failureOf(log, request) {
 function feedbackView(log) {
   const said = ({ value }) => JSON.stringify([value.question, value.answer]);
   const requests = requestsOf(log, 'feedback').reverse();
-  const entries = requests.map((request, index) => {
-    const failure = failureOf(log, request);
-    const isRepeated = requests.slice(0, index).some((later) => said(later) === said(request));
-    return failure && isRepeated ? null : { request, failure, outcome: log.outcomes.get(request.id) };
-  });
-  return entries.filter(Boolean).slice(0, MOST_FEEDBACKS_SHOWN);
+  const entries = requests.map((request) => ({ request, outcome: log.outcomes.get(request.id), failure: failureOf(log, request) }));
+  const isRepeated = ({ request }, index) => requests.slice(0, index).some((later) => said(later) === said(request));
+  return entries.filter((entry, index) => !entry.failure || !isRepeated(entry, index)).slice(0, MOST_FEEDBACKS_SHOWN);
 }
 
 /**
@@ -197,8 +196,10 @@ function onRecord(event) {
   const record = readRecord(JSON.parse(event.data));
   if (!addRecord(state.log, record)) return;
   showEvent(record);
-  const unsent = state.unsent[REQUESTS[record.kind]?.flow];
-  if (unsent?.key === record.id) state.unsent = {};
+  if (record.isRequest) {
+    const { flow } = REQUESTS[record.kind];
+    if (state.unsent[flow]?.key === record.id) delete state.unsent[flow];
+  }
   if (!state.isLive) return replayEndsSoon();
   render();
   if (!record.isRequest) announce(inWords(record));
@@ -237,7 +238,8 @@ function changeMember(member) {
 
 function isBusy(flow) {
   if (flow === 'resume') return Boolean(resumeNow().pending);
-  return feedbackView(state.log).some(({ outcome }) => !outcome);
+  const isAwaited = ({ request, outcome }) => !outcome && Date.now() - request.timestamp < GIVE_UP_MS;
+  return feedbackView(state.log).some(isAwaited);
 }
 
 /** Sends a new request, unless its flow has one under way: a second click changes nothing. */
@@ -572,6 +574,7 @@ function openEvents(isOpen) {
   $('events').classList.toggle('open', isOpen);
   $('events-open').setAttribute('aria-expanded', isOpen);
   $('main').inert = isOpen;
+  $('top').inert = isOpen;
   $(isOpen ? 'events-close' : 'events-open').focus();
 }
 
@@ -736,8 +739,15 @@ function onSubmit(form, submit) {
     submit();
   });
   form.addEventListener('keydown', (event) => {
-    if (event.key === 'Enter' && (event.ctrlKey || event.metaKey)) submit();
+    if (event.key === 'Enter' && (event.ctrlKey || event.metaKey) && !event.repeat) submit();
   });
+}
+
+/** The second click of a double click does nothing, even where the first was answered in between. */
+function ignoreSecondClick(event) {
+  if (event.detail < 2 || !event.target.closest('button')) return;
+  event.preventDefault();
+  event.stopPropagation();
 }
 
 function begin() {
@@ -751,6 +761,7 @@ function begin() {
     if (target.dataset.draft) saveDraft(target);
     countCharacters(target);
   });
+  document.addEventListener('click', ignoreSecondClick, { capture: true });
   onSubmit($('feedback-form'), submitFeedback);
   onSubmit($('resume-form'), submitResume);
   onSubmit($('answer-form'), submitAnswer);
@@ -763,7 +774,10 @@ function begin() {
   document.addEventListener('keydown', ({ key }) => {
     if (key === 'Escape' && $('events').classList.contains('open')) openEvents(false);
   });
-  setInterval(() => document.querySelectorAll('[data-since]').forEach(showElapsed), 1000);
+  setInterval(() => {
+    document.querySelectorAll('[data-since]').forEach(showElapsed);
+    renderFeedback();
+  }, 1000);
   render();
   connect();
 }

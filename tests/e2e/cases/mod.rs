@@ -4,6 +4,7 @@ mod crash;
 mod dead_letters;
 mod failures;
 mod feedback;
+mod gateway;
 mod ops;
 mod process;
 mod resume;
@@ -25,6 +26,7 @@ pub fn all() -> Vec<(&'static str, Vec<Case>)> {
         ("crash", crash::cases()),
         ("scenarios", scenarios::cases()),
         ("ops", ops::cases()),
+        ("gateway", gateway::cases()),
         ("suites", suites::cases()),
     ]
 }

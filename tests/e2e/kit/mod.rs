@@ -1,6 +1,7 @@
 //! What the tests are made of: the worker's process, its Kafka neighbours, a model server, and ways to trouble them.
 
 pub mod docx;
+pub mod front;
 pub mod gateway;
 pub mod model;
 pub mod offsets;

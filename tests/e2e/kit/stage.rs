@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use tokio::sync::OnceCell;
 
+use crate::kit::front::Front;
 use crate::kit::gateway::Gateway;
 use crate::kit::model::ModelServer;
 use crate::kit::offsets::Commits;
@@ -103,6 +104,26 @@ impl Stage {
         let log = Log::default();
         self.logs.lock().expect("the logs").push(log.clone());
         Worker::start(self.services.process_group, settings, log)
+    }
+
+    /// The program's own gateway, ready.
+    pub async fn front(&self) -> Front {
+        self.front_with(&self.settings()).await
+    }
+
+    /// The program's own gateway with these settings, ready.
+    pub async fn front_with(&self, settings: &Settings) -> Front {
+        self.create_topics().await;
+        let mut front = self.start_front(&["gateway"], settings);
+        front.process.ready().await;
+        front
+    }
+
+    /// A command that serves the gateway at `GATEWAY_ADDR`, or at a free port; it has just been started.
+    pub fn start_front(&self, arguments: &[&str], settings: &Settings) -> Front {
+        let log = Log::default();
+        self.logs.lock().expect("the logs").push(log.clone());
+        Front::start(self.services.process_group, arguments, settings, log)
     }
 
     /// Runs another command of the program to its end.

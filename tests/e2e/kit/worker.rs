@@ -70,7 +70,7 @@ fn command(group: i32, arguments: &[&str], settings: &Settings) -> Command {
     command
 }
 
-/// A running `ssammu-worker run`. Dropping it kills it.
+/// A running `ssammu-worker run`, or another command that stays up. Dropping it kills it.
 pub struct Worker {
     child: Child,
     address: String,
@@ -81,11 +81,16 @@ pub struct Worker {
 impl Worker {
     /// Starts it; `HTTP_ADDR` must be among the settings.
     pub fn start(group: i32, settings: &Settings, log: Log) -> Self {
-        let mut child = command(group, &["run"], settings).spawn().expect("the worker starts");
+        let address = settings.get("HTTP_ADDR").expect("HTTP_ADDR is set");
+        Self::start_command(group, &["run"], address, settings, log)
+    }
+
+    /// Starts a command that serves its health at `address`.
+    pub fn start_command(group: i32, arguments: &[&str], address: &str, settings: &Settings, log: Log) -> Self {
+        let mut child = command(group, arguments, settings).spawn().expect("the program starts");
         let stdout = log.follow(child.stdout.take().expect("its output"));
         let stderr = log.follow(child.stderr.take().expect("its errors"));
-        let address = settings.get("HTTP_ADDR").expect("HTTP_ADDR is set").to_owned();
-        Self { child, address, log, readers: [stdout, stderr] }
+        Self { child, address: address.to_owned(), log, readers: [stdout, stderr] }
     }
 
     /// Everything that it has written so far.

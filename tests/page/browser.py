@@ -1,0 +1,178 @@
+"""Debian's Chromium without a window, and the gateway's page as a member uses it."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+from selenium import webdriver
+from selenium.webdriver import ActionChains
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.remote.webelement import WebElement
+from selenium.webdriver.support.ui import WebDriverWait
+
+PATIENCE = 20.0
+"""Seconds that a request may take on a busy machine."""
+
+DESKTOP, PHONE, SMALL_PHONE = (1280, 800), (390, 844), (360, 740)
+
+T = TypeVar("T")
+
+
+def start(binary: str, driver: str) -> webdriver.Chrome:
+    options = webdriver.ChromeOptions()
+    options.binary_location = binary
+    options.add_argument("--headless=new")
+    options.add_argument("--no-sandbox")  # containers run as root
+    options.add_argument("--disable-dev-shm-usage")
+    options.add_argument("--lang=ko")
+    options.add_argument("--force-prefers-reduced-motion")
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    return webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
+
+
+class Page:
+    """The page of one member, whom no other test has."""
+
+    def __init__(self, driver: webdriver.Chrome, url: str) -> None:
+        self.driver = driver
+        self.url = url
+        self.member = random.randrange(10**9, 2**53)
+
+    def open(self, tab: str = "feedback", size: tuple[int, int] = DESKTOP, scheme: str = "light") -> None:
+        width, height = size
+        metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 500}
+        self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+        features = [{"name": "prefers-color-scheme", "value": scheme}, {"name": "prefers-reduced-motion", "value": "reduce"}]
+        self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+        self.driver.get(self.url)
+        self.run("localStorage.clear(); sessionStorage.clear(); localStorage.setItem('member', arguments[0])", str(self.member))
+        self.driver.get("about:blank")
+        self.driver.get(f"{self.url}#{tab}")
+        self.wait_until_connected()
+
+    def reload(self) -> None:
+        self.driver.refresh()
+        self.wait_until_connected()
+
+    def wait_until_connected(self) -> None:
+        self.wait("the connection", lambda: self.text("#connection") == "연결됨")
+
+    # What is on the screen.
+
+    def run(self, script: str, *arguments: object) -> object:
+        return self.driver.execute_script(script, *arguments)
+
+    def all(self, selector: str) -> list[WebElement]:
+        return self.driver.find_elements(By.CSS_SELECTOR, selector)
+
+    def is_shown(self, selector: str) -> bool:
+        return bool(self.run("const e = document.querySelector(arguments[0]); return Boolean(e?.checkVisibility({ visibilityProperty: true }))", selector))
+
+    def text(self, selector: str) -> str:
+        """Its text as it is in the document, '' when it is not there; in one step, since the page may redraw between two."""
+        return str(self.run("return document.querySelector(arguments[0])?.textContent.trim() ?? ''", selector))
+
+    def value(self, selector: str) -> str:
+        return str(self.run("return document.querySelector(arguments[0]).value", selector))
+
+    def events(self, kind: str) -> list[str]:
+        """The ids of the requests that the panel shows records of this kind for, the newest first."""
+        script = "return [...document.querySelectorAll(arguments[0])].map((item) => item.dataset.request)"
+        return list(self.run(script, f"#event-list > [data-kind='{kind}']"))
+
+    def overflow(self) -> int:
+        """By how many pixels something is wider than the screen."""
+        return int(self.run("const { scrollWidth, clientWidth } = document.documentElement; return scrollWidth - clientWidth"))
+
+    def wait(self, what: str, condition: Callable[[], T]) -> T:
+        try:
+            return WebDriverWait(self.driver, PATIENCE, poll_frequency=0.1).until(lambda _: condition())
+        except Exception as error:
+            raise AssertionError(f"{what} did not come; the page says: {self.text('main')[:600]}") from error
+
+    def wait_shown(self, selector: str) -> None:
+        self.wait(selector, lambda: self.is_shown(selector))
+
+    # What a member does.
+
+    def click(self, selector: str) -> None:
+        self.wait_shown(selector)
+        self.all(selector)[0].click()
+
+    def click_text(self, selector: str, text: str) -> None:
+        """Clicks the one that says `text`."""
+        self.wait(text, lambda: [element for element in self.all(selector) if element.text == text])[0].click()
+
+    def double_click(self, selector: str) -> None:
+        self.wait_shown(selector)
+        ActionChains(self.driver).double_click(self.all(selector)[0]).perform()
+
+    def write(self, selector: str, text: str) -> None:
+        self.wait_shown(selector)
+        field = self.all(selector)[0]
+        field.clear()
+        field.send_keys(text)
+
+    def press(self, *keys: str) -> None:
+        ActionChains(self.driver).send_keys(*keys).perform()
+
+    def hold(self, modifier: str, key: str) -> None:
+        ActionChains(self.driver).key_down(modifier).send_keys(key).key_up(modifier).perform()
+
+    def tab_to(self, element_id: str) -> None:
+        """Presses Tab until the element has the focus."""
+        for _ in range(40):
+            self.press(Keys.TAB)
+            if self.run("return document.activeElement.id") == element_id:
+                return
+        raise AssertionError(f"#{element_id} cannot be reached with Tab")
+
+    def lose(self, what: str) -> None:
+        """Loses the next POST on its way: the `request`, or the `reply`. Keeps the keys of all POSTs in `window.keys`."""
+        self.run(
+            """
+            const { fetch } = window;
+            let what = arguments[0];
+            window.keys = [];
+            window.fetch = async (path, options) => {
+              const lost = what;
+              what = null;
+              keys.push(options.headers['Idempotency-Key']);
+              if (lost === 'reply') await fetch(path, options);
+              if (lost) throw new TypeError('the connection was lost');
+              return fetch(path, options);
+            };
+            """,
+            what,
+        )
+
+    def ask_for_feedback(self, answer: str) -> None:
+        self.write("#feedback-answer", answer)
+        self.click("#feedback-send")
+
+    def begin_resume(self) -> None:
+        self.write("#email", "haneul@example.com")
+        self.write("#project_count", "3")
+        self.click("#resume-send")
+        self.wait_for_question(1)
+
+    def wait_for_question(self, number: int) -> None:
+        is_there = lambda: self.is_shown("#answer-form") and self.text("#progress-text").startswith(f"질문 {number}/")
+        self.wait(f"question {number}", is_there)
+
+    def answer(self, text: str) -> None:
+        self.write("#answer", text)
+        self.click("#answer-send")
+
+    # What the tests' reader wants to know.
+
+    def console_errors(self) -> list[str]:
+        """What the browser complained about since the last call: faults of the script, of loading, of the security policy."""
+        return [entry["message"] for entry in self.driver.get_log("browser") if entry["level"] in ("SEVERE", "WARNING")]
+
+    def screenshot(self, path: Path) -> None:
+        self.driver.save_screenshot(str(path))
