@@ -1,0 +1,50 @@
+# The image of all commands: worker (the default), topics, gateway, scripted-model, dlt, session.
+#
+#   docker build -t ssammu-worker .
+#   docker run --rm ssammu-worker --help
+#
+# Build arguments:
+#   RUST_VERSION    the compiler; not older than `rust-version` in Cargo.toml
+#   DEBIAN_VERSION  the release that is built on and run on: librdkafka links against its OpenSSL
+#   VERSION         what the image's label says, such as a tag or a commit
+ARG RUST_VERSION=1.95
+ARG DEBIAN_VERSION=bookworm
+
+FROM rust:${RUST_VERSION}-${DEBIAN_VERSION} AS build
+WORKDIR /build
+
+# The dependencies in a layer of their own, with an empty program in the place of ours: they take most of the time, and
+# are built again only when Cargo.toml or Cargo.lock change. tests/e2e is named in Cargo.toml, so cargo wants it to exist.
+# The empty program is cleaned away, because cargo compares times, and files from a checkout can be older than this layer.
+COPY Cargo.toml Cargo.lock ./
+RUN mkdir -p src tests/e2e \
+    && echo 'fn main() {}' | tee src/main.rs tests/e2e/main.rs >src/lib.rs \
+    && cargo build --release --locked \
+    && cargo clean --release --package ssammu-worker
+
+COPY src src
+RUN cargo build --release --locked
+
+FROM debian:${DEBIAN_VERSION}-slim
+RUN apt-get update \
+    && apt-get install --yes --no-install-recommends ca-certificates libssl3 \
+    && rm -rf /var/lib/apt/lists/*
+COPY --from=build /build/target/release/ssammu-worker /usr/local/bin/
+
+ARG VERSION=unknown
+LABEL org.opencontainers.image.title="ssammu-worker" \
+      org.opencontainers.image.description="Kafka worker that answers CareerBee's feedback and résumé requests with a language model" \
+      org.opencontainers.image.version="${VERSION}"
+
+# Health and metrics have to be reached from outside the container; logs are read by machines.
+ENV HTTP_ADDR=0.0.0.0:8080 LOG_FORMAT=json
+EXPOSE 8080
+
+# By number, so that Kubernetes can see that it is not root. Nothing is written to the file system.
+USER 10001:10001
+
+# The program is process 1 and handles SIGTERM: what is in work gets SHUTDOWN_GRACE. Give `docker stop` longer than that.
+STOPSIGNAL SIGTERM
+ENTRYPOINT ["ssammu-worker"]
+CMD ["run"]
+HEALTHCHECK --interval=10s --timeout=5s --start-period=30s CMD ["ssammu-worker", "healthcheck"]
