@@ -3,6 +3,8 @@
 //! Whatever does not depend on the request comes first and is the same bytes every time, so that the server's prefix
 //! cache has it ready. What the member wrote comes after it, behind a fence.
 
+use std::sync::LazyLock;
+
 use crate::events::request::FeedbackRequest;
 use crate::llm::text::fence::Fence;
 use crate::llm::{Message, Role};
@@ -63,6 +65,12 @@ TLS 핸드셰이크에서 대칭 키를 정하는 과정과 80번, 443번 포트
     },
 ];
 
+/// The examples as they are asked: made once, and the same bytes for everyone.
+static ASKED: LazyLock<Vec<String>> = LazyLock::new(|| {
+    let asked = |example: &Example| format!("{}\n\n{TASK}", fenced(example.question, example.answer));
+    EXAMPLES.iter().map(asked).collect()
+});
+
 /// The prompts for a feedback, from the one with all examples to the one with none.
 pub fn prompts(request: &FeedbackRequest) -> Vec<Vec<Message>> {
     with_task(request, TASK)
@@ -77,9 +85,8 @@ fn with_task(request: &FeedbackRequest, task: &str) -> Vec<Vec<Message>> {
     let member = format!("{}\n\n{task}", fenced(&request.question, &request.answer));
     let prompt = |examples: usize| {
         let mut messages = vec![Message { role: Role::System, content: SYSTEM.into() }];
-        for example in EXAMPLES.iter().take(examples) {
-            let asked = format!("{}\n\n{TASK}", fenced(example.question, example.answer));
-            messages.push(Message { role: Role::User, content: asked.into() });
+        for (example, asked) in EXAMPLES.iter().zip(ASKED.iter()).take(examples) {
+            messages.push(Message { role: Role::User, content: asked.as_str().into() });
             messages.push(Message { role: Role::Assistant, content: example.feedback.into() });
         }
         messages.push(Message { role: Role::User, content: member.clone().into() });
