@@ -6,10 +6,10 @@ use std::borrow::Cow;
 
 use anyhow::Context;
 use futures_util::TryStreamExt;
+use rdkafka::ClientConfig;
 use rdkafka::consumer::{Consumer, StreamConsumer};
 use rdkafka::message::{Header, Message, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, DefaultProducerContext, ThreadedProducer};
-use rdkafka::{ClientConfig, error::KafkaError};
 use reqwest::header::CONTENT_TYPE;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -148,32 +148,38 @@ impl Floor {
 
 /// Runs until the process is killed, with the worker's own settings.
 pub fn run() -> anyhow::Result<()> {
-    let setting = |name: &str| std::env::var(name).with_context(|| name.to_owned());
-    let config = |settings: &[(&str, &str)]| -> anyhow::Result<ClientConfig> {
-        let mut config = ClientConfig::new();
-        config.set("bootstrap.servers", setting("KAFKA_BOOTSTRAP_SERVERS")?);
-        config.extend(settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
-        Ok(config)
-    };
-    let group = setting("GROUP_FEEDBACK")?;
+    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(consume())
+}
+
+async fn consume() -> anyhow::Result<()> {
     // A prefetch of 1 MB and a linger of 5 ms are the cheapest that were found.
-    let consumer: StreamConsumer =
-        config(&[("group.id", &group), ("auto.offset.reset", "earliest"), ("queued.max.messages.kbytes", "1024")])?
-            .create()?;
+    let group = setting("GROUP_FEEDBACK")?;
+    let reading =
+        [("group.id", group.as_str()), ("auto.offset.reset", "earliest"), ("queued.max.messages.kbytes", "1024")];
+    let consumer: StreamConsumer = client(&reading)?.create()?;
     consumer.subscribe(&[&setting("TOPIC_FEEDBACK_REQUESTED")?])?;
-    let floor = Floor {
+    let floor = &Floor {
         client: reqwest::Client::builder().tls_certs_only([]).build()?,
         url: format!("{}/v1/chat/completions", setting("VLLM_URL")?),
         prompt: Prompt::new()?,
-        producer: config(&[("enable.idempotence", "true"), ("compression.type", "lz4"), ("linger.ms", "5")])?
+        producer: client(&[("enable.idempotence", "true"), ("compression.type", "lz4"), ("linger.ms", "5")])?
             .create()?,
         topic: setting("TOPIC_FEEDBACK_GENERATED")?,
     };
     let limit: usize = setting("MAX_IN_FLIGHT")?.parse()?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let floor = &floor;
-    runtime.block_on(async {
-        let records = consumer.stream().map_err(|error: KafkaError| anyhow::Error::new(error));
-        records.try_for_each_concurrent(limit, |message| async move { floor.answer(&message).await }).await
-    })
+    let records = consumer.stream().map_err(anyhow::Error::new);
+    records.try_for_each_concurrent(limit, |message| async move { floor.answer(&message).await }).await
+}
+
+fn setting(name: &str) -> anyhow::Result<String> {
+    std::env::var(name).with_context(|| name.to_owned())
+}
+
+fn client(settings: &[(&str, &str)]) -> anyhow::Result<ClientConfig> {
+    let mut config = ClientConfig::new();
+    config.set("bootstrap.servers", setting("KAFKA_BOOTSTRAP_SERVERS")?);
+    for (name, value) in settings {
+        config.set(*name, *value);
+    }
+    Ok(config)
 }

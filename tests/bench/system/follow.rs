@@ -30,37 +30,50 @@ pub struct Pace {
     pub cpu_ms: f64,
 }
 
-/// Waits until `topic` has `total` records more than the `earlier` ones, at most `limit`, and tells the pace on the way.
-pub fn pace(
-    processes: &mut [Process],
-    topic: &Topic,
-    earlier: u64,
-    total: u64,
-    limit: Duration,
-) -> anyhow::Result<Pace> {
-    let counter = Counter::open(topic)?;
-    let end = Instant::now() + limit;
-    let mut samples = Vec::new();
-    loop {
+/// Looks at processes and a topic from the moment when it is made.
+pub struct Follower {
+    counter: Counter,
+    samples: Vec<Sample>,
+}
+
+impl Follower {
+    /// Outcomes that `topic` has already do not count.
+    pub fn start(processes: &mut [Process], topic: &Topic) -> anyhow::Result<Self> {
+        let mut follower = Self { counter: Counter::open(topic)?, samples: Vec::new() };
+        follower.look(processes)?;
+        Ok(follower)
+    }
+
+    fn look(&mut self, processes: &mut [Process]) -> anyhow::Result<Sample> {
         let mut cpu = Duration::ZERO;
-        for process in &mut *processes {
+        for process in processes {
             process.alive()?;
             cpu += process.cpu()?;
         }
-        let outcomes = counter.count()?.saturating_sub(earlier);
-        samples.push(Sample { at: Instant::now(), outcomes, cpu });
-        if outcomes >= total {
-            break;
-        }
-        anyhow::ensure!(Instant::now() < end, "{outcomes} of {total} outcomes after {limit:?}");
-        std::thread::sleep(PAUSE);
+        let sample = Sample { at: Instant::now(), outcomes: self.counter.count()?, cpu };
+        self.samples.push(sample);
+        Ok(sample)
     }
-    let share = |sample: &&Sample| sample.outcomes as f64 / total as f64;
-    let first = samples.iter().rfind(|sample| share(sample) <= FROM).context("no sample before the work")?;
-    let last = samples.iter().find(|sample| share(sample) >= TO).context("no sample after the work")?;
-    let outcomes = (last.outcomes - first.outcomes) as f64;
-    Ok(Pace {
-        rate: outcomes / (last.at - first.at).as_secs_f64(),
-        cpu_ms: (last.cpu - first.cpu).as_secs_f64() * 1e3 / outcomes,
-    })
+
+    /// Waits until there are `total` outcomes more, at most `limit`, and tells the pace on the way.
+    pub fn pace(mut self, processes: &mut [Process], total: u64, limit: Duration) -> anyhow::Result<Pace> {
+        let start = *self.samples.first().context("nothing was seen")?;
+        let end = start.at + limit;
+        loop {
+            let outcomes = self.look(processes)?.outcomes - start.outcomes;
+            if outcomes >= total {
+                break;
+            }
+            anyhow::ensure!(Instant::now() < end, "{outcomes} of {total} outcomes after {limit:?}");
+            std::thread::sleep(PAUSE);
+        }
+        let share = |sample: &&Sample| (sample.outcomes - start.outcomes) as f64 / total as f64;
+        let first = self.samples.iter().rfind(|sample| share(sample) <= FROM).context("no sample before the work")?;
+        let last = self.samples.iter().find(|sample| share(sample) >= TO).context("no sample after the work")?;
+        let outcomes = (last.outcomes - first.outcomes) as f64;
+        Ok(Pace {
+            rate: outcomes / (last.at - first.at).as_secs_f64(),
+            cpu_ms: (last.cpu - first.cpu).as_secs_f64() * 1e3 / outcomes,
+        })
+    }
 }

@@ -20,6 +20,8 @@ const WITHOUT_LIMIT: &str = r#"ulimit -n "$(ulimit -Hn)"; exec "$0" "$@""#;
 pub struct Process {
     child: Child,
     log: PathBuf,
+    /// Where its part of the log begins.
+    log_start: u64,
     pub started: Instant,
 }
 
@@ -33,6 +35,7 @@ impl Process {
         log: PathBuf,
     ) -> anyhow::Result<Self> {
         let file = File::options().create(true).append(true).open(&log)?;
+        let log_start = file.metadata()?.len();
         let child = Command::new("/bin/sh")
             .args(["-c", WITHOUT_LIMIT])
             .arg(program)
@@ -45,7 +48,7 @@ impl Process {
             .process_group(group)
             .spawn()
             .with_context(|| format!("{} cannot be started", program.display()))?;
-        Ok(Self { child, log, started: Instant::now() })
+        Ok(Self { child, log, log_start, started: Instant::now() })
     }
 
     /// User and system time so far, of all its threads.
@@ -101,8 +104,10 @@ impl Process {
     }
 
     fn tail(&self) -> String {
-        let log = fs::read_to_string(&self.log).unwrap_or_default();
-        let lines: Vec<&str> = log.lines().collect();
+        let log = fs::read(&self.log).unwrap_or_default();
+        let own = usize::try_from(self.log_start).ok().and_then(|start| log.get(start..));
+        let own = String::from_utf8_lossy(own.unwrap_or_default());
+        let lines: Vec<&str> = own.lines().collect();
         lines.get(lines.len().saturating_sub(20)..).unwrap_or_default().join("\n")
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::figure::{Figure, Goal};
-use crate::follow::pace;
+use crate::follow::Follower;
 use crate::load::feedback;
 use crate::scenarios::Scenario;
 use crate::stage::{Stage, Subject};
@@ -35,7 +35,8 @@ impl Scenario for Throughput {
         }
         sender.flush()?;
         let mut started = [set.start(subject)?];
-        let pace = pace(&mut started, &set.topic("FeedbackGenerated"), 0, total, Duration::from_secs(120))?;
+        let follower = Follower::start(&mut started, &set.topic("FeedbackGenerated"))?;
+        let pace = follower.pace(&mut started, total, Duration::from_secs(120))?;
         Ok(vec![pace.rate, pace.cpu_ms])
     }
 }
