@@ -7,13 +7,13 @@ use anyhow::Context;
 use serde_json::Value;
 
 use crate::figure::{Figure, Goal};
-use crate::follow::pace;
+use crate::follow::Follower;
 use crate::load::{Sender, resume_answer, resume_init};
 use crate::scenarios::Scenario;
 use crate::stage::{Set, Stage, Subject};
 use crate::statistics::quantile;
 
-const QUESTIONS: u64 = 3;
+const QUESTIONS: u32 = 3;
 const LIMIT: Duration = Duration::from_secs(120);
 
 pub struct Dialogue;
@@ -36,22 +36,24 @@ impl Scenario for Dialogue {
         false
     }
 
-    fn measure(&self, stage: &Stage, subject: Subject) -> anyhow::Result<Vec<f64>> {
+    fn measure(&self, stage: &Stage, _: Subject) -> anyhow::Result<Vec<f64>> {
         let members = stage.size(1_000, 20);
         let set = stage.set(12, Duration::ZERO)?;
         let sender = set.sender()?;
-        let mut worker = [set.start(subject)?];
+        let mut worker = [set.start_ready_worker()?];
         let questions = set.topic("ResumeQuestionGenerated");
         let mut asked = Vec::new();
         for question in 0..QUESTIONS {
+            let follower = Follower::start(&mut worker, &questions)?;
             match question {
                 0 => send(&set, &sender, members, "ResumeInit", resume_init)?,
                 _ => send(&set, &sender, members, "ResumeAnswer", resume_answer)?,
             }
-            asked.push(pace(&mut worker, &questions, question * members, members, LIMIT)?);
+            asked.push(follower.pace(&mut worker, members, LIMIT)?);
         }
+        let follower = Follower::start(&mut worker, &set.topic("ResumeCompleted"))?;
         send(&set, &sender, members, "ResumeAnswer", resume_answer)?;
-        let done = pace(&mut worker, &set.topic("ResumeCompleted"), 0, members, LIMIT)?;
+        let done = follower.pace(&mut worker, members, LIMIT)?;
         let seconds: f64 = asked.iter().chain([&done]).map(|step| 1.0 / step.rate).sum();
         let question_ms = asked.iter().map(|step| step.cpu_ms).sum::<f64>() / asked.len() as f64;
         let size = quantile(&set.document_sizes(10)?, 0.5).context("no document")?;

@@ -41,6 +41,7 @@ impl Scenario for Latency {
         let _started = set.start(subject)?;
         // A first request of its own, so that it has joined its group before the others come.
         sender.send(&requests.name, 1, &feedback(1, 0))?;
+        sender.flush()?;
         listener.wait(1, PATIENCE)?;
         let whole = Duration::from_secs(warm_up + length);
         let sent = OpenLoop::start(&requests.bootstrap, &requests.name, 2, self.rate.into(), whole)?.finish()?;

@@ -36,6 +36,7 @@ impl Scenario for AtRest {
         let sender = set.sender()?;
         let started = set.start(subject)?;
         sender.send(&set.topic("FeedbackRequested").name, 1, &feedback(1, 0))?;
+        sender.flush()?;
         listener.wait(1, PATIENCE)?;
         std::thread::sleep(stage.size(Duration::from_secs(10), Duration::ZERO));
         Ok(megabytes(started.rss()?))

@@ -40,7 +40,9 @@ impl Scenario for Restart {
         let requests = set.topic("FeedbackRequested");
         let settle = stage.size(SETTLE, Duration::from_millis(500));
         let mut workers = vec![set.start_ready_worker()?, set.start_ready_worker()?];
-        set.sender()?.send(&requests.name, 1, &feedback(1, 0))?;
+        let sender = set.sender()?;
+        sender.send(&requests.name, 1, &feedback(1, 0))?;
+        sender.flush()?;
         listener.wait(1, PATIENCE)?;
         let load = OpenLoop::start(&requests.bootstrap, &requests.name, 2, RATE, stage.size(SETTLE * 12, SETTLE))?;
         // The first of it meets cold connections.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::Context;
 
 use crate::figure::{Figure, Goal};
-use crate::follow::pace;
+use crate::follow::Follower;
 use crate::load::feedback;
 use crate::scenarios::Scenario;
 use crate::stage::{Stage, Subject};
@@ -28,8 +28,8 @@ impl Scenario for Saturation {
     fn measure(&self, stage: &Stage, subject: Subject) -> anyhow::Result<Vec<f64>> {
         let latency = stage.size(LATENCY, LATENCY / 10);
         let in_flight = stage.size(self.in_flight, 16);
-        let waves = stage.size(20, 5);
-        let total = in_flight * waves;
+        let waves: u32 = stage.size(20, 5);
+        let total = in_flight * waves as usize;
         let set = stage.set(1, latency)?.with("MAX_IN_FLIGHT", in_flight);
         let (sender, requests) = (set.sender()?, set.topic("FeedbackRequested").name);
         for member in 1..=total as u64 {
@@ -38,8 +38,8 @@ impl Scenario for Saturation {
         sender.flush()?;
         let outcomes = set.topic("FeedbackGenerated");
         let mut started = [set.start(subject)?];
-        let pace =
-            pace(&mut started, &outcomes, 0, total as u64, latency * waves as u32 * 3 + Duration::from_secs(60))?;
+        let follower = Follower::start(&mut started, &outcomes)?;
+        let pace = follower.pace(&mut started, total as u64, latency * waves * 3 + Duration::from_secs(60))?;
         let times = outcomes.times(total)?;
         // Calls that begin at once end at once, and such a wave needs several turns to spread: the first fifth is left
         // out. What is left of the waves must not tell: how long a place takes for a request is measured, not a slope.

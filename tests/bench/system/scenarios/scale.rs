@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::figure::Figure;
-use crate::follow::pace;
+use crate::follow::Follower;
 use crate::load::feedback;
 use crate::scenarios::Scenario;
 use crate::stage::{Set, Stage, Subject};
@@ -28,7 +28,9 @@ impl Scenario for Members {
         let total = stage.size((self.members * 1_000).min(10_000), 100);
         let set = stage.set(12, Duration::ZERO)?;
         produce(&set, total, self.members)?;
-        let pace = pace(&mut [set.start(subject)?], &set.topic("FeedbackGenerated"), 0, total, LIMIT)?;
+        let mut started = [set.start(subject)?];
+        let follower = Follower::start(&mut started, &set.topic("FeedbackGenerated"))?;
+        let pace = follower.pace(&mut started, total, LIMIT)?;
         Ok(vec![pace.rate, pace.cpu_ms])
     }
 }
@@ -57,8 +59,9 @@ impl Scenario for Workers {
         // They share the partitions before there is work.
         let mut workers = (0..self.workers).map(|_| set.start_ready_worker()).collect::<Result<Vec<_>, _>>()?;
         std::thread::sleep(stage.size(Duration::from_secs(5), Duration::ZERO));
+        let follower = Follower::start(&mut workers, &set.topic("FeedbackGenerated"))?;
         produce(&set, total, total)?;
-        let pace = pace(&mut workers, &set.topic("FeedbackGenerated"), 0, total, LIMIT)?;
+        let pace = follower.pace(&mut workers, total, LIMIT)?;
         Ok(vec![pace.rate, pace.cpu_ms])
     }
 }
