@@ -3,9 +3,10 @@
 //! is in flight when it ends. What the worker costs above it is the price of its guarantees.
 
 use std::borrow::Cow;
+use std::time::Duration;
 
 use anyhow::Context;
-use futures_util::TryStreamExt;
+use futures_util::{TryStreamExt, stream};
 use rdkafka::ClientConfig;
 use rdkafka::consumer::{Consumer, StreamConsumer};
 use rdkafka::message::{Header, Message, OwnedHeaders};
@@ -18,11 +19,15 @@ use ssammu_worker::feedback::prompt;
 use ssammu_worker::llm::Role;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
+use tokio::time::timeout;
 use uuid::Uuid;
 
 /// Stand for what a member wrote in the prompt that is the same for everyone.
 const QUESTION: &str = "@question@";
 const ANSWER: &str = "@answer@";
+
+/// rdkafka's stream can lose a wake-up (fede1024/rust-rdkafka#665), and would then wait for minutes.
+const LOOK: Duration = Duration::from_millis(100);
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -167,8 +172,17 @@ async fn consume() -> anyhow::Result<()> {
         topic: setting("TOPIC_FEEDBACK_GENERATED")?,
     };
     let limit: usize = setting("MAX_IN_FLIGHT")?.parse()?;
-    let records = consumer.stream().map_err(anyhow::Error::new);
-    records.try_for_each_concurrent(limit, |message| async move { floor.answer(&message).await }).await
+    let records = stream::unfold(&consumer, |consumer| async move {
+        loop {
+            if let Ok(record) = timeout(LOOK, consumer.recv()).await {
+                return Some((record, consumer));
+            }
+        }
+    });
+    records
+        .map_err(anyhow::Error::new)
+        .try_for_each_concurrent(limit, |message| async move { floor.answer(&message).await })
+        .await
 }
 
 fn setting(name: &str) -> anyhow::Result<String> {

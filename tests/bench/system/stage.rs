@@ -195,8 +195,11 @@ impl Set<'_> {
         let arguments = ["topics", "--partitions", &self.partitions.to_string()];
         let made = Process::start(group, &self.stage.worker, &arguments, &self.settings, log)?.ended()?;
         anyhow::ensure!(made.success(), "the topics were not made: {made}");
-        // A broker may take a moment to tell of what it has made.
-        until("the topics can be seen", || Ok(self.topic("FeedbackRequested").is_known()?.then_some(())))
+        for kind in REQUESTS.iter().chain(&OUTCOMES) {
+            let topic = self.topic(kind);
+            until("a new topic can be used", || Ok(topic.is_usable()?.then_some(())))?;
+        }
+        Ok(())
     }
 
     fn clear(&self) -> anyhow::Result<()> {

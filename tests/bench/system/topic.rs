@@ -26,11 +26,9 @@ impl Topic {
         Ok(reader)
     }
 
-    /// Whether clients see it, with all its partitions.
-    pub fn is_known(&self) -> anyhow::Result<bool> {
-        let metadata = self.client()?.fetch_metadata(Some(&self.name), ASKING)?;
-        let partitions = usize::try_from(self.partitions)?;
-        Ok(metadata.topics().iter().any(|topic| topic.partitions().len() == partitions))
+    /// Whether clients can use it, all its partitions: a broker may take a moment to tell of what it has made.
+    pub fn is_usable(&self) -> anyhow::Result<bool> {
+        Ok(Counter::open(self)?.count().is_ok())
     }
 
     fn client(&self) -> anyhow::Result<BaseConsumer> {

@@ -48,7 +48,7 @@ pub struct InFlight;
 
 impl Scenario for InFlight {
     fn name(&self) -> String {
-        "memory, 1,000 in flight".to_owned()
+        "memory with 1,000 in flight".to_owned()
     }
 
     fn figures(&self) -> Vec<Figure> {
@@ -70,7 +70,7 @@ pub struct Backlog {
 
 impl Scenario for Backlog {
     fn name(&self) -> String {
-        format!("memory, backlog of 100,000, {} in flight", self.in_flight)
+        format!("memory with a backlog of 100,000, {} in flight", self.in_flight)
     }
 
     fn figures(&self) -> Vec<Figure> {

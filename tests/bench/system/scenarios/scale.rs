@@ -17,7 +17,7 @@ pub struct Members {
 
 impl Scenario for Members {
     fn name(&self) -> String {
-        format!("scale, members: {}", self.members)
+        format!("scale by members, {}", self.members)
     }
 
     fn figures(&self) -> Vec<Figure> {
@@ -42,7 +42,7 @@ pub struct Workers {
 
 impl Scenario for Workers {
     fn name(&self) -> String {
-        format!("scale, workers: {}", self.workers)
+        format!("scale by workers, {}", self.workers)
     }
 
     fn figures(&self) -> Vec<Figure> {
