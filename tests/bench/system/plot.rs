@@ -5,15 +5,17 @@ use std::fmt::Write;
 use crate::figure::{Against, Goal};
 use crate::report::Row;
 
-const WIDTH: f64 = 760.0;
-const LABELS: f64 = 290.0;
+const WIDTH: f64 = 860.0;
+const LABELS: f64 = 370.0;
+/// Room for what stands beside the longest bar.
+const VALUES: f64 = 150.0;
 const BAR: f64 = 16.0;
 const STEP: f64 = 30.0;
 const TOP: f64 = 64.0;
 
 const STYLE: &str = "<style>\
     text{font:13px system-ui,sans-serif;fill:#24292f}.title{font-size:16px;font-weight:600}.note{font-size:12px;fill:#57606a}\
-    .axis{stroke:#8c959f;stroke-width:1}.bar{fill:#0969da}.missed{fill:#bc4c00}.other{fill:#8c959f}\
+    .bar{fill:#0969da}.missed{fill:#bc4c00}.other{fill:#8c959f}\
     .goal{stroke:#1a7f37;stroke-width:2;stroke-dasharray:4 3}.spread{stroke:#24292f;stroke-width:1.5}\
     @media(prefers-color-scheme:dark){text{fill:#e6edf3}.note{fill:#9198a1}.bar{fill:#4493f8}.missed{fill:#f0883e}\
     .spread{stroke:#e6edf3}.goal{stroke:#3fb950}}</style>";
@@ -37,7 +39,7 @@ struct Bars {
 
 impl Bars {
     fn new(title: &str, note: &str, most: f64) -> Self {
-        let mut bars = Self { svg: String::new(), y: TOP, scale: (WIDTH - LABELS - 90.0) / most };
+        let mut bars = Self { svg: String::new(), y: TOP, scale: (WIDTH - LABELS - VALUES) / most };
         bars.text(0.0, 18.0, "title", title);
         bars.text(0.0, 40.0, "note", note);
         bars
@@ -92,7 +94,8 @@ fn ratios(rows: &[Row]) -> Option<String> {
         })
         .collect();
     let most = rows.iter().map(|(_, against, goal)| against.max.max(*goal)).reduce(f64::max)?;
-    let note = "worker / floor, median of pairs; the thin line is the spread, the dashed one the goal";
+    let note =
+        "worker / floor, median of pairs; the thin line is the spread, the dashed one the goal, a missed one is orange";
     let mut bars = Bars::new("What the guarantees cost", note, most);
     for (row, against, goal) in rows {
         bars.label(&format!("{} ({})", row.scenario, row.figure.name));
@@ -103,7 +106,8 @@ fn ratios(rows: &[Row]) -> Option<String> {
         bars.line([low, high], [middle, middle], "spread");
         bars.line([goal, goal], [y - 4.0, y + BAR + 4.0], "goal");
         let end = high.max(goal).max(bars.x(against.median));
-        bars.text(end + 8.0, y + 13.0, "value", &row.figure.show_comparison(against.median));
+        let value = format!("{} ({})", row.figure.show_comparison(against.median), row.figure.show_goal());
+        bars.text(end + 8.0, y + 13.0, "value", &value);
         bars.y += STEP;
     }
     Some(bars.finish())
