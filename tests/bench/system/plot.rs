@@ -6,7 +6,7 @@ use crate::figure::{Against, Goal};
 use crate::report::Row;
 
 const WIDTH: f64 = 860.0;
-const LABELS: f64 = 370.0;
+const LABELS: f64 = 380.0;
 /// Room for what stands beside the longest bar.
 const VALUES: f64 = 150.0;
 const BAR: f64 = 16.0;
