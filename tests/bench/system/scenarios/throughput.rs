@@ -27,7 +27,7 @@ impl Scenario for Throughput {
     }
 
     fn measure(&self, stage: &Stage, subject: Subject) -> anyhow::Result<Vec<f64>> {
-        let total = stage.size(30_000, 300);
+        let total = stage.size(20_000, 300);
         let set = stage.set(self.partitions, Duration::ZERO)?.with("MAX_IN_FLIGHT", self.in_flight);
         let (sender, requests) = (set.sender()?, set.topic("FeedbackRequested").name);
         for member in 1..=total {
