@@ -33,8 +33,9 @@ impl Arguments {
         self.short || !self.bench
     }
 
-    /// Whether a scenario is to be run.
+    /// Whether a scenario is to be run: one of the words stands in its name, and not in the middle of another word.
     pub fn wants(&self, name: &str) -> bool {
-        self.scenarios.is_empty() || self.scenarios.iter().any(|word| name.contains(word.as_str()))
+        let name = format!(" {name}");
+        self.scenarios.is_empty() || self.scenarios.iter().any(|word| name.contains(&format!(" {word}")))
     }
 }
