@@ -78,16 +78,18 @@ impl Figure {
     }
 
     pub fn show_goal(&self) -> String {
-        match self.goal {
+        let own = |bound: f64| format!("{bound} {}", self.unit);
+        let goal = match self.goal {
             None => String::new(),
-            Some(Goal::AtLeast(bound)) => format!("≥ {}", self.show(bound)),
-            Some(Goal::AtMost(bound)) => format!("≤ {}", self.show(bound)),
-            Some(Goal::AgainstFloorAtLeast(bound)) => format!("≥ {} × floor", digits(bound)),
+            Some(Goal::AtLeast(bound)) => format!("≥ {}", own(bound)),
+            Some(Goal::AtMost(bound)) => format!("≤ {}", own(bound)),
+            Some(Goal::AgainstFloorAtLeast(bound)) => format!("≥ {bound} × floor"),
             Some(Goal::AgainstFloorAtMost(bound)) => match self.against {
-                Against::Ratio => format!("≤ {} × floor", digits(bound)),
-                Against::Difference => format!("≤ floor + {}", self.show(bound)),
+                Against::Ratio => format!("≤ {bound} × floor"),
+                Against::Difference => format!("≤ floor + {}", own(bound)),
             },
-        }
+        };
+        goal.trim_end().to_owned()
     }
 }
 
@@ -97,7 +99,7 @@ fn digits(value: f64) -> String {
         size if size >= 1_000.0 => thousands(value),
         size if size >= 100.0 => format!("{value:.0}"),
         size if size >= 10.0 => format!("{value:.1}"),
-        size if size >= 0.1 || size == 0.0 => format!("{value:.2}"),
+        size if size >= 1.0 || size == 0.0 => format!("{value:.2}"),
         _ => format!("{value:.3}"),
     }
 }
