@@ -1,0 +1,147 @@
+//! Runs the scenarios, worker and floor in turn, and tells what was found: a table, JSON, and plots.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::Context;
+use serde_json::{Value, json};
+
+use crate::arguments::Arguments;
+use crate::figure::Figure;
+use crate::scenarios::{self, Scenario};
+use crate::stage::{Stage, Subject};
+use crate::statistics::Spread;
+use crate::{machine, plot};
+
+/// One figure of one scenario.
+pub struct Row {
+    pub scenario: String,
+    pub figure: Figure,
+    pub worker: Spread,
+    pub floor: Option<Spread>,
+    /// The worker's held against the floor's of the same pair.
+    pub against: Option<Spread>,
+}
+
+impl Row {
+    pub fn verdict(&self) -> Option<bool> {
+        self.figure.verdict(self.worker.median, self.against.map(|against| against.median))
+    }
+}
+
+/// Runs what the command line asks for.
+///
+/// # Errors
+/// When a scenario could not be measured. A missed goal is none: the machine may be slow.
+pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("bench");
+    let mut scenarios: Vec<_> = scenarios::all().into_iter().filter(|one| arguments.wants(&one.name())).collect();
+    anyhow::ensure!(!scenarios.is_empty(), "no scenario is called so");
+    if arguments.is_short() {
+        // One of each kind: a name goes on with what makes it differ.
+        scenarios.dedup_by_key(|one| one.name().split(',').next().map(str::to_owned));
+    }
+    let stage = Stage::open(&folder, arguments.is_short())?;
+    let pairs = if stage.is_short { 1 } else { arguments.pairs };
+    let machine = machine::describe(stage.worker());
+    println!("{machine:#}\n{}", heading());
+    let mut rows = Vec::new();
+    let mut broken = Vec::new();
+    for scenario in scenarios {
+        match measured(scenario.as_ref(), &stage, pairs) {
+            Ok(found) => {
+                found.iter().for_each(|row| println!("{}", line(row)));
+                rows.extend(found);
+                write(&folder, &machine, pairs, &rows)?;
+            }
+            Err(error) => {
+                eprintln!("{}: {error:#}", scenario.name());
+                broken.push(scenario.name());
+            }
+        }
+    }
+    stage.close();
+    anyhow::ensure!(broken.is_empty(), "could not be measured: {}", broken.join("; "));
+    println!("\nwritten to {}", folder.display());
+    Ok(())
+}
+
+fn measured(scenario: &dyn Scenario, stage: &Stage, pairs: u32) -> anyhow::Result<Vec<Row>> {
+    let (mut worker, mut floor) = (Vec::new(), Vec::new());
+    for pair in 0..pairs {
+        // Who goes second meets a warmer machine.
+        let mut order = [Subject::Worker, Subject::Floor];
+        order.rotate_left(pair as usize % 2);
+        for subject in order {
+            match subject {
+                Subject::Worker => worker.push(scenario.measure(stage, subject).context("the worker")?),
+                Subject::Floor if scenario.has_floor() => {
+                    floor.push(scenario.measure(stage, subject).context("the floor")?);
+                }
+                Subject::Floor => {}
+            }
+        }
+    }
+    let row = |(at, figure): (usize, Figure)| {
+        let of = |rounds: &[Vec<f64>]| rounds.iter().filter_map(|round| round.get(at).copied()).collect::<Vec<_>>();
+        let (worker, floor) = (of(&worker), of(&floor));
+        anyhow::ensure!(worker.iter().chain(&floor).all(|value| value.is_finite()), "{} is no number", figure.name);
+        let against: Vec<f64> =
+            worker.iter().zip(&floor).map(|(worker, floor)| figure.compare(*worker, *floor)).collect();
+        Ok(Row {
+            scenario: scenario.name(),
+            figure,
+            worker: Spread::of(&worker).with_context(|| format!("{} is missing", figure.name))?,
+            floor: Spread::of(&floor),
+            against: Spread::of(&against),
+        })
+    };
+    let mut figures = scenario.figures();
+    if stage.is_short {
+        // It measures nothing that could be good or bad.
+        figures.iter_mut().for_each(|figure| figure.goal = None);
+    }
+    figures.into_iter().enumerate().map(row).collect()
+}
+
+fn heading() -> String {
+    "| scenario | measure | worker | floor | worker against floor (min to max) | goal | met |\n\
+     | --- | --- | ---: | ---: | ---: | --- | --- |"
+        .to_owned()
+}
+
+fn line(row: &Row) -> String {
+    let figure = &row.figure;
+    let floor = row.floor.map_or_else(String::new, |floor| figure.show(floor.median));
+    let spread = match row.against {
+        Some(against) => {
+            let [median, min, max] =
+                [against.median, against.min, against.max].map(|value| figure.show_comparison(value));
+            format!("{median} ({min} to {max})")
+        }
+        None => format!("({} to {})", figure.show(row.worker.min), figure.show(row.worker.max)),
+    };
+    let met = row.verdict().map_or("", |met| if met { "yes" } else { "**no**" });
+    let (name, worker, goal) = (figure.name, figure.show(row.worker.median), figure.show_goal());
+    format!("| {} | {name} | {worker} | {floor} | {spread} | {goal} | {met} |", row.scenario)
+}
+
+fn write(folder: &Path, machine: &Value, pairs: u32, rows: &[Row]) -> anyhow::Result<()> {
+    let spread = |spread: Spread| json!({"median": spread.median, "min": spread.min, "max": spread.max});
+    let found: Vec<Value> = rows
+        .iter()
+        .map(|row| {
+            json!({
+                "scenario": row.scenario, "measure": row.figure.name, "unit": row.figure.unit,
+                "worker": spread(row.worker), "floor": row.floor.map(spread), "against": row.against.map(spread),
+                "goal": row.figure.show_goal(), "met": row.verdict(),
+            })
+        })
+        .collect();
+    let found = json!({"machine": machine, "pairs": pairs, "figures": found});
+    fs::write(folder.join("system.json"), format!("{found:#}\n"))?;
+    for (name, svg) in plot::all(rows) {
+        fs::write(folder.join(name), svg)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,42 @@
+//! How fast a backlog is worked off when the model answers at once, and what a feedback costs.
+
+use std::time::Duration;
+
+use crate::figure::{Figure, Goal};
+use crate::follow::Follower;
+use crate::load::feedback;
+use crate::scenarios::Scenario;
+use crate::stage::{Stage, Subject};
+
+pub struct Throughput {
+    pub partitions: i32,
+    pub in_flight: u32,
+}
+
+impl Scenario for Throughput {
+    fn name(&self) -> String {
+        let plural = if self.partitions == 1 { "" } else { "s" };
+        format!("throughput, {} partition{plural}, {} in flight", self.partitions, self.in_flight)
+    }
+
+    fn figures(&self) -> Vec<Figure> {
+        vec![
+            Figure::new("feedbacks", "/s").goal(Goal::AgainstFloorAtLeast(0.6)),
+            Figure::new("CPU a feedback", "ms").goal(Goal::AgainstFloorAtMost(2.0)),
+        ]
+    }
+
+    fn measure(&self, stage: &Stage, subject: Subject) -> anyhow::Result<Vec<f64>> {
+        let total = stage.size(20_000, 300);
+        let set = stage.set(self.partitions, Duration::ZERO)?.with("MAX_IN_FLIGHT", self.in_flight);
+        let (sender, requests) = (set.sender()?, set.topic("FeedbackRequested").name);
+        for member in 1..=total {
+            sender.send(&requests, member, &feedback(member, 0))?;
+        }
+        sender.flush()?;
+        let mut started = [set.start(subject)?];
+        let follower = Follower::start(&mut started, &set.topic("FeedbackGenerated"))?;
+        let pace = follower.pace(&mut started, total, Duration::from_secs(120))?;
+        Ok(vec![pace.rate, pace.cpu_ms])
+    }
+}
