@@ -14,11 +14,11 @@ FROM rust:${RUST_VERSION}-${DEBIAN_VERSION} AS build
 WORKDIR /build
 
 # The dependencies in a layer of their own, with an empty program in the place of ours: they take most of the time, and
-# are built again only when Cargo.toml or Cargo.lock change. tests/e2e is named in Cargo.toml, so cargo wants it to exist.
+# are built again only when Cargo.toml or Cargo.lock change. Tests and benches that Cargo.toml names have to exist, too.
 # The empty program is cleaned away, because cargo compares times, and files from a checkout can be older than this layer.
 COPY Cargo.toml Cargo.lock ./
-RUN mkdir -p src tests/e2e \
-    && echo 'fn main() {}' | tee src/main.rs tests/e2e/main.rs >src/lib.rs \
+RUN mkdir -p src tests/e2e tests/bench/system \
+    && echo 'fn main() {}' | tee src/main.rs tests/e2e/main.rs tests/bench/parts.rs tests/bench/system/main.rs >src/lib.rs \
     && cargo build --release --locked \
     && cargo clean --release --package ssammu-worker
 
