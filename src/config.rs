@@ -195,7 +195,7 @@ impl std::error::Error for Mistakes {}
 /// S3 signs links for up to seven days.
 const LINK_TTL_MAX: Duration = Duration::from_secs(7 * 24 * 3600);
 /// A year; longer waits are mistakes, and would overflow somewhere.
-const DURATION_MAX: Duration = Duration::from_secs(366 * 24 * 3600);
+pub const DURATION_MAX: Duration = Duration::from_secs(366 * 24 * 3600);
 const IN_FLIGHT_MAX: usize = 100_000;
 const QUESTIONS_MAX: u32 = 20;
 /// Kafka's own limit for topic names.

@@ -4,10 +4,8 @@ use std::time::Duration;
 
 use clap::Args;
 
+use crate::config::DURATION_MAX;
 use crate::gateway::Options;
-
-/// A year; longer times are mistakes, and would overflow somewhere.
-const DURATION_MAX: Duration = Duration::from_secs(366 * 24 * 3600);
 
 /// How a gateway behaves.
 #[derive(Args, Clone, Debug)]

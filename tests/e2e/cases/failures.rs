@@ -9,6 +9,7 @@ use crate::kit::gateway::{Gateway, Record};
 use crate::kit::model::{Answer, Kind, ModelServer};
 use crate::kit::proxy::FaultProxy;
 use crate::kit::redis::Redis;
+use crate::kit::settings::Settings;
 use crate::kit::stage::Stage;
 
 crate::case::cases![
@@ -264,14 +265,17 @@ fn init(member: i64) -> Value {
     json!({"memberId": member, "inputs": {"email": "a@b.kr", "preferred_job": "AI"}})
 }
 
+/// An S3 that can be troubled, and settings for a worker that uses it.
+async fn s3_behind_a_proxy(stage: &Stage) -> (FaultProxy, Settings) {
+    let s3 = FaultProxy::start(stage.services.s3_port).await;
+    let settings = stage.settings().with("AWS_ENDPOINT_URL_S3", format!("http://127.0.0.1:{}", s3.port()));
+    (s3, settings)
+}
+
 async fn a_document_that_cannot_be_stored_is_storage_unavailable_and_the_session_stays(stage: Arc<Stage>) {
     let gateway = stage.gateway().await;
-    let s3 = FaultProxy::start(stage.services.s3_port).await;
-    let settings = stage
-        .settings()
-        .with("AWS_ENDPOINT_URL_S3", format!("http://127.0.0.1:{}", s3.port()))
-        .with("MAX_QUESTIONS", 1)
-        .with("REQUEST_DEADLINE", "5s");
+    let (s3, settings) = s3_behind_a_proxy(&stage).await;
+    let settings = settings.with("MAX_QUESTIONS", 1).with("REQUEST_DEADLINE", "5s");
     let _worker = stage.worker_with(&settings).await;
     let member = stage.member();
     stage.spring.ask(&stage.topics.resume_init, &init(member)).send().await;
@@ -347,8 +351,7 @@ async fn a_request_outlives_redis_hanging(stage: Arc<Stage>) {
 
 async fn a_request_outlives_s3_being_down_for_a_moment(stage: Arc<Stage>) {
     let gateway = stage.gateway().await;
-    let s3 = FaultProxy::start(stage.services.s3_port).await;
-    let settings = stage.settings().with("AWS_ENDPOINT_URL_S3", format!("http://127.0.0.1:{}", s3.port()));
+    let (s3, settings) = s3_behind_a_proxy(&stage).await;
     let worker = stage.worker_with(&settings).await;
     let member = stage.member();
     stage.model.when_asked(Kind::Question, [Answer::enough()]);
@@ -364,13 +367,8 @@ async fn a_request_outlives_s3_being_down_for_a_moment(stage: Arc<Stage>) {
 
 async fn while_s3_is_away_finished_resumes_wait_and_the_rest_goes_on(stage: Arc<Stage>) {
     let gateway = stage.gateway().await;
-    let s3 = FaultProxy::start(stage.services.s3_port).await;
-    let settings = stage
-        .settings()
-        .with("AWS_ENDPOINT_URL_S3", format!("http://127.0.0.1:{}", s3.port()))
-        .with("MAX_QUESTIONS", 1)
-        .with("MAX_IN_FLIGHT", 2)
-        .with("REQUEST_DEADLINE", "5s");
+    let (s3, settings) = s3_behind_a_proxy(&stage).await;
+    let settings = settings.with("MAX_QUESTIONS", 1).with("MAX_IN_FLIGHT", 2).with("REQUEST_DEADLINE", "5s");
     let worker = stage.worker_with(&settings).await;
     let members: Vec<i64> = (0..6).map(|_| stage.member()).collect();
     let (at_work, later) = members.split_at(2);

@@ -1,6 +1,5 @@
 //! The gateway's page as members see it: `tests/page`, in a real browser, against the real worker.
 
-use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -25,19 +24,12 @@ async fn the_page_does_what_members_do_with_it(stage: Arc<Stage>) {
     // An empty reply is a failure that may be tried again, and says nothing of the server.
     stage.model.when(FAILING, [Answer::text("")]);
     stage.model.when(SLOW, [Answer::text(FEEDBACK).after(Duration::from_secs(3))]);
-    let browser = Command::new(installed().join("venv/bin/python"))
+    let mut browser = Command::new(installed().join("venv/bin/python"));
+    browser
         .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/page/page.py"))
         .args(["--url", &format!("http://{}/", front.address)])
-        .args(["--failing-answer", FAILING, "--slow-answer", SLOW])
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .process_group(stage.services.process_group)
-        .kill_on_drop(true)
-        .spawn()
-        .expect("Python starts; tests/run installs it");
-    let output = tokio::time::timeout(PATIENCE, browser.wait_with_output()).await;
-    let output = output.expect("the browser's tests end").expect("their output can be read");
+        .args(["--failing-answer", FAILING, "--slow-answer", SLOW]);
+    let output = stage.run_other(&mut browser, PATIENCE).await;
     assert!(
         output.status.success(),
         "{}\n{}",

@@ -1,6 +1,5 @@
 //! Spring Kafka's view of the contract: `tests/spring`, a Spring Boot program, against the real worker.
 
-use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,20 +17,12 @@ const CHECKS: usize = 12;
 
 async fn a_spring_application_gets_what_the_contract_promises(stage: Arc<Stage>) {
     let _worker = stage.worker().await;
-    // The program's settings have the worker's names.
-    let settings = stage.settings();
-    let maven = Command::new("mvn")
+    let mut maven = Command::new("mvn");
+    maven
         .args(["-q", "-B", "-f", concat!(env!("CARGO_MANIFEST_DIR"), "/tests/spring/pom.xml"), "test"])
-        .envs(settings.iter())
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .process_group(stage.services.process_group)
-        .kill_on_drop(true)
-        .spawn()
-        .expect("Maven starts; tests/run installs it");
-    let output = tokio::time::timeout(MAVEN_PATIENCE, maven.wait_with_output()).await;
-    let output = output.expect("Maven ends").expect("its output can be read");
+        // The program's settings have the worker's names.
+        .envs(stage.settings().iter());
+    let output = stage.run_other(&mut maven, MAVEN_PATIENCE).await;
     let stdout = String::from_utf8_lossy(&output.stdout);
     // Maven puts a colour code before the first line, in batch mode too.
     let proven = stdout.lines().filter(|line| line.contains("proven: ")).count();

@@ -1,8 +1,11 @@
 //! What one test has for itself: topics, groups, members, a place in S3, a model server, and the workers it starts.
 
+use std::process::{Output, Stdio};
 use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
+use tokio::process::Command;
 use tokio::sync::OnceCell;
 
 use crate::kit::front::Front;
@@ -129,6 +132,20 @@ impl Stage {
     /// Runs another command of the program to its end.
     pub async fn run(&self, arguments: &[&str], settings: &Settings) -> Ended {
         run_to_end(self.services.process_group, arguments, settings).await
+    }
+
+    /// Runs a program that is not ours to its end; it is killed when it takes longer than `patience`.
+    pub async fn run_other(&self, program: &mut Command, patience: Duration) -> Output {
+        let running = program
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .process_group(self.services.process_group)
+            .kill_on_drop(true)
+            .spawn()
+            .expect("the program starts; tests/run installs it");
+        let ended = tokio::time::timeout(patience, running.wait_with_output()).await;
+        ended.expect("the program ends in time").expect("its output can be read")
     }
 
     /// A reader of all outcomes and dead letters.
