@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use crate::events::outcome::{Failure, FailureCode};
 use crate::events::request::FeedbackRequest;
-use crate::llm::{Ask, Message, Model, ModelFailure};
+use crate::llm::{Ask, Model, ModelFailure, Prompt};
 
 const TEMPERATURE: f32 = 0.7;
 const TOKENS: u32 = 512;
@@ -26,8 +26,8 @@ const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(30);
 pub async fn write(model: &dyn Model, request: &FeedbackRequest, limit: Duration) -> Result<String, Failure> {
     let _pass = model.admit().await;
     let deadline = Instant::now() + limit;
-    for prompts in [prompt::prompts(request), prompt::firmer(request)] {
-        match model.ask(&ask(prompts), deadline).await {
+    for prompts in [prompt::prompts, prompt::firmer] {
+        match model.ask(&ask(prompts(request)), deadline).await {
             Ok(answer) => {
                 if let Some(feedback) = reply::read(&answer.text, answer.truncated) {
                     return Ok(feedback);
@@ -41,7 +41,7 @@ pub async fn write(model: &dyn Model, request: &FeedbackRequest, limit: Duration
     Err(Failure::new(FailureCode::LlmBadOutput, "no usable feedback in two replies"))
 }
 
-fn ask(prompts: Vec<Vec<Message>>) -> Ask {
+fn ask(prompts: Vec<Prompt>) -> Ask {
     Ask {
         prompts,
         temperature: TEMPERATURE,

@@ -4,12 +4,10 @@
 //! [`max_tokens`](super::Ask::max_tokens) is sent. Only the leanest one is sent with less room, and never with less
 //! than [`min_tokens`](super::Ask::min_tokens).
 
-use super::Message;
-
 /// Tokens that a chat template puts around a message (turn markers, role, line breaks): a generous guess.
 const PER_MESSAGE: u32 = 16;
 /// Tokens that a chat template puts around the whole: start marker, the reply's own head, a default system text.
-const PER_PROMPT: u32 = 64;
+pub(super) const PER_PROMPT: u32 = 64;
 
 /// What is known of a prompt's length in tokens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,14 +76,14 @@ pub fn next_step(room: Room, counts: &[Count], overflowed: Option<Plan>) -> Step
     if max_tokens < room.min_reply { Step::TooLong } else { Step::Send(Plan { prompt: leanest, max_tokens }) }
 }
 
-/// A bound without asking the server: a byte-level tokenizer makes at most one token of a byte.
-pub fn byte_bound(messages: &[Message]) -> u32 {
-    whole(messages, |text| saturated(text.len()))
+/// A bound of a message's tokens: a byte-level tokenizer makes at most one token of a byte.
+pub(super) fn message_bound(text: &str) -> u32 {
+    saturated(text.len()).saturating_add(PER_MESSAGE)
 }
 
-/// An estimate for servers that cannot count, meant to be too high rather than too low.
-pub fn estimate(messages: &[Message]) -> u32 {
-    whole(messages, estimate_text)
+/// An estimate of a message's tokens, meant to be too high rather than too low.
+pub(super) fn message_estimate(text: &str) -> u32 {
+    estimate_text(text).saturating_add(PER_MESSAGE)
 }
 
 /// Estimated tokens of a text, on the safe side of what tokenizers with a Korean vocabulary make of it: a Hangul
@@ -102,16 +100,9 @@ pub fn estimate_text(text: &str) -> u32 {
     saturated(half_tokens.div_ceil(2))
 }
 
-/// The tokens of a prompt once the same messages, with `"."` for the last text, are known to make `frame` tokens.
-pub fn bound_from_frame(frame: u32, messages: &[Message]) -> u32 {
-    let last = messages.last().map_or(0, |message| message.content.len());
-    frame.saturating_add(saturated(last)).saturating_add(PER_MESSAGE)
-}
-
-fn whole(messages: &[Message], of_text: impl Fn(&str) -> u32) -> u32 {
-    messages
-        .iter()
-        .fold(PER_PROMPT, |sum, message| sum.saturating_add(PER_MESSAGE).saturating_add(of_text(&message.content)))
+/// A bound of a prompt's tokens, once the same prompt with `"."` for its text is known to make `frame` tokens.
+pub fn bound_from_frame(frame: u32, text: &str) -> u32 {
+    frame.saturating_add(message_bound(text))
 }
 
 fn saturated(count: usize) -> u32 {
@@ -121,16 +112,11 @@ fn saturated(count: usize) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::llm::Role;
 
     const ROOM: Room = Room { context: 4096, max_reply: 512, min_reply: 128 };
 
     fn send(prompt: usize, max_tokens: u32) -> Step {
         Step::Send(Plan { prompt, max_tokens })
-    }
-
-    fn user(text: &str) -> Message {
-        Message { role: Role::User, content: text.to_owned().into() }
     }
 
     #[test]
@@ -186,8 +172,8 @@ mod tests {
 
     #[test]
     fn the_byte_bound_counts_every_byte_and_the_template() {
-        assert_eq!(byte_bound(&[]), PER_PROMPT);
-        assert_eq!(byte_bound(&[user("가a"), user("")]), PER_PROMPT + 2 * PER_MESSAGE + 4);
+        assert_eq!(message_bound(""), PER_MESSAGE);
+        assert_eq!(message_bound("가a"), PER_MESSAGE + 4);
     }
 
     #[test]
@@ -197,13 +183,12 @@ mod tests {
         {
             assert_eq!(estimate_text(text), tokens, "{text}");
         }
-        assert!(estimate(&[user("안녕하세요")]) < byte_bound(&[user("안녕하세요")]));
+        assert!(message_estimate("안녕하세요") < message_bound("안녕하세요"));
     }
 
     #[test]
-    fn a_known_frame_leaves_only_the_last_text_to_be_bounded_by_its_bytes() {
-        let messages = [user(&"가".repeat(5000)), user("답변")];
-        assert_eq!(bound_from_frame(1200, &messages), 1200 + 6 + PER_MESSAGE);
-        assert_eq!(bound_from_frame(u32::MAX, &messages), u32::MAX);
+    fn a_known_frame_leaves_only_the_text_to_be_bounded_by_its_bytes() {
+        assert_eq!(bound_from_frame(1200, "답변"), 1200 + 6 + PER_MESSAGE);
+        assert_eq!(bound_from_frame(u32::MAX, "답변"), u32::MAX);
     }
 }

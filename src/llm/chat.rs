@@ -1,17 +1,16 @@
-//! The chat API that both adapters speak: the request's body, the call, and the counting that precedes it.
+//! The chat API that both adapters speak: the request's body and the call.
 
-use async_openai::types::chat::{
-    ChatCompletionRequestAssistantMessage, ChatCompletionRequestMessage, ChatCompletionRequestSystemMessage,
-    ChatCompletionRequestUserMessage, CreateChatCompletionRequest, ResponseFormat, ResponseFormatJsonSchema,
-};
+use async_openai::types::chat::{CreateChatCompletionRequest, ResponseFormat, ResponseFormatJsonSchema};
 use async_trait::async_trait;
+use bytes::Bytes;
+use serde::Serialize;
 use tokio::time::Instant;
 use url::Url;
 
 use super::budget::{Plan, Room};
 use super::classify::{Cause, Completion, Fault, completion};
 use super::transport::{SetupError, Transport};
-use super::{Ask, Message, Role};
+use super::{Ask, Prompt};
 
 /// One model server.
 #[async_trait]
@@ -40,22 +39,35 @@ pub(super) struct ChatApi {
     pub transport: Transport,
     /// Ends in `/v1`, or whatever the setting says.
     pub base: Url,
-    pub limit_field: LimitField,
+    chat_url: Url,
+    limit_field: LimitField,
 }
 
 impl ChatApi {
     pub fn new(base: Url, api_key: Option<&str>, limit_field: LimitField) -> Result<Self, SetupError> {
-        Ok(Self { transport: Transport::new(&base, api_key)?, base, limit_field })
+        let chat_url = below(&base, &["chat", "completions"]);
+        Ok(Self { transport: Transport::new(&base, api_key)?, base, chat_url, limit_field })
     }
 
     /// Sends one plan.
     pub async fn complete(&self, model: &str, ask: &Ask, plan: Plan, limit: Instant) -> Result<Completion, Fault> {
-        let prompt = ask.prompts.get(plan.prompt).map(Vec::as_slice).unwrap_or_default();
-        let request = request(model, ask, prompt, plan.max_tokens, self.limit_field);
-        let json = serde_json::to_vec(&request).map_err(|_| Fault::transport(Cause::Rejected))?;
-        let answer = self.transport.post(&below(&self.base, &["chat", "completions"]), json, limit).await?;
+        let request = request(model, ask, plan.max_tokens, self.limit_field);
+        let json = ask.prompts.get(plan.prompt).and_then(|prompt| with_messages(prompt, &request));
+        let json = json.ok_or_else(|| Fault::transport(Cause::Rejected))?;
+        let answer = self.transport.post(&self.chat_url, json, limit).await?;
         completion(answer.status, answer.retry_after, &answer.body)
     }
+}
+
+/// What an object begins with that asks about messages.
+const HEAD: &str = r#"{"messages":["#;
+
+/// `request`, whose first field is an empty list of messages, as JSON with the prompt in it. In pieces: the preamble is
+/// written once, and every call that is out shares it.
+pub(super) fn with_messages(prompt: &Prompt, request: &impl Serialize) -> Option<Vec<Bytes>> {
+    let json = serde_json::to_string(request).ok()?;
+    let rest = prompt.last_json() + json.strip_prefix(HEAD)?;
+    Some(vec![HEAD.into(), prompt.preamble.json().into(), rest.into()])
 }
 
 /// `base` with more path segments.
@@ -72,18 +84,11 @@ pub(super) fn room(ask: &Ask, context: u32) -> Room {
     Room { context, max_reply: ask.max_tokens, min_reply: ask.min_tokens }
 }
 
-/// A request with every field that matters said explicitly: servers take their defaults from the model's own
-/// configuration.
-fn request(
-    model: &str,
-    ask: &Ask,
-    prompt: &[Message],
-    max_tokens: u32,
-    limit_field: LimitField,
-) -> CreateChatCompletionRequest {
+/// A request but for its messages, with every field that matters said explicitly: servers take their defaults from the
+/// model's own configuration.
+fn request(model: &str, ask: &Ask, max_tokens: u32, limit_field: LimitField) -> CreateChatCompletionRequest {
     let mut request = CreateChatCompletionRequest {
         model: model.to_owned(),
-        messages: prompt.iter().map(wire_message).collect(),
         temperature: Some(ask.temperature),
         top_p: Some(1.0),
         n: Some(1),
@@ -106,16 +111,6 @@ fn request(
     request
 }
 
-/// A message as the API wants it.
-pub(super) fn wire_message(message: &Message) -> ChatCompletionRequestMessage {
-    let text = message.content.as_ref();
-    match message.role {
-        Role::System => ChatCompletionRequestSystemMessage::from(text).into(),
-        Role::User => ChatCompletionRequestUserMessage::from(text).into(),
-        Role::Assistant => ChatCompletionRequestAssistantMessage::from(text).into(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
@@ -123,17 +118,13 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::llm::ReplySchema;
+    use crate::llm::{Preamble, ReplySchema, Role};
 
     fn ask(schema: Option<ReplySchema>) -> Ask {
-        let says = |role, text: &'static str| Message { role, content: text.into() };
+        let messages = [(Role::System, "면접관"), (Role::User, "질문"), (Role::Assistant, "피드백")];
+        let preamble = Box::leak(Box::new(Preamble::new(messages)));
         Ask {
-            prompts: vec![vec![
-                says(Role::System, "면접관"),
-                says(Role::User, "질문"),
-                says(Role::Assistant, "피드백"),
-                says(Role::User, "\"답변\"\n"),
-            ]],
+            prompts: vec![Prompt { preamble, text: "\"답변\"\n".into() }],
             temperature: 0.3,
             max_tokens: 512,
             min_tokens: 128,
@@ -143,7 +134,8 @@ mod tests {
     }
 
     fn text_of(ask: &Ask, field: LimitField) -> String {
-        serde_json::to_string(&request("/model", ask, &ask.prompts[0], 400, field)).unwrap()
+        let pieces = with_messages(&ask.prompts[0], &request("/model", ask, 400, field)).unwrap();
+        String::from_utf8(pieces.concat()).unwrap()
     }
 
     #[test]

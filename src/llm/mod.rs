@@ -6,6 +6,7 @@ pub mod classify;
 pub mod failover;
 pub mod gate;
 pub mod openai;
+pub mod prompt;
 pub mod retry;
 mod served;
 #[cfg(test)]
@@ -13,7 +14,6 @@ mod stage;
 mod transport;
 pub mod vllm;
 
-use std::borrow::Cow;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -22,22 +22,8 @@ use tokio::time::Instant;
 use crate::turnstile::Pass;
 
 pub mod text;
+pub use prompt::{Preamble, Prompt, Role};
 pub use transport::SetupError;
-
-/// Who says a message.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Role {
-    System,
-    User,
-    Assistant,
-}
-
-/// One message of a chat.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Message {
-    pub role: Role,
-    pub content: Cow<'static, str>,
-}
 
 /// A JSON schema that the reply should follow, as strict mode has it: every property required, and no others. Servers
 /// may ignore it silently: the reply is checked again here.
@@ -51,7 +37,7 @@ pub struct ReplySchema {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Ask {
     /// From the richest prompt to the leanest; the first that fits the context is sent. Never empty.
-    pub prompts: Vec<Vec<Message>>,
+    pub prompts: Vec<Prompt>,
     pub temperature: f32,
     /// Tokens that the reply should have room for.
     pub max_tokens: u32,

@@ -5,7 +5,7 @@ use tokio::time::Instant;
 use url::Url;
 
 use super::Ask;
-use super::budget::{Count, Plan, Step, estimate, next_step};
+use super::budget::{Count, Plan, Step, next_step};
 use super::chat::{ChatApi, Endpoint, LimitField, below, room};
 use super::classify::{Cause, Completion, Fault, refusal};
 use super::transport::SetupError;
@@ -48,7 +48,7 @@ impl Endpoint for OpenAi {
     }
 
     async fn call(&self, ask: &Ask, limit: Instant) -> Result<Completion, Fault> {
-        let counts: Vec<Count> = ask.prompts.iter().map(|prompt| Count::Settled(estimate(prompt))).collect();
+        let counts: Vec<Count> = ask.prompts.iter().map(|prompt| Count::Settled(prompt.estimate())).collect();
         let mut overflowed: Option<Plan> = None;
         while let Step::Send(plan) = next_step(room(ask, CONTEXT), &counts, overflowed) {
             match self.api.complete(&self.model, ask, plan, limit).await {
@@ -74,7 +74,7 @@ mod tests {
 
     use super::*;
     use crate::llm::stage::{Reaction, Stage, said};
-    use crate::llm::{Message, Role};
+    use crate::llm::{Preamble, Prompt, Role};
 
     const OVERFLOW: &str = r#"{"error":{"message":"too long","type":"invalid_request_error","param":"messages","code":"context_length_exceeded"}}"#;
 
@@ -85,10 +85,9 @@ mod tests {
     }
 
     fn ask() -> Ask {
-        let says = |role, content: &'static str| Message { role, content: content.into() };
-        let (example, last) = (says(Role::User, "예시"), says(Role::User, "질문"));
+        let prompt = |preamble| Prompt { preamble: Box::leak(Box::new(preamble)), text: "질문".into() };
         Ask {
-            prompts: vec![vec![example, last.clone()], vec![last]],
+            prompts: vec![prompt(Preamble::new([(Role::System, "예시")])), prompt(Preamble::new([]))],
             temperature: 0.7,
             max_tokens: 512,
             min_tokens: 128,

@@ -1,7 +1,7 @@
 //! What a vLLM server says about its model, and what is learnt about it while it is used.
 
 use std::collections::HashMap;
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::ptr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -9,16 +9,14 @@ use serde::Deserialize;
 use tokio::time::Instant;
 use tracing::{info, warn};
 
-use super::Message;
 use super::budget;
 use super::classify::Cause;
+use super::{Preamble, Prompt};
 
 /// Tokens that prompt and reply share, where the server does not say.
 const ASSUMED_CONTEXT: u32 = 4096;
 /// How long a counter that failed is left alone.
 const COUNTER_REST: Duration = Duration::from_secs(30);
-/// Frames whose length is remembered; the worker has a handful.
-const MAX_FRAMES: usize = 256;
 
 /// The answer of `/v1/models`.
 #[derive(Debug, Default, Deserialize)]
@@ -61,9 +59,9 @@ pub(super) struct Served {
 #[derive(Debug, Default)]
 struct Counter {
     state: CounterState,
-    /// Tokens of a prompt's frame, by [`frame_key`]. A frame is a prompt with `"."` for its last text: what all
+    /// Tokens of a preamble's frame, by the preamble's address. A frame is a prompt with `"."` for its text: what all
     /// requests of a kind share, the template's own tokens included.
-    frames: HashMap<u64, u32>,
+    frames: HashMap<usize, u32>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -97,26 +95,22 @@ impl Served {
     }
 
     /// A bound of a prompt's tokens that costs no call.
-    pub fn bound(&self, prompt: &[Message]) -> u32 {
-        let bytes = budget::byte_bound(prompt);
-        match self.frame(prompt) {
-            Some(frame) => bytes.min(budget::bound_from_frame(frame, prompt)),
+    pub fn bound(&self, prompt: &Prompt) -> u32 {
+        let bytes = prompt.byte_bound();
+        match self.frame(prompt.preamble) {
+            Some(frame) => bytes.min(budget::bound_from_frame(frame, &prompt.text)),
             None => bytes,
         }
     }
 
-    /// The tokens of the prompt's frame, if they were counted.
-    pub fn frame(&self, prompt: &[Message]) -> Option<u32> {
-        self.counter().frames.get(&frame_key(prompt)).copied()
+    /// The tokens of the preamble's frame, if they were counted.
+    pub fn frame(&self, preamble: &'static Preamble) -> Option<u32> {
+        self.counter().frames.get(&address(preamble)).copied()
     }
 
-    /// Keeps the tokens of the prompt's frame.
-    pub fn remember_frame(&self, prompt: &[Message], tokens: u32) {
-        let mut counter = self.counter();
-        if counter.frames.len() >= MAX_FRAMES {
-            counter.frames.clear();
-        }
-        counter.frames.insert(frame_key(prompt), tokens);
+    /// Keeps the tokens of the preamble's frame.
+    pub fn remember_frame(&self, preamble: &'static Preamble, tokens: u32) {
+        self.counter().frames.insert(address(preamble), tokens);
     }
 
     /// Whether the server may be asked to count.
@@ -141,14 +135,9 @@ impl Served {
     }
 }
 
-/// Names the part of a prompt that all requests of its kind share: everything but the last text.
-fn frame_key(prompt: &[Message]) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    if let Some((last, fixed)) = prompt.split_last() {
-        fixed.hash(&mut hasher);
-        last.role.hash(&mut hasher);
-    }
-    hasher.finish()
+/// Names a preamble: it stays where it is.
+fn address(preamble: &'static Preamble) -> usize {
+    ptr::from_ref(preamble).addr()
 }
 
 #[cfg(test)]
@@ -160,9 +149,12 @@ mod tests {
         serde_json::from_str(json).unwrap()
     }
 
-    fn prompt(system: &str, last: &str) -> Vec<Message> {
-        let says = |role, text: &str| Message { role, content: text.to_owned().into() };
-        vec![says(Role::System, system), says(Role::User, last)]
+    fn prompt(preamble: &'static Preamble, text: &str) -> Prompt {
+        Prompt { preamble, text: text.into() }
+    }
+
+    fn preamble(system: &str) -> &'static Preamble {
+        Box::leak(Box::new(Preamble::new([(Role::System, system)])))
     }
 
     #[test]
@@ -185,25 +177,14 @@ mod tests {
     }
 
     #[test]
-    fn a_frame_is_shared_by_prompts_that_differ_in_their_last_text_only() {
+    fn a_frame_is_shared_by_prompts_that_differ_in_their_text_only() {
         let served = Served::new(Some(4096), "m".to_owned());
-        served.remember_frame(&prompt("면접관", "하나"), 700);
-        assert_eq!(served.frame(&prompt("면접관", "둘")), Some(700));
-        assert_eq!(served.frame(&prompt("다른 면접관", "하나")), None);
-        assert_eq!(served.bound(&prompt("면접관", "둘")), budget::byte_bound(&prompt("면접관", "둘")));
-        let long = prompt(&"면접관".repeat(500), "둘");
-        served.remember_frame(&long, 900);
-        assert_eq!(served.bound(&long), budget::bound_from_frame(900, &long));
-    }
-
-    #[test]
-    fn the_frames_do_not_pile_up() {
-        let served = Served::new(Some(4096), "m".to_owned());
-        for number in 0..1000 {
-            served.remember_frame(&prompt(&number.to_string(), ""), 1);
-        }
-        assert!(served.counter().frames.len() <= MAX_FRAMES);
-        assert_eq!(served.frame(&prompt("999", "")), Some(1));
+        let (short, long) = (preamble("면접관"), preamble(&"면접관".repeat(500)));
+        served.remember_frame(short, 700);
+        assert_eq!((served.frame(short), served.frame(long)), (Some(700), None));
+        assert_eq!(served.bound(&prompt(short, "둘")), prompt(short, "둘").byte_bound());
+        served.remember_frame(long, 900);
+        assert_eq!(served.bound(&prompt(long, "둘")), budget::bound_from_frame(900, "둘"));
     }
 
     #[test]

@@ -1,10 +1,13 @@
 //! HTTP to one model server: bounded in time and size, every trouble told as a [`Cause`].
 
+use std::convert::Infallible;
 use std::time::Duration;
 
-use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
+use bytes::Bytes;
+use futures_util::stream;
+use reqwest::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
 use reqwest::redirect::Policy;
-use reqwest::{Client, RequestBuilder, Response};
+use reqwest::{Body, Client, RequestBuilder, Response};
 use time::OffsetDateTime;
 use tokio::time::{Instant, timeout_at};
 use url::Url;
@@ -74,9 +77,12 @@ impl Transport {
         send(self.client.get(url.clone()), limit).await.map_err(Fault::transport)
     }
 
-    /// `POST` of a JSON body, whole answer by `limit`.
-    pub async fn post(&self, url: &Url, json: Vec<u8>, limit: Instant) -> Result<Answer, Fault> {
-        let request = self.client.post(url.clone()).header(CONTENT_TYPE, "application/json").body(json);
+    /// `POST` of a JSON body in pieces, whole answer by `limit`.
+    pub async fn post(&self, url: &Url, json: Vec<Bytes>, limit: Instant) -> Result<Answer, Fault> {
+        let length: usize = json.iter().map(Bytes::len).sum();
+        let body = Body::wrap_stream(stream::iter(json.into_iter().map(Ok::<_, Infallible>)));
+        let request = self.client.post(url.clone()).header(CONTENT_TYPE, "application/json");
+        let request = request.header(CONTENT_LENGTH, length).body(body);
         send(request, limit).await.map_err(Fault::transport)
     }
 }

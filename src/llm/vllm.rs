@@ -3,19 +3,19 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use async_openai::types::chat::ChatCompletionRequestMessage;
 use async_trait::async_trait;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
+use serde_json::json;
 use tokio::time::Instant;
 use tracing::debug;
 use url::Url;
 
 use super::budget::{self, Count, Plan, Step, next_step};
-use super::chat::{ChatApi, Endpoint, LimitField, below, room, wire_message};
+use super::chat::{ChatApi, Endpoint, LimitField, below, room, with_messages};
 use super::classify::{Cause, Completion, Fault, refusal};
 use super::served::{ModelList, Served};
 use super::transport::{Answer, SetupError};
-use super::{Ask, Message};
+use super::{Ask, Prompt};
 
 /// The list of models comes from the server's front; when that hangs, so does all behind it.
 const DISCOVERY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -128,34 +128,25 @@ impl Vllm {
     }
 
     /// Counts a prompt: first its frame, once and for all requests like it, and the whole only when that is known.
-    async fn count(&self, served: &Served, prompt: &[Message], limit: Instant) -> Count {
-        if let Some((last, fixed)) = prompt.split_last()
-            && !fixed.is_empty()
-            && served.frame(prompt).is_none()
-        {
-            let dot = Message { role: last.role, content: ".".into() };
-            let framed = fixed.iter().chain([&dot]).map(wire_message).collect();
-            if let Some(tokens) = self.tokenize(served, framed, limit).await {
-                served.remember_frame(prompt, tokens);
-                return Count::AtMost(budget::bound_from_frame(tokens, prompt));
+    async fn count(&self, served: &Served, prompt: &Prompt, limit: Instant) -> Count {
+        if served.frame(prompt.preamble).is_none() {
+            let frame = Prompt { text: ".".into(), ..prompt.clone() };
+            if let Some(tokens) = self.tokenize(served, &frame, limit).await {
+                served.remember_frame(prompt.preamble, tokens);
+                return Count::AtMost(budget::bound_from_frame(tokens, &prompt.text));
             }
         }
-        let exact = self.tokenize(served, prompt.iter().map(wire_message).collect(), limit).await;
-        Count::Settled(exact.unwrap_or_else(|| budget::estimate(prompt)))
+        let exact = self.tokenize(served, prompt, limit).await;
+        Count::Settled(exact.unwrap_or_else(|| prompt.estimate()))
     }
 
     /// Asks the server to count; `None` when it cannot.
-    async fn tokenize(
-        &self,
-        served: &Served,
-        messages: Vec<ChatCompletionRequestMessage>,
-        limit: Instant,
-    ) -> Option<u32> {
+    async fn tokenize(&self, served: &Served, prompt: &Prompt, limit: Instant) -> Option<u32> {
         if !served.counts_now(Instant::now()) {
             return None;
         }
-        let json = serde_json::to_vec(&TokenizeRequest { model: &served.id, messages }).ok()?;
         let limit = limit.min(Instant::now() + COUNT_TIMEOUT);
+        let json = with_messages(prompt, &json!({"messages": [], "model": served.id}))?;
         let cause = match self.api.transport.post(&self.tokenize_url, json, limit).await {
             Ok(answer) => match read_count(&answer) {
                 Ok(count) => return Some(count),
@@ -215,12 +206,6 @@ impl Endpoint for Vllm {
     async fn check(&self, limit: Instant) -> Result<(), Fault> {
         self.list(limit).await.map(drop)
     }
-}
-
-#[derive(Serialize)]
-struct TokenizeRequest<'a> {
-    model: &'a str,
-    messages: Vec<ChatCompletionRequestMessage>,
 }
 
 #[derive(Deserialize)]

@@ -12,7 +12,7 @@ use crate::documents::archive::Archive;
 use crate::events::outcome::{Failure, FailureCode, Outcome};
 use crate::events::request::{ResumeAnswer, ResumeInputs};
 use crate::failpoint;
-use crate::llm::{Ask, Message, Model, ModelFailure, Reply};
+use crate::llm::{Ask, Model, ModelFailure, Prompt, Reply};
 use crate::resume::document::{self, Document};
 use crate::resume::graph::{
     Asked, Next, Refusal, Resume, check_completion, create_resume, generate_question, receive_answer,
@@ -208,10 +208,8 @@ impl Agent {
         deadline: Instant,
     ) -> Result<Asked, Failure> {
         let earlier: Vec<&str> = session.exchanges.iter().map(|exchange| exchange.question.as_str()).collect();
-        for prompts in [
-            prompt::question(&session.inputs, &session.exchanges, number, max),
-            prompt::firmer_question(&session.inputs, &session.exchanges, number, max),
-        ] {
+        for prompts in [prompt::question, prompt::firmer_question] {
+            let prompts = prompts(&session.inputs, &session.exchanges, number, max);
             let reading = match self.ask(&question_ask(prompts), deadline).await {
                 Ok(reply) => question::read(&reply.text, reply.truncated, &earlier),
                 Err(ModelFailure::Unusable(_)) => Reading::Unusable,
@@ -297,7 +295,7 @@ fn unchanged(expected: Option<u64>) -> SessionChange {
     SessionChange { expected, session: Write::Keep, draft: Write::Keep, ended: Write::Keep }
 }
 
-fn question_ask(prompts: Vec<Vec<Message>>) -> Ask {
+fn question_ask(prompts: Vec<Prompt>) -> Ask {
     Ask {
         prompts,
         temperature: QUESTION_TEMPERATURE,
@@ -308,7 +306,7 @@ fn question_ask(prompts: Vec<Vec<Message>>) -> Ask {
     }
 }
 
-fn resume_ask(prompts: Vec<Vec<Message>>) -> Ask {
+fn resume_ask(prompts: Vec<Prompt>) -> Ask {
     Ask {
         prompts,
         temperature: RESUME_TEMPERATURE,

@@ -4,6 +4,7 @@
 //! never sent: the model has no use for it.
 
 use std::fmt::Write as _;
+use std::sync::LazyLock;
 
 use serde_json::json;
 
@@ -11,7 +12,7 @@ use super::session::Exchange;
 use crate::events::request::{MajorType, PreferredJob, ResumeInputs, SKIPPED};
 use crate::llm::text::fence::Fence;
 use crate::llm::text::one_line;
-use crate::llm::{Message, ReplySchema, Role};
+use crate::llm::{Preamble, Prompt, ReplySchema, Role};
 
 const QUESTION_SYSTEM: &str = "\
 당신은 개발자의 이력서를 함께 다듬는 커리어 컨설턴트입니다. 지원자의 정보와 지금까지의 문답을 읽고, \
@@ -64,24 +65,27 @@ const RESUME_SYSTEM: &str = "\
 const RESUME_TASK: &str =
     "위 정보와 답변에 있는 사실만으로 이력서 본문을 Markdown으로 쓰세요. 첫 줄은 '# '로 시작하는 제목입니다.";
 
+static QUESTION_PREAMBLE: LazyLock<Preamble> = LazyLock::new(|| Preamble::new([(Role::System, QUESTION_SYSTEM)]));
+static RESUME_PREAMBLE: LazyLock<Preamble> = LazyLock::new(|| Preamble::new([(Role::System, RESUME_SYSTEM)]));
+
 /// How many characters of the earlier answers are kept, from the richest prompt to the leanest.
 const EARLIER_ANSWERS: [usize; 4] = [usize::MAX, 800, 300, 100];
 
 /// The prompts for question `number` of at most `max` (both from 1), from the richest to the leanest.
 ///
 /// Leaner prompts abridge earlier answers. The inputs, the questions and the latest answer always stay whole.
-pub fn question(inputs: &ResumeInputs, exchanges: &[Exchange], number: u32, max: u32) -> Vec<Vec<Message>> {
+pub fn question(inputs: &ResumeInputs, exchanges: &[Exchange], number: u32, max: u32) -> Vec<Prompt> {
     asked(inputs, exchanges, number, max, QUESTION_TASK)
 }
 
 /// As [`question`], in firmer words: for the second try, after a reply that held no question.
-pub fn firmer_question(inputs: &ResumeInputs, exchanges: &[Exchange], number: u32, max: u32) -> Vec<Vec<Message>> {
+pub fn firmer_question(inputs: &ResumeInputs, exchanges: &[Exchange], number: u32, max: u32) -> Vec<Prompt> {
     asked(inputs, exchanges, number, max, FIRMER_QUESTION_TASK)
 }
 
-fn asked(inputs: &ResumeInputs, exchanges: &[Exchange], number: u32, max: u32, task: &str) -> Vec<Vec<Message>> {
+fn asked(inputs: &ResumeInputs, exchanges: &[Exchange], number: u32, max: u32, task: &str) -> Vec<Prompt> {
     let task = format!("질문은 모두 {max}개까지 할 수 있고, 이번이 {number}번째입니다. {task}");
-    prompts(QUESTION_SYSTEM, inputs, exchanges, &task)
+    prompts(&QUESTION_PREAMBLE, inputs, exchanges, &task)
 }
 
 /// What the reply to [`question`] should look like, as strict mode has it: each property required, and no others.
@@ -102,9 +106,9 @@ pub fn question_schema() -> ReplySchema {
 
 /// The prompts for the résumé as Markdown, from the richest to the leanest, abridged as those of [`question`] are.
 /// Questions that the member skipped are left out.
-pub fn resume(inputs: &ResumeInputs, exchanges: &[Exchange]) -> Vec<Vec<Message>> {
+pub fn resume(inputs: &ResumeInputs, exchanges: &[Exchange]) -> Vec<Prompt> {
     let answered: Vec<Exchange> = exchanges.iter().filter(|exchange| given(exchange).is_some()).cloned().collect();
-    prompts(RESUME_SYSTEM, inputs, &answered, RESUME_TASK)
+    prompts(&RESUME_PREAMBLE, inputs, &answered, RESUME_TASK)
 }
 
 /// What the member answered, unless the question was skipped or is open.
@@ -112,14 +116,14 @@ fn given(exchange: &Exchange) -> Option<&str> {
     exchange.answer.as_deref().filter(|answer| *answer != SKIPPED)
 }
 
-fn prompts(system: &'static str, inputs: &ResumeInputs, exchanges: &[Exchange], task: &str) -> Vec<Vec<Message>> {
-    let mut prompts: Vec<Vec<Message>> = Vec::new();
-    for keep in EARLIER_ANSWERS {
-        let text = format!("{}\n\n{}{task}", Fence::Inputs.around(&facts(inputs)), dialogue(exchanges, keep));
-        let prompt = vec![
-            Message { role: Role::System, content: system.into() },
-            Message { role: Role::User, content: text.into() },
-        ];
+fn prompts(preamble: &'static Preamble, inputs: &ResumeInputs, exchanges: &[Exchange], task: &str) -> Vec<Prompt> {
+    let facts = Fence::Inputs.around(&facts(inputs));
+    let longest = exchanges.iter().filter_map(given).map(|answer| answer.chars().count()).max().unwrap_or(0);
+    let mut prompts: Vec<Prompt> = Vec::new();
+    // Where nothing is left out, a leaner prompt is the same.
+    for keep in EARLIER_ANSWERS.into_iter().filter(|keep| *keep == usize::MAX || *keep < longest) {
+        let text = format!("{facts}\n\n{}{task}", dialogue(exchanges, keep));
+        let prompt = Prompt { preamble, text: text.into() };
         if prompts.last() != Some(&prompt) {
             prompts.push(prompt);
         }
@@ -201,9 +205,8 @@ mod tests {
         }
     }
 
-    fn user(prompt: &[Message]) -> &str {
-        assert_eq!((prompt.len(), prompt[0].role, prompt[1].role), (2, Role::System, Role::User));
-        &prompt[1].content
+    fn user(prompt: &Prompt) -> &str {
+        &prompt.text
     }
 
     #[test]
@@ -262,7 +265,7 @@ mod tests {
         let one = question(&inputs(), &[], 1, 3);
         let other = ResumeInputs { preferred_job: None, ..inputs() };
         let other = firmer_question(&other, &[exchange("역할은?", Some("리드"))], 2, 3);
-        assert_eq!(one[0][0], other[0][0]);
+        assert_eq!(one[0].preamble.json(), other[0].preamble.json());
     }
 
     #[test]

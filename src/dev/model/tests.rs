@@ -11,7 +11,7 @@ use crate::llm::classify::Cause;
 use crate::llm::failover::{Failover, Patience};
 use crate::llm::gate::Gate;
 use crate::llm::vllm::{Vllm, VllmSettings};
-use crate::llm::{self, Ask, Model, ModelFailure, ReplySchema, Role};
+use crate::llm::{Ask, Model, ModelFailure, Preamble, Prompt, ReplySchema, Role};
 
 /// A running server and what ends it.
 struct Running {
@@ -34,9 +34,9 @@ fn client(server: &Running, model: Option<&str>) -> Vllm {
 }
 
 fn ask(system: &'static str, user: &str) -> Ask {
-    let says = |role, text: &str| llm::Message { role, content: text.to_owned().into() };
+    let preamble = Box::leak(Box::new(Preamble::new([(Role::System, system)])));
     Ask {
-        prompts: vec![vec![says(Role::System, system), says(Role::User, user)]],
+        prompts: vec![Prompt { preamble, text: user.into() }],
         temperature: 0.7,
         max_tokens: 512,
         min_tokens: 128,

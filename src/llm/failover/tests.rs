@@ -2,7 +2,7 @@ use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::*;
-use crate::llm::{Message, Role};
+use crate::llm::{Preamble, Prompt};
 
 /// Says what it is told to say, then the last thing again and again.
 struct Scripted {
@@ -101,7 +101,7 @@ fn fails(cause: Cause) -> Result<Completion, Fault> {
 
 fn ask() -> Ask {
     Ask {
-        prompts: vec![vec![Message { role: Role::User, content: "질문".into() }]],
+        prompts: vec![Prompt { preamble: Box::leak(Box::new(Preamble::new([]))), text: "질문".into() }],
         temperature: 0.7,
         max_tokens: 512,
         min_tokens: 128,

@@ -1,10 +1,12 @@
+use std::sync::LazyLock;
+
 use tokio::net::TcpListener;
 
 use super::*;
 use crate::llm::failover::{Failover, Patience};
 use crate::llm::gate::Gate;
 use crate::llm::stage::{Reaction, Stage, models, said};
-use crate::llm::{Model, Role};
+use crate::llm::{Model, Preamble, Role};
 use crate::retry::Backoff;
 
 const UNKNOWN_MODEL: &str =
@@ -23,11 +25,12 @@ fn client(stage: &Stage) -> Vllm {
 
 /// A rich prompt with an example, and a lean one without.
 fn ask(question: &str) -> Ask {
-    let says = |role, text: &str| Message { role, content: text.to_owned().into() };
-    let (system, last) = (says(Role::System, "면접관"), says(Role::User, question));
-    let example = says(Role::User, &"예시 ".repeat(200));
+    static RICH: LazyLock<Preamble> =
+        LazyLock::new(|| Preamble::new([(Role::System, "면접관"), (Role::User, &"예시 ".repeat(200))]));
+    static LEAN: LazyLock<Preamble> = LazyLock::new(|| Preamble::new([(Role::System, "면접관")]));
+    let prompt = |preamble| Prompt { preamble, text: question.into() };
     Ask {
-        prompts: vec![vec![system.clone(), example, last.clone()], vec![system, last]],
+        prompts: vec![prompt(&RICH), prompt(&LEAN)],
         temperature: 0.7,
         max_tokens: 512,
         min_tokens: 128,

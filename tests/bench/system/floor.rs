@@ -16,7 +16,6 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use ssammu_worker::events::request::FeedbackRequest;
 use ssammu_worker::feedback::prompt;
-use ssammu_worker::llm::Role;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use tokio::time::timeout;
@@ -78,18 +77,10 @@ impl Prompt {
     fn new() -> anyhow::Result<Self> {
         let request = FeedbackRequest { problem_id: None, question: QUESTION.to_owned(), answer: ANSWER.to_owned() };
         let prompt = prompt::prompts(&request).into_iter().next().context("there is no prompt")?;
-        let message = |message: ssammu_worker::llm::Message| {
-            let role = match message.role {
-                Role::System => "system",
-                Role::User => "user",
-                Role::Assistant => "assistant",
-            };
-            json!({"role": role, "content": message.content})
-        };
-        let messages: Vec<_> = prompt.into_iter().map(message).collect();
-        let body = json!({"messages": messages, "model": "/model", "temperature": 0.7, "top_p": 1.0, "n": 1,
-            "stream": false, "max_tokens": 512})
-        .to_string();
+        let messages = format!("{}{}", prompt.preamble.json(), prompt.last_json());
+        let settings = json!({"model": "/model", "temperature": 0.7, "top_p": 1.0, "n": 1, "stream": false,
+            "max_tokens": 512});
+        let body = format!(r#"{{"messages":[{messages}],{}"#, settings.to_string().trim_start_matches('{'));
         let (before, rest) = body.split_once(QUESTION).context("the prompt has no question")?;
         let (between, after) = rest.split_once(ANSWER).context("the prompt has no answer")?;
         Ok(Self { before: before.to_owned(), between: between.to_owned(), after: after.to_owned() })
