@@ -9,6 +9,7 @@ use anyhow::Context;
 use futures_util::{TryStreamExt, stream};
 use rdkafka::ClientConfig;
 use rdkafka::consumer::{Consumer, StreamConsumer};
+use rdkafka::error::KafkaError;
 use rdkafka::message::{Header, Message, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, DefaultProducerContext, ThreadedProducer};
 use reqwest::header::CONTENT_TYPE;
@@ -165,8 +166,13 @@ async fn consume() -> anyhow::Result<()> {
     let limit: usize = setting("MAX_IN_FLIGHT")?.parse()?;
     let records = stream::unfold(&consumer, |consumer| async move {
         loop {
-            if let Ok(record) = timeout(LOOK, consumer.recv()).await {
-                return Some((record, consumer));
+            match timeout(LOOK, consumer.recv()).await {
+                // Of what passes, librdkafka recovers by itself.
+                Ok(Err(error)) if !matches!(error, KafkaError::MessageConsumptionFatal(_)) => {
+                    eprintln!("floor: {error}")
+                }
+                Ok(record) => return Some((record, consumer)),
+                Err(_) => {}
             }
         }
     });

@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 
 use crate::process::Process;
-use crate::topic::{Counter, Topic};
+use crate::stage::{PATIENCE, Set};
+use crate::topic::Counter;
 
 /// Often enough for a rate, and too rarely to be felt.
 const PAUSE: Duration = Duration::from_millis(50);
@@ -31,17 +32,24 @@ pub struct Pace {
 }
 
 /// Looks at processes and a topic from the moment when it is made.
-pub struct Follower {
+pub struct Follower<'a> {
+    set: &'a Set<'a>,
+    kind: &'static str,
     counter: Counter,
     samples: Vec<Sample>,
 }
 
-impl Follower {
-    /// Outcomes that `topic` has already do not count.
-    pub fn start(processes: &mut [Process], topic: &Topic) -> anyhow::Result<Self> {
-        let mut follower = Self { counter: Counter::open(topic)?, samples: Vec::new() };
+impl<'a> Follower<'a> {
+    /// Outcomes that the topic with `kind` as its default name has already do not count.
+    pub fn start(set: &'a Set<'a>, kind: &'static str, processes: &mut [Process]) -> anyhow::Result<Self> {
+        let counter = Counter::open(&set.topic(kind))?;
+        let mut follower = Self { set, kind, counter, samples: Vec::new() };
         follower.look(processes)?;
         Ok(follower)
+    }
+
+    fn first(&self) -> anyhow::Result<Sample> {
+        self.samples.first().copied().context("nothing was seen")
     }
 
     fn look(&mut self, processes: &mut [Process]) -> anyhow::Result<Sample> {
@@ -55,18 +63,31 @@ impl Follower {
         Ok(sample)
     }
 
-    /// Waits until there are `total` outcomes more, at most `limit`, and tells the pace on the way.
-    pub fn pace(mut self, processes: &mut [Process], total: u64, limit: Duration) -> anyhow::Result<Pace> {
-        let start = *self.samples.first().context("nothing was seen")?;
-        let end = start.at + limit;
-        loop {
-            let outcomes = self.look(processes)?.outcomes - start.outcomes;
-            if outcomes >= total {
-                break;
-            }
-            anyhow::ensure!(Instant::now() < end, "{outcomes} of {total} outcomes after {limit:?}");
+    /// Waits until there are `total` outcomes more.
+    ///
+    /// # Errors
+    /// When no more come: a slow machine is waited for as long as there is progress.
+    pub fn wait(&mut self, processes: &mut [Process], total: u64) -> anyhow::Result<()> {
+        let start = self.first()?;
+        let mut last = start;
+        while last.outcomes - start.outcomes < total {
             std::thread::sleep(PAUSE);
+            let outcomes = last.outcomes - start.outcomes;
+            let what = format!("{outcomes} of {total} outcomes of kind {}", self.kind);
+            let seen = self.look(processes).map_err(|error| self.set.lost(&format!("{what}; {error:#}"), &[]))?;
+            if seen.outcomes > last.outcomes {
+                last = seen;
+            } else if seen.at - last.at > PATIENCE {
+                return Err(self.set.lost(&format!("{what}, and no more for {PATIENCE:?}"), processes));
+            }
         }
+        Ok(())
+    }
+
+    /// Waits until there are `total` outcomes more, as [`wait`](Self::wait) does, and tells the pace on the way.
+    pub fn pace(mut self, processes: &mut [Process], total: u64) -> anyhow::Result<Pace> {
+        self.wait(processes, total)?;
+        let start = self.first()?;
         let share = |sample: &&Sample| (sample.outcomes - start.outcomes) as f64 / total as f64;
         let first = self.samples.iter().rfind(|sample| share(sample) <= FROM).context("no sample before the work")?;
         let last = self.samples.iter().find(|sample| share(sample) >= TO).context("no sample after the work")?;

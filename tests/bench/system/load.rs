@@ -1,13 +1,16 @@
 //! Requests as Spring sends them.
 
+use std::sync::{Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use anyhow::Context;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use rdkafka::ClientConfig;
+use rdkafka::client::ClientContext;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
+use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, Producer, ProducerContext};
 use serde_json::{Value, json};
 
 const FLUSH: Duration = Duration::from_secs(60);
@@ -15,7 +18,27 @@ const FULL: Duration = Duration::from_millis(50);
 
 /// Sends requests, each keyed by its member.
 pub struct Sender {
-    producer: BaseProducer,
+    producer: BaseProducer<Deliveries>,
+}
+
+/// What the broker did not take: how many records, and why the last one.
+#[derive(Default)]
+struct Deliveries {
+    failed: Mutex<Option<(u64, KafkaError)>>,
+}
+
+impl ClientContext for Deliveries {}
+
+impl ProducerContext for Deliveries {
+    type DeliveryOpaque = ();
+
+    fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
+        if let Err((error, _)) = result {
+            let mut failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
+            let before = failed.as_ref().map_or(0, |(count, _)| *count);
+            *failed = Some((before + 1, error.clone()));
+        }
+    }
 }
 
 impl Sender {
@@ -26,7 +49,7 @@ impl Sender {
         config.set("enable.idempotence", "true");
         config.set("linger.ms", linger_ms.to_string());
         config.set("partitioner", "murmur2_random");
-        Ok(Self { producer: config.create()? })
+        Ok(Self { producer: config.create_with_context(Deliveries::default())? })
     }
 
     /// Hands a request to the producer, which sends it by itself.
@@ -44,7 +67,12 @@ impl Sender {
 
     /// Returns when the broker has everything.
     pub fn flush(&self) -> anyhow::Result<()> {
-        Ok(self.producer.flush(FLUSH)?)
+        let flushed = self.producer.flush(FLUSH);
+        flushed.with_context(|| format!("{} requests are not delivered yet", self.producer.in_flight_count()))?;
+        match &*self.producer.context().failed.lock().unwrap_or_else(PoisonError::into_inner) {
+            Some((count, error)) => anyhow::bail!("{count} requests could not be delivered: {error}"),
+            None => Ok(()),
+        }
     }
 }
 

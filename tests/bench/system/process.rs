@@ -16,6 +16,8 @@ const TICK: Duration = Duration::from_millis(10);
 /// Opens as many files as it may, one a connection; `exec` keeps the process's id.
 const WITHOUT_LIMIT: &str = r#"ulimit -n "$(ulimit -Hn)"; exec "$0" "$@""#;
 
+const LAST_LINES: usize = 20;
+
 /// A started process. Dropping it kills it.
 pub struct Process {
     child: Child,
@@ -80,13 +82,13 @@ impl Process {
 
     fn proc(&self, file: &str) -> anyhow::Result<String> {
         let path = format!("/proc/{}/{file}", self.child.id());
-        fs::read_to_string(&path).with_context(|| format!("{path}: {}", self.tail()))
+        fs::read_to_string(&path).with_context(|| format!("{path}; {}", self.last_words()))
     }
 
     /// An error when it has ended, with what it wrote last.
     pub fn alive(&mut self) -> anyhow::Result<()> {
         match self.child.try_wait()? {
-            Some(status) => anyhow::bail!("it ended with {status}:\n{}", self.tail()),
+            Some(status) => anyhow::bail!("it ended with {status}; {}", self.last_words()),
             None => Ok(()),
         }
     }
@@ -103,12 +105,19 @@ impl Process {
         self.ended()
     }
 
-    fn tail(&self) -> String {
+    /// The end of its log.
+    pub fn last_words(&self) -> String {
         let log = fs::read(&self.log).unwrap_or_default();
         let own = usize::try_from(self.log_start).ok().and_then(|start| log.get(start..));
         let own = String::from_utf8_lossy(own.unwrap_or_default());
         let lines: Vec<&str> = own.lines().collect();
-        lines.get(lines.len().saturating_sub(20)..).unwrap_or_default().join("\n")
+        let last = lines.get(lines.len().saturating_sub(LAST_LINES)..).unwrap_or_default();
+        let log = self.log.display();
+        if last.is_empty() {
+            format!("it wrote nothing to {log}")
+        } else {
+            format!("the end of {log}:\n{}", last.join("\n"))
+        }
     }
 }
 

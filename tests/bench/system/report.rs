@@ -29,6 +29,12 @@ impl Row {
     }
 }
 
+/// A scenario that could not be measured.
+struct Missing {
+    scenario: String,
+    why: String,
+}
+
 /// Runs what the command line asks for.
 ///
 /// # Errors
@@ -46,23 +52,26 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let machine = machine::describe(stage.worker());
     println!("{machine:#}\n{}", heading());
     let mut rows = Vec::new();
-    let mut broken = Vec::new();
+    let mut missing = Vec::new();
     for scenario in scenarios {
         match measured(scenario.as_ref(), &stage, pairs) {
             Ok(found) => {
                 found.iter().for_each(|row| println!("{}", line(row)));
                 rows.extend(found);
-                write(&folder, &machine, pairs, &rows)?;
             }
             Err(error) => {
-                eprintln!("{}: {error:#}", scenario.name());
-                broken.push(scenario.name());
+                println!("| {} | **not measured, see below** | | | | | |", scenario.name());
+                missing.push(Missing { scenario: scenario.name(), why: format!("{error:#}") });
             }
         }
+        write(&folder, &machine, pairs, &rows, &missing)?;
     }
     stage.close();
-    anyhow::ensure!(broken.is_empty(), "could not be measured: {}", broken.join("; "));
     println!("\nwritten to {}", folder.display());
+    for Missing { scenario, why } in &missing {
+        eprintln!("\n{scenario} was not measured: {why}");
+    }
+    anyhow::ensure!(missing.is_empty(), "not everything could be measured");
     Ok(())
 }
 
@@ -72,12 +81,14 @@ fn measured(scenario: &dyn Scenario, stage: &Stage, pairs: u32) -> anyhow::Resul
         // Who goes second meets a warmer machine.
         let mut order = [Subject::Worker, Subject::Floor];
         order.rotate_left(pair as usize % 2);
+        let measure = |subject| {
+            let measured = scenario.measure(stage, subject);
+            measured.with_context(|| format!("the {} in pair {} of {pairs}", subject.name(), pair + 1))
+        };
         for subject in order {
             match subject {
-                Subject::Worker => worker.push(scenario.measure(stage, subject).context("the worker")?),
-                Subject::Floor if scenario.has_floor() => {
-                    floor.push(scenario.measure(stage, subject).context("the floor")?);
-                }
+                Subject::Worker => worker.push(measure(subject)?),
+                Subject::Floor if scenario.has_floor() => floor.push(measure(subject)?),
                 Subject::Floor => {}
             }
         }
@@ -126,7 +137,7 @@ fn line(row: &Row) -> String {
     format!("| {} | {name} | {worker} | {floor} | {spread} | {goal} | {met} |", row.scenario)
 }
 
-fn write(folder: &Path, machine: &Value, pairs: u32, rows: &[Row]) -> anyhow::Result<()> {
+fn write(folder: &Path, machine: &Value, pairs: u32, rows: &[Row], missing: &[Missing]) -> anyhow::Result<()> {
     let spread = |spread: Spread| json!({"median": spread.median, "min": spread.min, "max": spread.max});
     let found: Vec<Value> = rows
         .iter()
@@ -138,7 +149,9 @@ fn write(folder: &Path, machine: &Value, pairs: u32, rows: &[Row]) -> anyhow::Re
             })
         })
         .collect();
-    let found = json!({"machine": machine, "pairs": pairs, "figures": found});
+    let missing: Vec<Value> =
+        missing.iter().map(|Missing { scenario, why }| json!({"scenario": scenario, "why": why})).collect();
+    let found = json!({"machine": machine, "pairs": pairs, "figures": found, "missing": missing});
     fs::write(folder.join("system.json"), format!("{found:#}\n"))?;
     for (name, svg) in plot::all(rows) {
         fs::write(folder.join(name), svg)?;

@@ -1,5 +1,6 @@
 //! What a scenario is played on: the services, and for each run topics, groups and a model of its own.
 
+use std::fmt::Write as _;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
@@ -18,9 +19,9 @@ use crate::model;
 use crate::process::Process;
 use crate::services::ports::free_port;
 use crate::services::{BUCKET, Services};
-use crate::topic::Topic;
+use crate::topic::{Counter, Topic};
 
-/// For what takes a moment.
+/// For what takes a moment, and how long may pass without any progress.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 const LOOK: Duration = Duration::from_millis(20);
 
@@ -32,6 +33,15 @@ const OUTCOMES: [&str; 4] = ["FeedbackGenerated", "ResumeQuestionGenerated", "Re
 pub enum Subject {
     Worker,
     Floor,
+}
+
+impl Subject {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Worker => "worker",
+            Self::Floor => "floor",
+        }
+    }
 }
 
 /// Kafka, Redis and S3, and the programs.
@@ -92,7 +102,7 @@ impl Stage {
         for kind in REQUESTS.iter().chain(&OUTCOMES) {
             settings = settings.with(&setting_of(kind), format!("{name}-{kind}"));
         }
-        let set = Set { stage: self, name, partitions, settings, _model: model };
+        let set = Set { stage: self, name, partitions, settings, model };
         until("the model listens", || Ok(TcpStream::connect(("127.0.0.1", model_port)).is_ok().then_some(())))?;
         set.make_topics()?;
         Ok(set)
@@ -130,7 +140,7 @@ pub struct Set<'a> {
     name: String,
     partitions: i32,
     settings: Settings,
-    _model: Process,
+    model: Process,
 }
 
 impl Set<'_> {
@@ -176,6 +186,26 @@ impl Set<'_> {
         let settings = self.settings.clone().with("HTTP_ADDR", format!("127.0.0.1:{port}"));
         let log = self.stage.logs.join("worker.log");
         Process::start(self.stage.services.process_group, &self.stage.worker, &["run"], &settings, log)
+    }
+
+    /// An error that says what is known when something does not come: what is in the topics, and what those who had a
+    /// part in it wrote last.
+    pub fn lost(&self, what: &str, processes: &[Process]) -> anyhow::Error {
+        let mut told = format!("{what}\nin the topics:");
+        let dead_letters = REQUESTS.map(|kind| format!("{kind}-dlt"));
+        let kinds = REQUESTS.iter().chain(&OUTCOMES).copied().chain(dead_letters.iter().map(String::as_str));
+        for kind in kinds {
+            // Writing to a string cannot fail.
+            let _ = match Counter::open(&self.topic(kind)).and_then(|counter| counter.count()) {
+                Ok(0) => continue,
+                Ok(count) => write!(told, " {kind} {count}"),
+                Err(error) => write!(told, " {kind} ({error:#})"),
+            };
+        }
+        for process in processes.iter().chain([&self.model]) {
+            let _ = write!(told, "\n{}", process.last_words());
+        }
+        anyhow::Error::msg(told)
     }
 
     /// The size in bytes of each document that was stored, of at most so many.

@@ -14,7 +14,6 @@ use crate::stage::{Set, Stage, Subject};
 use crate::statistics::quantile;
 
 const QUESTIONS: u32 = 3;
-const LIMIT: Duration = Duration::from_secs(120);
 
 pub struct Dialogue;
 
@@ -41,19 +40,18 @@ impl Scenario for Dialogue {
         let set = stage.set(12, Duration::ZERO)?;
         let sender = set.sender()?;
         let mut worker = [set.start_ready_worker()?];
-        let questions = set.topic("ResumeQuestionGenerated");
         let mut asked = Vec::new();
         for question in 0..QUESTIONS {
-            let follower = Follower::start(&mut worker, &questions)?;
+            let follower = Follower::start(&set, "ResumeQuestionGenerated", &mut worker)?;
             match question {
                 0 => send(&set, &sender, members, "ResumeInit", resume_init)?,
                 _ => send(&set, &sender, members, "ResumeAnswer", resume_answer)?,
             }
-            asked.push(follower.pace(&mut worker, members, LIMIT)?);
+            asked.push(follower.pace(&mut worker, members)?);
         }
-        let follower = Follower::start(&mut worker, &set.topic("ResumeCompleted"))?;
+        let follower = Follower::start(&set, "ResumeCompleted", &mut worker)?;
         send(&set, &sender, members, "ResumeAnswer", resume_answer)?;
-        let done = follower.pace(&mut worker, members, LIMIT)?;
+        let done = follower.pace(&mut worker, members)?;
         let seconds: f64 = asked.iter().chain([&done]).map(|step| 1.0 / step.rate).sum();
         let question_ms = asked.iter().map(|step| step.cpu_ms).sum::<f64>() / asked.len() as f64;
         let size = quantile(&set.document_sizes(10)?, 0.5).context("no document")?;

@@ -8,7 +8,7 @@ use crate::figure::{Figure, Goal};
 use crate::listener::Listener;
 use crate::load::{OpenLoop, feedback};
 use crate::scenarios::Scenario;
-use crate::stage::{PATIENCE, Stage, Subject};
+use crate::stage::{Stage, Subject};
 use crate::statistics::quantile;
 
 const MODEL: Duration = Duration::from_millis(50);
@@ -36,21 +36,22 @@ impl Scenario for Latency {
     fn measure(&self, stage: &Stage, subject: Subject) -> anyhow::Result<Vec<f64>> {
         let (warm_up, length) = stage.size((5, 20), (0, 2));
         let set = stage.set(12, MODEL)?;
-        let mut listener = Listener::open(&set.topic("FeedbackGenerated"))?;
+        let mut listener = Listener::open(&set, "FeedbackGenerated")?;
         let (sender, requests) = (set.sender()?, set.topic("FeedbackRequested"));
-        let _started = set.start(subject)?;
+        let mut started = [set.start(subject)?];
         // A first request of its own, so that it has joined its group before the others come.
         sender.send(&requests.name, 1, &feedback(1, 0))?;
         sender.flush()?;
-        listener.wait(1, PATIENCE)?;
+        listener.wait(1, &mut started)?;
         let whole = Duration::from_secs(warm_up + length);
         let sent = OpenLoop::start(&requests.bootstrap, &requests.name, 2, self.rate.into(), whole)?.finish()?;
-        let arrivals = listener.wait(sent.len() + 1, PATIENCE)?;
+        let arrivals = listener.wait(sent.len() + 1, &mut started)?;
         let (_, first) = *sent.first().context("nothing was sent")?;
         let counted = sent.iter().filter(|(_, due)| *due >= first + Duration::from_secs(warm_up));
         let mut waits = Vec::new();
         for (member, due) in counted {
-            let at = arrivals.get(member).context("an outcome is missing")?;
+            let at =
+                arrivals.get(member).with_context(|| format!("member {member} has no outcome, and another one has"))?;
             waits.push((at.saturating_duration_since(*due + MODEL)).as_secs_f64() * 1e3);
         }
         [0.5, 0.99, 0.999].map(|share| quantile(&waits, share).context("nothing was measured")).into_iter().collect()

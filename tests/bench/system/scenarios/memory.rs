@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use crate::figure::{Figure, Goal};
+use crate::follow::Follower;
 use crate::listener::Listener;
 use crate::load::feedback;
 use crate::process::Process;
 use crate::scenarios::Scenario;
-use crate::stage::{PATIENCE, Set, Stage, Subject, until};
-use crate::topic::Counter;
+use crate::stage::{Set, Stage, Subject};
 
 fn figure(name: &'static str, goal: Option<Goal>) -> Vec<Figure> {
     vec![Figure { goal, ..Figure::new(name, "MB") }]
@@ -32,13 +32,14 @@ impl Scenario for AtRest {
 
     fn measure(&self, stage: &Stage, subject: Subject) -> anyhow::Result<Vec<f64>> {
         let set = stage.set(12, Duration::ZERO)?;
-        let mut listener = Listener::open(&set.topic("FeedbackGenerated"))?;
+        let mut listener = Listener::open(&set, "FeedbackGenerated")?;
         let sender = set.sender()?;
-        let started = set.start(subject)?;
+        let mut started = [set.start(subject)?];
         sender.send(&set.topic("FeedbackRequested").name, 1, &feedback(1, 0))?;
         sender.flush()?;
-        listener.wait(1, PATIENCE)?;
+        listener.wait(1, &mut started)?;
         std::thread::sleep(stage.size(Duration::from_secs(10), Duration::ZERO));
+        let [started] = started;
         Ok(megabytes(started.rss()?))
     }
 }
@@ -59,7 +60,7 @@ impl Scenario for InFlight {
         let (in_flight, latency) = stage.size((1_000, 3_000), (50, 100));
         let set = stage.set(12, Duration::from_millis(latency))?.with("MAX_IN_FLIGHT", in_flight);
         produce(&set, in_flight * 3, 0)?;
-        peak_until(&set.start(subject)?, &set, in_flight * 3)
+        peak_until(set.start(subject)?, &set, in_flight * 3)
     }
 }
 
@@ -81,7 +82,7 @@ impl Scenario for Backlog {
         let set = stage.set(12, Duration::from_millis(500))?.with("MAX_IN_FLIGHT", self.in_flight);
         produce(&set, stage.size(100_000, 1_000), 700)?;
         // Some ten seconds of work.
-        peak_until(&set.start(subject)?, &set, stage.size(self.in_flight * 20, 10))
+        peak_until(set.start(subject)?, &set, stage.size(self.in_flight * 20, 10))
     }
 }
 
@@ -94,8 +95,9 @@ fn produce(set: &Set<'_>, count: u64, padding: usize) -> anyhow::Result<()> {
 }
 
 /// The most that it took until there were so many outcomes.
-fn peak_until(process: &Process, set: &Set<'_>, outcomes: u64) -> anyhow::Result<Vec<f64>> {
-    let counter = Counter::open(&set.topic("FeedbackGenerated"))?;
-    until("enough outcomes", || Ok((counter.count()? >= outcomes).then_some(())))?;
+fn peak_until(process: Process, set: &Set<'_>, outcomes: u64) -> anyhow::Result<Vec<f64>> {
+    let mut started = [process];
+    Follower::start(set, "FeedbackGenerated", &mut started)?.wait(&mut started, outcomes)?;
+    let [process] = started;
     Ok(megabytes(process.peak_rss()?))
 }

@@ -8,7 +8,7 @@ use crate::figure::{Figure, Goal};
 use crate::listener::Listener;
 use crate::load::{OpenLoop, feedback};
 use crate::scenarios::Scenario;
-use crate::stage::{PATIENCE, Stage, Subject};
+use crate::stage::{Stage, Subject};
 
 const MODEL: Duration = Duration::from_millis(50);
 const RATE: f64 = 200.0;
@@ -36,14 +36,14 @@ impl Scenario for Restart {
 
     fn measure(&self, stage: &Stage, _: Subject) -> anyhow::Result<Vec<f64>> {
         let set = stage.set(12, MODEL)?;
-        let mut listener = Listener::open(&set.topic("FeedbackGenerated"))?;
+        let mut listener = Listener::open(&set, "FeedbackGenerated")?;
         let requests = set.topic("FeedbackRequested");
         let settle = stage.size(SETTLE, Duration::from_millis(500));
         let mut workers = vec![set.start_ready_worker()?, set.start_ready_worker()?];
         let sender = set.sender()?;
         sender.send(&requests.name, 1, &feedback(1, 0))?;
         sender.flush()?;
-        listener.wait(1, PATIENCE)?;
+        listener.wait(1, &mut workers)?;
         let load = OpenLoop::start(&requests.bootstrap, &requests.name, 2, RATE, stage.size(SETTLE * 12, SETTLE))?;
         // The first of it meets cold connections.
         std::thread::sleep(settle * 3);
@@ -56,10 +56,13 @@ impl Scenario for Restart {
         }
         let over = Instant::now();
         let sent = load.finish()?;
-        let arrivals = listener.wait(sent.len() + 1, PATIENCE)?;
+        let arrivals = listener.wait(sent.len() + 1, &mut workers)?;
         let (mut before, mut meanwhile) = (Duration::ZERO, Duration::ZERO);
         for (member, due) in sent {
-            let wait = arrivals.get(&member).context("an outcome is missing")?.saturating_duration_since(due);
+            let wait = arrivals
+                .get(&member)
+                .with_context(|| format!("member {member} has no outcome, and another one has"))?;
+            let wait = wait.saturating_duration_since(due);
             if due > restart - settle * 2 && due + wait < restart {
                 before = before.max(wait);
             } else if due + wait >= restart && due < over {

@@ -36,11 +36,10 @@ impl Scenario for Saturation {
             sender.send(&requests, member, &feedback(member, 0))?;
         }
         sender.flush()?;
-        let outcomes = set.topic("FeedbackGenerated");
         let mut started = [set.start(subject)?];
-        let follower = Follower::start(&mut started, &outcomes)?;
-        let pace = follower.pace(&mut started, total as u64, latency * waves * 3 + Duration::from_secs(60))?;
-        let times = outcomes.times(total)?;
+        let follower = Follower::start(&set, "FeedbackGenerated", &mut started)?;
+        let pace = follower.pace(&mut started, total as u64)?;
+        let times = set.topic("FeedbackGenerated").times(total)?;
         // Calls that begin at once end at once, and such a wave needs several turns to spread: the first fifth is left
         // out. What is left of the waves must not tell: how long a place takes for a request is measured, not a slope.
         let steady = times.get(times.len() / 5..times.len() * 4 / 5).unwrap_or_default();

@@ -8,8 +8,6 @@ use crate::load::feedback;
 use crate::scenarios::Scenario;
 use crate::stage::{Set, Stage, Subject};
 
-const LIMIT: Duration = Duration::from_secs(120);
-
 /// Requests of a few members, whose own are worked in order, or of many.
 pub struct Members {
     pub members: u64,
@@ -29,8 +27,8 @@ impl Scenario for Members {
         let set = stage.set(12, Duration::ZERO)?;
         produce(&set, total, self.members)?;
         let mut started = [set.start(subject)?];
-        let follower = Follower::start(&mut started, &set.topic("FeedbackGenerated"))?;
-        let pace = follower.pace(&mut started, total, LIMIT)?;
+        let follower = Follower::start(&set, "FeedbackGenerated", &mut started)?;
+        let pace = follower.pace(&mut started, total)?;
         Ok(vec![pace.rate, pace.cpu_ms])
     }
 }
@@ -59,9 +57,9 @@ impl Scenario for Workers {
         // They share the partitions before there is work.
         let mut workers = (0..self.workers).map(|_| set.start_ready_worker()).collect::<Result<Vec<_>, _>>()?;
         std::thread::sleep(stage.size(Duration::from_secs(5), Duration::ZERO));
-        let follower = Follower::start(&mut workers, &set.topic("FeedbackGenerated"))?;
+        let follower = Follower::start(&set, "FeedbackGenerated", &mut workers)?;
         produce(&set, total, total)?;
-        let pace = follower.pace(&mut workers, total, LIMIT)?;
+        let pace = follower.pace(&mut workers, total)?;
         Ok(vec![pace.rate, pace.cpu_ms])
     }
 }

@@ -8,7 +8,7 @@ use crate::figure::Figure;
 use crate::listener::Listener;
 use crate::load::feedback;
 use crate::scenarios::Scenario;
-use crate::stage::{PATIENCE, Stage, Subject};
+use crate::stage::{Stage, Subject};
 
 pub struct Start;
 
@@ -23,12 +23,13 @@ impl Scenario for Start {
 
     fn measure(&self, stage: &Stage, subject: Subject) -> anyhow::Result<Vec<f64>> {
         let set = stage.set(12, Duration::ZERO)?;
-        let mut listener = Listener::open(&set.topic("FeedbackGenerated"))?;
+        let mut listener = Listener::open(&set, "FeedbackGenerated")?;
         let sender = set.sender()?;
         sender.send(&set.topic("FeedbackRequested").name, 1, &feedback(1, 0))?;
         sender.flush()?;
-        let started = set.start(subject)?;
-        let at = listener.wait(1, PATIENCE)?.get(&1).context("somebody else's outcome came")?;
+        let mut started = [set.start(subject)?];
+        let at = *listener.wait(1, &mut started)?.get(&1).context("somebody else's outcome came")?;
+        let [started] = started;
         Ok(vec![at.saturating_duration_since(started.started).as_secs_f64()])
     }
 }

@@ -35,8 +35,8 @@ impl Scenario for Throughput {
         }
         sender.flush()?;
         let mut started = [set.start(subject)?];
-        let follower = Follower::start(&mut started, &set.topic("FeedbackGenerated"))?;
-        let pace = follower.pace(&mut started, total, Duration::from_secs(120))?;
+        let follower = Follower::start(&set, "FeedbackGenerated", &mut started)?;
+        let pace = follower.pace(&mut started, total)?;
         Ok(vec![pace.rate, pace.cpu_ms])
     }
 }
