@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 
+use crate::cpu::Cpu;
 use crate::process::Process;
 use crate::stage::{PATIENCE, Set};
 use crate::topic::Counter;
@@ -19,7 +20,7 @@ const TO: f64 = 0.9;
 struct Sample {
     at: Instant,
     outcomes: u64,
-    cpu: Duration,
+    cpu: Cpu,
 }
 
 /// What a run showed.
@@ -27,8 +28,25 @@ struct Sample {
 pub struct Pace {
     /// Outcomes a second.
     pub rate: f64,
+    outcomes: f64,
+    cpu: Cpu,
+}
+
+impl Pace {
     /// Milliseconds of CPU an outcome.
-    pub cpu_ms: f64,
+    pub fn cpu_ms(&self) -> f64 {
+        self.ms(self.cpu.all())
+    }
+
+    /// The same, by the threads that [`Cpu`] knows apart and in its order.
+    pub fn cpu_ms_by_thread(&self) -> [f64; 4] {
+        let Cpu { tasks_user, tasks_kernel, kafka, others } = self.cpu;
+        [tasks_user, tasks_kernel, kafka, others].map(|time| self.ms(time))
+    }
+
+    fn ms(&self, time: Duration) -> f64 {
+        time.as_secs_f64() * 1e3 / self.outcomes
+    }
 }
 
 /// Looks at processes and a topic from the moment when it is made.
@@ -53,7 +71,7 @@ impl<'a> Follower<'a> {
     }
 
     fn look(&mut self, processes: &mut [Process]) -> anyhow::Result<Sample> {
-        let mut cpu = Duration::ZERO;
+        let mut cpu = Cpu::default();
         for process in processes {
             process.alive()?;
             cpu += process.cpu()?;
@@ -92,9 +110,6 @@ impl<'a> Follower<'a> {
         let first = self.samples.iter().rfind(|sample| share(sample) <= FROM).context("no sample before the work")?;
         let last = self.samples.iter().find(|sample| share(sample) >= TO).context("no sample after the work")?;
         let outcomes = (last.outcomes - first.outcomes) as f64;
-        Ok(Pace {
-            rate: outcomes / (last.at - first.at).as_secs_f64(),
-            cpu_ms: (last.cpu - first.cpu).as_secs_f64() * 1e3 / outcomes,
-        })
+        Ok(Pace { rate: outcomes / (last.at - first.at).as_secs_f64(), outcomes, cpu: last.cpu - first.cpu })
     }
 }

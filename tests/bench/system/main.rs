@@ -6,6 +6,7 @@
 //! and written to `bench/` in the target folder: `system.json` and plots.
 
 mod arguments;
+mod cpu;
 mod figure;
 mod floor;
 mod follow;

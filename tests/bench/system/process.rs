@@ -4,14 +4,12 @@ use std::fs::{self, File};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::Context;
 
+use crate::cpu::Cpu;
 use crate::kit::settings::Settings;
-
-/// The kernel counts CPU time in hundredths of a second, on every Linux there is.
-const TICK: Duration = Duration::from_millis(10);
 
 /// Opens as many files as it may, one a connection; `exec` keeps the process's id.
 const WITHOUT_LIMIT: &str = r#"ulimit -n "$(ulimit -Hn)"; exec "$0" "$@""#;
@@ -54,13 +52,8 @@ impl Process {
     }
 
     /// User and system time so far, of all its threads.
-    pub fn cpu(&self) -> anyhow::Result<Duration> {
-        let stat = self.proc("stat")?;
-        // The name before it may hold anything.
-        let (_, fields) = stat.rsplit_once(')').context("/proc/PID/stat has no name")?;
-        // utime and stime are the 14th and 15th field; the first two are gone.
-        let ticks: u32 = fields.split_whitespace().skip(11).take(2).filter_map(|field| field.parse::<u32>().ok()).sum();
-        Ok(TICK * ticks)
+    pub fn cpu(&self) -> anyhow::Result<Cpu> {
+        Cpu::of(self.child.id()).with_context(|| self.last_words())
     }
 
     /// Resident memory now, in bytes.

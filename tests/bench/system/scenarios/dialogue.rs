@@ -53,9 +53,9 @@ impl Scenario for Dialogue {
         send(&set, &sender, members, "ResumeAnswer", resume_answer)?;
         let done = follower.pace(&mut worker, members)?;
         let seconds: f64 = asked.iter().chain([&done]).map(|step| 1.0 / step.rate).sum();
-        let question_ms = asked.iter().map(|step| step.cpu_ms).sum::<f64>() / asked.len() as f64;
+        let question_ms = asked.iter().map(|step| step.cpu_ms()).sum::<f64>() / asked.len() as f64;
         let size = quantile(&set.document_sizes(10)?, 0.5).context("no document")?;
-        Ok(vec![1.0 / seconds, question_ms, done.cpu_ms, size / 1e3])
+        Ok(vec![1.0 / seconds, question_ms, done.cpu_ms(), size / 1e3])
     }
 }
 

@@ -34,6 +34,7 @@ pub fn all() -> Vec<Box<dyn Scenario>> {
     for (partitions, in_flight) in [(12, 64), (1, 64), (12, 256)] {
         all.push(Box::new(throughput::Throughput { partitions, in_flight }));
     }
+    all.push(Box::new(throughput::Parts));
     for in_flight in [64, 256, 1024] {
         all.push(Box::new(saturation::Saturation { in_flight }));
     }

@@ -46,6 +46,6 @@ impl Scenario for Saturation {
         let later = steady.get(in_flight..).context("too few outcomes for a turn")?;
         let turn_ms =
             later.iter().zip(steady).map(|(later, earlier)| later - earlier).sum::<f64>() / later.len() as f64;
-        Ok(vec![latency.as_secs_f64() * 1e3 / turn_ms, pace.cpu_ms])
+        Ok(vec![latency.as_secs_f64() * 1e3 / turn_ms, pace.cpu_ms()])
     }
 }

@@ -29,7 +29,7 @@ impl Scenario for Members {
         let mut started = [set.start(subject)?];
         let follower = Follower::start(&set, "FeedbackGenerated", &mut started)?;
         let pace = follower.pace(&mut started, total)?;
-        Ok(vec![pace.rate, pace.cpu_ms])
+        Ok(vec![pace.rate, pace.cpu_ms()])
     }
 }
 
@@ -60,7 +60,7 @@ impl Scenario for Workers {
         let follower = Follower::start(&set, "FeedbackGenerated", &mut workers)?;
         produce(&set, total, total)?;
         let pace = follower.pace(&mut workers, total)?;
-        Ok(vec![pace.rate, pace.cpu_ms])
+        Ok(vec![pace.rate, pace.cpu_ms()])
     }
 }
 

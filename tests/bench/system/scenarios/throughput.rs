@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::figure::{Figure, Goal};
-use crate::follow::Follower;
+use crate::follow::{Follower, Pace};
 use crate::load::feedback;
 use crate::scenarios::Scenario;
 use crate::stage::{Stage, Subject};
@@ -27,16 +27,39 @@ impl Scenario for Throughput {
     }
 
     fn measure(&self, stage: &Stage, subject: Subject) -> anyhow::Result<Vec<f64>> {
-        let total = stage.size(20_000, 300);
-        let set = stage.set(self.partitions, Duration::ZERO)?.with("MAX_IN_FLIGHT", self.in_flight);
-        let (sender, requests) = (set.sender()?, set.topic("FeedbackRequested").name);
-        for member in 1..=total {
-            sender.send(&requests, member, &feedback(member, 0))?;
-        }
-        sender.flush()?;
-        let mut started = [set.start(subject)?];
-        let follower = Follower::start(&set, "FeedbackGenerated", &mut started)?;
-        let pace = follower.pace(&mut started, total)?;
-        Ok(vec![pace.rate, pace.cpu_ms])
+        let pace = backlog(stage, subject, self.partitions, self.in_flight)?;
+        Ok(vec![pace.rate, pace.cpu_ms()])
     }
+}
+
+/// What a feedback costs, by the threads that it is done on. The floor's threads are of the same kinds.
+pub struct Parts;
+
+impl Scenario for Parts {
+    fn name(&self) -> String {
+        "CPU by thread".to_owned()
+    }
+
+    fn figures(&self) -> Vec<Figure> {
+        ["tasks, own code", "tasks, in the kernel", "Kafka's threads", "other threads"]
+            .map(|part| Figure::new(part, "ms"))
+            .into()
+    }
+
+    fn measure(&self, stage: &Stage, subject: Subject) -> anyhow::Result<Vec<f64>> {
+        Ok(backlog(stage, subject, 12, 64)?.cpu_ms_by_thread().into())
+    }
+}
+
+fn backlog(stage: &Stage, subject: Subject, partitions: i32, in_flight: u32) -> anyhow::Result<Pace> {
+    let total = stage.size(20_000, 300);
+    let set = stage.set(partitions, Duration::ZERO)?.with("MAX_IN_FLIGHT", in_flight);
+    let (sender, requests) = (set.sender()?, set.topic("FeedbackRequested").name);
+    for member in 1..=total {
+        sender.send(&requests, member, &feedback(member, 0))?;
+    }
+    sender.flush()?;
+    let mut started = [set.start(subject)?];
+    let follower = Follower::start(&set, "FeedbackGenerated", &mut started)?;
+    follower.pace(&mut started, total)
 }
