@@ -21,9 +21,9 @@ pub enum Goal {
 }
 
 /// One thing that a scenario measures.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Figure {
-    pub name: &'static str,
+    pub name: String,
     /// Empty for a bare number.
     pub unit: &'static str,
     pub against: Against,
@@ -32,16 +32,16 @@ pub struct Figure {
 
 impl Figure {
     /// A figure that is divided by the floor's.
-    pub const fn new(name: &'static str, unit: &'static str) -> Self {
-        Self { name, unit, against: Against::Ratio, goal: None }
+    pub fn new(name: impl Into<String>, unit: &'static str) -> Self {
+        Self { name: name.into(), unit, against: Against::Ratio, goal: None }
     }
 
     /// The floor's is taken off instead.
-    pub const fn added(self) -> Self {
+    pub fn added(self) -> Self {
         Self { against: Against::Difference, ..self }
     }
 
-    pub const fn goal(self, goal: Goal) -> Self {
+    pub fn goal(self, goal: Goal) -> Self {
         Self { goal: Some(goal), ..self }
     }
 

@@ -1,8 +1,8 @@
 //! A model server that costs little: vLLM's API, every call answered alike after a fixed time.
 
 use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use http_body_util::{BodyExt, Full};
@@ -11,8 +11,15 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio::net::TcpSocket;
+
+/// Where the model tells what it has seen, and begins anew.
+pub const SEEN: &str = "/seen";
+
+/// Bodies that it keeps.
+const KEPT: usize = 2;
 
 /// Settings of the process.
 pub const PORT: &str = "MODEL_PORT";
@@ -28,6 +35,16 @@ const FEEDBACK: &str = "질문의 핵심을 대체로 파악하고 있는 답변
 /// An ordinary résumé.
 pub const RESUME: &str = include_str!("resume.md");
 
+/// What the model was asked since somebody last looked.
+#[derive(Default, Deserialize, Serialize)]
+pub struct Seen {
+    pub completions: u64,
+    /// How often tokens were to be counted.
+    pub counts: u64,
+    /// The first bodies of completions, as they were sent.
+    pub bodies: Vec<String>,
+}
+
 /// The answers, made once.
 struct Answers {
     models: Bytes,
@@ -37,6 +54,7 @@ struct Answers {
     latency: Duration,
     /// How many questions were asked: no two may be alike.
     questions: AtomicU64,
+    seen: Mutex<Seen>,
 }
 
 impl Answers {
@@ -51,6 +69,7 @@ impl Answers {
             resume: bytes(completion(RESUME)),
             latency,
             questions: AtomicU64::new(1),
+            seen: Mutex::default(),
         }
     }
 
@@ -59,18 +78,36 @@ impl Answers {
         let body = body.collect().await?.to_bytes();
         let answer = match head.uri.path() {
             "/v1/chat/completions" => {
+                self.note(&body);
                 if !self.latency.is_zero() {
                     tokio::time::sleep(self.latency).await;
                 }
                 self.completion(&body)
             }
-            "/tokenize" => self.count.clone(),
+            "/tokenize" => {
+                self.seen(|seen| seen.counts += 1);
+                self.count.clone()
+            }
+            SEEN => serde_json::to_vec(&self.seen(std::mem::take)).unwrap_or_default().into(),
             _ => self.models.clone(),
         };
         let mut response = Response::new(Full::new(answer));
         let json = hyper::header::HeaderValue::from_static("application/json");
         response.headers_mut().insert(hyper::header::CONTENT_TYPE, json);
         Ok(response)
+    }
+
+    fn seen<T>(&self, act: impl FnOnce(&mut Seen) -> T) -> T {
+        act(&mut self.seen.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn note(&self, body: &[u8]) {
+        self.seen(|seen| {
+            seen.completions += 1;
+            if seen.bodies.len() < KEPT {
+                seen.bodies.push(String::from_utf8_lossy(body).into_owned());
+            }
+        });
     }
 
     /// Questions are asked for with a schema; a résumé and a feedback differ by the one word that says which.

@@ -99,13 +99,10 @@ fn measured(scenario: &dyn Scenario, stage: &Stage, pairs: u32) -> anyhow::Resul
         anyhow::ensure!(worker.iter().chain(&floor).all(|value| value.is_finite()), "{} is no number", figure.name);
         let against: Vec<f64> =
             worker.iter().zip(&floor).map(|(worker, floor)| figure.compare(*worker, *floor)).collect();
-        Ok(Row {
-            scenario: scenario.name(),
-            figure,
-            worker: Spread::of(&worker).with_context(|| format!("{} is missing", figure.name))?,
-            floor: Spread::of(&floor),
-            against: Spread::of(&against),
-        })
+        // Of nothing there is no ratio.
+        let against: Vec<f64> = against.into_iter().filter(|value| value.is_finite()).collect();
+        let worker = Spread::of(&worker).with_context(|| format!("{} is missing", figure.name))?;
+        Ok(Row { scenario: scenario.name(), figure, worker, floor: Spread::of(&floor), against: Spread::of(&against) })
     };
     let mut figures = scenario.figures();
     if stage.is_short {
@@ -133,7 +130,7 @@ fn line(row: &Row) -> String {
         None => format!("({} to {})", figure.show(row.worker.min), figure.show(row.worker.max)),
     };
     let met = row.verdict().map_or("", |met| if met { "yes" } else { "**no**" });
-    let (name, worker, goal) = (figure.name, figure.show(row.worker.median), figure.show_goal());
+    let (name, worker, goal) = (&figure.name, figure.show(row.worker.median), figure.show_goal());
     format!("| {} | {name} | {worker} | {floor} | {spread} | {goal} | {met} |", row.scenario)
 }
 

@@ -15,7 +15,7 @@ use tokio::runtime::Runtime;
 use crate::kit::s3::{ACCESS_KEY, Bucket, REGION, SECRET_KEY};
 use crate::kit::settings::Settings;
 use crate::load::Sender;
-use crate::model;
+use crate::model::{self, Seen};
 use crate::process::Process;
 use crate::services::ports::free_port;
 use crate::services::{BUCKET, Services};
@@ -206,6 +206,13 @@ impl Set<'_> {
             let _ = write!(told, "\n{}", process.last_words());
         }
         anyhow::Error::msg(told)
+    }
+
+    /// What the model was asked since the last look.
+    pub fn model_saw(&self) -> anyhow::Result<Seen> {
+        let url = self.settings.get("VLLM_URL").context("there is no model")?;
+        let url = format!("{url}{}", model::SEEN);
+        self.stage.runtime.block_on(async { Ok(reqwest::get(url).await?.json().await?) })
     }
 
     /// The size in bytes of each document that was stored, of at most so many.

@@ -8,6 +8,7 @@ mod saturation;
 mod scale;
 mod start;
 mod throughput;
+mod tokens;
 
 use crate::figure::Figure;
 use crate::stage::{Stage, Subject};
@@ -47,6 +48,7 @@ pub fn all() -> Vec<Box<dyn Scenario>> {
         all.push(Box::new(memory::Backlog { in_flight }));
     }
     all.push(Box::new(dialogue::Dialogue));
+    all.push(Box::new(tokens::Tokens));
     all.push(Box::new(start::Start));
     all.push(Box::new(restart::Restart));
     for members in [1, 10, 100, 1000] {
