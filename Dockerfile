@@ -17,8 +17,9 @@ WORKDIR /build
 # are built again only when Cargo.toml or Cargo.lock change. Tests and benches that Cargo.toml names have to exist, too.
 # The empty program is cleaned away, because cargo compares times, and files from a checkout can be older than this layer.
 COPY Cargo.toml Cargo.lock ./
-RUN mkdir -p src tests/e2e tests/bench/system \
-    && echo 'fn main() {}' | tee src/main.rs tests/e2e/main.rs tests/bench/parts.rs tests/bench/system/main.rs >src/lib.rs \
+RUN mkdir -p src tests/e2e tests/bench/parts tests/bench/system \
+    && echo 'fn main() {}' | tee src/main.rs tests/e2e/main.rs tests/bench/parts/time.rs tests/bench/parts/instructions.rs \
+        tests/bench/system/main.rs >src/lib.rs \
     && cargo build --release --locked \
     && cargo clean --release --package ssammu-worker
 
