@@ -12,7 +12,6 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import fmean
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / "outsider"))
 
@@ -26,6 +25,7 @@ from wire import FEEDBACK, Names, Outcome, read_outcome  # noqa: E402
 from workers import Worker, make_topics  # noqa: E402
 
 FIRST_MEMBER = 1 << 53
+PARTITIONS = 12
 LOOK_S = 0.2
 ANSWER_S = 10.0
 KAFKA_S = 60.0
@@ -37,14 +37,11 @@ QUIET_S = 3.0
 
 @dataclass(frozen=True)
 class Plan:
-    """What one measurement needs."""
+    """What the measurement needs."""
 
     requests: int
-    partitions: int
     in_flight: int
     latency_s: float
-    padding: int = 0
-    """Bytes that make each request longer."""
 
 
 class Bench:
@@ -59,8 +56,6 @@ class Bench:
         self._loop = asyncio.new_event_loop()
         ports = Ports()
         self._model_port = ports.free()
-        self.record_bytes = 0
-        """Mean length of a request's value."""
         try:
             self._open(folder, binary, services, ports)
         except BaseException:
@@ -90,7 +85,7 @@ class Bench:
             "VLLM_URL": f"http://127.0.0.1:{self._model_port}",
             "MAX_IN_FLIGHT": str(self.plan.in_flight),
         }  # fmt: skip
-        make_topics(binary, env, self.plan.partitions)
+        make_topics(binary, env, PARTITIONS)
         self.worker = Worker(folder, "worker", binary, env, ports)
         self._bus = self._open_bus(broker.address)
         self._produce()
@@ -110,15 +105,13 @@ class Bench:
 
     def _produce(self) -> None:
         """One request of each member; returns when Kafka has them all."""
-        writer, reports, produced = Writer(random.Random(0), "measure"), Counter[str](), 0
+        writer, reports = Writer(random.Random(0), "measure"), Counter[str]()
         question, answer = QUESTIONS[0]
         for number in range(self.plan.requests):
-            fields = {"question": question, "answer": f"{answer} {SECRET} {number} {'x' * self.plan.padding}"}
+            fields = {"question": question, "answer": f"{answer} {SECRET} {number}"}
             request = writer.request(FEEDBACK, FIRST_MEMBER + number, fields, f"feedback {number}")
-            produced += len(request.value or b"")
             at = self._clock.now()
             self._bus.send(request, self._names.requests[FEEDBACK], at, lambda sent: reports.update(["taken"]))
-        self.record_bytes = produced // self.plan.requests
         deadline = self._clock.now() + KAFKA_S
         while reports["taken"] < self.plan.requests:
             self._bus.wait(LOOK_S)
@@ -140,7 +133,6 @@ class Bench:
             self.worker.check()
             if self._clock.now() > deadline:
                 raise NotStarted(f"not over after {limit_s:.0f} s:\n{self.worker.tail()}")
-            self.worker.note_memory()
             time.sleep(LOOK_S)
 
     def work(self, seconds: float) -> None:
@@ -155,16 +147,7 @@ class Bench:
             for record in self._bus.receive():
                 came = self._clock.now()
                 found.append(read_outcome(record, self._names.outcomes[record.topic]))
-            self.worker.note_memory()
         return sorted(found, key=lambda outcome: outcome.record.timestamp)
-
-    def model_latency_s(self) -> float:
-        """What a call took on the server: more than planned when this machine is too slow for the measurement."""
-        return fmean(self._model.took)
-
-    def peak_rss_mb(self) -> float:
-        """In millions of bytes."""
-        return self.worker.peak_rss_kb * 1024 / 1e6
 
     def close(self) -> None:
         for service in reversed(self._started):

@@ -1,5 +1,4 @@
-"""A model server that answers every call alike after a fixed time, and needs so little of the machine that it can
-carry a thousand calls at once without being what is measured."""
+"""A model server that answers every call alike after a fixed time."""
 
 from __future__ import annotations
 
@@ -43,8 +42,6 @@ class SteadyModel:
 
     def __init__(self, latency_s: float) -> None:
         self.latency_s = latency_s
-        self.took: list[float] = []
-        """Seconds from each call to its answer: more than `latency_s` when the machine is too slow."""
 
     async def start(self, port: int) -> None:
         await asyncio.get_running_loop().create_server(lambda: _Caller(self), "127.0.0.1", port, backlog=BACKLOG)
@@ -70,11 +67,6 @@ class _Caller(asyncio.Protocol):
         self._received = b""
         path = head.split(b" ", 2)[1]
         if path.endswith(b"/chat/completions"):
-            now = self._loop.time()
-            self._loop.call_at(now + self._model.latency_s, self._complete, now)
+            self._loop.call_later(self._model.latency_s, self._transport.write, COMPLETION)
         else:
             self._transport.write(MODELS if path.endswith(b"/models") else NOT_FOUND)
-
-    def _complete(self, began: float) -> None:
-        self._model.took.append(self._loop.time() - began)
-        self._transport.write(COMPLETION)

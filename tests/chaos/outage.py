@@ -1,0 +1,91 @@
+"""Measures what an outage of the model costs, with services of its own, and fails when it is more than promised: of all
+requests that wait, only those that were in work and a probe now and then may fail; all else is answered afterwards.
+
+Prints one line of figures. Exits with 0 if the bound holds; with 1 if not, keeping the logs; with 2 if it could not
+run. Needs what chaos.py needs, and a release build.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import shutil
+import signal
+import sys
+import tempfile
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+sys.path.append(str(Path(__file__).resolve().parents[1] / "outsider"))
+
+from bench import Bench, Plan  # noqa: E402
+from confluent_kafka import KafkaException  # noqa: E402
+from outsider import CannotRun  # noqa: E402
+from services import NotStarted  # noqa: E402
+from wire import FEEDBACK_GENERATED  # noqa: E402
+
+REQUESTS = 1_000
+LATENCY_S = 0.5
+DEADLINE_S = 60
+"""The worker's own default of REQUEST_DEADLINE."""
+UNAVAILABLE = "LLM_UNAVAILABLE"
+
+
+@dataclass(frozen=True)
+class Result:
+    figures: str
+    is_good: bool
+
+
+def outage(bench: Bench, seconds: float) -> Result:
+    plan = bench.plan
+    bench.start_worker()
+    bench.work(seconds)
+    bench.start_model()
+    outcomes = bench.outcomes(patience_s=DEADLINE_S * 1.5)
+    answered = sum(outcome.type == FEEDBACK_GENERATED for outcome in outcomes)
+    codes = Counter(outcome.code for outcome in outcomes if outcome.code)
+    allowed = plan.in_flight + math.ceil(seconds / DEADLINE_S) + 1
+    per_member = Counter(member for outcome in outcomes for member in outcome.members())
+    missing = plan.requests - len(per_member)
+    doubled = sum(count > 1 for count in per_member.values())
+    failed = dict(codes) or 0
+    return Result(
+        f"model gone for {seconds:.0f} s with {plan.requests} requests waiting: failed {failed} (at most {allowed}), "
+        f"answered {answered}, missing {missing}, doubled {doubled}",
+        set(codes) <= {UNAVAILABLE} and codes.total() <= allowed and missing == doubled == 0,
+    )
+
+
+def main() -> int:
+    root = Path(__file__).resolve().parents[2]
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    add = parser.add_argument
+    add("--worker", type=Path, default=root / "target/release/ssammu-worker", metavar="PATH", help="its program")
+    add("--services", type=Path, default=root / "target/services", metavar="DIR", help="where tests/run puts Kafka")
+    add("--seconds", type=float, default=120.0, metavar="S", help="without a model (120)")
+    add("--in-flight", type=int, default=64, metavar="N", help="the worker's MAX_IN_FLIGHT (64)")
+    options = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(2))
+    plan = Plan(requests=REQUESTS, in_flight=options.in_flight, latency_s=LATENCY_S)
+    folder, bench, code = Path(tempfile.mkdtemp(prefix="ssammu-outage-")), None, 2
+    try:
+        bench = Bench(folder, plan, options.worker.resolve(), options.services.resolve())
+        result = outage(bench, options.seconds)
+        print(f"{result.figures}: {'good' if result.is_good else 'MISSED'}")
+        code = 0 if result.is_good else 1
+    except (CannotRun, NotStarted, KafkaException) as error:
+        print(f"outage: {error}", file=sys.stderr)
+    finally:
+        if bench is not None:
+            bench.close()
+        if code == 0:
+            shutil.rmtree(folder)
+        else:
+            print(f"logs are in {folder}", file=sys.stderr)
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())
