@@ -8,7 +8,6 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use time::OffsetDateTime;
 use tokio::time::Instant;
-use uuid::Uuid;
 
 use crate::admission::Turn;
 use crate::documents::Documents;
@@ -115,7 +114,8 @@ impl Worker {
             member: origin.member,
             request: request_name(origin.record, origin.member, origin.request_id),
             record: record_name(&origin.record.at),
-            token: Uuid::new_v4(),
+            // As good as `new_v4`, and without a system call.
+            token: uuid::Builder::from_random_bytes(rand::random()).into_uuid(),
         };
         let failed = |failure: Failure| Outcome::Failed { problem_id: decoded.problem_id, failure };
         let request = match &decoded.request {
