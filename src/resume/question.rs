@@ -58,7 +58,8 @@ pub enum Reading {
 /// before are unusable.
 pub fn read(text: &str, truncated: bool, earlier: &[&str]) -> Reading {
     let text: String = text.chars().take(MAX_READ).collect();
-    let reply = wrapping::turn(&visible(&text));
+    let text = visible(&text);
+    let reply = wrapping::turn(&text);
     if chatter::is_error(&reply) {
         return Reading::Unusable;
     }
@@ -169,7 +170,7 @@ fn blocks(text: &str) -> Vec<String> {
             block.push_str(&text);
         }
     }
-    blocks.iter().map(|block| one_line(block)).filter(|block| !block.is_empty()).collect()
+    blocks.iter().map(|block| one_line(block).into_owned()).filter(|block| !block.is_empty()).collect()
 }
 
 fn words(sentence: &str) -> &str {

@@ -10,18 +10,25 @@ pub mod markup;
 pub mod sentence;
 pub mod wrapping;
 
+use std::borrow::Cow;
+
 /// `text` without what a reader cannot see: control characters but line ends, and the invisible characters that reorder,
 /// split or hide text. Line ends become `\n`, a tab becomes a space. Joiners stay, since emoji need them.
-pub fn visible(text: &str) -> String {
-    text.replace("\r\n", "\n")
-        .chars()
-        .filter_map(|c| match c {
-            '\n' | '\r' | '\u{85}' | '\u{2028}' | '\u{2029}' => Some('\n'),
-            '\t' => Some(' '),
-            c if c.is_control() || is_invisible(c) => None,
-            c => Some(c),
-        })
-        .collect()
+pub fn visible(text: &str) -> Cow<'_, str> {
+    if text.chars().all(|c| is_hangul(c) || shown(c) == Some(c)) {
+        return Cow::Borrowed(text);
+    }
+    Cow::Owned(text.replace("\r\n", "\n").chars().filter_map(shown).collect())
+}
+
+/// What a reader sees of `c`.
+fn shown(c: char) -> Option<char> {
+    match c {
+        '\n' | '\r' | '\u{85}' | '\u{2028}' | '\u{2029}' => Some('\n'),
+        '\t' => Some(' '),
+        c if c.is_control() || is_invisible(c) => None,
+        c => Some(c),
+    }
 }
 
 fn is_invisible(c: char) -> bool {
@@ -40,13 +47,29 @@ fn is_invisible(c: char) -> bool {
 }
 
 /// `text` with each run of whitespace as one space, and none at its ends.
-pub fn one_line(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
+pub fn one_line(text: &str) -> Cow<'_, str> {
+    let text = text.trim();
+    if !text.contains("  ") && !text.contains(|c: char| c.is_whitespace() && c != ' ') {
+        return Cow::Borrowed(text);
+    }
+    let mut line = String::with_capacity(text.len());
+    for word in text.split_whitespace() {
+        if !line.is_empty() {
+            line.push(' ');
+        }
+        line.push_str(word);
+    }
+    Cow::Owned(line)
 }
 
 /// Whether `c` is Hangul.
 pub fn is_hangul(c: char) -> bool {
     matches!(c, '\u{AC00}'..='\u{D7A3}' | '\u{1100}'..='\u{11FF}' | '\u{3131}'..='\u{318E}')
+}
+
+/// [`char::is_alphanumeric`], without its search for a syllable of Hangul.
+pub fn is_alphanumeric(c: char) -> bool {
+    is_hangul(c) || c.is_alphanumeric()
 }
 
 /// Whether `c` is a letter that members read: Hangul or Latin.
@@ -82,12 +105,17 @@ mod tests {
         assert!(!['1', '.', '漢', 'ж', '😊'].into_iter().any(is_readable));
     }
 
+    #[test]
+    fn hangul_is_alphanumeric() {
+        assert!(('\0'..=char::MAX).all(|c| is_alphanumeric(c) == c.is_alphanumeric()));
+    }
+
     proptest! {
         #[test]
         fn what_is_visible_holds_no_control_character_but_line_ends(text in any::<String>()) {
             let text = visible(&text);
             prop_assert!(!text.chars().any(|c| c.is_control() && c != '\n'));
-            prop_assert_eq!(visible(&text), text);
+            prop_assert_eq!(visible(&text), text.as_ref());
         }
     }
 }
