@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use serde_json::Value;
 
 use crate::llm::text::markup::{self, Kind, Line};
-use crate::llm::text::{chatter, is_alphanumeric, is_readable, one_line, sentence, visible, wrapping};
+use crate::llm::text::{beginning, chatter, is_alphanumeric, is_readable, one_line, sentence, visible, wrapping};
 
 /// Sentences of a feedback, at most.
 const MAX_SENTENCES: usize = 5;
@@ -42,8 +42,7 @@ const LABELS: [&str; 10] = [
 /// or two whole ones are still useful to the member and already paid for, so they count. Errors, refusals and text that
 /// does not say anything do not. Reading a feedback again changes nothing.
 pub fn read(text: &str, truncated: bool) -> Option<String> {
-    let end = text.char_indices().nth(MAX_READ).map_or(text.len(), |(end, _)| end);
-    let mut text = Cow::Borrowed(text.get(..end).unwrap_or_default().trim());
+    let mut text = Cow::Borrowed(beginning(text, MAX_READ).trim());
     let mut truncated = truncated;
     // What a wrapping held may be wrapped again. Every pass but the first only takes away, so there is a last one.
     loop {
@@ -136,11 +135,8 @@ fn unlabel(line: &mut Line) {
     {
         line.text = rest.to_owned();
     }
-    let announced = line.text.split_once([':', '：']).map(|(start, rest)| (format!("{start}:"), rest));
-    if let Some((start, rest)) = announced
-        && chatter::is_announcement(&start)
-    {
-        line.text = rest.trim().to_owned();
+    if let Some(rest) = chatter::without_announcement(&line.text) {
+        line.text = rest.to_owned();
     }
     if line.text.is_empty() {
         line.kind = Kind::Blank;
@@ -198,7 +194,7 @@ fn echoes(sentence: &str) -> bool {
     })
 }
 
-/// Whether so many letters are hardly any different ones.
+/// Whether its many letters are hardly any different ones.
 fn has_few_letters(sentence: &str) -> bool {
     let mut letters = 0;
     let mut different = Vec::with_capacity(FEW_LETTERS + 1);

@@ -51,6 +51,13 @@ pub fn is_announcement(sentence: &str) -> bool {
     PLEASANTRIES.contains(&bare.as_str()) || ANNOUNCEMENTS.iter().any(|end| bare.ends_with(end)) || leads_in
 }
 
+/// What follows the announcement that `line` begins with (`다음은 피드백입니다: `).
+pub fn without_announcement(line: &str) -> Option<&str> {
+    let (at, colon) = line.char_indices().take(LONGEST_ANNOUNCEMENT).find(|(_, c)| matches!(c, ':' | '：'))?;
+    let (start, rest) = line.split_at_checked(at + colon.len_utf8())?;
+    is_announcement(start).then(|| rest.trim())
+}
+
 /// Whether `text` is the report of an error and not a reply: a program's or a server's words that took a reply's place.
 pub fn is_error(text: &str) -> bool {
     const BEGINNINGS: [&str; 17] = [

@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use super::is_hangul;
+use super::{is_hangul, without};
 
 /// What a line was before its markup was taken away.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -105,7 +105,8 @@ fn is_bold(line: &str) -> bool {
 
 /// `text` without the marks of bold, italic, struck and code text and of links. The words stay.
 pub fn inline(text: &str) -> String {
-    if !text.contains(is_inline_mark) {
+    // Most lines hold no such mark.
+    if !text.bytes().any(is_inline_mark) {
         return text.trim().to_owned();
     }
     let text = without_links(text);
@@ -125,14 +126,13 @@ pub fn inline(text: &str) -> String {
         is_tight(inner) && !name && !before.is_some_and(within_word) && !after.is_some_and(within_word)
     });
     let text = without_pairs(text, "~~", |_, inner, _| is_tight(inner));
-    let text = if text.contains("```") { Cow::Owned(text.replace("```", "")) } else { text };
-    let text = without_pairs(text, "`", |_, _, _| true);
+    let text = without_pairs(without(text, "```"), "`", |_, _, _| true);
     without_strays(text).trim().to_owned()
 }
 
-/// Whether `c` belongs to every mark of its kind.
-fn is_inline_mark(c: char) -> bool {
-    matches!(c, '*' | '_' | '~' | '`' | ']')
+/// Whether `byte` is part of a mark: each of those for bold, italic, struck and code text, and each link, has one of these.
+fn is_inline_mark(byte: u8) -> bool {
+    matches!(byte, b'*' | b'_' | b'~' | b'`' | b']')
 }
 
 fn is_tight(inner: &str) -> bool {

@@ -45,18 +45,20 @@ pub fn split(text: &str, truncated: bool) -> Vec<String> {
     let line = Line::new(text);
     let mut sentences = Vec::new();
     let mut start = 0;
-    let mut at = 0;
-    while let Some(mark) = line.from(at).find(is_mark).map(|after| at + after) {
+    let mut end = 0;
+    for &(mark, c) in &line.signs {
+        if mark < end || !is_mark(c) {
+            continue;
+        }
         let closing = line.skip(mark, is_mark);
-        let end = line.skip(closing, is_closing);
+        end = line.skip(closing, is_closing);
         if line.ends(&Candidate { start, mark, closing, end }, truncated) {
             sentences.push(line.slice(start, end).to_owned());
             start = line.skip(end, char::is_whitespace);
         }
-        at = end;
     }
     if !truncated {
-        sentences.extend(finished(line.from(start)));
+        sentences.extend(finished(line.rest(start)));
     }
     sentences
 }
@@ -94,11 +96,6 @@ fn is_closing(c: char) -> bool {
     matches!(c, '\'' | '`' | '*') || ASIDES.iter().any(|(_, close)| *close == c)
 }
 
-/// Whether `c` opens or closes an aside.
-fn is_bracket(c: char) -> bool {
-    !is_alphanumeric(c) && c != ' ' && ASIDES.iter().any(|(open, close)| c == *open || c == *close)
-}
-
 /// What may follow a sentence without being part of it: emoji, tildes.
 fn is_ornament(c: char) -> bool {
     c.is_whitespace() || matches!(c, '~' | '^') || (c > '\u{2000}' && !c.is_alphanumeric() && !is_closing(c))
@@ -116,6 +113,8 @@ struct Candidate {
 
 struct Line<'a> {
     text: &'a str,
+    /// Whatever is neither a letter nor a digit nor a space, with its position.
+    signs: Vec<(usize, char)>,
     /// For each position, whether an aside is open right before it.
     inside: Vec<bool>,
 }
@@ -123,14 +122,16 @@ struct Line<'a> {
 impl<'a> Line<'a> {
     fn new(text: &'a str) -> Self {
         let text = text.trim();
-        Self { text, inside: inside_asides(text) }
+        let signs: Vec<_> = text.char_indices().filter(|(_, c)| !is_alphanumeric(*c) && *c != ' ').collect();
+        let inside = inside_asides(text, &signs);
+        Self { text, signs, inside }
     }
 
     fn slice(&self, from: usize, to: usize) -> &'a str {
         self.text.get(from..to).unwrap_or_default()
     }
 
-    fn from(&self, at: usize) -> &'a str {
+    fn rest(&self, at: usize) -> &'a str {
         self.text.get(at..).unwrap_or_default()
     }
 
@@ -140,7 +141,7 @@ impl<'a> Line<'a> {
 
     /// The first position from `at` on whose character is not one that `passes`.
     fn skip(&self, at: usize, passes: fn(char) -> bool) -> usize {
-        self.text.len() - self.from(at).trim_start_matches(passes).len()
+        self.text.len() - self.rest(at).trim_start_matches(passes).len()
     }
 
     fn ends(&self, here: &Candidate, truncated: bool) -> bool {
@@ -148,7 +149,7 @@ impl<'a> Line<'a> {
         if !says_something || self.inside.get(here.end).is_some_and(|inside| *inside) {
             return false;
         }
-        let mut rest = self.from(here.end).chars();
+        let mut rest = self.rest(here.end).chars();
         match rest.next() {
             None => self.ends_text(here, truncated),
             Some(next) if next.is_whitespace() => self.ends_before_space(here, rest.as_str()),
@@ -230,23 +231,20 @@ fn is_dotted(word: &str) -> bool {
 }
 
 /// For each position in `text`, and the one after the last, whether an aside is open right before it.
-fn inside_asides(text: &str) -> Vec<bool> {
-    let marks = text.char_indices().enumerate().filter(|(_, (_, c))| is_bracket(*c));
-    let marks: Vec<(usize, (usize, char))> = marks.collect();
+fn inside_asides(text: &str, signs: &[(usize, char)]) -> Vec<bool> {
     let mut inside = vec![false; text.len() + 1];
     for (open, close) in ASIDES {
-        let mut opened: Vec<(usize, usize)> = Vec::new();
-        for &(number, (at, c)) in &marks {
+        let mut opened: Vec<usize> = Vec::new();
+        for &(at, c) in signs {
             if c == close
-                && let Some((opening, from)) = opened.pop()
+                && let Some(from) = opened.pop()
             {
-                if number - opening <= LONGEST_ASIDE
-                    && let Some(span) = inside.get_mut(from + 1..=at)
-                {
+                let short = text.get(from..at).is_some_and(|aside| aside.chars().nth(LONGEST_ASIDE).is_none());
+                if short && let Some(span) = inside.get_mut(from + 1..=at) {
                     span.fill(true);
                 }
             } else if c == open {
-                opened.push((number, at));
+                opened.push(at);
             }
         }
     }

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use super::fence::Fence;
+use super::without;
 
 /// Special tokens that end a turn; what follows them was made up.
 const END_OF_TURN: [&str; 9] = [
@@ -46,21 +47,21 @@ pub fn turn(text: &str) -> Cow<'_, str> {
     if !text.contains('<') && !text.contains('[') {
         return Cow::Borrowed(text.trim());
     }
-    let mut text = without_thoughts(text).to_owned();
+    let mut text = Cow::Borrowed(without_thoughts(text));
     for token in BARE_TOKENS {
-        text = text.replace(token, "");
+        text = without(text, token);
     }
     let spoken = without_start(&text);
     let mut end = spoken.len();
-    for token in END_OF_TURN {
+    for token in END_OF_TURN.into_iter().filter(|token| spoken.contains(token)) {
         // A reply may begin with the end of the turn before it.
         let first = spoken.match_indices(token).map(|(at, _)| at).find(|at| says_something(spoken.get(..*at)));
         end = end.min(first.unwrap_or(end));
     }
     let text = without_tokens(spoken.get(..end).unwrap_or_default());
-    let mut text = without_echo(&text).to_owned();
+    let mut text = Cow::Borrowed(without_echo(&text));
     for fence in Fence::ALL {
-        text = text.replace(&fence.open(), "").replace(&fence.close(), "");
+        text = without(without(text, &fence.open()), &fence.close());
     }
     Cow::Owned(text.trim().trim_start_matches("<s>").trim_end_matches("</s>").trim().to_owned())
 }
