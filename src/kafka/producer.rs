@@ -25,7 +25,7 @@ const MESSAGE_MAX_BYTES: &str = "100000000";
 
 /// How often records leave. Those that become ready in between leave together, so that the client's threads and the
 /// broker are woken once for all of them.
-const DEPARTURES: Duration = Duration::from_millis(4);
+const DEPARTURES: Duration = Duration::from_millis(8);
 
 /// Acknowledgements that are passed on in one go, at most.
 const ACKNOWLEDGED_TOGETHER: usize = 256;
@@ -107,8 +107,8 @@ fn create(connection: &Connection, rescue: &Arc<Rescue>) -> KafkaResult<Threaded
         ("enable.idempotence", "true"),
         ("acks", "all"),
         ("compression.type", "lz4"),
-        // The records that leave together come within a millisecond.
-        ("linger.ms", "1"),
+        // Enough for the records that leave together.
+        ("linger.ms", "0.5"),
         ("delivery.timeout.ms", "30000"),
         // A topic that is not there is known within a second; the worker waits for it itself.
         ("topic.metadata.propagation.max.ms", "1000"),
