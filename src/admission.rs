@@ -11,18 +11,10 @@ pub struct Admission {
     max: usize,
 }
 
-/// A place in work; free again when dropped.
-pub type Permit = OwnedSemaphorePermit;
-
 impl Admission {
     /// Lets at most `max` requests into work at once.
     pub fn new(max: usize) -> Arc<Self> {
         Arc::new(Self { places: Arc::new(Semaphore::new(max)), max })
-    }
-
-    /// How many requests may be in work at once.
-    pub fn max(&self) -> usize {
-        self.max
     }
 
     /// Requests in work.
@@ -30,40 +22,72 @@ impl Admission {
         self.max.saturating_sub(self.places.available_permits())
     }
 
-    /// A place, if there is one now and nobody waits for it.
-    pub fn try_admit(&self) -> Option<Permit> {
-        self.places.clone().try_acquire_owned().ok()
+    /// The way in for one group.
+    pub fn entrance(self: &Arc<Self>) -> Entrance {
+        Entrance { admission: self.clone(), begun: Arc::new(Semaphore::new(self.max)) }
+    }
+}
+
+/// A group's way into work. However many of its requests step aside, it has not begun more than may be in work at once,
+/// and others go on.
+#[derive(Debug)]
+pub struct Entrance {
+    admission: Arc<Admission>,
+    begun: Arc<Semaphore>,
+}
+
+impl Entrance {
+    /// How many requests the group may have begun.
+    pub fn max(&self) -> usize {
+        self.admission.max
     }
 
-    /// Waits for a place.
-    pub async fn admit(self: Arc<Self>) -> Permit {
-        match self.places.clone().acquire_owned().await {
-            Ok(permit) => permit,
-            // Only a closed semaphore says this, and nobody closes it.
-            Err(_) => std::future::pending().await,
+    /// Lets a request in, if there is a place now and nobody waits for it.
+    pub fn try_enter(&self) -> Option<Turn> {
+        let begun = self.begun.clone().try_acquire_owned().ok()?;
+        let place = self.admission.places.clone().try_acquire_owned().ok()?;
+        Some(Turn { admission: self.admission.clone(), place: Some(place), begun: Some(begun) })
+    }
+
+    /// Waits to be let in.
+    pub fn enter(&self) -> impl Future<Output = Turn> + Send + use<> {
+        let (admission, begun) = (self.admission.clone(), self.begun.clone());
+        async move {
+            let begun = Some(permit(&begun).await);
+            let place = Some(permit(&admission.places).await);
+            Turn { admission, place, begun }
         }
     }
 }
 
-/// One request's place in work, which it may give up for a while.
+async fn permit(semaphore: &Arc<Semaphore>) -> OwnedSemaphorePermit {
+    match semaphore.clone().acquire_owned().await {
+        Ok(permit) => permit,
+        // Only a closed semaphore says this, and nobody closes it.
+        Err(_) => std::future::pending().await,
+    }
+}
+
+/// One request's place in work; free again when it ends or is dropped.
 #[derive(Debug)]
 pub struct Turn {
     admission: Arc<Admission>,
-    permit: Option<Permit>,
+    place: Option<OwnedSemaphorePermit>,
+    begun: Option<OwnedSemaphorePermit>,
 }
 
 impl Turn {
-    /// A turn that has its place.
-    pub fn new(admission: Arc<Admission>, permit: Permit) -> Self {
-        Self { admission, permit: Some(permit) }
+    /// Gives up the place for as long as `waiting` takes, then waits for a place again.
+    pub async fn aside<T>(&mut self, waiting: impl Future<Output = T>) -> T {
+        self.place = None;
+        let result = waiting.await;
+        self.place = Some(permit(&self.admission.places).await);
+        result
     }
 
-    /// Gives up its place for as long as `waiting` takes, then waits for a place again.
-    pub async fn aside<T>(&mut self, waiting: impl Future<Output = T>) -> T {
-        self.permit = None;
-        let result = waiting.await;
-        self.permit = Some(self.admission.clone().admit().await);
-        result
+    /// The work is done.
+    pub fn end(&mut self) {
+        (self.place, self.begun) = (None, None);
     }
 }
 
@@ -76,19 +100,34 @@ mod tests {
     #[tokio::test]
     async fn at_most_so_many_are_in_work() {
         let admission = Admission::new(2);
-        let (first, _second) = (admission.try_admit().unwrap(), admission.try_admit().unwrap());
-        assert_eq!((admission.try_admit().is_none(), admission.in_work()), (true, 2));
-        let mut waiting = std::pin::pin!(admission.clone().admit());
+        let (one, other) = (admission.entrance(), admission.entrance());
+        let (first, _second) = (one.try_enter().unwrap(), other.try_enter().unwrap());
+        assert_eq!((one.try_enter().is_none(), admission.in_work()), (true, 2));
+        let mut waiting = std::pin::pin!(other.enter());
         assert!(waiting.as_mut().now_or_never().is_none());
         drop(first);
-        drop(waiting.await);
+        waiting.await;
     }
 
     #[tokio::test]
-    async fn who_steps_aside_frees_its_place() {
+    async fn who_steps_aside_makes_room_for_another_group_alone() {
         let admission = Admission::new(1);
-        let mut turn = Turn::new(admission.clone(), admission.try_admit().unwrap());
-        let (aside, other) = (std::pin::pin!(turn.aside(tokio::task::yield_now())), std::pin::pin!(admission.admit()));
-        assert!(matches!(select(aside, other).await, Either::Right(_)));
+        let (one, other) = (admission.entrance(), admission.entrance());
+        let mut turn = one.try_enter().unwrap();
+        let (aside, entering) = (std::pin::pin!(turn.aside(tokio::task::yield_now())), std::pin::pin!(other.enter()));
+        assert!(matches!(select(aside, entering).await, Either::Right(_)));
+
+        let mut turn = one.try_enter().unwrap();
+        let meanwhile = async { (one.try_enter().is_none(), other.try_enter().is_some()) };
+        assert_eq!(turn.aside(meanwhile).await, (true, true));
+    }
+
+    #[test]
+    fn a_turn_that_ends_makes_room_for_its_own_group() {
+        let entrance = Admission::new(1).entrance();
+        let mut turn = entrance.try_enter().unwrap();
+        assert!(entrance.try_enter().is_none());
+        turn.end();
+        assert!(entrance.try_enter().is_some());
     }
 }

@@ -1,9 +1,11 @@
 //! What of a model's reply becomes the feedback.
 
+use std::borrow::Cow;
+
 use serde_json::Value;
 
 use crate::llm::text::markup::{self, Kind, Line};
-use crate::llm::text::{chatter, is_readable, one_line, sentence, visible, wrapping};
+use crate::llm::text::{beginning, chatter, is_alphanumeric, is_readable, one_line, sentence, visible, wrapping};
 
 /// Sentences of a feedback, at most.
 const MAX_SENTENCES: usize = 5;
@@ -15,6 +17,8 @@ const MAX_READ: usize = 20_000;
 const LONGEST_NAME: usize = 25;
 /// Letters from which on a sentence of hardly any different ones is garbage.
 const GARBAGE_LETTERS: usize = 20;
+/// Different letters that are hardly any.
+const FEW_LETTERS: usize = 4;
 /// Times that a word may stand in a row.
 const MAX_ECHOES: usize = 5;
 /// How a model labels its feedback.
@@ -38,7 +42,7 @@ const LABELS: [&str; 10] = [
 /// or two whole ones are still useful to the member and already paid for, so they count. Errors, refusals and text that
 /// does not say anything do not. Reading a feedback again changes nothing.
 pub fn read(text: &str, truncated: bool) -> Option<String> {
-    let mut text: String = text.chars().take(MAX_READ).collect();
+    let mut text = Cow::Borrowed(beginning(text, MAX_READ).trim());
     let mut truncated = truncated;
     // What a wrapping held may be wrapped again. Every pass but the first only takes away, so there is a last one.
     loop {
@@ -46,30 +50,32 @@ pub fn read(text: &str, truncated: bool) -> Option<String> {
         if feedback == text {
             return Some(feedback);
         }
-        (text, truncated) = (feedback, false);
+        (text, truncated) = (Cow::Owned(feedback), false);
     }
 }
 
 /// Takes one layer of wrapping away.
 fn pass(text: &str, truncated: bool) -> Option<String> {
-    let reply = wrapping::turn(&visible(text));
+    let text = visible(text);
+    let reply = wrapping::turn(&text);
     if chatter::is_error(&reply) {
         return None;
     }
-    let reply = match serde_json::from_str::<Value>(&reply) {
-        Ok(Value::Object(object)) => object.get("feedback")?.as_str()?.to_owned(),
-        Ok(Value::String(text)) => text,
+    let json = reply.starts_with(['{', '"']).then(|| serde_json::from_str(&reply));
+    let reply = match json {
+        Some(Ok(Value::Object(object))) => Cow::Owned(object.get("feedback")?.as_str()?.to_owned()),
+        Some(Ok(Value::String(text))) => Cow::Owned(text),
         _ => reply,
     };
     let text = flow(&own_lines(&reply));
-    let mut sentences: Vec<String> = Vec::new();
+    let mut sentences: Vec<&str> = Vec::new();
     let whole = sentence::split(wrapping::without_quotes(&text), truncated);
     for sentence in whole.iter().map(|sentence| without_bullets(sentence)).take_while(|sentence| !is_garbage(sentence))
     {
         let announces = sentences.is_empty() && whole.len() > 1 && chatter::is_announcement(sentence);
-        let repeats = sentences.last().is_some_and(|last| last == sentence);
+        let repeats = sentences.last() == Some(&sentence);
         if !announces && !repeats {
-            sentences.push(sentence.to_owned());
+            sentences.push(sentence);
         }
     }
     if chatter::is_refusal(&sentences) {
@@ -82,7 +88,7 @@ fn pass(text: &str, truncated: bool) -> Option<String> {
 }
 
 /// As many of `sentences` as a feedback may hold.
-fn fit(sentences: &[String]) -> String {
+fn fit(sentences: &[&str]) -> String {
     let mut feedback = String::new();
     let mut chars = 0;
     for sentence in sentences.iter().take(MAX_SENTENCES) {
@@ -129,11 +135,8 @@ fn unlabel(line: &mut Line) {
     {
         line.text = rest.to_owned();
     }
-    let announced = line.text.split_once([':', '：']).map(|(start, rest)| (format!("{start}:"), rest));
-    if let Some((start, rest)) = announced
-        && chatter::is_announcement(&start)
-    {
-        line.text = rest.trim().to_owned();
+    if let Some(rest) = chatter::without_announcement(&line.text) {
+        line.text = rest.to_owned();
     }
     if line.text.is_empty() {
         line.kind = Kind::Blank;
@@ -163,7 +166,7 @@ fn flow(lines: &[Line]) -> String {
         }
         text.push('\n');
     }
-    one_line(&text)
+    one_line(&text).into_owned()
 }
 
 /// `sentence` without the number or mark of a list's point before it.
@@ -177,13 +180,34 @@ fn without_bullets(sentence: &str) -> &str {
 
 /// Whether a sentence repeats itself without end, as models do that have lost the thread.
 fn is_garbage(sentence: &str) -> bool {
-    let letters: Vec<char> = sentence.chars().filter(|c| c.is_alphanumeric()).collect();
-    let mut different = letters.clone();
-    different.sort_unstable();
-    different.dedup();
-    let words: Vec<&str> = sentence.split(' ').collect();
-    let echoes = words.windows(MAX_ECHOES + 1).any(|row| row.iter().all(|word| row.first() == Some(word)));
-    echoes || (letters.len() >= GARBAGE_LETTERS && different.len() <= 4)
+    echoes(sentence) || has_few_letters(sentence)
+}
+
+/// Whether a word stands in a row too often.
+fn echoes(sentence: &str) -> bool {
+    let mut last = None;
+    let mut row = 0;
+    sentence.split(' ').any(|word| {
+        row = if last == Some(word) { row + 1 } else { 1 };
+        last = Some(word);
+        row > MAX_ECHOES
+    })
+}
+
+/// Whether its many letters are hardly any different ones.
+fn has_few_letters(sentence: &str) -> bool {
+    let mut letters = 0;
+    let mut different = Vec::with_capacity(FEW_LETTERS + 1);
+    for c in sentence.chars().filter(|c| is_alphanumeric(*c)) {
+        letters += 1;
+        if !different.contains(&c) {
+            different.push(c);
+        }
+        if different.len() > FEW_LETTERS {
+            return false;
+        }
+    }
+    letters >= GARBAGE_LETTERS
 }
 
 #[cfg(test)]

@@ -106,6 +106,9 @@ impl GroupConsumer {
             // Prefetch, per partition. A full queue is looked at again soon, not after a second.
             ("queued.max.messages.kbytes", "512"),
             ("fetch.queue.backoff.ms", "10"),
+            // An answer of the broker's is in memory as a whole. A larger record comes all the same, by itself.
+            ("fetch.max.bytes", "1048576"),
+            ("max.partition.fetch.bytes", "262144"),
         ];
         if connection.property("group.protocol") != Some("consumer") {
             ours.extend([

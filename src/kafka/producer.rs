@@ -4,11 +4,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use rdkafka::client::ClientContext;
+use rdkafka::ClientContext;
 use rdkafka::config::{FromClientConfigAndContext, RDKafkaLogLevel};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
-use rdkafka::producer::{FutureProducer, FutureRecord, Producer};
-use rdkafka::util::Timeout;
+use rdkafka::message::DeliveryResult;
+use rdkafka::producer::{BaseRecord, Producer, ProducerContext, ThreadedProducer};
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Instant, sleep_until};
 
 use crate::kafka::admin::count_partitions;
 use crate::kafka::client::{self, Connection, Rescue};
@@ -21,23 +23,40 @@ const BACKOFF: Backoff = Backoff { base: Duration::from_millis(100), cap: Durati
 /// Larger than any record that a topic takes: the broker decides, not the client.
 const MESSAGE_MAX_BYTES: &str = "100000000";
 
+/// How often records leave. Those that become ready in between leave together, so that the client's threads and the
+/// broker are woken once for all of them.
+const DEPARTURES: Duration = Duration::from_millis(8);
+
+/// Acknowledgements that are passed on in one go, at most.
+const ACKNOWLEDGED_TOGETHER: usize = 256;
+
+type Acknowledgement = KafkaResult<()>;
+type Waiter = oneshot::Sender<Acknowledgement>;
+
 /// An idempotent producer that acknowledges what all replicas have.
 pub struct KafkaOutbox {
     connection: Connection,
-    producer: Mutex<FutureProducer<ProducerContext>>,
+    producer: Mutex<ThreadedProducer<Context>>,
     rescue: Arc<Rescue>,
+    opened: Instant,
 }
 
 impl KafkaOutbox {
-    /// Opens the producer. The brokers need not be there yet.
+    /// Opens the producer. The brokers need not be there yet. Must be called inside a Tokio runtime.
     pub fn open(connection: &Connection) -> KafkaResult<Self> {
         let rescue = Arc::new(Rescue::default());
         let producer = create(connection, &rescue)?;
-        Ok(Self { connection: connection.clone(), producer: Mutex::new(producer), rescue })
+        Ok(Self { connection: connection.clone(), producer: Mutex::new(producer), rescue, opened: Instant::now() })
     }
 
-    fn producer(&self) -> FutureProducer<ProducerContext> {
+    fn producer(&self) -> ThreadedProducer<Context> {
         self.producer.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// When the next records leave.
+    fn departure(&self) -> Instant {
+        let gone = self.opened.elapsed().as_nanos() / DEPARTURES.as_nanos();
+        self.opened + DEPARTURES * u32::try_from(gone + 1).unwrap_or(u32::MAX)
     }
 
     /// Replaces the producer when it is dead for good.
@@ -83,12 +102,13 @@ impl KafkaOutbox {
     }
 }
 
-fn create(connection: &Connection, rescue: &Arc<Rescue>) -> KafkaResult<FutureProducer<ProducerContext>> {
+fn create(connection: &Connection, rescue: &Arc<Rescue>) -> KafkaResult<ThreadedProducer<Context>> {
     let config = connection.config(&[
         ("enable.idempotence", "true"),
         ("acks", "all"),
         ("compression.type", "lz4"),
-        ("linger.ms", "5"),
+        // Enough for the records that leave together.
+        ("linger.ms", "0.5"),
         ("delivery.timeout.ms", "30000"),
         // A topic that is not there is known within a second; the worker waits for it itself.
         ("topic.metadata.propagation.max.ms", "1000"),
@@ -100,7 +120,9 @@ fn create(connection: &Connection, rescue: &Arc<Rescue>) -> KafkaResult<FuturePr
         // The partition that a Java producer would choose for the same key.
         ("partitioner", "murmur2_random"),
     ]);
-    FutureProducer::from_config_and_context(&config, ProducerContext { rescue: rescue.clone() })
+    let (acknowledged, acknowledgements) = mpsc::unbounded_channel();
+    tokio::spawn(pass_on(acknowledgements));
+    ThreadedProducer::from_config_and_context(&config, Context { rescue: rescue.clone(), acknowledged })
 }
 
 #[async_trait]
@@ -109,13 +131,9 @@ impl Outbox for KafkaOutbox {
         let mut partition = parcel.partition;
         let mut attempt = 0;
         loop {
+            sleep_until(self.departure()).await;
             let producer = self.producer();
-            let mut record =
-                FutureRecord::<[u8], [u8]>::to(&parcel.topic).headers(wire::owned_headers(&parcel.headers));
-            record.key = parcel.key.as_deref();
-            record.payload = parcel.value.as_deref();
-            record.partition = partition;
-            let Err((error, _)) = producer.send(record, Timeout::Never).await else { return Ok(()) };
+            let Err(error) = send(&producer, parcel, partition).await else { return Ok(()) };
             match error.rdkafka_error_code() {
                 Some(RDKafkaErrorCode::UnknownPartition) if partition.is_some() => partition = None,
                 Some(
@@ -146,12 +164,36 @@ impl Outbox for KafkaOutbox {
     }
 }
 
-#[derive(Clone)]
-struct ProducerContext {
-    rescue: Arc<Rescue>,
+/// Sends a record once, and waits for its acknowledgement.
+async fn send(producer: &ThreadedProducer<Context>, parcel: &Parcel, partition: Option<i32>) -> Acknowledgement {
+    let (waiter, acknowledged) = oneshot::channel();
+    let mut record =
+        BaseRecord::with_opaque_to(&parcel.topic, Box::new(waiter)).headers(wire::owned_headers(&parcel.headers));
+    record.key = parcel.key.as_deref();
+    record.payload = parcel.value.as_deref();
+    record.partition = partition;
+    producer.send(record).map_err(|(error, _)| error)?;
+    acknowledged.await.unwrap_or(Err(KafkaError::Canceled))
 }
 
-impl ClientContext for ProducerContext {
+/// Passes acknowledgements on to those who wait for them. The producer's thread could do that, but would wake the
+/// runtime's for each.
+async fn pass_on(mut acknowledgements: mpsc::UnboundedReceiver<(Waiter, Acknowledgement)>) {
+    let mut batch = Vec::new();
+    while acknowledgements.recv_many(&mut batch, ACKNOWLEDGED_TOGETHER).await > 0 {
+        for (waiter, acknowledgement) in batch.drain(..) {
+            // Who has stopped waiting misses nothing.
+            let _ = waiter.send(acknowledgement);
+        }
+    }
+}
+
+struct Context {
+    rescue: Arc<Rescue>,
+    acknowledged: mpsc::UnboundedSender<(Waiter, Acknowledgement)>,
+}
+
+impl ClientContext for Context {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, line: &str) {
         client::log(level, facility, line);
     }
@@ -159,5 +201,15 @@ impl ClientContext for ProducerContext {
     fn error(&self, error: KafkaError, reason: &str) {
         self.rescue.note(&error);
         tracing::debug!(%error, reason, "Kafka producer error");
+    }
+}
+
+impl ProducerContext for Context {
+    type DeliveryOpaque = Box<Waiter>;
+
+    fn delivery(&self, result: &DeliveryResult<'_>, waiter: Box<Waiter>) {
+        let acknowledgement = result.as_ref().map(drop).map_err(|(error, _)| error.clone());
+        // Nobody waits any more when the runtime ends.
+        let _ = self.acknowledged.send((*waiter, acknowledgement));
     }
 }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use serde_json::{Map, Value};
 
 use crate::llm::text::markup::{self, Kind};
-use crate::llm::text::{chatter, is_readable, one_line, sentence, visible, wrapping};
+use crate::llm::text::{beginning, chatter, is_readable, one_line, sentence, visible, wrapping};
 
 /// Characters of a question, at most.
 const MAX_CHARS: usize = 500;
@@ -57,8 +57,8 @@ pub enum Reading {
 /// questions the first counts. An object that breaks off, an unfinished question, an error and a question that was asked
 /// before are unusable.
 pub fn read(text: &str, truncated: bool, earlier: &[&str]) -> Reading {
-    let text: String = text.chars().take(MAX_READ).collect();
-    let reply = wrapping::turn(&visible(&text));
+    let text = visible(beginning(text, MAX_READ));
+    let reply = wrapping::turn(&text);
     if chatter::is_error(&reply) {
         return Reading::Unusable;
     }
@@ -169,7 +169,7 @@ fn blocks(text: &str) -> Vec<String> {
             block.push_str(&text);
         }
     }
-    blocks.iter().map(|block| one_line(block)).filter(|block| !block.is_empty()).collect()
+    blocks.iter().map(|block| one_line(block).into_owned()).filter(|block| !block.is_empty()).collect()
 }
 
 fn words(sentence: &str) -> &str {

@@ -140,7 +140,7 @@ pub enum Saved {
 }
 
 /// Why the state could not be read or written. The text never holds a secret or what a member wrote.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 pub enum StateError {
     /// The store is down or slow. Whether a write was applied is unknown; doing it again is safe.
     #[error("state store unavailable: {0}")]

@@ -15,7 +15,7 @@ use tokio::sync::{Notify, watch};
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
 
-use crate::admission::{Admission, Permit, Turn};
+use crate::admission::{Admission, Entrance, Turn};
 use crate::events::record::{Record, RequestKind};
 use crate::events::request::MemberId;
 use crate::failpoint;
@@ -164,7 +164,8 @@ struct Membership<'a> {
     /// Where the partitions end is being asked for.
     measuring: Pending<Ends>,
     /// A place in work that is being waited for; kept while there is something to start, so as not to lose its turn.
-    admitting: Pending<Permit>,
+    entering: Pending<Turn>,
+    entrance: Entrance,
     /// The group was given an answer that it did not take: it would wait for ever.
     broken: Option<FatalError>,
 }
@@ -182,7 +183,8 @@ impl<'a> Membership<'a> {
             revocation: None,
             assigning: None,
             measuring: None,
-            admitting: None,
+            entering: None,
+            entrance: intake.admission.entrance(),
             broken: None,
         }
     }
@@ -221,8 +223,8 @@ impl<'a> Membership<'a> {
                 self.start_what_can();
             }
             self.answer_revocation();
-            if self.admitting.is_none() && self.may_begin() {
-                self.admitting = Some(Box::pin(self.intake.admission.clone().admit()));
+            if self.entering.is_none() && self.may_begin() {
+                self.entering = Some(Box::pin(self.entrance.enter()));
             }
             let revoke_at = self.revocation.as_ref().map(|revocation| revocation.deadline);
             let wake_at = [stopping, revoke_at].into_iter().flatten().min();
@@ -233,9 +235,9 @@ impl<'a> Membership<'a> {
                         self.on_done(done)?;
                     }
                 }
-                permit = wait_for(&mut self.admitting) => {
-                    self.admitting = None;
-                    self.start(permit);
+                turn = wait_for(&mut self.entering) => {
+                    self.entering = None;
+                    self.start(turn);
                 }
                 (partitions, committed) = wait_for(&mut self.assigning) => {
                     self.assigning = None;
@@ -390,10 +392,7 @@ impl<'a> Membership<'a> {
             if self.revocation.as_ref().is_some_and(|revocation| revocation.partitions.contains(partition)) {
                 continue;
             }
-            loop {
-                if is_full(&self.lanes.load(partition), bytes_max) {
-                    break;
-                }
+            while !is_full(&self.lanes.load(partition), bytes_max) {
                 let Some(record) = assigned.held.take().or_else(|| self.consumer.take(partition)) else { break };
                 let topic = record.at.topic.clone();
                 match assigned.offsets.take(record.at.offset) {
@@ -419,29 +418,31 @@ impl<'a> Membership<'a> {
         }
     }
 
-    /// Whether there is something to begin. What stepped aside, for a lock or for the document store, counts as begun:
-    /// however long that lasts, it does not become more than this, and the other group goes on.
+    /// Whether there is something to begin. Outcomes that wait for their acknowledgement hold no place in work, but they
+    /// do not pile up either when the broker is away.
     fn may_begin(&self) -> bool {
-        self.lanes.has_ready() && self.tasks.len() < self.intake.admission.max()
+        self.lanes.has_ready() && self.tasks.len() < self.entrance.max().saturating_mul(2)
     }
 
     fn start_what_can(&mut self) {
-        while self.admitting.is_none() && self.may_begin() {
-            let Some(permit) = self.intake.admission.try_admit() else { return };
-            self.start(permit);
-            self.read();
+        while self.entering.is_none() && self.may_begin() {
+            let Some(turn) = self.entrance.try_enter() else { return };
+            self.start(turn);
+            // What has just made room is read when there is nothing else to start.
+            if !self.lanes.has_ready() {
+                self.read();
+            }
         }
     }
 
-    fn start(&mut self, permit: Permit) {
-        // Without a ready record the permit is free again at once.
+    fn start(&mut self, mut turn: Turn) {
+        // Without a ready record the place is free again at once.
         let Some((lane, (job, generation))) = self.lanes.start_next() else { return };
         let partition = Partition { topic: job.record.at.topic.clone(), number: job.record.at.partition };
         if let Some(assigned) = self.partitions.get_mut(&partition) {
             assigned.in_work += 1;
         }
         let worker = self.intake.worker.clone();
-        let mut turn = Turn::new(self.intake.admission.clone(), permit);
         self.tasks.spawn(async move {
             worker.work(&job, &mut turn).await;
             Done { lane, partition, generation, offset: job.record.at.offset }
@@ -503,7 +504,7 @@ impl<'a> Membership<'a> {
     fn forget_waiting(&mut self) {
         let all: Vec<Partition> = self.partitions.keys().cloned().collect();
         self.lanes.drop_partitions(&all);
-        self.admitting = None;
+        self.entering = None;
     }
 
     async fn finish_stopping(&mut self) -> Result<(), IntakeError> {

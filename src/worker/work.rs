@@ -8,7 +8,6 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use time::OffsetDateTime;
 use tokio::time::Instant;
-use uuid::Uuid;
 
 use crate::admission::Turn;
 use crate::documents::Documents;
@@ -92,7 +91,10 @@ impl Worker {
         let started = Instant::now();
         let id = request_id(record, decoded.request_id.as_deref());
         let origin = Origin { record, member: decoded.member, request_id: &id };
-        match self.answer(&origin, decoded, turn).await {
+        let answered = self.answer(&origin, decoded, turn).await;
+        // What is left is to hand over what is saved.
+        turn.end();
+        match answered {
             Ok((saved, reason)) => self.settle(&origin, &saved, reason.as_deref()).await,
             // An outcome is plain data; should it not be JSON after all, a person has to look.
             Err(error) => self.bury(record, FailureCode::Internal.name(), &error.to_string()).await,
@@ -115,7 +117,8 @@ impl Worker {
             member: origin.member,
             request: request_name(origin.record, origin.member, origin.request_id),
             record: record_name(&origin.record.at),
-            token: Uuid::new_v4(),
+            // As good as `new_v4`, and without a system call.
+            token: uuid::Builder::from_random_bytes(rand::random()).into_uuid(),
         };
         let failed = |failure: Failure| Outcome::Failed { problem_id: decoded.problem_id, failure };
         let request = match &decoded.request {
@@ -223,12 +226,13 @@ impl Worker {
                 failpoint::reach("called");
                 Ok((None, Outcome::Feedback { problem_id: request.problem_id, feedback }))
             }
+            // In a box, or every feedback would take a résumé's room.
             Request::ResumeInit(inputs) => {
-                let (change, outcome) = self.agent.init(inputs, resume_turn).await?;
+                let (change, outcome) = Box::pin(self.agent.init(inputs, resume_turn)).await?;
                 Ok((Some(change), outcome))
             }
             Request::ResumeAnswer(answer) => {
-                let (change, outcome) = self.agent.answer(answer, resume_turn).await?;
+                let (change, outcome) = Box::pin(self.agent.answer(answer, resume_turn)).await?;
                 Ok((Some(change), outcome))
             }
         }

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::one_line;
+use super::is_alphanumeric;
 
 /// Sentences, without spaces and marks, that only say that the reply is coming.
 const PLEASANTRIES: [&str; 17] = [
@@ -37,16 +37,25 @@ const ANNOUNCEMENTS: [&str; 8] = [
 ];
 /// Characters of a line that announces the reply.
 const LONGEST_ANNOUNCEMENT: usize = 40;
+/// Words of the longest beginning of an error's report.
+const BEGINNING_WORDS: usize = 5;
 
 /// Whether `sentence` only says that the reply is coming (`네, 알겠습니다.`, `다음은 피드백입니다:`, `Here is the feedback:`).
 pub fn is_announcement(sentence: &str) -> bool {
     if sentence.chars().count() > LONGEST_ANNOUNCEMENT {
         return false;
     }
-    let bare: String = sentence.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect();
+    let bare: String = sentence.chars().filter(|c| is_alphanumeric(*c)).flat_map(char::to_lowercase).collect();
     let leads_in = sentence.trim_end().ends_with([':', '：'])
         && (bare.ends_with("다음과같습니다") || bare.starts_with("다음은") || bare.starts_with("here"));
     PLEASANTRIES.contains(&bare.as_str()) || ANNOUNCEMENTS.iter().any(|end| bare.ends_with(end)) || leads_in
+}
+
+/// What follows the announcement that `line` begins with (`다음은 피드백입니다: `).
+pub fn without_announcement(line: &str) -> Option<&str> {
+    let (at, colon) = line.char_indices().take(LONGEST_ANNOUNCEMENT).find(|(_, c)| matches!(c, ':' | '：'))?;
+    let (start, rest) = line.split_at_checked(at + colon.len_utf8())?;
+    is_announcement(start).then(|| rest.trim())
 }
 
 /// Whether `text` is the report of an error and not a reply: a program's or a server's words that took a reply's place.
@@ -71,8 +80,9 @@ pub fn is_error(text: &str) -> bool {
         "upstream connect error",
     ];
     const NAMES: [&str; 5] = ["error", "exception", "오류", "에러", "fatal"];
-    let start = one_line(text).to_lowercase();
-    let start = start.trim_start_matches(|c: char| !c.is_alphanumeric() && c != '<');
+    let start = text.trim_start_matches(|c: char| !c.is_alphanumeric() && c != '<');
+    let words: Vec<&str> = start.split_whitespace().take(BEGINNING_WORDS).collect();
+    let start = words.join(" ").to_lowercase();
     // `Error:`, `[ERROR]`, `openai.APIConnectionError:`
     let named = start.split_once([':', ']']).is_some_and(|(name, _)| {
         !name.contains(' ') && name.chars().count() <= 60 && NAMES.iter().any(|end| name.ends_with(end))
@@ -82,21 +92,28 @@ pub fn is_error(text: &str) -> bool {
 
 /// A JSON object that reports an error, in the forms of OpenAI, FastAPI and vLLM.
 fn is_error_object(text: &str) -> bool {
-    let Ok(Value::Object(object)) = serde_json::from_str::<Value>(text.trim()) else {
+    let text = text.trim();
+    if !text.starts_with('{') {
+        return false;
+    }
+    let Ok(Value::Object(object)) = serde_json::from_str::<Value>(text) else {
         return false;
     };
     object.contains_key("error") || object.contains_key("detail") || object.get("object") == Some(&Value::from("error"))
 }
 
 /// Whether the model only says that it will not or cannot answer.
-pub fn is_refusal(sentences: &[String]) -> bool {
+pub fn is_refusal(sentences: &[&str]) -> bool {
+    if sentences.len() > 2 {
+        return false;
+    }
     let text = sentences.join(" ").to_lowercase();
     let korean = ["죄송", "ai 언어 모델", "인공지능 언어 모델"].iter().any(|word| text.contains(word))
         && ["없습니다", "없어요", "어렵습니다"].iter().any(|word| text.contains(word));
     let english = ["i'm sorry", "i’m sorry", "sorry,", "i cannot", "i can't", "i can’t", "as an ai", "i am unable"]
         .iter()
         .any(|beginning| text.starts_with(beginning));
-    sentences.len() <= 2 && (korean || english)
+    korean || english
 }
 
 #[cfg(test)]
@@ -149,10 +166,10 @@ mod tests {
 
     #[test]
     fn a_refusal_is_short_and_apologises() {
-        let refuses = |text: &str| is_refusal(&[text.to_owned()]);
+        let refuses = |text: &str| is_refusal(&[text]);
         assert!(refuses("죄송합니다만 답변드릴 수 없습니다.") && refuses("As an AI, I cannot do that."));
         assert!(!refuses("이 답변만으로는 이해했는지 알 수 없습니다.") && !refuses("I think it is right."));
-        let long = ["죄송하지만 근거가 없습니다.", "예시도 없습니다.", "수치를 더하세요."].map(str::to_owned);
+        let long = ["죄송하지만 근거가 없습니다.", "예시도 없습니다.", "수치를 더하세요."];
         assert!(!is_refusal(&long));
     }
 }

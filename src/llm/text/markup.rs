@@ -3,7 +3,9 @@
 //! A Markdown parser would lose what interview answers are full of (`__init__`, `2**10`, `List<String>`) and, by its own
 //! rules, keep the asterisks of `**"인용"**은`. So only what is surely markup goes.
 
-use super::is_hangul;
+use std::borrow::Cow;
+
+use super::{is_hangul, without};
 
 /// What a line was before its markup was taken away.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -103,25 +105,34 @@ fn is_bold(line: &str) -> bool {
 
 /// `text` without the marks of bold, italic, struck and code text and of links. The words stay.
 pub fn inline(text: &str) -> String {
+    // Most lines hold no such mark.
+    if !text.bytes().any(is_inline_mark) {
+        return text.trim().to_owned();
+    }
     let text = without_links(text);
-    let text = without_pairs(&text, "**", |before, inner, _| {
+    let text = without_pairs(text, "**", |before, inner, _| {
         let operator = before.is_some_and(|c| c.is_ascii_alphanumeric() || c == ')')
             && inner.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '(');
         is_tight(inner) && !operator && inner.matches('`').count() % 2 == 0
     });
-    let text = without_pairs(&text, "*", |before, inner, after| {
+    let text = without_pairs(text, "*", |before, inner, after| {
         let opens = before.is_none_or(|c| c.is_whitespace() || "([\"'“‘".contains(c));
         let closes = after.is_none_or(|c| !c.is_ascii_alphanumeric() && c != '*');
         is_tight(inner) && opens && closes
     });
-    let text = without_pairs(&text, "__", |before, inner, after| {
+    let text = without_pairs(text, "__", |before, inner, after| {
         let within_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
         let name = inner.chars().all(within_word);
         is_tight(inner) && !name && !before.is_some_and(within_word) && !after.is_some_and(within_word)
     });
-    let text = without_pairs(&text, "~~", |_, inner, _| is_tight(inner));
-    let text = without_pairs(&text.replace("```", ""), "`", |_, _, _| true);
-    without_strays(&text).trim().to_owned()
+    let text = without_pairs(text, "~~", |_, inner, _| is_tight(inner));
+    let text = without_pairs(without(text, "```"), "`", |_, _, _| true);
+    without_strays(text).trim().to_owned()
+}
+
+/// Whether `byte` is part of a mark: each of those for bold, italic, struck and code text, and each link, has one of these.
+fn is_inline_mark(byte: u8) -> bool {
+    matches!(byte, b'*' | b'_' | b'~' | b'`' | b']')
 }
 
 fn is_tight(inner: &str) -> bool {
@@ -130,9 +141,16 @@ fn is_tight(inner: &str) -> bool {
 
 /// `text` without each pair of `mark` that is markup, judged by the character before it, what it encloses, and the
 /// character after it.
-fn without_pairs(text: &str, mark: &str, is_markup: impl Fn(Option<char>, &str, Option<char>) -> bool) -> String {
+fn without_pairs<'a>(
+    text: Cow<'a, str>,
+    mark: &str,
+    is_markup: impl Fn(Option<char>, &str, Option<char>) -> bool,
+) -> Cow<'a, str> {
+    if !text.contains(mark) {
+        return text;
+    }
     let mut out = String::with_capacity(text.len());
-    let mut rest = text;
+    let mut rest = text.as_ref();
     while let Some((before, opened)) = rest.split_once(mark) {
         out.push_str(before);
         let pair = opened
@@ -150,11 +168,14 @@ fn without_pairs(text: &str, mark: &str, is_markup: impl Fn(Option<char>, &str, 
         }
     }
     out.push_str(rest);
-    out
+    Cow::Owned(out)
 }
 
 /// `[text](https://...)` becomes `text`.
-fn without_links(text: &str) -> String {
+fn without_links(text: &str) -> Cow<'_, str> {
+    if !text.contains("](") {
+        return Cow::Borrowed(text);
+    }
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
     while let Some((before, after)) = rest.split_once("](") {
@@ -176,13 +197,16 @@ fn without_links(text: &str) -> String {
         }
     }
     out.push_str(rest);
-    out
+    Cow::Owned(out)
 }
 
 /// `text` without a `**` whose partner is missing, where it touches Hangul and so is no operator.
-fn without_strays(text: &str) -> String {
+fn without_strays(text: Cow<'_, str>) -> Cow<'_, str> {
+    if !text.contains("**") {
+        return text;
+    }
     let mut out = String::with_capacity(text.len());
-    let mut rest = text;
+    let mut rest = text.as_ref();
     while let Some((before, after)) = rest.split_once("**") {
         out.push_str(before);
         let touches = out.chars().next_back().is_some_and(is_hangul) || after.chars().next().is_some_and(is_hangul);
@@ -192,7 +216,7 @@ fn without_strays(text: &str) -> String {
         rest = after;
     }
     out.push_str(rest);
-    out
+    Cow::Owned(out)
 }
 
 #[cfg(test)]

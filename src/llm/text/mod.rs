@@ -10,18 +10,26 @@ pub mod markup;
 pub mod sentence;
 pub mod wrapping;
 
+use std::borrow::Cow;
+
 /// `text` without what a reader cannot see: control characters but line ends, and the invisible characters that reorder,
 /// split or hide text. Line ends become `\n`, a tab becomes a space. Joiners stay, since emoji need them.
-pub fn visible(text: &str) -> String {
-    text.replace("\r\n", "\n")
-        .chars()
-        .filter_map(|c| match c {
-            '\n' | '\r' | '\u{85}' | '\u{2028}' | '\u{2029}' => Some('\n'),
-            '\t' => Some(' '),
-            c if c.is_control() || is_invisible(c) => None,
-            c => Some(c),
-        })
-        .collect()
+pub fn visible(text: &str) -> Cow<'_, str> {
+    // Most characters are of these two ranges; the others take longer to tell.
+    if text.chars().all(|c| matches!(c, ' '..='~' | '가'..='힣') || shown(c) == Some(c)) {
+        return Cow::Borrowed(text);
+    }
+    Cow::Owned(text.replace("\r\n", "\n").chars().filter_map(shown).collect())
+}
+
+/// What a reader sees of `c`.
+fn shown(c: char) -> Option<char> {
+    match c {
+        '\n' | '\r' | '\u{85}' | '\u{2028}' | '\u{2029}' => Some('\n'),
+        '\t' => Some(' '),
+        c if c.is_control() || is_invisible(c) => None,
+        c => Some(c),
+    }
 }
 
 fn is_invisible(c: char) -> bool {
@@ -40,13 +48,33 @@ fn is_invisible(c: char) -> bool {
 }
 
 /// `text` with each run of whitespace as one space, and none at its ends.
-pub fn one_line(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
+pub fn one_line(text: &str) -> Cow<'_, str> {
+    let text = text.trim();
+    if !text.contains("  ") && !text.contains(|c: char| c.is_whitespace() && c != ' ') {
+        return Cow::Borrowed(text);
+    }
+    Cow::Owned(text.split_whitespace().collect::<Vec<_>>().join(" "))
+}
+
+/// `text` without any `part`.
+fn without<'a>(text: Cow<'a, str>, part: &str) -> Cow<'a, str> {
+    if text.contains(part) { Cow::Owned(text.replace(part, "")) } else { text }
+}
+
+/// The first `chars` characters of `text`.
+pub fn beginning(text: &str, chars: usize) -> &str {
+    let end = text.char_indices().nth(chars).map(|(end, _)| end);
+    end.and_then(|end| text.get(..end)).unwrap_or(text)
 }
 
 /// Whether `c` is Hangul.
 pub fn is_hangul(c: char) -> bool {
     matches!(c, '\u{AC00}'..='\u{D7A3}' | '\u{1100}'..='\u{11FF}' | '\u{3131}'..='\u{318E}')
+}
+
+/// [`char::is_alphanumeric`], which alone takes long to tell for Hangul.
+pub fn is_alphanumeric(c: char) -> bool {
+    is_hangul(c) || c.is_alphanumeric()
 }
 
 /// Whether `c` is a letter that members read: Hangul or Latin.
@@ -82,12 +110,17 @@ mod tests {
         assert!(!['1', '.', '漢', 'ж', '😊'].into_iter().any(is_readable));
     }
 
+    #[test]
+    fn all_of_hangul_is_alphabetic() {
+        assert!(('\0'..='힣').filter(|c| is_hangul(*c)).all(char::is_alphabetic));
+    }
+
     proptest! {
         #[test]
         fn what_is_visible_holds_no_control_character_but_line_ends(text in any::<String>()) {
             let text = visible(&text);
             prop_assert!(!text.chars().any(|c| c.is_control() && c != '\n'));
-            prop_assert_eq!(visible(&text), text);
+            prop_assert_eq!(visible(&text), text.as_ref());
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Where sentences end, in Korean and in English.
 
-use super::is_hangul;
+use super::{is_alphanumeric, is_hangul};
 
 /// Brackets and quotes within which no sentence ends, if they close again.
 const ASIDES: [(char, char); 13] = [
@@ -45,22 +45,20 @@ pub fn split(text: &str, truncated: bool) -> Vec<String> {
     let line = Line::new(text);
     let mut sentences = Vec::new();
     let mut start = 0;
-    let mut at = 0;
-    while let Some(c) = line.get(at) {
-        if !is_mark(c) {
-            at += 1;
+    let mut end = 0;
+    for &(mark, c) in &line.signs {
+        if mark < end || !is_mark(c) {
             continue;
         }
-        let closing = line.skip(at, is_mark);
-        let end = line.skip(closing, is_closing);
-        if line.ends(&Candidate { start, mark: at, closing, end }, truncated) {
-            sentences.push(line.text(start, end));
+        let closing = line.skip(mark, is_mark);
+        end = line.skip(closing, is_closing);
+        if line.ends(&Candidate { start, mark, closing, end }, truncated) {
+            sentences.push(line.slice(start, end).to_owned());
             start = line.skip(end, char::is_whitespace);
         }
-        at = end;
     }
     if !truncated {
-        sentences.extend(finished(&line.text(start, line.chars.len())));
+        sentences.extend(finished(line.rest(start)));
     }
     sentences
 }
@@ -103,7 +101,7 @@ fn is_ornament(c: char) -> bool {
     c.is_whitespace() || matches!(c, '~' | '^') || (c > '\u{2000}' && !c.is_alphanumeric() && !is_closing(c))
 }
 
-/// A place where a sentence may end, as positions of characters.
+/// A place where a sentence may end, as positions in the text.
 struct Candidate {
     start: usize,
     /// The first mark.
@@ -113,49 +111,48 @@ struct Candidate {
     end: usize,
 }
 
-struct Line {
-    chars: Vec<char>,
+struct Line<'a> {
+    text: &'a str,
+    /// Whatever is neither a letter nor a digit nor a space, with its position.
+    signs: Vec<(usize, char)>,
     /// For each position, whether an aside is open right before it.
     inside: Vec<bool>,
 }
 
-impl Line {
-    fn new(text: &str) -> Self {
-        let chars: Vec<char> = text.trim().chars().collect();
-        let inside = inside_asides(&chars);
-        Self { chars, inside }
+impl<'a> Line<'a> {
+    fn new(text: &'a str) -> Self {
+        let text = text.trim();
+        let signs: Vec<_> = text.char_indices().filter(|(_, c)| !is_alphanumeric(*c) && *c != ' ').collect();
+        let inside = inside_asides(text, &signs);
+        Self { text, signs, inside }
     }
 
-    fn get(&self, at: usize) -> Option<char> {
-        self.chars.get(at).copied()
+    fn slice(&self, from: usize, to: usize) -> &'a str {
+        self.text.get(from..to).unwrap_or_default()
+    }
+
+    fn rest(&self, at: usize) -> &'a str {
+        self.text.get(at..).unwrap_or_default()
     }
 
     fn before(&self, at: usize) -> Option<char> {
-        at.checked_sub(1).and_then(|at| self.get(at))
-    }
-
-    fn slice(&self, from: usize, to: usize) -> &[char] {
-        self.chars.get(from..to).unwrap_or_default()
-    }
-
-    fn text(&self, from: usize, to: usize) -> String {
-        self.slice(from, to).iter().collect()
+        self.slice(0, at).chars().next_back()
     }
 
     /// The first position from `at` on whose character is not one that `passes`.
-    fn skip(&self, at: usize, passes: impl Fn(char) -> bool) -> usize {
-        let rest = self.slice(at, self.chars.len());
-        at + rest.iter().take_while(|c| passes(**c)).count()
+    fn skip(&self, at: usize, passes: fn(char) -> bool) -> usize {
+        self.text.len() - self.rest(at).trim_start_matches(passes).len()
     }
 
     fn ends(&self, here: &Candidate, truncated: bool) -> bool {
-        let says_something = self.slice(here.start, here.mark).iter().any(|c| c.is_alphabetic());
+        let says_something = self.slice(here.start, here.mark).contains(|c: char| is_hangul(c) || c.is_alphabetic());
         if !says_something || self.inside.get(here.end).is_some_and(|inside| *inside) {
             return false;
         }
-        match self.get(here.end) {
+        let mut rest = self.rest(here.end).chars();
+        match rest.next() {
             None => self.ends_text(here, truncated),
-            Some(next) if next.is_whitespace() => self.ends_before_space(here),
+            Some(next) if next.is_whitespace() => self.ends_before_space(here, rest.as_str()),
             Some(next) => self.ends_before(here, next),
         }
     }
@@ -170,15 +167,14 @@ impl Line {
         }
         // In a Korean text a full stop after `Node` or `3` most likely was to become `Node.js` or `3.5`.
         let more_may_follow = || {
-            before.is_some_and(|c| c.is_ascii_alphanumeric())
-                && self.slice(here.start, here.mark).iter().any(|c| is_hangul(*c))
+            before.is_some_and(|c| c.is_ascii_alphanumeric()) && self.slice(here.start, here.mark).contains(is_hangul)
         };
         let goes_on = NEVER_LAST.contains(&self.word(here).as_str()) || self.is_number(here);
         !(goes_on || (truncated && more_may_follow()))
     }
 
-    fn ends_before_space(&self, here: &Candidate) -> bool {
-        let next: String = self.slice(here.end, self.chars.len()).iter().skip(1).take(4).collect();
+    /// Before a space and what comes `next`.
+    fn ends_before_space(&self, here: &Candidate, next: &str) -> bool {
         let quoted = here.closing < here.end;
         if quoted && QUOTATIVES.iter().any(|particle| next.starts_with(particle)) {
             return false;
@@ -207,24 +203,25 @@ impl Line {
     }
 
     fn is_strong(&self, here: &Candidate) -> bool {
-        self.slice(here.mark, here.closing).iter().any(|c| is_strong(*c))
+        self.slice(here.mark, here.closing).contains(is_strong)
     }
 
     fn is_ellipsis(&self, here: &Candidate) -> bool {
         let marks = self.slice(here.mark, here.closing);
-        marks.len() > 1 || marks.contains(&'…')
+        marks.chars().nth(1).is_some() || marks.contains('…')
     }
 
     /// The word before the mark in lower case, without brackets and quotes before it.
     fn word(&self, here: &Candidate) -> String {
-        let letters = self.slice(here.start, here.mark).iter().rev();
-        let word: Vec<char> = letters.take_while(|c| c.is_alphanumeric() || **c == '.').copied().collect();
-        word.iter().rev().flat_map(|c| c.to_lowercase()).collect()
+        let words = self.slice(here.start, here.mark);
+        let before = words.trim_end_matches(|c| is_alphanumeric(c) || c == '.');
+        words.get(before.len()..).unwrap_or_default().to_lowercase()
     }
 
     /// Whether the mark follows the number of a list's point (`가.`), which begins a sentence and does not end it.
     fn is_number(&self, here: &Candidate) -> bool {
-        matches!(self.slice(here.start, here.mark), [only] if KOREAN_NUMBERS.contains(*only))
+        let mut before = self.slice(here.start, here.mark).chars();
+        before.next().is_some_and(|c| KOREAN_NUMBERS.contains(c)) && before.next().is_none()
     }
 }
 
@@ -233,20 +230,20 @@ fn is_dotted(word: &str) -> bool {
     word.contains('.') && word.split('.').all(|part| part.len() == 1 && part.chars().all(|c| c.is_ascii_alphabetic()))
 }
 
-/// For each position of `chars`, and the one after the last, whether an aside is open right before it.
-fn inside_asides(chars: &[char]) -> Vec<bool> {
-    let mut inside = vec![false; chars.len() + 1];
+/// For each position in `text`, and the one after the last, whether an aside is open right before it.
+fn inside_asides(text: &str, signs: &[(usize, char)]) -> Vec<bool> {
+    let mut inside = vec![false; text.len() + 1];
     for (open, close) in ASIDES {
         let mut opened: Vec<usize> = Vec::new();
-        for (at, c) in chars.iter().enumerate() {
-            if *c == close && !opened.is_empty() {
-                let from = opened.pop().unwrap_or(at);
-                if at - from <= LONGEST_ASIDE
-                    && let Some(span) = inside.get_mut(from + 1..=at)
-                {
+        for &(at, c) in signs {
+            if c == close
+                && let Some(from) = opened.pop()
+            {
+                let short = text.get(from..at).is_some_and(|aside| aside.chars().nth(LONGEST_ASIDE).is_none());
+                if short && let Some(span) = inside.get_mut(from + 1..=at) {
                     span.fill(true);
                 }
-            } else if *c == open {
+            } else if c == open {
                 opened.push(at);
             }
         }

@@ -1,6 +1,9 @@
 //! What a model puts around its reply: special tokens, thoughts, roles, labels, quotes.
 
+use std::borrow::Cow;
+
 use super::fence::Fence;
+use super::without;
 
 /// Special tokens that end a turn; what follows them was made up.
 const END_OF_TURN: [&str; 9] = [
@@ -39,24 +42,28 @@ const OTHERS: [&str; 6] = ["user", "human", "사용자", "지원자", "질문", 
 const QUOTES: [(char, char); 8] =
     [('"', '"'), ('\'', '\''), ('“', '”'), ('‘', '’'), ('「', '」'), ('『', '』'), ('«', '»'), ('`', '`')];
 /// `text` without thoughts, special tokens and the marks of our own prompt, up to where the model's turn ended.
-pub fn turn(text: &str) -> String {
-    let mut text = without_thoughts(text).to_owned();
+pub fn turn(text: &str) -> Cow<'_, str> {
+    // Most replies hold nothing of all that: each begins with one of these.
+    if !text.contains('<') && !text.contains('[') {
+        return Cow::Borrowed(text.trim());
+    }
+    let mut text = Cow::Borrowed(without_thoughts(text));
     for token in BARE_TOKENS {
-        text = text.replace(token, "");
+        text = without(text, token);
     }
     let spoken = without_start(&text);
     let mut end = spoken.len();
-    for token in END_OF_TURN {
+    for token in END_OF_TURN.into_iter().filter(|token| spoken.contains(token)) {
         // A reply may begin with the end of the turn before it.
         let first = spoken.match_indices(token).map(|(at, _)| at).find(|at| says_something(spoken.get(..*at)));
         end = end.min(first.unwrap_or(end));
     }
     let text = without_tokens(spoken.get(..end).unwrap_or_default());
-    let mut text = without_echo(&text).to_owned();
+    let mut text = Cow::Borrowed(without_echo(&text));
     for fence in Fence::ALL {
-        text = text.replace(&fence.open(), "").replace(&fence.close(), "");
+        text = without(without(text, &fence.open()), &fence.close());
     }
-    text.trim().trim_start_matches("<s>").trim_end_matches("</s>").trim().to_owned()
+    Cow::Owned(text.trim().trim_start_matches("<s>").trim_end_matches("</s>").trim().to_owned())
 }
 
 /// `text` without our own prompt: what comes before a fence that the model opens, or after one that it repeats.
@@ -122,7 +129,7 @@ pub fn without_label<'a>(line: &'a str, names: &[&str]) -> Option<&'a str> {
 fn after_label<'a>(line: &'a str, name: &str) -> Option<&'a str> {
     let named = without_prefix(line, name)?;
     let numbered = named.trim_start_matches([' ', '#']).trim_start_matches(|c: char| c.is_ascii_digit());
-    let has_number = named.chars().any(|c| c.is_ascii_digit()) && numbered.len() < named.trim_start().len();
+    let has_number = numbered.len() < named.trim_start().len() && named.chars().any(|c| c.is_ascii_digit());
     let after = if has_number { numbered } else { named };
     let closed = after.trim_start_matches(|c: char| c == ' ' || "])】>》」』*_\"'".contains(c));
     let bracket = after.trim_start().starts_with([']', ')', '】', '>', '》', '」', '』']);

@@ -70,6 +70,11 @@ impl Connection {
         Err(StateError::Unavailable(format!("no connection to Redis: {trouble}")))
     }
 
+    /// Whether a script may touch only keys that share a slot.
+    pub(super) fn is_clustered(&self) -> bool {
+        self.client.is_clustered()
+    }
+
     /// The fate of a command's error.
     pub(super) fn failed(&self, error: &Error) -> StateError {
         if asks_for_new_connection(error) {
@@ -134,7 +139,7 @@ impl Link {
 }
 
 /// A task that ends when its owner does.
-struct AbortOnDrop<T>(JoinHandle<T>);
+pub(super) struct AbortOnDrop<T>(pub(super) JoinHandle<T>);
 
 impl<T> Drop for AbortOnDrop<T> {
     fn drop(&mut self) {

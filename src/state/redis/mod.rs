@@ -1,19 +1,21 @@
-//! State in Redis: one script, and so one round trip and one atomic step, for each operation.
+//! State in Redis: one script, and so one atomic step and at most one round trip, for each operation.
 
 mod address;
 mod connection;
 mod error;
 mod inspect;
+mod together;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use fred::interfaces::{ClientLike, KeysInterface, LuaInterface};
-use fred::types::scripts::Script;
-use fred::types::{Expiration, Key, SetOptions, Value};
+use fred::interfaces::{ClientLike, KeysInterface};
+use fred::types::{Expiration, SetOptions, Value};
 
 pub use self::address::{InvalidAddress, RedisAddress};
 use self::connection::Connection;
+use self::together::SharedScript;
 use super::stored::StoredChange;
 use super::{
     Begin, Change, Claim, Lifetimes, MemberState, Saved, SavedOutcome, Scope, StateError, Write, keys, stored,
@@ -21,40 +23,34 @@ use super::{
 
 /// A [`MemberState`] in Redis.
 pub struct RedisState {
-    connection: Connection,
+    connection: Arc<Connection>,
     lifetimes: Lifetimes,
-    begin: Script,
-    save: Script,
-    renew: Script,
-    release: Script,
+    begin: SharedScript,
+    save: SharedScript,
+    renew: SharedScript,
+    release: SharedScript,
 }
 
 impl RedisState {
     /// Begins to connect and returns at once: until Redis can be reached, and whenever it cannot, every operation
     /// is [`StateError::Unavailable`]. Must be called inside a Tokio runtime.
     pub fn connect(address: &RedisAddress, lifetimes: Lifetimes) -> Self {
+        let connection = Arc::new(Connection::open(address));
+        let script = |lua| SharedScript::start(connection.clone(), lua);
         Self {
-            connection: Connection::open(address),
             lifetimes,
-            begin: Script::from_lua(include_str!("begin.lua")),
-            save: Script::from_lua(include_str!("save.lua")),
-            renew: Script::from_lua(include_str!("renew.lua")),
-            release: Script::from_lua(include_str!("release.lua")),
+            begin: script(include_str!("begin.lua")),
+            save: script(include_str!("save.lua")),
+            renew: script(include_str!("renew.lua")),
+            release: script(include_str!("release.lua")),
+            connection,
         }
     }
 
-    /// Runs a script. A server that was restarted has forgotten it and is sent its text again.
-    async fn run(&self, script: &Script, keys: Vec<String>, args: Vec<String>) -> Result<Vec<Value>, StateError> {
-        let client = self.connection.client()?;
-        let keys: Vec<Key> = keys.into_iter().map(Key::from).collect();
-        let args: Vec<Value> = args.into_iter().map(Value::from).collect();
-        let mut reply: Result<Value, _> = client.evalsha(script.sha1().clone(), keys.clone(), args.clone()).await;
-        if let (Err(error), Some(lua)) = (&reply, script.lua())
-            && error.details().starts_with("NOSCRIPT")
-        {
-            reply = client.eval(lua.clone(), keys, args).await;
-        }
-        reply.map(Value::into_array).map_err(|error| self.connection.failed(&error))
+    /// Runs a script, if there is a server to run it.
+    async fn run(&self, script: &SharedScript, keys: Vec<String>, args: Vec<String>) -> Result<Vec<Value>, StateError> {
+        self.connection.client()?;
+        script.run(keys, args).await
     }
 }
 

@@ -29,7 +29,14 @@ pub fn cases() -> Vec<Case> {
             redis::an_unreadable_session_can_be_replaced(&redis_state(&stage, state::LASTING).await, put).await;
         })
     });
-    lasting.chain(short).chain(stored).chain([unreadable]).collect()
+    let at_once = Case::new("what_happens_at_once_is_answered_one_by_one", |stage| {
+        Box::pin(async move {
+            let redis = Redis::connect(&stage.services).await;
+            let spoil = async |key: String| redis.run("SADD", &[&key, "not a session"]).await;
+            redis::what_happens_at_once_is_answered_one_by_one(&redis_state(&stage, state::LASTING).await, spoil).await;
+        })
+    });
+    lasting.chain(short).chain(stored).chain([unreadable, at_once]).collect()
 }
 
 /// Connected, since until then every operation fails.
