@@ -1,6 +1,6 @@
 //! A record as it was read from a request topic, and what identifies the request in it.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::str::FromStr;
 use std::sync::Arc;
 
@@ -172,11 +172,10 @@ const NAMESPACE: Uuid = Uuid::from_u128(0x7d0f_6a52_8e1c_4b0e_9d3a_5a6f_2c41_b7e
 
 /// A UUIDv5 of parts; the lengths keep two different lists from making the same name.
 pub fn name_of(parts: &[&str]) -> Uuid {
-    let mut name = String::new();
+    let mut name = String::with_capacity(parts.iter().map(|part| part.len() + 5).sum());
     for part in parts {
-        name.push_str(&part.len().to_string());
-        name.push(':');
-        name.push_str(part);
+        // Writing to a string cannot fail.
+        let _ = write!(name, "{}:{part}", part.len());
     }
     Uuid::new_v5(&NAMESPACE, name.as_bytes())
 }

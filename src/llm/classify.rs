@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 /// A reply that can be used.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -236,10 +237,11 @@ pub fn refusal(status: u16, body: &[u8]) -> Option<Cause> {
 }
 
 #[derive(Deserialize)]
-struct Completions {
+struct Completions<'a> {
     choices: Vec<Choice>,
-    #[serde(default)]
-    usage: Option<Value>,
+    /// Whatever a server writes here, the reply counts.
+    #[serde(borrow, default)]
+    usage: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize)]
@@ -258,7 +260,7 @@ struct Said {
 }
 
 fn read_completion(body: &[u8]) -> Result<Completion, Cause> {
-    let completions: Completions = serde_json::from_slice(body).map_err(|_| Cause::Garbage)?;
+    let completions: Completions<'_> = serde_json::from_slice(body).map_err(|_| Cause::Garbage)?;
     let choice = completions.choices.into_iter().next().ok_or(Cause::Garbage)?;
     let truncated = match choice.finish_reason.as_deref() {
         Some("stop") => false,
@@ -272,7 +274,7 @@ fn read_completion(body: &[u8]) -> Result<Completion, Cause> {
     };
     match (choice.message.content, choice.message.refusal) {
         (Some(text), _) if !text.trim().is_empty() => {
-            let usage = completions.usage.and_then(|usage| serde_json::from_value(usage).ok());
+            let usage = completions.usage.and_then(|usage| serde_json::from_str(usage.get()).ok());
             Ok(Completion { text, truncated, usage })
         }
         (_, Some(_)) => Err(Cause::Filtered),

@@ -6,7 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use serde::Deserialize;
 use serde_json::json;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 use tracing::debug;
 use url::Url;
 
@@ -40,6 +40,8 @@ pub struct Vllm {
     tokenize_url: Url,
     model: Option<String>,
     known: Mutex<Known>,
+    /// Held by the one that discovers, for all who want to know.
+    discovering: tokio::sync::Mutex<()>,
 }
 
 /// What was discovered, and whether that still holds.
@@ -47,6 +49,15 @@ pub struct Vllm {
 struct Known {
     served: Option<Arc<Served>>,
     stale: bool,
+    /// How many discoveries have ended, and why the last one failed if it did.
+    discoveries: u64,
+    fault: Option<Fault>,
+}
+
+impl Known {
+    fn fresh(&self) -> Option<Arc<Served>> {
+        self.served.clone().filter(|_| !self.stale)
+    }
 }
 
 impl Vllm {
@@ -60,6 +71,7 @@ impl Vllm {
             api: ChatApi::new(base, settings.api_key.as_deref(), LimitField::MaxTokens)?,
             model: settings.model.filter(|model| !model.is_empty()),
             known: Mutex::default(),
+            discovering: tokio::sync::Mutex::default(),
         })
     }
 
@@ -72,16 +84,32 @@ impl Vllm {
         self.known().stale = true;
     }
 
-    /// The model as last discovered, or discovered now.
+    /// The model as last discovered, or discovered now: by one, for all who ask meanwhile.
     async fn served(&self, limit: Instant) -> Result<Arc<Served>, Fault> {
-        let fresh = {
+        let before = {
             let known = self.known();
-            if known.stale { None } else { known.served.clone() }
+            if let Some(served) = known.fresh() {
+                return Ok(served);
+            }
+            known.discoveries
         };
-        match fresh {
-            Some(served) => Ok(served),
-            None => self.discover(limit).await,
+        let silent = |_| Fault::transport(Cause::Silent);
+        let _discovering = timeout_at(limit, self.discovering.lock()).await.map_err(silent)?;
+        {
+            let known = self.known();
+            match (known.fresh(), &known.fault) {
+                (Some(served), _) => return Ok(served),
+                (None, Some(fault)) if known.discoveries != before => return Err(fault.clone()),
+                (None, _) => {}
+            }
         }
+        let hurried = limit < Instant::now() + DISCOVERY_TIMEOUT;
+        let discovered = self.discover(limit).await;
+        let mut known = self.known();
+        known.discoveries += 1;
+        // Silence towards one who had little time left says nothing to the others.
+        known.fault = discovered.as_ref().err().filter(|fault| !(hurried && fault.cause == Cause::Silent)).cloned();
+        discovered
     }
 
     async fn discover(&self, limit: Instant) -> Result<Arc<Served>, Fault> {

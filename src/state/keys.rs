@@ -1,12 +1,14 @@
 //! The names under which a member's state is stored. The braces make one member's keys of one flow share a cluster
 //! slot, so that a script may touch them together.
 
+use uuid::Uuid;
+
 use super::{Claim, Flow, Scope};
 use crate::events::request::MemberId;
 
 /// The lock on a member's work.
 pub(super) fn lock(claim: &Claim) -> String {
-    format!("{}:lock", root(claim))
+    root(claim) + ":lock"
 }
 
 /// The session itself.
@@ -16,12 +18,12 @@ pub(super) fn session(claim: &Claim) -> String {
 
 /// The draft of a document.
 pub(super) fn draft(claim: &Claim) -> String {
-    format!("{}:draft", root(claim))
+    root(claim) + ":draft"
 }
 
 /// What is kept of sessions that ended.
 pub(super) fn ended(claim: &Claim) -> String {
-    format!("{}:ended", root(claim))
+    root(claim) + ":ended"
 }
 
 /// The journal entry for the request or for the record alone.
@@ -30,7 +32,7 @@ pub(super) fn outcome(claim: &Claim, scope: Scope) -> String {
         Scope::Request => claim.request,
         Scope::Record => claim.record,
     };
-    format!("{}:outcome:{id}", root(claim))
+    [&root(claim), ":outcome:", id.hyphenated().encode_lower(&mut Uuid::encode_buffer())].concat()
 }
 
 /// Every key that a turn may read or write, in the order that the Redis scripts expect. Feedback has no session.
@@ -49,7 +51,7 @@ fn root(claim: &Claim) -> String {
 
 /// What all keys of a member and flow begin with.
 pub(super) fn root_of(flow: Flow, member: MemberId) -> String {
-    format!("{}:{{{member}}}", flow.name())
+    [flow.name(), ":{", &member.to_string(), "}"].concat()
 }
 
 /// Whose session is stored under this key, if it is a session's.
@@ -80,8 +82,6 @@ pub(super) fn kind(flow: Flow, member: MemberId, key: &str) -> Option<Kind> {
 
 #[cfg(test)]
 mod tests {
-    use uuid::Uuid;
-
     use super::*;
 
     fn claim(flow: Flow) -> Claim {

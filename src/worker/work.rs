@@ -1,5 +1,6 @@
 //! One record's way, from its turn to its acknowledged outcome.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -175,7 +176,7 @@ impl Worker {
             };
             let reason = reason(&outcome);
             let scope = outcome.scope();
-            let saved = outcome.clone().into_saved(origin, OffsetDateTime::now_utc())?;
+            let saved = outcome.into_saved(origin, OffsetDateTime::now_utc())?;
             let change = Change { session, outcome: Some((scope, saved.clone())) };
             failpoint::reach("before_save");
             match until_available(|| self.state.save(&claim, &change)).await {
@@ -283,9 +284,9 @@ impl Worker {
             tracing::error!(record = %origin.record.at, "the journal holds an outcome of an unknown type");
             return self.bury(origin.record, FailureCode::Internal.name(), "an outcome of an unknown type").await;
         };
-        let mut data = saved.data.clone();
+        let mut data = Cow::Borrowed(&saved.data);
         if let Some(key) = saved.data.get("resumeObjectKey").and_then(serde_json::Value::as_str) {
-            self.add_link(&mut data, key).await;
+            self.add_link(data.to_mut(), key).await;
         }
         let parcel = Parcel {
             topic: topic.clone(),

@@ -17,27 +17,27 @@ impl Fence {
     /// Every fence.
     pub const ALL: [Self; 3] = [Self::Question, Self::Answer, Self::Inputs];
 
-    fn name(self) -> &'static str {
+    /// The mark that opens the fence.
+    pub fn open(self) -> &'static str {
         match self {
-            Self::Question => "질문",
-            Self::Answer => "답변",
-            Self::Inputs => "지원자정보",
+            Self::Question => "<질문>",
+            Self::Answer => "<답변>",
+            Self::Inputs => "<지원자정보>",
         }
     }
 
-    /// The mark that opens the fence.
-    pub fn open(self) -> String {
-        format!("<{}>", self.name())
-    }
-
     /// The mark that closes the fence.
-    pub fn close(self) -> String {
-        format!("</{}>", self.name())
+    pub fn close(self) -> &'static str {
+        match self {
+            Self::Question => "</질문>",
+            Self::Answer => "</답변>",
+            Self::Inputs => "</지원자정보>",
+        }
     }
 
     /// `text` behind this fence, which nothing within `text` can close.
     pub fn around(self, text: &str) -> String {
-        format!("{}\n{}\n{}", self.open(), defused(text), self.close())
+        [self.open(), "\n", &defused(text), "\n", self.close()].concat()
     }
 }
 
@@ -47,6 +47,9 @@ impl Fence {
 /// like a tag gets a space after its `<`. Code such as `List<String>` or `a < b` stays readable that way.
 pub fn defused(text: &str) -> String {
     let text = visible(text);
+    if !text.contains(['<', '[']) {
+        return text.trim().to_owned();
+    }
     let mut defused = String::with_capacity(text.len());
     let mut rest = text.trim().chars().peekable();
     while let Some(c) = rest.next() {

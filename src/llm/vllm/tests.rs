@@ -1,5 +1,6 @@
 use std::sync::LazyLock;
 
+use futures_util::future::join_all;
 use tokio::net::TcpListener;
 
 use super::*;
@@ -66,6 +67,27 @@ async fn the_listed_model_is_asked_and_looked_up_once() {
     assert_eq!(chats[0].body["max_tokens"], 512);
     assert_eq!(chats[0].body["messages"].as_array().unwrap().len(), 3);
     assert!(stage.got("/tokenize").is_empty(), "the bound settles it");
+}
+
+#[tokio::test]
+async fn many_calls_at_once_look_the_model_up_once() {
+    let stage = Stage::vllm(100, |_, _| said("네.")).await;
+    let vllm = client(&stage);
+    let replies = join_all((0..20).map(|_| call(&vllm))).await;
+    assert!(replies.iter().all(|reply| reply.as_deref() == Ok("네.")));
+    assert_eq!(stage.got("/v1/models").len(), 1);
+}
+
+#[tokio::test]
+async fn who_waited_for_a_lookup_shares_its_failure_and_the_next_call_looks_again() {
+    let stage =
+        Stage::new(|_, before| if before == 0 { Reaction::Close } else { Reaction::Answer(200, models("/model")) })
+            .await;
+    let vllm = client(&stage);
+    let replies = join_all((0..20).map(|_| vllm.served(soon()))).await;
+    assert!(replies.iter().all(|reply| reply.as_ref().is_err_and(|fault| fault.cause == Cause::Dropped)));
+    assert_eq!(stage.got("/v1/models").len(), 1);
+    assert_eq!(vllm.served(soon()).await.unwrap().id, "/model");
 }
 
 #[tokio::test]

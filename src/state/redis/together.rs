@@ -18,8 +18,8 @@ type Reply = Result<Vec<Value>, StateError>;
 
 /// What one caller wants of the script.
 struct Call {
-    keys: Vec<Key>,
-    args: Vec<Value>,
+    keys: Vec<String>,
+    args: Vec<String>,
     reply: oneshot::Sender<Reply>,
 }
 
@@ -41,8 +41,6 @@ impl SharedScript {
     /// Runs the script for this caller.
     pub async fn run(&self, keys: Vec<String>, args: Vec<String>) -> Reply {
         let (reply, replied) = oneshot::channel();
-        let keys = keys.into_iter().map(Key::from).collect();
-        let args = args.into_iter().map(Value::from).collect();
         // A runner that is gone drops the call, and with it the reply.
         let _ = self.calls.send(Call { keys, args, reply });
         replied.await.unwrap_or_else(|_| Err(StateError::Unavailable("Redis is not asked any more".to_owned())))
@@ -84,17 +82,19 @@ async fn run(connection: Arc<Connection>, script: Arc<Script>, calls: Vec<Call>)
 /// Runs the script once. A server that was restarted has forgotten it and is sent its text again.
 async fn evaluate(connection: &Connection, script: &Script, calls: &[Call]) -> Reply {
     let client = connection.client()?;
-    let keys: Vec<Key> = calls.iter().flat_map(|call| &call.keys).cloned().collect();
-    let mut args: Vec<Value> = Vec::new();
-    for call in calls {
-        args.extend([call.keys.len(), call.args.len()].map(|count| Value::from(count.to_string())));
-        args.extend_from_slice(&call.args);
-    }
-    let mut reply: Result<Value, _> = client.evalsha(script.sha1().clone(), keys.clone(), args.clone()).await;
+    let keys = || calls.iter().flat_map(|call| &call.keys).map(Key::from).collect::<Vec<_>>();
+    let args = || calls.iter().flat_map(arguments).collect::<Vec<_>>();
+    let mut reply: Result<Value, _> = client.evalsha(script.sha1().clone(), keys(), args()).await;
     if let (Err(error), Some(lua)) = (&reply, script.lua())
         && error.details().starts_with("NOSCRIPT")
     {
-        reply = client.eval(lua.clone(), keys, args).await;
+        reply = client.eval(lua.clone(), keys(), args()).await;
     }
     reply.map(Value::into_array).map_err(|error| connection.failed(&error))
+}
+
+/// How many keys and arguments a caller has, and the arguments.
+fn arguments(call: &Call) -> impl Iterator<Item = Value> + '_ {
+    let counts = [call.keys.len(), call.args.len()].map(|count| Value::from(count.to_string()));
+    counts.into_iter().chain(call.args.iter().map(|arg| Value::from(arg.as_str())))
 }
