@@ -1,16 +1,16 @@
 //! Sends outcomes and dead letters, and does not give up on a broker that is away.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use rdkafka::ClientContext;
+use rdkafka::client::{Client, ClientContext};
 use rdkafka::config::{FromClientConfigAndContext, RDKafkaLogLevel};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::message::DeliveryResult;
-use rdkafka::producer::{BaseRecord, Producer, ProducerContext, ThreadedProducer};
-use tokio::sync::{mpsc, oneshot};
-use tokio::time::{Instant, sleep_until};
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer, ProducerContext};
+use tokio::sync::{Notify, oneshot};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use crate::kafka::admin::count_partitions;
 use crate::kafka::client::{self, Connection, Rescue};
@@ -25,10 +25,13 @@ const MESSAGE_MAX_BYTES: &str = "100000000";
 
 /// How often records leave. Those that become ready in between leave together, so that the client's threads and the
 /// broker are woken once for all of them.
-const DEPARTURES: Duration = Duration::from_millis(8);
+const DEPARTURES: Duration = Duration::from_millis(10);
 
-/// Acknowledgements that are passed on in one go, at most.
-const ACKNOWLEDGED_TOGETHER: usize = 256;
+/// How often acknowledgements are looked for while there are any to come: a thread that waits for them would wake the
+/// runtime for each.
+const LOOK: Duration = Duration::from_millis(2);
+/// How often librdkafka's own news is looked at while nothing is sent.
+const IDLE_LOOK: Duration = Duration::from_millis(100);
 
 type Acknowledgement = KafkaResult<()>;
 type Waiter = oneshot::Sender<Acknowledgement>;
@@ -36,20 +39,26 @@ type Waiter = oneshot::Sender<Acknowledgement>;
 /// An idempotent producer that acknowledges what all replicas have.
 pub struct KafkaOutbox {
     connection: Connection,
-    producer: Mutex<ThreadedProducer<Context>>,
+    producer: Mutex<Arc<Polled>>,
     rescue: Arc<Rescue>,
     opened: Instant,
+}
+
+/// A producer, and the word that something was handed to it.
+struct Polled {
+    producer: BaseProducer<Context>,
+    sent: Arc<Notify>,
 }
 
 impl KafkaOutbox {
     /// Opens the producer. The brokers need not be there yet. Must be called inside a Tokio runtime.
     pub fn open(connection: &Connection) -> KafkaResult<Self> {
         let rescue = Arc::new(Rescue::default());
-        let producer = create(connection, &rescue)?;
-        Ok(Self { connection: connection.clone(), producer: Mutex::new(producer), rescue, opened: Instant::now() })
+        let producer = Mutex::new(create(connection, &rescue)?);
+        Ok(Self { connection: connection.clone(), producer, rescue, opened: Instant::now() })
     }
 
-    fn producer(&self) -> ThreadedProducer<Context> {
+    fn producer(&self) -> Arc<Polled> {
         self.producer.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
@@ -96,13 +105,13 @@ impl KafkaOutbox {
 
     /// Waits until everything is sent, at most `limit`. Blocks.
     pub fn flush(&self, limit: Duration) {
-        if let Err(error) = self.producer().flush(limit) {
+        if let Err(error) = self.producer().producer.flush(limit) {
             tracing::warn!(%error, "not everything could be sent before the end");
         }
     }
 }
 
-fn create(connection: &Connection, rescue: &Arc<Rescue>) -> KafkaResult<ThreadedProducer<Context>> {
+fn create(connection: &Connection, rescue: &Arc<Rescue>) -> KafkaResult<Arc<Polled>> {
     let config = connection.config(&[
         ("enable.idempotence", "true"),
         ("acks", "all"),
@@ -120,9 +129,22 @@ fn create(connection: &Connection, rescue: &Arc<Rescue>) -> KafkaResult<Threaded
         // The partition that a Java producer would choose for the same key.
         ("partitioner", "murmur2_random"),
     ]);
-    let (acknowledged, acknowledgements) = mpsc::unbounded_channel();
-    tokio::spawn(pass_on(acknowledgements));
-    ThreadedProducer::from_config_and_context(&config, Context { rescue: rescue.clone(), acknowledged })
+    let producer = BaseProducer::from_config_and_context(&config, Context { rescue: rescue.clone() })?;
+    let polled = Arc::new(Polled { producer, sent: Arc::default() });
+    tokio::spawn(poll(Arc::downgrade(&polled), polled.sent.clone()));
+    Ok(polled)
+}
+
+/// Looks for acknowledgements for as long as anybody may wait for one.
+async fn poll(polled: Weak<Polled>, sent: Arc<Notify>) {
+    while let Some(is_waiting) = polled.upgrade().map(|polled| polled.look()) {
+        if is_waiting {
+            sleep(LOOK).await;
+        } else {
+            // Nothing is sent as long as nobody says so.
+            let _ = timeout(IDLE_LOOK, sent.notified()).await;
+        }
+    }
 }
 
 #[async_trait]
@@ -133,7 +155,7 @@ impl Outbox for KafkaOutbox {
         loop {
             sleep_until(self.departure()).await;
             let producer = self.producer();
-            let Err(error) = send(&producer, parcel, partition).await else { return Ok(()) };
+            let Err(error) = producer.send(parcel, partition).await else { return Ok(()) };
             match error.rdkafka_error_code() {
                 Some(RDKafkaErrorCode::UnknownPartition) if partition.is_some() => partition = None,
                 Some(
@@ -164,33 +186,41 @@ impl Outbox for KafkaOutbox {
     }
 }
 
-/// Sends a record once, and waits for its acknowledgement.
-async fn send(producer: &ThreadedProducer<Context>, parcel: &Parcel, partition: Option<i32>) -> Acknowledgement {
-    let (waiter, acknowledged) = oneshot::channel();
-    let mut record =
-        BaseRecord::with_opaque_to(&parcel.topic, Box::new(waiter)).headers(wire::owned_headers(&parcel.headers));
-    record.key = parcel.key.as_deref();
-    record.payload = parcel.value.as_deref();
-    record.partition = partition;
-    producer.send(record).map_err(|(error, _)| error)?;
-    acknowledged.await.unwrap_or(Err(KafkaError::Canceled))
-}
+impl Polled {
+    fn client(&self) -> &Client<Context> {
+        self.producer.client()
+    }
 
-/// Passes acknowledgements on to those who wait for them. The producer's thread could do that, but would wake the
-/// runtime's for each.
-async fn pass_on(mut acknowledgements: mpsc::UnboundedReceiver<(Waiter, Acknowledgement)>) {
-    let mut batch = Vec::new();
-    while acknowledgements.recv_many(&mut batch, ACKNOWLEDGED_TOGETHER).await > 0 {
-        for (waiter, acknowledgement) in batch.drain(..) {
-            // Who has stopped waiting misses nothing.
-            let _ = waiter.send(acknowledgement);
+    /// Takes in all news; whether more is to come.
+    fn look(&self) -> bool {
+        let mut before = 0;
+        loop {
+            // Records without an acknowledgement, and news that nobody has looked at.
+            let open = self.producer.in_flight_count();
+            if open == before {
+                return open > 0;
+            }
+            before = open;
+            self.producer.poll(Duration::ZERO);
         }
+    }
+
+    /// Sends a record once, and waits for its acknowledgement.
+    async fn send(&self, parcel: &Parcel, partition: Option<i32>) -> Acknowledgement {
+        let (waiter, acknowledged) = oneshot::channel();
+        let mut record =
+            BaseRecord::with_opaque_to(&parcel.topic, Box::new(waiter)).headers(wire::owned_headers(&parcel.headers));
+        record.key = parcel.key.as_deref();
+        record.payload = parcel.value.as_deref();
+        record.partition = partition;
+        self.producer.send(record).map_err(|(error, _)| error)?;
+        self.sent.notify_one();
+        acknowledged.await.unwrap_or(Err(KafkaError::Canceled))
     }
 }
 
 struct Context {
     rescue: Arc<Rescue>,
-    acknowledged: mpsc::UnboundedSender<(Waiter, Acknowledgement)>,
 }
 
 impl ClientContext for Context {
@@ -208,8 +238,7 @@ impl ProducerContext for Context {
     type DeliveryOpaque = Box<Waiter>;
 
     fn delivery(&self, result: &DeliveryResult<'_>, waiter: Box<Waiter>) {
-        let acknowledgement = result.as_ref().map(drop).map_err(|(error, _)| error.clone());
-        // Nobody waits any more when the runtime ends.
-        let _ = self.acknowledged.send((*waiter, acknowledgement));
+        // Who has stopped waiting misses nothing.
+        let _ = waiter.send(result.as_ref().map(drop).map_err(|(error, _)| error.clone()));
     }
 }
