@@ -32,8 +32,8 @@ const QUESTION_SYSTEM: &str = "\
 - 더 물어볼 것이 있으면 {\"enough\": false, \"question\": \"질문\"}
 - 이력서를 쓰기에 이미 충분하면 {\"enough\": true, \"question\": \"\"}";
 
-const QUESTION_TASK: &str =
-    "이력서를 가장 크게 개선할 새로운 질문 하나를 JSON으로 답하세요. 더 물을 것이 없으면 enough를 true로 하세요.";
+/// Brief, since everyone pays for what stands behind the member's text: what makes a good question is said before it.
+const QUESTION_TASK: &str = "다음 질문을 JSON으로 답하세요.";
 
 const FIRMER_QUESTION_TASK: &str = "\
 JSON 객체 하나만 출력하세요. 설명, 코드 블록, 다른 글은 쓰지 마세요. \
