@@ -43,6 +43,9 @@ const LAG_TICK: Duration = Duration::from_secs(5);
 /// Members of a partition that are ready for their turn before its reading stops.
 const READY_MAX: usize = 64;
 
+/// Outcomes that may wait for their acknowledgement before nothing more is begun; each is saved already.
+const UNACKNOWLEDGED_MAX: usize = 1_000;
+
 /// Bytes of records that wait, over all partitions, before reading stops; a partition may always have its least.
 const WAITING_MAX_BYTES: usize = 16 << 20;
 const WAITING_LEAST_BYTES: usize = 256 << 10;
@@ -421,7 +424,7 @@ impl<'a> Membership<'a> {
     /// Whether there is something to begin. Outcomes that wait for their acknowledgement hold no place in work, but they
     /// do not pile up either when the broker is away.
     fn may_begin(&self) -> bool {
-        self.lanes.has_ready() && self.tasks.len() < self.entrance.max().saturating_mul(2)
+        self.lanes.has_ready() && self.tasks.len() < self.entrance.max().saturating_add(UNACKNOWLEDGED_MAX)
     }
 
     fn start_what_can(&mut self) {

@@ -61,14 +61,14 @@ pub fn turn(text: &str) -> Cow<'_, str> {
     let text = without_tokens(spoken.get(..end).unwrap_or_default());
     let mut text = Cow::Borrowed(without_echo(&text));
     for fence in Fence::ALL {
-        text = without(without(text, &fence.open()), &fence.close());
+        text = without(without(text, fence.open()), fence.close());
     }
     Cow::Owned(text.trim().trim_start_matches("<s>").trim_end_matches("</s>").trim().to_owned())
 }
 
 /// `text` without our own prompt: what comes before a fence that the model opens, or after one that it repeats.
 fn without_echo(text: &str) -> &str {
-    let opened = Fence::ALL.iter().filter_map(|fence| text.find(&fence.open())).min();
+    let opened = Fence::ALL.iter().filter_map(|fence| text.find(fence.open())).min();
     let before = opened.and_then(|at| text.get(..at)).filter(|before| says_something(Some(before)));
     let closed =
         Fence::ALL.iter().filter_map(|fence| text.rfind(&fence.close()).map(|at| at + fence.close().len())).max();
