@@ -23,7 +23,7 @@ const BACKOFF: Backoff = Backoff { base: Duration::from_millis(100), cap: Durati
 /// Larger than any record that a topic takes: the broker decides, not the client.
 const MESSAGE_MAX_BYTES: &str = "100000000";
 
-/// How often records leave. Those that become ready in between leave together, so that the client's threads and the
+/// How long records wait for others after some have left; then they leave together, so that the client's threads and the
 /// broker are woken once for all of them.
 const DEPARTURES: Duration = Duration::from_millis(10);
 
@@ -41,7 +41,8 @@ pub struct KafkaOutbox {
     connection: Connection,
     producer: Mutex<Arc<Polled>>,
     rescue: Arc<Rescue>,
-    opened: Instant,
+    /// When records leave that are ready before that moment.
+    next_departure: Mutex<Instant>,
 }
 
 /// A producer, and the word that something was handed to it.
@@ -55,17 +56,22 @@ impl KafkaOutbox {
     pub fn open(connection: &Connection) -> KafkaResult<Self> {
         let rescue = Arc::new(Rescue::default());
         let producer = Mutex::new(create(connection, &rescue)?);
-        Ok(Self { connection: connection.clone(), producer, rescue, opened: Instant::now() })
+        Ok(Self { connection: connection.clone(), producer, rescue, next_departure: Mutex::new(Instant::now()) })
     }
 
     fn producer(&self) -> Arc<Polled> {
         self.producer.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// When the next records leave.
+    /// When a record leaves that is ready now: at once, unless others left just before.
     fn departure(&self) -> Instant {
-        let gone = self.opened.elapsed().as_nanos() / DEPARTURES.as_nanos();
-        self.opened + DEPARTURES * u32::try_from(gone + 1).unwrap_or(u32::MAX)
+        let mut next = self.next_departure.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = Instant::now();
+        if *next > now {
+            return *next;
+        }
+        *next = now + DEPARTURES;
+        now
     }
 
     /// Replaces the producer when it is dead for good.
