@@ -114,12 +114,20 @@ mod tests {
         let admission = Admission::new(1);
         let (one, other) = (admission.entrance(), admission.entrance());
         let mut turn = one.try_enter().unwrap();
-        let (aside, entering) = (std::pin::pin!(turn.aside(tokio::task::yield_now())), std::pin::pin!(other.enter()));
-        assert!(matches!(select(aside, entering).await, Either::Right(_)));
-
-        let mut turn = one.try_enter().unwrap();
         let meanwhile = async { (one.try_enter().is_none(), other.try_enter().is_some()) };
         assert_eq!(turn.aside(meanwhile).await, (true, true));
+    }
+
+    #[tokio::test]
+    async fn who_stepped_aside_waits_for_a_place_again() {
+        let admission = Admission::new(1);
+        let (one, other) = (admission.entrance(), admission.entrance());
+        let mut turn = one.try_enter().unwrap();
+        let (aside, entering) = (std::pin::pin!(turn.aside(tokio::task::yield_now())), std::pin::pin!(other.enter()));
+        let Either::Right((entered, mut aside)) = select(aside, entering).await else { panic!("the place was free") };
+        assert!(aside.as_mut().now_or_never().is_none());
+        drop(entered);
+        aside.await;
     }
 
     #[test]
