@@ -122,7 +122,7 @@ mod tests {
 
     fn ask(schema: Option<ReplySchema>) -> Ask {
         let messages = [(Role::System, "면접관"), (Role::User, "질문"), (Role::Assistant, "피드백")];
-        let preamble = Box::leak(Box::new(Preamble::new(messages)));
+        let preamble = Preamble::kept(messages);
         Ask {
             prompts: vec![Prompt { preamble, text: "\"답변\"\n".into() }],
             temperature: 0.3,

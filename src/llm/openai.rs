@@ -85,9 +85,9 @@ mod tests {
     }
 
     fn ask() -> Ask {
-        let prompt = |preamble| Prompt { preamble: Box::leak(Box::new(preamble)), text: "질문".into() };
+        let prompt = |preamble| Prompt { preamble, text: "질문".into() };
         Ask {
-            prompts: vec![prompt(Preamble::new([(Role::System, "예시")])), prompt(Preamble::new([]))],
+            prompts: vec![prompt(Preamble::kept([(Role::System, "예시")])), prompt(Preamble::kept([]))],
             temperature: 0.7,
             max_tokens: 512,
             min_tokens: 128,

@@ -50,6 +50,12 @@ impl Preamble {
         })
     }
 
+    /// One that stays, as prompts want it: tests make theirs as they need them.
+    #[cfg(test)]
+    pub fn kept<'a>(messages: impl IntoIterator<Item = (Role, &'a str)>) -> &'static Self {
+        Box::leak(Box::new(Self::new(messages)))
+    }
+
     /// The messages as they are sent: JSON objects, each with a comma behind it.
     pub fn json(&self) -> &str {
         &self.json

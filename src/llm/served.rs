@@ -154,7 +154,7 @@ mod tests {
     }
 
     fn preamble(system: &str) -> &'static Preamble {
-        Box::leak(Box::new(Preamble::new([(Role::System, system)])))
+        Preamble::kept([(Role::System, system)])
     }
 
     #[test]

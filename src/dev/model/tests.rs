@@ -34,7 +34,7 @@ fn client(server: &Running, model: Option<&str>) -> Vllm {
 }
 
 fn ask(system: &'static str, user: &str) -> Ask {
-    let preamble = Box::leak(Box::new(Preamble::new([(Role::System, system)])));
+    let preamble = Preamble::kept([(Role::System, system)]);
     Ask {
         prompts: vec![Prompt { preamble, text: user.into() }],
         temperature: 0.7,

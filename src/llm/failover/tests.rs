@@ -101,7 +101,7 @@ fn fails(cause: Cause) -> Result<Completion, Fault> {
 
 fn ask() -> Ask {
     Ask {
-        prompts: vec![Prompt { preamble: Box::leak(Box::new(Preamble::new([]))), text: "질문".into() }],
+        prompts: vec![Prompt { preamble: Preamble::kept([]), text: "질문".into() }],
         temperature: 0.7,
         max_tokens: 512,
         min_tokens: 128,
