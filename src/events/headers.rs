@@ -18,6 +18,8 @@ pub const CONTENT_TYPE: &str = "content-type";
 pub const CE_CAUSATIONID: &str = "ce_causationid";
 /// Extension: whatever the request brought under this name.
 pub const CE_CORRELATIONID: &str = "ce_correlationid";
+/// Extension: when whoever sent a request no longer waits for its outcome (RFC 3339).
+pub const CE_EXPIRYTIME: &str = "ce_expirytime";
 /// W3C trace context.
 pub const TRACEPARENT: &str = "traceparent";
 pub const TRACESTATE: &str = "tracestate";

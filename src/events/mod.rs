@@ -2,6 +2,7 @@
 
 pub mod asyncapi;
 pub mod decode;
+pub mod expiry;
 pub mod headers;
 pub mod outcome;
 pub mod record;

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::events::expiry::Expiry;
 use crate::events::outcome::{Failure, FailureCode};
 use crate::events::request::FeedbackRequest;
 use crate::llm::{Ask, Model, ModelFailure, Prompt};
@@ -22,9 +23,14 @@ const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(30);
 /// from when a model can be asked.
 ///
 /// # Errors
-/// `LLM_UNAVAILABLE`, `INPUT_TOO_LONG` or `LLM_BAD_OUTPUT`.
-pub async fn write(model: &dyn Model, request: &FeedbackRequest, limit: Duration) -> Result<String, Failure> {
-    let _pass = model.admit().await;
+/// `DEADLINE_EXCEEDED` when it expires before that, `LLM_UNAVAILABLE`, `INPUT_TOO_LONG` or `LLM_BAD_OUTPUT`.
+pub async fn write(
+    model: &dyn Model,
+    request: &FeedbackRequest,
+    expiry: &Expiry,
+    limit: Duration,
+) -> Result<String, Failure> {
+    let _pass = expiry.wait_for(model.admit()).await?;
     let deadline = Instant::now() + limit;
     for prompts in [prompt::prompts, prompt::firmer] {
         match model.ask(&ask(prompts(request)), deadline).await {

@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use crate::admission;
 use crate::documents::archive::Archive;
+use crate::events::expiry::Expiry;
 use crate::events::outcome::{Failure, FailureCode, Outcome};
 use crate::events::request::{ResumeAnswer, ResumeInputs};
 use crate::failpoint;
@@ -73,8 +74,8 @@ pub struct Opened {
 pub struct Turn<'a> {
     pub claim: &'a Claim,
     pub opened: Opened,
-    /// The record's time.
-    pub sent_at: Option<OffsetDateTime>,
+    /// Until when it may begin.
+    pub expiry: Expiry,
     pub place: &'a mut admission::Turn,
 }
 
@@ -117,7 +118,7 @@ impl Agent {
     /// A member answers the question on screen.
     pub async fn answer(&self, answer: &ResumeAnswer, turn: Turn<'_>) -> Result<Finished, Interrupt> {
         let opened = &turn.opened;
-        let session = receive_answer(opened.session.as_ref(), opened.ended.as_ref(), answer, turn.sent_at).map_err(
+        let session = receive_answer(opened.session.as_ref(), opened.ended.as_ref(), answer, turn.expiry.sent_at()).map_err(
             |refusal| match refusal {
                 Refusal::NoActiveSession => Failure::new(FailureCode::NoActiveSession, "no interview is open"),
                 Refusal::Stale => Failure::new(FailureCode::StaleAnswer, "the question is no longer open"),
@@ -136,7 +137,7 @@ impl Agent {
 
         let next = check_completion(&session, self.settings.max_questions, draft.is_some());
         let is_written = draft.as_ref().is_some_and(|draft| draft.markdown.is_some());
-        let pass = if is_written { None } else { Some(self.model.admit().await) };
+        let pass = if is_written { None } else { Some(turn.expiry.wait_for(self.model.admit()).await?) };
         let deadline = Instant::now() + self.settings.deadline;
         if let Next::GenerateQuestion { number, max } = next {
             match self.generate_question(&session, number, max, deadline).await? {

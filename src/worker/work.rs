@@ -13,6 +13,7 @@ use tokio::time::Instant;
 use crate::admission::Turn;
 use crate::documents::Documents;
 use crate::events::decode::{Decoded, Undecodable, decode};
+use crate::events::expiry::Expiry;
 use crate::events::outcome::{Failure, FailureCode, Origin, Outcome, OutcomeKind, timestamp};
 use crate::events::record::{Record, record_name, request_id, request_name};
 use crate::events::request::{MemberId, Request};
@@ -211,19 +212,14 @@ impl Worker {
         opened: Opened,
         place: &mut Turn,
     ) -> Result<(Option<SessionChange>, Outcome), Interrupt> {
-        let sent_at = origin
-            .record
-            .time
-            .and_then(|time| OffsetDateTime::from_unix_timestamp_nanos(i128::from(time.millis()) * 1_000_000).ok());
-        if sent_at.is_some_and(|sent| OffsetDateTime::now_utc() - sent > self.settings.request_max_age) {
-            let reason = format!("the request waited longer than {:?}", self.settings.request_max_age);
-            return Err(Failure::new(FailureCode::DeadlineExceeded, reason).into());
-        }
-        let resume_turn = agent::Turn { claim, opened, sent_at, place };
+        let expiry = Expiry::of(origin.record, self.settings.request_max_age);
+        expiry.check(OffsetDateTime::now_utc())?;
+        let resume_turn = agent::Turn { claim, opened, expiry, place };
         match request {
             Request::Feedback(request) => {
                 failpoint::reach("before_call");
-                let feedback = feedback::write(self.model.as_ref(), request, self.settings.request_deadline).await?;
+                let limit = self.settings.request_deadline;
+                let feedback = feedback::write(self.model.as_ref(), request, &expiry, limit).await?;
                 failpoint::reach("called");
                 Ok((None, Outcome::Feedback { problem_id: request.problem_id, feedback }))
             }

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::events::headers::{
-    CARRIED_MAX_BYTES, CE_CAUSATIONID, CE_CORRELATIONID, CE_ID, CE_SOURCE, CE_SPECVERSION, CE_SUBJECT, CE_TIME,
+    CARRIED_MAX_BYTES, CE_CAUSATIONID, CE_CORRELATIONID, CE_EXPIRYTIME, CE_ID, CE_SOURCE, CE_SPECVERSION, CE_SUBJECT, CE_TIME,
     CE_TYPE, CONTENT_TYPE, EXCEPTION_CAUSE_FQCN, EXCEPTION_FQCN, EXCEPTION_MAX_BYTES, EXCEPTION_MESSAGE,
     EXCEPTION_STACKTRACE, JSON, NO_TIMESTAMP_TYPE, ORIGINAL_CONSUMER_GROUP, ORIGINAL_OFFSET, ORIGINAL_PARTITION,
     ORIGINAL_TIMESTAMP, ORIGINAL_TIMESTAMP_TYPE, ORIGINAL_TOPIC, SOURCE, SPEC_VERSION, TRACEPARENT, TRACESTATE,
@@ -54,6 +54,11 @@ fn request() -> Vec<Header> {
             text("The request's id; without it the payload's `requestId` or `eventId`, else its place."),
         ),
         (CE_CORRELATIONID, Sometimes, text("Carried over to the outcome.")),
+        (
+            CE_EXPIRYTIME,
+            Sometimes,
+            text("RFC 3339; a request whose turn comes later is DEADLINE_EXCEEDED, and nothing is done for it."),
+        ),
         (TRACEPARENT, Sometimes, text("W3C trace context; carried on in the outcome.")),
         (TRACESTATE, Sometimes, text("W3C trace context; carried on in the outcome.")),
         (

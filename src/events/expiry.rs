@@ -1,0 +1,135 @@
+//! Until when a request is worth being worked (contract, sections 4 and 7).
+
+use std::time::Duration;
+
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+use crate::events::headers::CE_EXPIRYTIME;
+use crate::events::outcome::{Failure, FailureCode};
+use crate::events::record::Record;
+
+/// When a request is too late to be worked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Expiry {
+    /// When the record was written, where it says so.
+    sent_at: Option<OffsetDateTime>,
+    /// Age beyond which nobody works it.
+    max_age: Duration,
+    /// When whoever asked has gone, as the request itself says.
+    expires_at: Option<OffsetDateTime>,
+}
+
+impl Expiry {
+    /// Reads a request's; what is no time in `ce_expirytime` is none.
+    pub fn of(record: &Record, max_age: Duration) -> Self {
+        let sent = record.time.map(|time| i128::from(time.millis()) * 1_000_000);
+        Self {
+            sent_at: sent.and_then(|nanos| OffsetDateTime::from_unix_timestamp_nanos(nanos).ok()),
+            max_age,
+            expires_at: record.text_header(CE_EXPIRYTIME).and_then(read),
+        }
+    }
+
+    /// When the record was written, where it says so.
+    pub fn sent_at(&self) -> Option<OffsetDateTime> {
+        self.sent_at
+    }
+
+    /// Whether the request may still be worked.
+    ///
+    /// # Errors
+    /// `DEADLINE_EXCEEDED`.
+    pub fn check(&self, now: OffsetDateTime) -> Result<(), Failure> {
+        if self.sent_at.is_some_and(|sent| now - sent > self.max_age) {
+            return Err(too_late(format!("the request waited longer than {:?}", self.max_age)));
+        }
+        match self.expires_at {
+            Some(at) if now > at => Err(Self::expired()),
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    /// Waits for what a request needs before it can be worked, until it expires.
+    ///
+    /// # Errors
+    /// `DEADLINE_EXCEEDED` as soon as that is so: who asked has gone, and its place is for others.
+    pub async fn wait_for<T>(&self, needed: impl Future<Output = T>) -> Result<T, Failure> {
+        let Some(at) = self.expires_at else { return Ok(needed.await) };
+        let left = Duration::try_from(at - OffsetDateTime::now_utc()).unwrap_or_default();
+        tokio::time::timeout(left, needed).await.map_err(|_| Self::expired())
+    }
+
+    fn expired() -> Failure {
+        too_late("it expired before its turn came".to_owned())
+    }
+}
+
+/// The time in a `ce_expirytime` header.
+pub fn read(text: &str) -> Option<OffsetDateTime> {
+    OffsetDateTime::parse(text.trim(), &Rfc3339).ok()
+}
+
+fn too_late(reason: String) -> Failure {
+    Failure::new(FailureCode::DeadlineExceeded, reason)
+}
+
+#[cfg(test)]
+mod tests {
+    use time::macros::datetime;
+
+    use super::*;
+    use crate::events::record::{Coordinates, Header, RecordTime, RequestKind};
+
+    const SENT: OffsetDateTime = datetime!(2026-11-22 10:00 UTC);
+    const MAX_AGE: Duration = Duration::from_secs(600);
+
+    fn expiry(headers: Vec<Header>) -> Expiry {
+        let millis = i64::try_from(SENT.unix_timestamp_nanos() / 1_000_000).unwrap();
+        let record = Record {
+            kind: RequestKind::ResumeAnswer,
+            at: Coordinates { topic: "ResumeAnswer".into(), partition: 0, offset: 1 },
+            time: Some(RecordTime::Create(millis)),
+            key: None,
+            value: None,
+            headers,
+        };
+        Expiry::of(&record, MAX_AGE)
+    }
+
+    fn code(result: Result<(), Failure>) -> Option<FailureCode> {
+        result.err().map(|failure| failure.code)
+    }
+
+    #[test]
+    fn a_request_may_be_worked_until_it_is_too_old() {
+        let plain = expiry(vec![]);
+        assert_eq!(code(plain.check(SENT + MAX_AGE)), None);
+        assert_eq!(code(plain.check(SENT + MAX_AGE + Duration::from_millis(1))), Some(FailureCode::DeadlineExceeded));
+    }
+
+    #[test]
+    fn it_may_not_be_worked_once_its_caller_has_gone() {
+        for text in ["2026-11-22T10:01:30Z", " 2026-11-22T19:01:30+09:00", "2026-11-22T10:01:30.000Z"] {
+            let brief = expiry(vec![Header::new(CE_EXPIRYTIME, text)]);
+            assert_eq!(code(brief.check(SENT + Duration::from_secs(90))), None, "{text}");
+            let late = brief.check(SENT + Duration::from_millis(90_001));
+            assert_eq!(code(late), Some(FailureCode::DeadlineExceeded), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_time_is_no_expiry() {
+        for text in ["", "soon", "2026-11-22", "1763805690", "2026-13-40T00:00:00Z"] {
+            assert_eq!(expiry(vec![Header::new(CE_EXPIRYTIME, text)]), expiry(vec![]), "{text}");
+        }
+    }
+
+    #[tokio::test]
+    async fn who_waits_is_told_as_soon_as_it_has_expired() {
+        let past = expiry(vec![Header::new(CE_EXPIRYTIME, "2026-11-22T10:01:30Z")]);
+        let told = past.wait_for(std::future::pending::<()>()).await;
+        assert_eq!(code(told), Some(FailureCode::DeadlineExceeded));
+        assert_eq!(expiry(vec![]).wait_for(async { 7 }).await.unwrap(), 7);
+    }
+}
