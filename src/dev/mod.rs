@@ -7,7 +7,6 @@ pub mod model;
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use anyhow::Context;
 use tokio::net::TcpListener;
@@ -17,7 +16,7 @@ use url::Url;
 use crate::app::{self, BackEnds};
 use crate::config::Config;
 use crate::documents::folder::FolderDocuments;
-use crate::gateway;
+use crate::gateway::{self, settings::GatewaySettings};
 use crate::kafka::embedded::EmbeddedBroker;
 use crate::state::memory::MemoryState;
 
@@ -25,8 +24,6 @@ use crate::state::memory::MemoryState;
 const PARTITIONS: i32 = 4;
 /// Where the page is, unless that is taken.
 const GATEWAY_ADDR: &str = "127.0.0.1:8000";
-/// Longer than the worker may take for any request.
-const GATEWAY_TIMEOUT: Duration = Duration::from_secs(90);
 
 /// What can be changed.
 #[derive(Clone, Debug)]
@@ -93,7 +90,7 @@ pub async fn run(mut config: Config, options: Options, stop: impl Future<Output 
     });
     let (end_gateway, gateway_ends) = oneshot::channel::<()>();
     // The broker is as old as this process: all that it has is worth remembering.
-    let shown = gateway::Options { replay: None, timeout: GATEWAY_TIMEOUT, allowed_hosts: Vec::new() };
+    let shown = gateway::Options { replay: None, ..GatewaySettings::defaults()?.into() };
     let gateway = gateway::run(&config, shown, store, page, async {
         let _ = gateway_ends.await;
     });

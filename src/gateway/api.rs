@@ -15,23 +15,26 @@ use time::OffsetDateTime;
 use tokio::time::{Instant, timeout, timeout_at};
 use uuid::Uuid;
 
-use crate::events::record::RequestKind;
 use crate::gateway::Served;
-use crate::gateway::outcomes::reply;
+use crate::gateway::entry::Entry;
+use crate::gateway::interview::Answers;
+use crate::gateway::outcomes::{Call, is_stale, reply};
 use crate::gateway::refusal::Refusal;
 use crate::gateway::requests::{Asked, Fresh};
 use crate::worker::outbox::Outbox;
 
 /// How long the brokers may take for a request, and the gateway to be able to see its outcome.
 const SENDING: Duration = Duration::from_secs(10);
+/// How long the outcome that made an answer stale may take to be seen after the worker has said so.
+const SETTLING: Duration = Duration::from_secs(10);
 /// When to come again while all places are taken.
-const CROWDED: Duration = Duration::from_secs(5);
+pub const CROWDED: Duration = Duration::from_secs(5);
 
 const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
 
-/// A handler for requests of one kind.
+/// A handler for one of the calls.
 pub async fn ask(
-    kind: RequestKind,
+    call: Call,
     State(served): State<Arc<Served>>,
     ConnectInfo(client): ConnectInfo<SocketAddr>,
     headers: HeaderMap,
@@ -43,30 +46,56 @@ pub async fn ask(
         StatusCode::PAYLOAD_TOO_LARGE => Refusal::too_long(),
         _ => Refusal::not_json(),
     })?;
-    let fresh = Fresh { id: Uuid::new_v4(), number: rand::random(), now: OffsetDateTime::now_utc() };
-    let asked = Asked::read(kind, &headers, &body, &fresh)?;
-    let _place = served.callers.try_acquire().map_err(|_| Refusal::too_many(CROWDED).of(&asked.id))?;
+    let fresh =
+        Fresh { id: Uuid::new_v4(), number: rand::random(), now: OffsetDateTime::now_utc(), patience: served.timeout };
+    let mut asked = Asked::read(call.kind(), &headers, &body, &fresh)?;
+    let _place = served.callers.try_acquire().map_err(|_| Refusal::full(CROWDED).of(&asked.id))?;
     // Before that the outcome of an earlier request with this id could be taken for this one's.
     let seeing = timeout(SENDING, served.hub.caught_up()).await;
     seeing.map_err(|_| Refusal::broker_unavailable().of(&asked.id))?;
-    // Before it is sent, so that no outcome comes too early.
-    let mut wait = served.hub.wait(asked.member, &asked.id, kind);
-    send(&served, &asked).await?;
+    let mut answered = None;
+    if asked.answers_unnamed {
+        match served.hub.answers(asked.member) {
+            Answers::Question(id) => {
+                asked.name_question(&id);
+                answered = Some(id);
+            }
+            // Not what the member answers, which is thrown away: it cannot be an answer to this.
+            Answers::Unseen(open) if !asked.respond_async => return tell(&served, call, &asked, &open),
+            Answers::Unseen(_) | Answers::Unknown => {}
+        }
+    }
     if asked.respond_async {
+        send(&served, &asked).await?;
         let body = Json(json!({"requestId": asked.id}));
         return Ok((StatusCode::ACCEPTED, [(PREFERENCE_APPLIED, "respond-async")], body).into_response());
     }
+    // Before it is sent, so that no outcome comes too early.
+    let mut wait = served.hub.wait(asked.member, &asked.id, call.kind());
+    send(&served, &asked).await?;
     let mut stopping = served.stopping.clone();
     let outcome = tokio::select! {
         outcome = timeout_at(deadline, wait.outcome()) => outcome.ok().flatten(),
         // Nothing is lost: whoever asks again with the same key gets the outcome.
         _ = stopping.wait_for(|stopping| *stopping) => None,
     };
-    let outcome = outcome.ok_or_else(|| Refusal::timed_out().of(&asked.id))?;
-    let Some(reply) = reply(kind, &outcome) else {
+    let mut outcome = outcome.ok_or_else(|| Refusal::timed_out().of(&asked.id))?;
+    if asked.answers_unnamed && is_stale(&outcome) {
+        // Who knows no question ids cannot know what went wrong: it is shown where the interview stands now.
+        let standing = served.hub.standing_after(asked.member, answered.as_deref());
+        let settled = timeout_at(deadline.min(Instant::now() + SETTLING), standing).await;
+        outcome = settled.ok().flatten().unwrap_or(outcome);
+    }
+    tell(&served, call, &asked, &outcome)
+}
+
+/// Answers with an outcome, which the member has then been shown.
+fn tell(served: &Served, call: Call, asked: &Asked, outcome: &Entry) -> Result<Response, Refusal> {
+    let Some(reply) = reply(call, asked, outcome) else {
         tracing::error!(record = outcome.place(), "an outcome that is none of the contract");
         return Err(Refusal::internal().of(&asked.id));
     };
+    served.hub.show(outcome);
     Ok((reply.status, Json(reply.body)).into_response())
 }
 

@@ -123,7 +123,7 @@ mod tests {
         let feed = Feed { connection, topics: topics(), since: None, hub: hub.clone() };
         let reading = tokio::spawn(feed.run());
         hub.caught_up().await;
-        let mut stream = hub.subscribe(MemberId::new(7).unwrap(), LastEvent::parse("0").as_ref());
+        let mut stream = hub.subscribe(MemberId::new(7).unwrap(), LastEvent::parse("0"));
         assert_eq!(stream.missed.len(), 1);
         send(&outbox, "present").await;
         assert!(stream.coming.recv().await.unwrap().entry.outcome_event_id().unwrap().ends_with("-present"));

@@ -7,46 +7,82 @@ use std::time::Duration;
 
 use axum::http::{HeaderMap, header};
 use governor::clock::{Clock, DefaultClock};
-use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
+use governor::{DefaultDirectRateLimiter, DefaultKeyedRateLimiter, Quota, RateLimiter};
 
 use crate::gateway::refusal::Refusal;
 
-/// Requests of one client: a second, and at once.
-const PER_SECOND: NonZeroU32 = NonZeroU32::MIN.saturating_add(49);
-const BURST: NonZeroU32 = NonZeroU32::MIN.saturating_add(99);
 /// Clients that are remembered before those are dropped that were quiet for a while.
 const CLIENTS: usize = 10_000;
+/// Refusals that the log tells in a minute: enough to find out why, whoever floods.
+const TOLD_PER_MINUTE: NonZeroU32 = NonZeroU32::MIN.saturating_add(5);
+/// Most of a foreign host or origin that the log shows, in bytes.
+const TOLD_MAX_BYTES: usize = 100;
 
 /// Checks what comes before anything is done for it.
 pub struct Guard {
     /// Names under which the gateway may be asked for, besides loopback names and addresses.
     hosts: Vec<String>,
-    rates: DefaultKeyedRateLimiter<IpAddr>,
+    /// Other origins whose pages may ask.
+    origins: Vec<String>,
+    /// `None`: as often as they like.
+    rates: Option<DefaultKeyedRateLimiter<IpAddr>>,
     clock: DefaultClock,
+    told: DefaultDirectRateLimiter,
 }
 
 impl Guard {
-    /// A guard that knows these host names, without ports.
-    pub fn new(hosts: Vec<String>) -> Self {
-        let rates = RateLimiter::keyed(Quota::per_second(PER_SECOND).allow_burst(BURST));
-        Self { hosts, rates, clock: DefaultClock::default() }
+    /// A guard that knows these host names, without ports, and these origins, and lets one client ask so often a
+    /// second (0: without limit), and twice as often at once.
+    pub fn new(hosts: Vec<String>, origins: Vec<String>, client_rate: u32) -> Self {
+        let quota = |rate| Quota::per_second(rate).allow_burst(rate.saturating_mul(NonZeroU32::MIN.saturating_add(1)));
+        Self {
+            hosts,
+            origins,
+            rates: NonZeroU32::new(client_rate).map(|rate| RateLimiter::keyed(quota(rate))),
+            clock: DefaultClock::default(),
+            told: RateLimiter::direct(Quota::per_minute(TOLD_PER_MINUTE)),
+        }
     }
 
     /// The `Host` that was asked for.
     ///
     /// # Errors
-    /// When it is not one of ours, or when a page of another origin asks.
+    /// When it is not one of ours, or when a page of another origin asks that may not.
     pub fn host<'a>(&self, headers: &'a HeaderMap) -> Result<&'a str, Refusal> {
-        let host = only(headers, header::HOST).ok_or_else(Refusal::foreign)?;
-        if !is_own(host, &self.hosts) {
-            return Err(Refusal::foreign());
-        }
+        let Some(host) = only(headers, header::HOST).filter(|host| is_own(host, &self.hosts)) else {
+            self.tell(headers, "the Host is not one of this gateway's: GATEWAY_ALLOWED_HOSTS names more");
+            return Err(Refusal::foreign_host());
+        };
         if headers.contains_key(header::ORIGIN)
-            && !only(headers, header::ORIGIN).is_some_and(|from| is_from(from, host))
+            && !only(headers, header::ORIGIN).is_some_and(|from| self.is_welcome(from, host))
         {
-            return Err(Refusal::foreign());
+            self.tell(headers, "a page of another origin asks: GATEWAY_ALLOWED_ORIGINS names those that may");
+            return Err(Refusal::foreign_origin());
         }
         Ok(host)
+    }
+
+    /// Whether a page of this origin may ask: it is the host's own, or has one of our names (a proxy before us may put
+    /// another `Host` in its place), or an operator allowed it.
+    fn is_welcome(&self, origin: &str, host: &str) -> bool {
+        let from = ["http://", "https://"].iter().find_map(|scheme| origin.strip_prefix(scheme));
+        let name = from.map(|from| from.rsplit_once(':').map_or(from, |(name, _)| name));
+        from.is_some_and(|from| from.eq_ignore_ascii_case(host))
+            || name.is_some_and(|name| self.hosts.iter().any(|host| host.eq_ignore_ascii_case(name)))
+            || self.origins.iter().any(|allowed| allowed.eq_ignore_ascii_case(origin))
+    }
+
+    /// Tells a person who set it up why a request was refused; seldom, for anybody can make such requests.
+    fn tell(&self, headers: &HeaderMap, why: &str) {
+        if self.told.check().is_err() {
+            return;
+        }
+        let shown = |name: header::HeaderName| {
+            let text = headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
+            text.map(|text| text.get(..text.floor_char_boundary(TOLD_MAX_BYTES)).unwrap_or_default().to_owned())
+        };
+        let (host, origin) = (shown(header::HOST), shown(header::ORIGIN));
+        tracing::warn!(?host, ?origin, "refused: {why}");
     }
 
     /// Counts a request of this client.
@@ -54,12 +90,13 @@ impl Guard {
     /// # Errors
     /// When there were too many.
     pub fn rate(&self, client: IpAddr) -> Result<(), Refusal> {
-        if self.rates.len() > CLIENTS {
-            self.rates.retain_recent();
+        let Some(rates) = &self.rates else { return Ok(()) };
+        if rates.len() > CLIENTS {
+            rates.retain_recent();
         }
-        self.rates.check_key(&client).map_err(|early| {
+        rates.check_key(&client).map_err(|early| {
             let pause = early.wait_time_from(self.clock.now());
-            Refusal::too_many(pause.max(Duration::from_secs(1)))
+            Refusal::full(pause.max(Duration::from_secs(1)))
         })
     }
 }
@@ -102,12 +139,6 @@ fn is_port(text: &str) -> bool {
     text.parse::<u16>().is_ok() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// Whether an `Origin` is the host's own.
-fn is_from(origin: &str, host: &str) -> bool {
-    let from = ["http://", "https://"].iter().find_map(|scheme| origin.strip_prefix(scheme));
-    from.is_some_and(|from| from.eq_ignore_ascii_case(host))
-}
-
 #[cfg(test)]
 mod tests {
     use axum::http::HeaderValue;
@@ -115,7 +146,8 @@ mod tests {
     use super::*;
 
     fn guard() -> Guard {
-        Guard::new(vec!["gateway".to_owned(), "demo.example".to_owned()])
+        let origins = vec!["https://www.careerbee.example".to_owned(), "http://localhost:3000".to_owned()];
+        Guard::new(vec!["gateway".to_owned(), "demo.example".to_owned()], origins, 50)
     }
 
     fn passes(host: &'static str, origin: Option<&'static str>) -> bool {
@@ -162,6 +194,30 @@ mod tests {
     }
 
     #[test]
+    fn a_page_of_an_allowed_origin_or_name_is_welcome() {
+        for origin in [
+            "https://www.careerbee.example",
+            "HTTPS://www.CareerBee.example",
+            "http://localhost:3000",
+            // A proxy has put our own name in place of its own.
+            "https://demo.example",
+            "https://demo.example:8443",
+        ] {
+            assert!(passes("gateway:8000", Some(origin)), "{origin}");
+        }
+        for origin in [
+            "http://www.careerbee.example",
+            "https://www.careerbee.example:8443",
+            "https://www.careerbee.example.evil.example",
+            "https://evil.example/demo.example",
+            "demo.example",
+            "ftp://demo.example",
+        ] {
+            assert!(!passes("gateway:8000", Some(origin)), "{origin}");
+        }
+    }
+
+    #[test]
     fn two_hosts_or_origins_are_none() {
         let two = |name: header::HeaderName, value: &'static str| {
             let mut headers = HeaderMap::from_iter([(header::HOST, HeaderValue::from_static("localhost"))]);
@@ -178,8 +234,10 @@ mod tests {
         let guard = guard();
         let (one, other) = (IpAddr::from([127, 0, 0, 1]), IpAddr::from([127, 0, 0, 2]));
         let refused = (0..10_000).find_map(|_| guard.rate(one).err()).unwrap();
-        assert_eq!(refused.code, "TOO_MANY_REQUESTS");
+        assert_eq!((refused.status.as_u16(), refused.code), (503, "OVERLOADED"));
         assert!(refused.retry_after.unwrap() >= Duration::from_secs(1));
         assert_eq!(guard.rate(other), Ok(()));
+        let unlimited = Guard::new(Vec::new(), Vec::new(), 0);
+        assert!((0..10_000).all(|_| unlimited.rate(one).is_ok()));
     }
 }

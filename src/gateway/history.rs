@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use crate::events::request::MemberId;
 use crate::gateway::entry::{Entry, Role};
+use crate::gateway::interview::{self, Answers, Told};
 
 /// How much is remembered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,6 +39,17 @@ impl LastEvent {
         let millis = text.split_once('-').map_or(text, |(millis, _)| millis);
         Some(Self { id: text.to_owned(), millis: millis.parse().ok()? })
     }
+
+    /// A moment in milliseconds since 1970; what came later is not had.
+    pub fn at(millis: i64) -> Self {
+        Self { id: millis.to_string(), millis }
+    }
+
+    /// Everything up to this entry is had.
+    pub fn of(entry: &Entry) -> Self {
+        let id = entry.outcome_event_id().unwrap_or_else(|| entry.record_event_id());
+        Self { id, millis: entry.millis }
+    }
 }
 
 /// What a reader of events is to be told of one entry.
@@ -65,6 +77,7 @@ pub struct History {
 #[derive(Debug, Default)]
 struct Remembered {
     entries: VecDeque<Arc<Entry>>,
+    told: Told,
     bytes: usize,
     /// Its key in the order.
     heard: u64,
@@ -142,6 +155,26 @@ impl History {
                 later.map(|entry| delivery(entry, false)).collect()
             }
         }
+    }
+
+    /// The last that is remembered of a member.
+    pub fn last(&self, member: MemberId) -> Option<&Arc<Entry>> {
+        self.members.get(&member)?.entries.back()
+    }
+
+    /// What an answer of this member that names no question is an answer to.
+    pub fn answers(&self, member: MemberId) -> Answers {
+        self.members.get(&member).map_or(Answers::Unknown, |known| interview::answers(&known.entries, &known.told))
+    }
+
+    /// What this member should see of its interview now.
+    pub fn standing(&self, member: MemberId) -> Option<Arc<Entry>> {
+        interview::latest(&self.members.get(&member)?.entries).cloned()
+    }
+
+    /// What this gateway has seen happen to a member's outcomes; `None` when nothing is remembered of it.
+    pub fn told(&mut self, member: MemberId) -> Option<&mut Told> {
+        self.members.get_mut(&member).map(|known| &mut known.told)
     }
 
     /// Whether this document belongs to a résumé that is remembered.

@@ -3,12 +3,16 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use time::OffsetDateTime;
 use tokio::sync::{broadcast, oneshot, watch};
+use tokio::time::Instant;
 
 use crate::events::record::RequestKind;
 use crate::events::request::MemberId;
-use crate::gateway::entry::Entry;
+use crate::gateway::absence::Absences;
+use crate::gateway::entry::{Entry, Role};
 use crate::gateway::history::{Delivery, History, LastEvent, Limits, Place};
+use crate::gateway::interview::{Answers, question_id};
 use crate::gateway::waiting::Waiting;
 
 /// Events that a slow stream may be behind before it is cut off; it comes back and says what it had last.
@@ -20,17 +24,22 @@ const CHANNELS: usize = 1_024;
 pub struct Hub {
     known: Mutex<Known>,
     caught_up: watch::Sender<bool>,
+    /// Told when something was taken in.
+    news: watch::Sender<()>,
 }
 
 struct Known {
     history: History,
     waiting: Waiting,
     streams: HashMap<MemberId, broadcast::Sender<Delivery>>,
+    absences: Absences,
 }
 
 /// An event stream: what was missed, and then what comes.
 pub struct Subscription {
     pub missed: Vec<Delivery>,
+    /// What was there when it began: nothing later has been told yet.
+    pub had: LastEvent,
     pub coming: broadcast::Receiver<Delivery>,
 }
 
@@ -40,13 +49,21 @@ pub struct Wait {
     member: MemberId,
     id: String,
     outcome: oneshot::Receiver<Arc<Entry>>,
+    has_heard: bool,
 }
 
 impl Hub {
     /// Knows nothing yet.
     pub fn new(limits: Limits) -> Arc<Self> {
-        let known = Known { history: History::new(limits), waiting: Waiting::default(), streams: HashMap::new() };
-        Arc::new(Self { known: Mutex::new(known), caught_up: watch::Sender::new(false) })
+        let millis = OffsetDateTime::now_utc().unix_timestamp().saturating_mul(1_000);
+        let known = Known {
+            history: History::new(limits),
+            waiting: Waiting::default(),
+            streams: HashMap::new(),
+            absences: Absences::new(Instant::now(), millis),
+        };
+        let (caught_up, news) = (watch::Sender::new(false), watch::Sender::new(()));
+        Arc::new(Self { known: Mutex::new(known), caught_up, news })
     }
 
     fn known(&self) -> MutexGuard<'_, Known> {
@@ -65,6 +82,7 @@ impl Hub {
         let mut known = self.known();
         known.waiting.answer(&entry);
         let Some(delivery) = known.history.remember(&entry, Place::Last) else { return };
+        self.news.send_replace(());
         if let Some(stream) = known.streams.get(&entry.member)
             && stream.send(delivery).is_err()
         {
@@ -88,21 +106,63 @@ impl Hub {
         let _ = self.caught_up.subscribe().wait_for(|caught_up| *caught_up).await;
     }
 
-    /// Listens to a member's events; without a last event to the new ones only.
-    pub fn subscribe(&self, member: MemberId, last: Option<&LastEvent>) -> Subscription {
+    /// Listens to a member's events: those after its last one, where it names one; else those since it was last
+    /// listening, where that was not long ago; else the new ones only.
+    pub fn subscribe(&self, member: MemberId, last: Option<LastEvent>) -> Subscription {
         let mut known = self.known();
         if known.streams.len() >= CHANNELS {
             known.streams.retain(|_, stream| stream.receiver_count() > 0);
         }
-        let missed = last.map(|last| known.history.after(member, last)).unwrap_or_default();
+        let is_here = known.streams.get(&member).is_some_and(|stream| stream.receiver_count() > 0);
+        // Whoever is here already, in another tab, has been told.
+        let last = last.or_else(|| if is_here { None } else { known.absences.back(member, Instant::now()) });
+        let missed = last.as_ref().map(|last| known.history.after(member, last)).unwrap_or_default();
+        let had = last.or_else(|| known.history.last(member).map(|entry| LastEvent::of(entry)));
         let stream = known.streams.entry(member).or_insert_with(|| broadcast::Sender::new(STREAM_BUFFER));
-        Subscription { missed, coming: stream.subscribe() }
+        Subscription { missed, had: had.unwrap_or_else(|| LastEvent::at(0)), coming: stream.subscribe() }
+    }
+
+    /// A stream of this member ended, which had told everything up to `had`.
+    pub fn leave(&self, member: MemberId, had: LastEvent) {
+        let mut known = self.known();
+        let is_here = known.streams.get(&member).is_some_and(|stream| stream.receiver_count() > 0);
+        if !is_here {
+            known.streams.remove(&member);
+            known.absences.leave(member, had, Instant::now());
+        }
+    }
+
+    /// An outcome reached its member, by a reply or an event.
+    pub fn show(&self, outcome: &Entry) {
+        let Role::Outcome { id, .. } = &outcome.role else { return };
+        self.known().history.told(outcome.member).into_iter().for_each(|told| told.show(id));
+    }
+
+    /// What an answer of this member that names no question is an answer to.
+    pub fn answers(&self, member: MemberId) -> Answers {
+        self.known().history.answers(member)
+    }
+
+    /// The step of the member's interview that came after the question `answered`; waits for it, since the worker's
+    /// outcomes come by several topics. Without `answered`, whatever is known now.
+    pub async fn standing_after(&self, member: MemberId, answered: Option<&str>) -> Option<Arc<Entry>> {
+        let mut news = self.news.subscribe();
+        loop {
+            news.borrow_and_update();
+            let standing = self.known().history.standing(member);
+            let is_later = |step: &Arc<Entry>| question_id(step).is_none_or(|id| Some(id.as_str()) != answered);
+            if answered.is_none() || standing.as_ref().is_some_and(is_later) {
+                return standing;
+            }
+            // The sender lives as long as this.
+            let _ = news.changed().await;
+        }
     }
 
     /// Waits for the outcome of a request that is not sent yet.
     pub fn wait(self: &Arc<Self>, member: MemberId, id: &str, kind: RequestKind) -> Wait {
         let outcome = self.known().waiting.add(member, id, kind);
-        Wait { hub: self.clone(), member, id: id.to_owned(), outcome }
+        Wait { hub: self.clone(), member, id: id.to_owned(), outcome, has_heard: false }
     }
 
     /// Whether this document belongs to a résumé that is remembered.
@@ -114,14 +174,20 @@ impl Hub {
 impl Wait {
     /// The outcome.
     pub async fn outcome(&mut self) -> Option<Arc<Entry>> {
-        (&mut self.outcome).await.ok()
+        let outcome = (&mut self.outcome).await.ok();
+        self.has_heard = outcome.is_some();
+        outcome
     }
 }
 
 impl Drop for Wait {
     fn drop(&mut self) {
         self.outcome.close();
-        self.hub.known().waiting.tidy(self.member, &self.id);
+        let mut known = self.hub.known();
+        known.waiting.tidy(self.member, &self.id);
+        if !self.has_heard {
+            known.history.told(self.member).into_iter().for_each(|told| told.leave(&self.id));
+        }
     }
 }
 
@@ -157,7 +223,7 @@ mod tests {
         let hub = Hub::new(Limits::default());
         hub.take_in(feedback(1, "a"));
         hub.take_in(feedback(2, "b"));
-        let mut stream = hub.subscribe(member(), LastEvent::parse("1-a").as_ref());
+        let mut stream = hub.subscribe(member(), LastEvent::parse("1-a"));
         hub.take_in(feedback(3, "c"));
         assert_eq!(stream.missed.iter().map(|delivery| delivery.entry.millis).collect::<Vec<_>>(), [2]);
         assert_eq!(stream.coming.recv().await.unwrap().entry.millis, 3);

@@ -3,8 +3,10 @@
 //!
 //! A request's way: `api` reads it (`requests`), waits for its outcome (`waiting`) and sends it to Kafka; `feed` reads
 //! what comes back, and `hub` remembers it (`history`) and tells the caller (`outcomes`) and the member's event streams
-//! (`sse`, `stream`).
+//! (`sse`, `stream`). It knows which question a member was last shown (`interview`), and what it missed while it was
+//! away (`absence`). What is none of its own goes to the server before it (`pass`).
 
+mod absence;
 mod api;
 mod entry;
 mod feed;
@@ -12,7 +14,10 @@ mod files;
 mod guard;
 mod history;
 mod hub;
+mod interview;
+mod links;
 mod outcomes;
+mod pass;
 mod refusal;
 mod requests;
 pub mod settings;
@@ -26,25 +31,30 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use axum::Router;
-use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::extract::{ConnectInfo, DefaultBodyLimit, Request, State};
 use axum::http::{HeaderName, HeaderValue, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
+use axum::{Json, Router};
+use serde_json::json;
 use time::OffsetDateTime;
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
+use tower_http::cors::{AllowHeaders, AllowMethods, AllowOrigin, CorsLayer, ExposeHeaders};
+use url::Url;
 
 use crate::config::{Config, Topics};
 use crate::documents::Documents;
-use crate::events::record::RequestKind;
 use crate::gateway::feed::Feed;
 use crate::gateway::guard::Guard;
 use crate::gateway::history::Limits;
 use crate::gateway::hub::Hub;
+use crate::gateway::links::Links;
+use crate::gateway::outcomes::Call;
+use crate::gateway::pass::Upstream;
 use crate::gateway::refusal::Refusal;
 use crate::http;
 use crate::kafka::producer::KafkaOutbox;
@@ -54,9 +64,8 @@ use crate::worker::outbox::Outbox as _;
 
 /// Longest body of a request, in bytes.
 const BODY_MAX_BYTES: usize = 64 * 1024;
-/// Callers that wait at once, and event streams that are open at once.
-const CALLERS: usize = 1_024;
-const STREAMS: usize = 1_024;
+/// How long a browser may remember what a page may do.
+const PREFLIGHT: Duration = Duration::from_secs(600);
 /// How long connections may take to end, and then the last acknowledgements.
 const STOPPING: Duration = Duration::from_secs(3);
 const FLUSH: Duration = Duration::from_secs(1);
@@ -74,6 +83,18 @@ pub struct Options {
     pub timeout: Duration,
     /// Host names under which it may be asked for, besides loopback names and addresses.
     pub allowed_hosts: Vec<String>,
+    /// Other origins whose pages may ask.
+    pub allowed_origins: Vec<String>,
+    /// What links begin with, without a `/` at its end; `None`: as the request says it.
+    pub public_url: Option<String>,
+    /// Where to pass on what is not served here.
+    pub pass_to: Option<Url>,
+    /// Calls of one client address a second; 0: no limit.
+    pub client_rate: u32,
+    /// Callers that may wait at once, those that are passed on too.
+    pub callers: usize,
+    /// Event streams that may be open at once.
+    pub streams: usize,
 }
 
 /// What the handlers share.
@@ -83,8 +104,10 @@ struct Served {
     documents: Arc<dyn Documents>,
     topics: Topics,
     guard: Guard,
+    links: Links,
+    upstream: Option<Upstream>,
     timeout: Duration,
-    callers: Semaphore,
+    callers: Arc<Semaphore>,
     streams: Arc<Semaphore>,
     stopping: watch::Receiver<bool>,
 }
@@ -120,18 +143,21 @@ pub async fn run(
     });
     background.spawn(feed.run());
 
+    let origins: Vec<_> = options.allowed_origins.iter().filter_map(|origin| origin.parse().ok()).collect();
     let served = Arc::new(Served {
         hub,
         outbox: outbox.clone(),
         documents,
         topics: config.topics.clone(),
-        guard: Guard::new(options.allowed_hosts),
+        guard: Guard::new(options.allowed_hosts, options.allowed_origins, options.client_rate),
+        links: Links::new(options.public_url),
+        upstream: options.pass_to.map(|base| Upstream::new(&base, options.timeout)).transpose()?,
         timeout: options.timeout,
-        callers: Semaphore::new(CALLERS),
-        streams: Arc::new(Semaphore::new(STREAMS)),
+        callers: Arc::new(Semaphore::new(options.callers)),
+        streams: Arc::new(Semaphore::new(options.streams)),
         stopping: stopping.clone(),
     });
-    let service = router(served, readiness.clone()).into_make_service_with_connect_info::<SocketAddr>();
+    let service = router(served, &origins, readiness.clone()).into_make_service_with_connect_info::<SocketAddr>();
     let server = axum::serve(listener, service).with_graceful_shutdown(until(stopping)).into_future();
     let mut server = std::pin::pin!(server);
     let result = tokio::select! {
@@ -183,35 +209,68 @@ async fn check(kafka: &KafkaOutbox, topics: &[String], hub: &Hub) -> Result<(), 
     if hub.is_caught_up() { Ok(()) } else { Err("still reading what came before".to_owned()) }
 }
 
-fn router(served: Arc<Served>, readiness: Arc<Readiness>) -> Router {
-    let ask =
-        |kind: RequestKind| post(move |state, client, headers, body| api::ask(kind, state, client, headers, body));
+fn router(served: Arc<Served>, origins: &[HeaderValue], readiness: Arc<Readiness>) -> Router {
+    let ask = |call: Call| post(move |state, client, headers, body| api::ask(call, state, client, headers, body));
     Router::new()
-        .route("/api/v1/feedback/create", ask(RequestKind::FeedbackRequested))
-        .route("/api/v1/resume/agent/init", ask(RequestKind::ResumeInit))
-        .route("/api/v1/resume/agent/update", ask(RequestKind::ResumeAnswer))
+        .route("/feedback/create", ask(Call::FeedbackInEnvelope))
+        .route("/api/v1/feedback/create", ask(Call::Feedback))
+        .route("/api/v1/resume/agent/init", ask(Call::Init))
+        .route("/api/v1/resume/agent/update", ask(Call::Update))
         .route("/api/v1/sse/subscribe", get(sse::subscribe))
         .route("/documents/{*key}", get(files::document))
+        // Deployments of the old server ask whether the process is there; /readyz says more.
+        .route("/health-check", get(async || Json(json!({"status": "ok"}))))
         .route("/", get(files::page))
         .route("/page.css", get(files::style))
         .route("/page.js", get(files::script))
-        .fallback(async || Refusal::nothing_here())
+        .method_not_allowed_fallback(async || Refusal::wrong_method())
+        .layer(middleware::map_response(harden))
+        // What is passed on keeps the headers that the server behind gave it.
+        .fallback(elsewhere)
         .layer(DefaultBodyLimit::max(BODY_MAX_BYTES))
+        .layer(cors(origins))
         .layer(middleware::from_fn_with_state(served.clone(), only_our_own))
         .with_state(served)
-        .merge(http::health(readiness))
-        .layer(middleware::map_response(harden))
+        .merge(http::health(readiness).layer(middleware::map_response(harden)))
+}
+
+/// Lets pages of these origins call with whatever they bring.
+fn cors(origins: &[HeaderValue]) -> CorsLayer {
+    CorsLayer::new()
+        .allow_origin(AllowOrigin::list(origins.iter().cloned()))
+        .allow_credentials(true)
+        .allow_methods(AllowMethods::mirror_request())
+        .allow_headers(AllowHeaders::mirror_request())
+        .expose_headers(ExposeHeaders::list([header::RETRY_AFTER, header::CONTENT_DISPOSITION]))
+        .max_age(PREFLIGHT)
+}
+
+/// What is not served here.
+async fn elsewhere(
+    State(served): State<Arc<Served>>,
+    ConnectInfo(client): ConnectInfo<SocketAddr>,
+    request: Request,
+) -> Response {
+    let Some(upstream) = &served.upstream else { return harden(Refusal::nothing_here().into_response()).await };
+    let passed = match served.callers.clone().try_acquire_owned() {
+        Ok(place) => upstream.pass(client, request, place).await,
+        Err(_) => Err(Refusal::full(api::CROWDED)),
+    };
+    match passed {
+        Ok(response) => response,
+        Err(refusal) => harden(refusal.into_response()).await,
+    }
 }
 
 /// Refuses foreign hosts and origins before anything else.
 async fn only_our_own(State(served): State<Arc<Served>>, request: Request, next: Next) -> Response {
     match served.guard.host(request.headers()) {
         Ok(_) => next.run(request).await,
-        Err(refusal) => refusal.into_response(),
+        Err(refusal) => harden(refusal.into_response()).await,
     }
 }
 
-/// Headers for every response.
+/// Headers for every response of ours.
 async fn harden(mut response: Response) -> Response {
     let rules: [(HeaderName, &'static str); 4] = [
         (header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY),
@@ -221,7 +280,8 @@ async fn harden(mut response: Response) -> Response {
         (header::CACHE_CONTROL, "no-store"),
     ];
     for (name, value) in rules {
-        response.headers_mut().insert(name, HeaderValue::from_static(value));
+        // An event stream says more of how it may be kept.
+        response.headers_mut().entry(name).or_insert(HeaderValue::from_static(value));
     }
     response
 }

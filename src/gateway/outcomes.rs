@@ -1,11 +1,40 @@
-//! From an outcome of the worker to a reply of the old HTTP API.
+//! From an outcome of the worker to a reply of the old HTTP API, to the letter: its callers refuse a field that they do
+//! not know.
 
 use axum::http::StatusCode;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use crate::events::outcome::{FailureCode, OutcomeKind};
 use crate::events::record::RequestKind;
 use crate::gateway::entry::{Entry, Role};
+use crate::gateway::requests::{Asked, Spelling};
+
+/// What the envelope of a feedback says to people.
+const FEEDBACK_MADE: &str = "피드백이 생성되었습니다.";
+
+/// A call of the old HTTP API.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Call {
+    /// `POST /feedback/create`: what the product's backend calls.
+    FeedbackInEnvelope,
+    /// `POST /api/v1/feedback/create`
+    Feedback,
+    /// `POST /api/v1/resume/agent/init`
+    Init,
+    /// `POST /api/v1/resume/agent/update`
+    Update,
+}
+
+impl Call {
+    /// What it becomes for the worker.
+    pub fn kind(self) -> RequestKind {
+        match self {
+            Self::FeedbackInEnvelope | Self::Feedback => RequestKind::FeedbackRequested,
+            Self::Init => RequestKind::ResumeInit,
+            Self::Update => RequestKind::ResumeAnswer,
+        }
+    }
+}
 
 /// A reply.
 #[derive(Clone, Debug, PartialEq)]
@@ -14,36 +43,48 @@ pub struct Reply {
     pub body: Value,
 }
 
-/// The reply to a request of `kind` that ended in `outcome`; `None` when that is no outcome of the contract.
-pub fn reply(kind: RequestKind, outcome: &Entry) -> Option<Reply> {
-    let Role::Outcome { kind: outcome_kind, .. } = &outcome.role else { return None };
+/// The reply to a call that ended in `outcome`; `None` when that is no outcome of the contract.
+pub fn reply(call: Call, asked: &Asked, outcome: &Entry) -> Option<Reply> {
+    let Role::Outcome { kind, .. } = &outcome.role else { return None };
     let value = outcome.value();
-    let body = match outcome_kind {
-        OutcomeKind::FeedbackGenerated => json!({"feedback": value.get("feedback")?}),
+    let field = |name: &str| value.get(name).cloned();
+    let mut body = Map::new();
+    let mut add = |name: &str, value: Value| drop(body.insert(name.to_owned(), value));
+    match kind {
+        OutcomeKind::FeedbackGenerated if call == Call::FeedbackInEnvelope => {
+            let mut data = Map::from_iter(member(asked));
+            data.insert("feedback".to_owned(), field("feedback")?);
+            add("httpStatusCode", StatusCode::OK.as_u16().into());
+            add("message", FEEDBACK_MADE.into());
+            add("data", data.into());
+        }
+        OutcomeKind::FeedbackGenerated => add("feedback", field("feedback")?),
         OutcomeKind::ResumeQuestionGenerated => {
-            let question = value.get("question")?;
-            let mut body = of_member(outcome);
-            if kind == RequestKind::ResumeAnswer {
-                body.insert("isComplete".to_owned(), false.into());
+            member(asked).into_iter().for_each(|(name, member)| add(&name, member));
+            if call == Call::Update {
+                add("isComplete", false.into());
             }
-            body.insert("question".to_owned(), question.clone());
-            Value::Object(body)
+            add("question", field("question")?);
         }
         OutcomeKind::ResumeCompleted => {
-            let mut body = of_member(outcome);
-            body.insert("isComplete".to_owned(), true.into());
-            body.insert("resumeObjectKey".to_owned(), value.get("resumeObjectKey")?.clone());
-            Value::Object(body)
+            member(asked).into_iter().for_each(|(name, member)| add(&name, member));
+            add("isComplete", true.into());
+            add("resumeObjectKey", field("resumeObjectKey")?);
         }
         OutcomeKind::RequestFailed => return failure(&value),
-    };
-    Some(Reply { status: StatusCode::OK, body })
+    }
+    Some(Reply { status: StatusCode::OK, body: body.into() })
 }
 
-/// The member under both names: Spring's record reads one, the Python server sent the other.
-fn of_member(outcome: &Entry) -> Map<String, Value> {
-    let member = Value::from(outcome.member.get());
-    Map::from_iter([("member_id".to_owned(), member.clone()), ("memberId".to_owned(), member)])
+/// The member, spelled as in the request.
+fn member(asked: &Asked) -> Option<(String, Value)> {
+    asked.spelling.map(|spelling: Spelling| (spelling.member().to_owned(), asked.member.get().into()))
+}
+
+/// Whether the answer came too late for its question.
+pub fn is_stale(outcome: &Entry) -> bool {
+    matches!(outcome.role, Role::Outcome { kind: OutcomeKind::RequestFailed, .. })
+        && outcome.value().get("code").and_then(Value::as_str) == Some(FailureCode::StaleAnswer.name())
 }
 
 fn failure(value: &Value) -> Option<Reply> {
@@ -72,28 +113,52 @@ fn status(code: FailureCode) -> StatusCode {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::gateway::entry::tests::{asked, outcome};
+    use axum::http::HeaderMap;
+    use serde_json::json;
+    use time::OffsetDateTime;
+    use uuid::Uuid;
 
-    fn body(kind: RequestKind, topic: &str, value: &str) -> Value {
-        let reply = reply(kind, &outcome(topic, 1, "a", "r", value)).unwrap();
+    use super::*;
+    use crate::gateway::entry::tests::{asked as request, outcome};
+    use crate::gateway::requests::Fresh;
+
+    const CALLS: [Call; 4] = [Call::FeedbackInEnvelope, Call::Feedback, Call::Init, Call::Update];
+
+    fn asked(call: Call, body: &str) -> Asked {
+        let headers = HeaderMap::from_iter([(axum::http::header::CONTENT_TYPE, "application/json".parse().unwrap())]);
+        let fresh = Fresh { id: Uuid::nil(), number: 0, now: OffsetDateTime::UNIX_EPOCH, patience: Default::default() };
+        Asked::read(call.kind(), &headers, body.as_bytes(), &fresh).unwrap()
+    }
+
+    /// The reply to the letter, the order of fields too.
+    fn body(call: Call, request: &str, topic: &str, value: &str) -> String {
+        let reply = reply(call, &asked(call, request), &outcome(topic, 1, "a", "r", value)).unwrap();
         assert_eq!(reply.status, StatusCode::OK);
-        reply.body
+        reply.body.to_string()
     }
 
     #[test]
     fn replies_are_those_of_the_old_server() {
-        let feedback = body(RequestKind::FeedbackRequested, "FeedbackGenerated", r#"{"memberId":7,"feedback":"f"}"#);
-        assert_eq!(feedback, json!({"feedback": "f"}));
-        let question = r#"{"memberId":7,"isComplete":false,"questionNumber":1,"question":"q?"}"#;
-        let init = body(RequestKind::ResumeInit, "ResumeQuestionGenerated", question);
-        assert_eq!(init, json!({"member_id": 7, "memberId": 7, "question": "q?"}));
-        let update = body(RequestKind::ResumeAnswer, "ResumeQuestionGenerated", question);
-        assert_eq!(update, json!({"member_id": 7, "memberId": 7, "isComplete": false, "question": "q?"}));
-        let done = json!({"member_id": 7, "memberId": 7, "isComplete": true, "resumeObjectKey": "resume/7/a.docx"});
-        let completed = r#"{"memberId":7,"isComplete":true,"resumeObjectKey":"resume/7/a.docx","resumeUrl":"u"}"#;
-        for kind in [RequestKind::ResumeAnswer, RequestKind::ResumeInit] {
-            assert_eq!(body(kind, "ResumeCompleted", completed), done);
+        let feedback = |call, request| body(call, request, "FeedbackGenerated", r#"{"memberId":7,"feedback":"f"}"#);
+        assert_eq!(feedback(Call::Feedback, r#"{"memberId":7}"#), r#"{"feedback":"f"}"#);
+        let envelope = |data| format!(r#"{{"httpStatusCode":200,"message":"{FEEDBACK_MADE}","data":{data}}}"#);
+        let enveloped = |request| feedback(Call::FeedbackInEnvelope, request);
+        assert_eq!(enveloped(r#"{"memberId":7}"#), envelope(r#"{"memberId":7,"feedback":"f"}"#));
+        assert_eq!(enveloped(r#"{"member_id":"7"}"#), envelope(r#"{"member_id":7,"feedback":"f"}"#));
+        assert_eq!(enveloped("{}"), envelope(r#"{"feedback":"f"}"#));
+
+        for name in ["memberId", "member_id"] {
+            let request = format!(r#"{{"{name}":7}}"#);
+            let question = r#"{"memberId":7,"isComplete":false,"questionNumber":1,"question":"q?"}"#;
+            let first = body(Call::Init, &request, "ResumeQuestionGenerated", question);
+            assert_eq!(first, format!(r#"{{"{name}":7,"question":"q?"}}"#));
+            let next = body(Call::Update, &request, "ResumeQuestionGenerated", question);
+            assert_eq!(next, format!(r#"{{"{name}":7,"isComplete":false,"question":"q?"}}"#));
+            let completed = r#"{"memberId":7,"isComplete":true,"resumeObjectKey":"resume/7/a.docx","resumeUrl":"u"}"#;
+            for call in [Call::Init, Call::Update] {
+                let done = body(call, &request, "ResumeCompleted", completed);
+                assert_eq!(done, format!(r#"{{"{name}":7,"isComplete":true,"resumeObjectKey":"resume/7/a.docx"}}"#));
+            }
         }
     }
 
@@ -119,16 +184,21 @@ mod tests {
             value["memberId"] = 7.into();
             value["eventName"] = "PROBLEM_FEEDBACK".into();
             let failed = outcome("RequestFailed", 1, "a", "r", &value.to_string());
-            let reply = reply(RequestKind::FeedbackRequested, &failed).unwrap();
+            let call = Call::Feedback;
+            let reply = reply(call, &asked(call, "{}"), &failed).unwrap();
             assert_eq!((reply.status.as_u16(), reply.body), (status, fields), "{code}");
+            assert_eq!(is_stale(&failed), code == "STALE_ANSWER");
         }
     }
 
     #[test]
     fn what_is_no_outcome_is_no_reply() {
-        for topic in ["FeedbackGenerated", "ResumeQuestionGenerated", "ResumeCompleted", "RequestFailed"] {
-            assert_eq!(reply(RequestKind::ResumeInit, &outcome(topic, 1, "a", "r", "{}")), None, "{topic}");
+        for call in CALLS {
+            let asked = asked(call, r#"{"memberId":7}"#);
+            for topic in ["FeedbackGenerated", "ResumeQuestionGenerated", "ResumeCompleted", "RequestFailed"] {
+                assert_eq!(reply(call, &asked, &outcome(topic, 1, "a", "r", "{}")), None, "{topic}");
+            }
+            assert_eq!(reply(call, &asked, &request(1, "r")), None);
         }
-        assert_eq!(reply(RequestKind::FeedbackRequested, &asked(1, "r")), None);
     }
 }

@@ -58,15 +58,22 @@ impl Refusal {
         Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "UNSUPPORTED_MEDIA_TYPE", message)
     }
 
-    /// The client asks too often, or all places are taken.
-    pub fn too_many(retry_after: Duration) -> Self {
+    /// The client asks too often, or all places are taken. To callers of the old API a status from 400 to 499 says that
+    /// the member's input is wrong for good, which it is not.
+    pub fn full(retry_after: Duration) -> Self {
         let message = "요청이 너무 많습니다. 잠시 후 다시 시도해 주세요.";
-        let refusal = Self::new(StatusCode::TOO_MANY_REQUESTS, "TOO_MANY_REQUESTS", message);
-        Self { retryable: true, retry_after: Some(retry_after), ..refusal }
+        let refusal = Self::new(StatusCode::SERVICE_UNAVAILABLE, "OVERLOADED", message);
+        Self { retry_after: Some(retry_after), ..refusal }
     }
 
-    /// Another host was meant, or a page of another origin asks.
-    pub fn foreign() -> Self {
+    /// The gateway is asked for by a name that is none of its own.
+    pub fn foreign_host() -> Self {
+        let message = "이 서버의 주소가 아닌 이름으로 온 요청입니다.";
+        Self::new(StatusCode::FORBIDDEN, "FORBIDDEN_HOST", message)
+    }
+
+    /// A page of another origin asks.
+    pub fn foreign_origin() -> Self {
         let message = "허용되지 않은 주소에서 온 요청입니다.";
         Self::new(StatusCode::FORBIDDEN, "FORBIDDEN_ORIGIN", message)
     }
@@ -105,6 +112,17 @@ impl Refusal {
     /// There is nothing at this address.
     pub fn nothing_here() -> Self {
         Self::new(StatusCode::NOT_FOUND, "NOT_FOUND", "없는 주소입니다.")
+    }
+
+    /// This address is asked for in another way.
+    pub fn wrong_method() -> Self {
+        Self::new(StatusCode::METHOD_NOT_ALLOWED, "METHOD_NOT_ALLOWED", "이 주소에서 쓸 수 없는 방식의 요청입니다.")
+    }
+
+    /// The server that requests are passed on to does not answer.
+    pub fn no_upstream() -> Self {
+        let message = "지금은 요청을 처리할 수 없습니다. 잠시 후 다시 시도해 주세요.";
+        Self::new(StatusCode::BAD_GATEWAY, "UPSTREAM_UNAVAILABLE", message)
     }
 
     /// The request that is refused.

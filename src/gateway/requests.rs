@@ -1,17 +1,21 @@
 //! From a request of the old HTTP API to a record for the worker.
 
+use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::http::{HeaderMap, HeaderName, header};
-use serde_json::{Map, Value};
+use serde_json::Value;
+use serde_json::value::RawValue;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::config::Topics;
 use crate::events::decode::{Undecodable, decode};
+use crate::events::headers::CE_EXPIRYTIME;
 use crate::events::outcome::timestamp;
 use crate::events::record::{Header, RequestKind};
-use crate::events::request::MemberId;
+use crate::events::request::{MemberId, Request};
 use crate::gateway::refusal::Refusal;
 use crate::worker::outbox::Parcel;
 
@@ -34,6 +38,25 @@ pub struct Fresh {
     /// Any number; a member is made of it for feedback that names none.
     pub number: i64,
     pub now: OffsetDateTime,
+    /// How long the caller waits for the outcome.
+    pub patience: Duration,
+}
+
+/// How a caller spells the member; it is answered in the same way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Spelling {
+    Camel,
+    Snake,
+}
+
+impl Spelling {
+    /// The field's name.
+    pub fn member(self) -> &'static str {
+        match self {
+            Self::Camel => "memberId",
+            Self::Snake => "member_id",
+        }
+    }
 }
 
 /// A request as it was read.
@@ -41,7 +64,11 @@ pub struct Fresh {
 pub struct Asked {
     pub kind: RequestKind,
     pub member: MemberId,
+    /// How the caller spelled the member; `None` when it named none.
+    pub spelling: Option<Spelling>,
     pub id: String,
+    /// Whether it is an answer that does not say to which question.
+    pub answers_unnamed: bool,
     /// Whether the caller wants to have the outcome by events alone (RFC 7240).
     pub respond_async: bool,
     value: Vec<u8>,
@@ -61,10 +88,18 @@ impl Asked {
             Some(key) => idempotency_key(key.as_bytes())?,
             None => fresh.id.to_string(),
         };
-        let (member, value) = match decode(kind, Some(body)) {
+        let mut answers_unnamed = false;
+        let (member, spelling, value) = match decode(kind, Some(body)) {
             // As it came, to the byte.
-            Ok(decoded) => (decoded.member, body.to_vec()),
-            Err(Undecodable::NoMember) if kind == RequestKind::FeedbackRequested => made_up(body, fresh.number)?,
+            Ok(decoded) => {
+                answers_unnamed =
+                    matches!(&decoded.request, Ok(Request::ResumeAnswer(answer)) if answer.question_id.is_none());
+                (decoded.member, Some(spelling(body)), body.to_vec())
+            }
+            Err(Undecodable::NoMember) if kind == RequestKind::FeedbackRequested => {
+                let (member, value) = made_up(body, fresh.number)?;
+                (member, None, value)
+            }
             Err(Undecodable::NoMember) => return Err(Refusal::no_member()),
             Err(Undecodable::Empty | Undecodable::NotAnObject | Undecodable::TooDeep) => {
                 return Err(Refusal::not_json());
@@ -84,7 +119,17 @@ impl Asked {
                 carried.push(Header::new(name, value));
             }
         }
-        Ok(Self { kind, member, id, respond_async: respond_async(headers), value, headers: carried })
+        let respond_async = respond_async(headers);
+        if !respond_async {
+            // Nobody hears of it later, so nothing should come of it later.
+            carried.push(Header::new(CE_EXPIRYTIME, timestamp(fresh.now + fresh.patience)));
+        }
+        Ok(Self { kind, member, spelling, id, answers_unnamed, respond_async, value, headers: carried })
+    }
+
+    /// Says which question it answers.
+    pub fn name_question(&mut self, id: &str) {
+        self.value = with_field(&self.value, "questionId", &Value::from(id));
     }
 
     /// The record to be sent.
@@ -137,13 +182,35 @@ fn respond_async(headers: &HeaderMap) -> bool {
 
 /// Feedback for somebody without a member id gets one of its own, so that such requests do not wait for each other.
 fn made_up(body: &[u8], number: i64) -> Result<(MemberId, Vec<u8>), Refusal> {
-    let mut fields: Map<String, Value> = serde_json::from_slice(body).map_err(|_| Refusal::not_json())?;
-    if ["memberId", "member_id"].iter().any(|name| fields.get(*name).is_some_and(|value| !value.is_null())) {
+    if [Spelling::Camel, Spelling::Snake].into_iter().any(|spelling| has_field(body, spelling.member())) {
         return Err(Refusal::no_member());
     }
     let member = MemberId::new(MADE_UP_MEMBERS | (number & i64::MAX)).ok_or_else(Refusal::no_member)?;
-    fields.insert("memberId".to_owned(), member.get().into());
-    Ok((member, Value::Object(fields).to_string().into_bytes()))
+    Ok((member, with_field(body, Spelling::Camel.member(), &Value::from(member.get()))))
+}
+
+/// The spelling that counts: the first that is there.
+fn spelling(body: &[u8]) -> Spelling {
+    if has_field(body, Spelling::Camel.member()) { Spelling::Camel } else { Spelling::Snake }
+}
+
+/// Whether a JSON object has a field that is not null.
+fn has_field(object: &[u8], name: &str) -> bool {
+    fields(object).is_some_and(|fields| fields.get(name).is_some_and(|value| value.get() != "null"))
+}
+
+/// The fields of a JSON object; like the worker, it reads past a byte order mark.
+fn fields(object: &[u8]) -> Option<HashMap<String, &RawValue>> {
+    serde_json::from_slice(object.strip_prefix(b"\xef\xbb\xbf").unwrap_or(object)).ok()
+}
+
+/// A JSON object with one more field at its end, where it counts for more than one of the same name before it. All
+/// else stays as it is, to the byte.
+fn with_field(object: &[u8], name: &str, value: &Value) -> Vec<u8> {
+    let Some(end) = object.iter().rposition(|byte| *byte == b'}') else { return object.to_vec() };
+    let (before, after) = object.split_at(end);
+    let comma = if fields(object).is_some_and(|fields| fields.is_empty()) { "" } else { "," };
+    [before, format!("{comma}{}:{value}", Value::from(name)).as_bytes(), after].concat()
 }
 
 #[cfg(test)]
@@ -166,7 +233,12 @@ mod tests {
         body: impl AsRef<[u8]>,
     ) -> Result<Asked, Refusal> {
         let now = time::macros::datetime!(2026-11-22 10:00 UTC);
-        Asked::read(kind, &headers(extra), body.as_ref(), &Fresh { id: Uuid::nil(), number: -5, now })
+        Asked::read(
+            kind,
+            &headers(extra),
+            body.as_ref(),
+            &Fresh { id: Uuid::nil(), number: -5, now, patience: Duration::from_secs(90) },
+        )
     }
 
     fn refused(kind: RequestKind, body: impl AsRef<[u8]>) -> (StatusCode, Option<&'static str>) {
@@ -194,6 +266,57 @@ mod tests {
             assert_eq!(text_header(&parcel.headers, name), Some(value), "{name}");
         }
         assert_eq!(text_header(&parcel.headers, "traceparent"), None);
+    }
+
+    #[test]
+    fn a_request_expires_with_its_caller_unless_that_waits_for_events() {
+        let body = r#"{"memberId":7,"answer":"a"}"#;
+        let expiry = |extra: &[_]| {
+            let asked = read_with(RequestKind::ResumeAnswer, extra, body).unwrap();
+            text_header(&asked.headers, CE_EXPIRYTIME).map(str::to_owned)
+        };
+        assert_eq!(expiry(&[]).as_deref(), Some("2026-11-22T10:01:30Z"));
+        assert_eq!(expiry(&[("prefer", "respond-async")]), None);
+    }
+
+    #[test]
+    fn a_member_is_answered_in_the_spelling_of_the_request() {
+        for (body, expected) in [
+            (r#"{"memberId":7}"#, Some(Spelling::Camel)),
+            ("\u{feff}{\"memberId\":7}", Some(Spelling::Camel)),
+            (r#"{"member_id":7,"memberId":7}"#, Some(Spelling::Camel)),
+            (r#"{"memberId":null,"member_id":"7"}"#, Some(Spelling::Snake)),
+            (r#"{"question":"q"}"#, None),
+        ] {
+            let asked = read_with(RequestKind::FeedbackRequested, &[], body).unwrap();
+            assert_eq!(asked.spelling, expected, "{body}");
+        }
+    }
+
+    #[test]
+    fn an_answer_can_be_told_to_which_question_and_keeps_all_else() {
+        for (body, expected) in [
+            (r#"{"memberId":7,"answer":"a"} "#, r#"{"memberId":7,"answer":"a","questionId":"q"} "#),
+            (
+                r#"{"memberId":7,"questionId":null,"x":1e400}"#,
+                r#"{"memberId":7,"questionId":null,"x":1e400,"questionId":"q"}"#,
+            ),
+            (r#"{"memberId":7,"question_id":" "}"#, r#"{"memberId":7,"question_id":" ","questionId":"q"}"#),
+        ] {
+            let mut asked = read_with(RequestKind::ResumeAnswer, &[], body).unwrap();
+            assert!(asked.answers_unnamed, "{body}");
+            asked.name_question("q");
+            assert_eq!(asked.parcel(&topics()).value.as_deref(), Some(expected.as_bytes()));
+            let Ok(Request::ResumeAnswer(answer)) =
+                decode(RequestKind::ResumeAnswer, Some(&asked.value)).unwrap().request
+            else {
+                panic!("an answer")
+            };
+            assert_eq!(answer.question_id.as_deref(), Some("q"), "{body}");
+        }
+        let named = read_with(RequestKind::ResumeAnswer, &[], r#"{"memberId":7,"question_id":"mine"}"#).unwrap();
+        assert!(!named.answers_unnamed);
+        assert_eq!(with_field(b"\xef\xbb\xbf{ }", "a", &json!(1)), b"\xef\xbb\xbf{ \"a\":1}");
     }
 
     #[test]

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use clap::Args;
+use clap::{Args, Command, FromArgMatches};
+use tokio::sync::Semaphore;
+use url::{Position, Url};
 
 use crate::config::DURATION_MAX;
 use crate::gateway::Options;
@@ -26,15 +28,71 @@ pub struct GatewaySettings {
     /// addresses always work
     #[arg(long = "allowed-hosts", env = "GATEWAY_ALLOWED_HOSTS", hide_env_values = true, value_delimiter = ',')]
     pub allowed_hosts: Vec<String>,
+    /// Origins whose pages may call it from browsers, with credentials, such as https://www.example.com, separated by
+    /// commas; its own page always may
+    #[arg(long = "allowed-origins", env = "GATEWAY_ALLOWED_ORIGINS", hide_env_values = true, value_delimiter = ',',
+        value_parser = origin)]
+    pub allowed_origins: Vec<String>,
+    /// What links to documents begin with, such as https://demo.example [default: what the browser asked for, as a
+    /// proxy's X-Forwarded-Proto and -Host or Forwarded say]
+    #[arg(long = "public-url", env = "GATEWAY_PUBLIC_URL", hide_env_values = true, default_value = "",
+        value_parser = address)]
+    pub public_url: Address,
+    /// The server that did this job before, such as http://old:8000: what this one does not serve is passed on to it
+    #[arg(long = "pass-to", env = "GATEWAY_PASS_TO", hide_env_values = true, default_value = "",
+        value_parser = address)]
+    pub pass_to: Address,
+    /// Calls of one client address a second, and twice as many at once; 0: no limit. A backend is one address
+    #[arg(long = "client-rate", env = "GATEWAY_CLIENT_RATE", hide_env_values = true, default_value_t = 1_000)]
+    pub client_rate: u32,
+    /// Callers that may wait at once; the next is told to come again (503)
+    #[arg(long = "callers", env = "GATEWAY_CALLERS", hide_env_values = true, default_value = "4096",
+        value_parser = places)]
+    pub callers: usize,
+    /// Event streams that may be open at once; the next is told to come again (503)
+    #[arg(long = "streams", env = "GATEWAY_STREAMS", hide_env_values = true, default_value = "4096",
+        value_parser = places)]
+    pub streams: usize,
+}
+
+/// Where a server is, if anywhere.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Address(pub Option<Url>);
+
+impl Address {
+    /// As it stands before a path: without a `/` at its end.
+    pub fn base(&self) -> Option<String> {
+        self.0.as_ref().map(|url| url.as_str().trim_end_matches('/').to_owned())
+    }
+}
+
+impl GatewaySettings {
+    /// The defaults, whatever the environment says.
+    ///
+    /// # Errors
+    /// Never, as long as every setting has a default.
+    pub fn defaults() -> Result<Self, clap::Error> {
+        let command = Self::augment_args(Command::new("defaults")).mut_args(|arg| arg.env(None::<&'static str>));
+        Self::from_arg_matches(&command.try_get_matches_from(["defaults"])?)
+    }
 }
 
 impl From<GatewaySettings> for Options {
     fn from(settings: GatewaySettings) -> Self {
-        let hosts = settings.allowed_hosts.iter().map(|host| host.trim().to_owned());
+        let given = |names: Vec<String>| {
+            let names = names.into_iter().map(|name| name.trim().to_owned());
+            names.filter(|name| !name.is_empty()).collect()
+        };
         Self {
             replay: Some(settings.replay),
             timeout: settings.timeout,
-            allowed_hosts: hosts.filter(|host| !host.is_empty()).collect(),
+            allowed_hosts: given(settings.allowed_hosts),
+            allowed_origins: given(settings.allowed_origins),
+            public_url: settings.public_url.base(),
+            pass_to: settings.pass_to.0,
+            client_rate: settings.client_rate,
+            callers: settings.callers,
+            streams: settings.streams,
         }
     }
 }
@@ -42,6 +100,34 @@ impl From<GatewaySettings> for Options {
 fn duration(text: &str) -> Result<Duration, &'static str> {
     let duration = humantime::parse_duration(text.trim()).ok().filter(|duration| *duration <= DURATION_MAX);
     duration.ok_or("not a duration up to a year, such as 500ms, 90s or 30m")
+}
+
+fn places(text: &str) -> Result<usize, &'static str> {
+    let places = text.trim().parse().ok().filter(|places| (1..=Semaphore::MAX_PERMITS).contains(places));
+    places.ok_or("not a whole number from 1")
+}
+
+/// An origin as browsers send it: scheme, host and port, and nothing else.
+fn origin(text: &str) -> Result<String, &'static str> {
+    let text = text.trim();
+    if text.is_empty() {
+        return Ok(String::new());
+    }
+    let url = web(text).filter(|url| matches!(url[Position::BeforePath..].as_ref(), "" | "/"));
+    let url = url.filter(|url| url.username().is_empty() && url.password().is_none());
+    url.map(|url| url.origin().ascii_serialization()).ok_or("not an origin, such as https://www.example.com")
+}
+
+fn address(text: &str) -> Result<Address, &'static str> {
+    if text.trim().is_empty() {
+        return Ok(Address(None));
+    }
+    let url = web(text.trim()).filter(|url| url.query().is_none() && url.fragment().is_none());
+    url.map(|url| Address(Some(url))).ok_or("not an address, such as http://old:8000")
+}
+
+fn web(text: &str) -> Option<Url> {
+    Url::parse(text).ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
 }
 
 #[cfg(test)]
@@ -58,13 +144,43 @@ mod tests {
     }
 
     #[test]
+    fn an_origin_is_scheme_host_and_port() {
+        for (text, expected) in [
+            (" https://WWW.example.com/ ", "https://www.example.com"),
+            ("https://www.example.com:443", "https://www.example.com"),
+            ("http://localhost:3000", "http://localhost:3000"),
+            ("", ""),
+        ] {
+            assert_eq!(origin(text).as_deref(), Ok(expected), "{text}");
+        }
+        for wrong in ["*", "null", "www.example.com", "https://a.b/c", "https://a.b?c", "file:///", "https://u:p@a.b"] {
+            assert!(origin(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn an_address_may_have_a_path() {
+        let base = |text| address(text).map(|address| address.base());
+        assert_eq!(base("http://old:8000"), Ok(Some("http://old:8000".to_owned())));
+        assert_eq!(base(" https://demo.example/ssammu/ "), Ok(Some("https://demo.example/ssammu".to_owned())));
+        assert_eq!(base(""), Ok(None));
+        for wrong in ["old:8000", "ftp://old", "http://", "http://old/?a", "http://old/#a"] {
+            assert!(base(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn there_is_room_for_somebody() {
+        assert_eq!((places("1"), places(" 4096 ")), (Ok(1), Ok(4_096)));
+        for wrong in ["0", "-1", "many", "", "18446744073709551615"] {
+            assert!(places(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
     fn host_names_are_trimmed_and_empty_ones_left_out() {
-        let settings = GatewaySettings {
-            addr: String::new(),
-            replay: Duration::ZERO,
-            timeout: Duration::ZERO,
-            allowed_hosts: ["a", " b ", "", " "].map(str::to_owned).to_vec(),
-        };
+        let allowed_hosts = ["a", " b ", "", " "].map(str::to_owned).to_vec();
+        let settings = GatewaySettings { allowed_hosts, ..GatewaySettings::defaults().unwrap() };
         assert_eq!(Options::from(settings).allowed_hosts, ["a", "b"]);
     }
 }

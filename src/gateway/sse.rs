@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
-use axum::http::{HeaderMap, HeaderName};
+use axum::http::{HeaderMap, HeaderName, header};
 use axum::response::IntoResponse;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use futures_util::stream;
@@ -16,6 +16,7 @@ use tokio::sync::{OwnedSemaphorePermit, broadcast, watch};
 
 use crate::events::request::MemberId;
 use crate::gateway::Served;
+use crate::gateway::entry::Entry;
 use crate::gateway::history::{Delivery, LastEvent};
 use crate::gateway::hub::{Hub, Subscription};
 use crate::gateway::refusal::Refusal;
@@ -28,8 +29,9 @@ const RETRY: Duration = Duration::from_secs(2);
 const CROWDED: Duration = Duration::from_secs(30);
 
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
-/// Tells proxies not to hold events back.
+/// Tell proxies not to hold events back, as buffering and compressing them would.
 const UNBUFFERED: (HeaderName, &str) = (HeaderName::from_static("x-accel-buffering"), "no");
+const UNCHANGED: (HeaderName, &str) = (header::CACHE_CONTROL, "no-store, no-transform");
 
 /// What a stream is asked for with.
 #[derive(Debug, Deserialize)]
@@ -48,41 +50,47 @@ pub async fn subscribe(
     headers: HeaderMap,
     asked: Result<Query<Asked>, QueryRejection>,
 ) -> Result<impl IntoResponse, Refusal> {
-    let host = served.guard.host(&headers)?.to_owned();
+    let base = served.links.base(&headers, served.guard.host(&headers)?);
     let Query(asked) = asked.map_err(|_| Refusal::invalid("records", "records는 true 또는 false여야 합니다."))?;
     let member = asked.member_id.parse().map_err(|_| Refusal::no_member())?;
-    let place = served.streams.clone().try_acquire_owned().map_err(|_| Refusal::too_many(CROWDED))?;
+    let place = served.streams.clone().try_acquire_owned().map_err(|_| Refusal::full(CROWDED))?;
     let last = headers.get(LAST_EVENT_ID).and_then(|last| last.to_str().ok()).or(asked.last_event_id.as_deref());
     let open = Open {
         member,
         last: last.and_then(LastEvent::parse),
+        had: None,
         records: asked.records,
-        host,
+        base,
         hub: served.hub.clone(),
         stopping: served.stopping.clone(),
         coming: None,
         due: VecDeque::new(),
         ready: VecDeque::from([Event::default().comment("open").retry(RETRY)]),
+        telling: None,
         _place: place,
     };
     let events = stream::unfold(open, async |mut open| Some((Ok::<_, Infallible>(open.next().await?), open)));
     let ping = Event::default().event("ping").data("{}");
-    Ok(([UNBUFFERED], Sse::new(events).keep_alive(KeepAlive::new().interval(KEEP_ALIVE).event(ping))))
+    Ok(([UNBUFFERED, UNCHANGED], Sse::new(events).keep_alive(KeepAlive::new().interval(KEEP_ALIVE).event(ping))))
 }
 
 /// A stream that is open.
 struct Open {
     member: MemberId,
     last: Option<LastEvent>,
+    /// What has been told; `None` before it listens.
+    had: Option<LastEvent>,
     records: bool,
-    /// Where the browser finds this gateway.
-    host: String,
+    /// What links begin with.
+    base: String,
     hub: Arc<Hub>,
     stopping: watch::Receiver<bool>,
     coming: Option<broadcast::Receiver<Delivery>>,
     /// What is to be told; it becomes text only when its turn comes.
     due: VecDeque<Delivery>,
     ready: VecDeque<Event>,
+    /// Whose events are being taken; once the next is asked for, they are.
+    telling: Option<Arc<Entry>>,
     _place: OwnedSemaphorePermit,
 }
 
@@ -96,8 +104,13 @@ impl Open {
             if let Some(event) = self.ready.pop_front() {
                 return Some(event);
             }
+            if let Some(told) = self.telling.take() {
+                self.had = Some(LastEvent::of(&told));
+                self.hub.show(&told);
+            }
             if let Some(delivery) = self.due.pop_front() {
-                self.ready.extend(messages(&delivery, self.records, &self.host).into_iter().map(event));
+                self.ready.extend(messages(&delivery, self.records, &self.base).into_iter().map(event));
+                self.telling = Some(delivery.entry);
                 continue;
             }
             match &mut self.coming {
@@ -107,8 +120,8 @@ impl Open {
                         () = self.hub.caught_up() => {}
                         _ = self.stopping.changed() => continue,
                     }
-                    let Subscription { missed, coming } = self.hub.subscribe(self.member, self.last.as_ref());
-                    self.coming = Some(coming);
+                    let Subscription { missed, had, coming } = self.hub.subscribe(self.member, self.last.take());
+                    (self.coming, self.had) = (Some(coming), Some(had));
                     self.due.extend(missed);
                 }
                 Some(coming) => {
@@ -120,6 +133,16 @@ impl Open {
                     self.due.push_back(next.ok()?);
                 }
             }
+        }
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        // It no longer listens when the hub is told.
+        self.coming = None;
+        if let Some(had) = self.had.take() {
+            self.hub.leave(self.member, had);
         }
     }
 }

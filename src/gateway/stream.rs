@@ -32,15 +32,15 @@ impl Entry {
     }
 }
 
-/// The events of one delivery: with `records` the record first. `host` is where documents are downloaded from.
-pub fn messages(delivery: &Delivery, records: bool, host: &str) -> Vec<Message> {
+/// The events of one delivery: with `records` the record first. `base` is what links begin with.
+pub fn messages(delivery: &Delivery, records: bool, base: &str) -> Vec<Message> {
     let record = (records && !delivery.record_told).then(|| record(delivery));
-    record.into_iter().chain(outcome(&delivery.entry, host)).collect()
+    record.into_iter().chain(outcome(&delivery.entry, base)).collect()
 }
 
 /// The event of the contract; none for a request, and none for a stale answer: the member has what the first click
 /// brought.
-fn outcome(entry: &Entry, host: &str) -> Option<Message> {
+fn outcome(entry: &Entry, base: &str) -> Option<Message> {
     let Role::Outcome { kind, .. } = &entry.role else { return None };
     let value = entry.value();
     let text = |name: &str| value.get(name).and_then(Value::as_str);
@@ -60,7 +60,7 @@ fn outcome(entry: &Entry, host: &str) -> Option<Message> {
             }
         },
         OutcomeKind::ResumeCompleted => {
-            let url = download_url(host, text("resumeObjectKey")?);
+            let url = download_url(base, text("resumeObjectKey")?);
             ("advanced-resume-update", json!({"type": "complete", "resumeDownloadUrl": url}).to_string())
         }
         OutcomeKind::RequestFailed if text("code") == Some(FailureCode::StaleAnswer.name()) => return None,
@@ -108,9 +108,9 @@ fn bytes_as_text(bytes: &[u8]) -> String {
     }
 }
 
-/// Where the gateway at `host` serves a document.
-fn download_url(host: &str, key: &str) -> String {
-    let mut url = format!("http://{host}/documents/");
+/// Where the gateway serves a document.
+fn download_url(base: &str, key: &str) -> String {
+    let mut url = format!("{base}/documents/");
     for byte in key.bytes() {
         match byte {
             b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'/' => url.push(char::from(byte)),
@@ -129,7 +129,7 @@ mod tests {
 
     fn told(entry: Entry, records: bool) -> Vec<Message> {
         let delivery = Delivery { entry: Arc::new(entry), record_told: false, took: Some(1_480) };
-        messages(&delivery, records, "localhost:8000")
+        messages(&delivery, records, "http://localhost:8000")
     }
 
     fn event(topic: &str, value: &str) -> Option<(String, String)> {

@@ -118,12 +118,11 @@ impl Agent {
     /// A member answers the question on screen.
     pub async fn answer(&self, answer: &ResumeAnswer, turn: Turn<'_>) -> Result<Finished, Interrupt> {
         let opened = &turn.opened;
-        let session = receive_answer(opened.session.as_ref(), opened.ended.as_ref(), answer, turn.expiry.sent_at()).map_err(
-            |refusal| match refusal {
+        let session = receive_answer(opened.session.as_ref(), opened.ended.as_ref(), answer, turn.expiry.sent_at())
+            .map_err(|refusal| match refusal {
                 Refusal::NoActiveSession => Failure::new(FailureCode::NoActiveSession, "no interview is open"),
                 Refusal::Stale => Failure::new(FailureCode::StaleAnswer, "the question is no longer open"),
-            },
-        )?;
+            })?;
         self.go_on(session, turn).await
     }
 

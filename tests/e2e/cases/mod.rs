@@ -1,5 +1,7 @@
 //! The tests, by subject.
 
+mod browsers;
+mod callers;
 mod crash;
 mod dead_letters;
 mod failures;
@@ -29,6 +31,8 @@ pub fn all() -> Vec<(&'static str, Vec<Case>)> {
         ("scenarios", scenarios::cases()),
         ("ops", ops::cases()),
         ("gateway", gateway::cases()),
+        ("callers", callers::cases()),
+        ("browsers", browsers::cases()),
         ("page", page::cases()),
         ("spring", spring::cases()),
         ("suites", suites::cases()),

@@ -45,11 +45,14 @@ impl Front {
 
     /// Opens an event stream with this query and, where it is not empty, this last event id.
     pub async fn events(&self, query: &str, last: &str) -> Events {
+        let headers = [("last-event-id", last)];
+        self.events_with(query, if last.is_empty() { &[] } else { &headers }).await
+    }
+
+    /// Opens an event stream with this query and these headers.
+    pub async fn events_with(&self, query: &str, headers: &[(&str, &str)]) -> Events {
         let url = format!("http://{}/api/v1/sse/subscribe?{query}", self.address);
-        let mut request = self.client.get(url);
-        if !last.is_empty() {
-            request = request.header("last-event-id", last);
-        }
+        let request = headers.iter().fold(self.client.get(url), |request, (name, value)| request.header(*name, *value));
         let response = request.send().await.expect("the gateway answers");
         assert_eq!(response.status(), 200);
         assert_eq!(response.headers()["content-type"], "text/event-stream");

@@ -13,5 +13,6 @@ pub mod settings;
 pub mod spring;
 pub mod stage;
 pub mod topics;
+pub mod upstream;
 pub mod wait;
 pub mod worker;
