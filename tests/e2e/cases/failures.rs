@@ -247,6 +247,7 @@ async fn the_fallback_answers_where_the_model_does_not(stage: Arc<Stage>) {
     let fallback = ModelServer::start().await;
     let settings = stage
         .settings()
+        .with("LLM_FALLBACK", "openai")
         .with("OPENAI_BASE_URL", format!("{}/v1", fallback.url()))
         .with("OPENAI_API_KEY", "sk-e2e-fallback")
         .with("OPENAI_MODEL", "gpt-e2e");

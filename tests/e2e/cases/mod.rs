@@ -2,6 +2,7 @@
 
 mod crash;
 mod dead_letters;
+mod environment;
 mod failures;
 mod feedback;
 mod gateway;
@@ -25,6 +26,7 @@ pub fn all() -> Vec<(&'static str, Vec<Case>)> {
         ("resume", resume::cases()),
         ("failures", failures::cases()),
         ("process", process::cases()),
+        ("environment", environment::cases()),
         ("crash", crash::cases()),
         ("scenarios", scenarios::cases()),
         ("ops", ops::cases()),

@@ -1,0 +1,70 @@
+//! The team's own environment file: a key that happens to be there, a model's name from another deployment, a folder
+//! without its slash, rights that are just enough.
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use crate::kit::gateway::Gateway;
+use crate::kit::model::{Answer, Kind, ModelServer};
+use crate::kit::stage::Stage;
+
+crate::case::cases![
+    a_key_that_happens_to_be_there_turns_no_fallback_on,
+    a_prefix_without_its_slash_is_a_folder_all_the_same,
+];
+
+fn feedback(member: i64) -> Value {
+    json!({"memberId": member, "question": "캐시란?", "answer": "가까이 두고 쓰는 사본입니다."})
+}
+
+async fn ask_for_feedback(stage: &Stage) -> i64 {
+    let member = stage.member();
+    stage.spring.ask(&stage.topics.feedback_requested, &feedback(member)).send().await;
+    member
+}
+
+/// Plays a whole interview; the key of its document.
+async fn interview(stage: &Stage, gateway: &Gateway) -> (i64, String) {
+    let member = stage.member();
+    stage.model.when_asked(Kind::Question, [Answer::question("무엇을 맡으셨나요?"), Answer::enough()]);
+    let init = json!({"memberId": member, "inputs": {"email": "a@b.kr", "preferred_job": "AI"}});
+    stage.spring.ask(&stage.topics.resume_init, &init).send().await;
+    gateway.expect(member, "ResumeQuestionGenerated").await;
+    let answer = json!({"memberId": member, "answer": "추천 모델을 만들었습니다."});
+    stage.spring.ask(&stage.topics.resume_answer, &answer).send().await;
+    let completed = gateway.expect(member, "ResumeCompleted").await.json();
+    (member, completed["resumeObjectKey"].as_str().expect("a key").to_owned())
+}
+
+async fn a_key_that_happens_to_be_there_turns_no_fallback_on(stage: Arc<Stage>) {
+    let gateway = stage.gateway().await;
+    let fallback = ModelServer::start().await;
+    let settings = stage
+        .settings()
+        .with("OPENAI_API_KEY", "sk-happens-to-be-there")
+        .with("OPENAI_BASE_URL", format!("{}/v1", fallback.url()))
+        .with("REQUEST_DEADLINE", "3s");
+    let worker = stage.worker_with(&settings).await;
+    stage.model.always(Answer::busy());
+    let member = ask_for_feedback(&stage).await;
+    gateway.expect_failure(member, "LLM_UNAVAILABLE").await;
+    assert!(fallback.calls().is_empty(), "members' data went out");
+    let log = worker.log();
+    let warnings: Vec<&str> = log.lines().filter(|line| line.contains("LLM_FALLBACK")).collect();
+    assert_eq!(warnings.len(), 1, "{log}");
+    for said in ["WARN", "OPENAI_API_KEY", "OPENAI_BASE_URL", "LLM_FALLBACK=openai"] {
+        assert!(warnings[0].contains(said), "{said} in {}", warnings[0]);
+    }
+    assert!(!log.contains("sk-happens-to-be-there") && !log.contains(&fallback.url()), "{log}");
+}
+
+async fn a_prefix_without_its_slash_is_a_folder_all_the_same(stage: Arc<Stage>) {
+    let gateway = stage.gateway().await;
+    let prefix = stage.prefix();
+    let settings = stage.settings().with("S3_UPLOAD_PREFIX", prefix.trim_end_matches('/'));
+    let _worker = stage.worker_with(&settings).await;
+    let (member, key) = interview(&stage, &gateway).await;
+    assert!(key.starts_with(&format!("{prefix}{member}/resume_agent_")), "{key}");
+    stage.bucket().get(&key).await;
+}
