@@ -10,7 +10,7 @@ pub mod prompt;
 pub mod retry;
 mod served;
 #[cfg(test)]
-mod stage;
+pub(crate) mod stage;
 mod transport;
 pub mod vllm;
 

@@ -7,11 +7,15 @@ use serde_json::{Value, json};
 
 use crate::kit::gateway::Gateway;
 use crate::kit::model::{Answer, Kind, ModelServer};
+use crate::kit::policy::{Denied, Policy};
 use crate::kit::stage::Stage;
+use crate::kit::wait::eventually;
 
 crate::case::cases![
     a_key_that_happens_to_be_there_turns_no_fallback_on,
     a_prefix_without_its_slash_is_a_folder_all_the_same,
+    a_bucket_that_may_be_put_to_but_not_looked_at_is_ready_with_one_warning,
+    a_bucket_that_cannot_be_used_is_not_ready_and_says_why,
 ];
 
 fn feedback(member: i64) -> Value {
@@ -67,4 +71,33 @@ async fn a_prefix_without_its_slash_is_a_folder_all_the_same(stage: Arc<Stage>) 
     let (member, key) = interview(&stage, &gateway).await;
     assert!(key.starts_with(&format!("{prefix}{member}/resume_agent_")), "{key}");
     stage.bucket().get(&key).await;
+}
+
+async fn a_bucket_that_may_be_put_to_but_not_looked_at_is_ready_with_one_warning(stage: Arc<Stage>) {
+    let gateway = stage.gateway().await;
+    let s3 = Policy::start(stage.services.s3_port, Denied(403, "AccessDenied")).await;
+    let worker = stage.worker_with(&stage.settings().with("AWS_ENDPOINT_URL_S3", s3.url())).await;
+    let (_, key) = interview(&stage, &gateway).await;
+    stage.bucket().get(&key).await;
+    eventually("the bucket is looked at a third time", || async { (s3.looks() >= 3).then_some(()) }).await;
+    let (status, body) = worker.get("/readyz").await.expect("the worker answers");
+    assert_eq!(status, 200, "{body}");
+    let log = worker.log();
+    let warnings: Vec<&str> = log.lines().filter(|line| line.contains("s3:ListBucket")).collect();
+    assert!(warnings.len() == 1 && warnings[0].contains("WARN"), "{log}");
+}
+
+async fn a_bucket_that_cannot_be_used_is_not_ready_and_says_why(stage: Arc<Stage>) {
+    stage.create_topics().await;
+    for (denied, told) in [
+        (Denied(404, "NoSuchBucket"), "there is no such bucket (404)"),
+        (Denied(301, "PermanentRedirect"), "another region (301)"),
+        (Denied(403, "InvalidAccessKeyId"), "invalidaccesskeyid (403)"),
+        (Denied(403, "SignatureDoesNotMatch"), "signaturedoesnotmatch (403)"),
+    ] {
+        let s3 = Policy::start(stage.services.s3_port, denied).await;
+        let worker = stage.start_worker(&stage.settings().with("AWS_ENDPOINT_URL_S3", s3.url()));
+        worker.unready(told).await;
+        worker.kill().await;
+    }
 }
