@@ -5,6 +5,7 @@ pub mod chat;
 pub mod classify;
 pub mod failover;
 pub mod gate;
+pub mod naming;
 pub mod openai;
 pub mod prompt;
 pub mod retry;
