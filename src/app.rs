@@ -168,7 +168,7 @@ pub async fn run(
     });
     look_after(&mut background, &readiness, "model", move || {
         let model = model.clone();
-        async move { model.check(Instant::now() + MODEL_CHECK).await.map_err(|error| error.to_string()) }
+        async move { model.check(Instant::now() + MODEL_CHECK).await }
     });
     for (part, joined) in [("feedback group", feedback_joined), ("resume group", resume_joined)] {
         background.spawn(follow(readiness.clone(), part, joined));

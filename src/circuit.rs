@@ -66,6 +66,16 @@ impl Circuit {
     ///
     /// A call that began before the last success says nothing about the time since, and is left out.
     pub fn failed(&mut self, started: Instant, now: Instant, retry_after: Option<Duration>) -> bool {
+        self.fail(started, now, retry_after.unwrap_or_default(), false)
+    }
+
+    /// A call that began at `started` was told what only a person can mend: the service is left alone for `pause`. Tells
+    /// whether this opened the circuit, as the first such call does where none has ever succeeded.
+    pub fn misconfigured(&mut self, started: Instant, now: Instant, pause: Duration) -> bool {
+        self.fail(started, now, pause, self.last_success.is_none())
+    }
+
+    fn fail(&mut self, started: Instant, now: Instant, pause: Duration, certain: bool) -> bool {
         if self.last_success.is_some_and(|success| started < success) {
             return false;
         }
@@ -73,8 +83,8 @@ impl Circuit {
         let since = *self.failing_since.get_or_insert(now);
         let lasting = self.failures > 1 && now.duration_since(since) >= LASTING;
         let was_open = self.is_open();
-        if was_open || lasting || self.failures >= FAILURES {
-            let pause = retry_after.unwrap_or_default().min(LONGEST_PAUSE).max(self.probe_every);
+        if was_open || certain || lasting || self.failures >= FAILURES {
+            let pause = pause.min(LONGEST_PAUSE).max(self.probe_every);
             self.next_probe = self.next_probe.max(Some(now + pause));
         }
         !was_open && self.is_open()
@@ -122,6 +132,19 @@ mod tests {
         assert!(!circuit.failed(now, now + ms(60_000), None));
         assert!(!circuit.failed(now, now + ms(61_999), None));
         assert!(circuit.failed(now, now + ms(62_000), None));
+    }
+
+    #[test]
+    fn what_only_a_person_can_mend_opens_it_at_once_where_nothing_ever_worked() {
+        let now = Instant::now();
+        let mut never_worked = Circuit::new(PROBE_EVERY);
+        assert!(never_worked.misconfigured(now, now, ms(5_000)));
+        assert_eq!(never_worked.enter(now), Entry::NotBefore(now + ms(5_000)));
+
+        let mut worked = Circuit::new(PROBE_EVERY);
+        worked.succeeded(now);
+        (0..4).for_each(|_| assert!(!worked.misconfigured(now, now, ms(5_000))));
+        assert!(worked.misconfigured(now, now, ms(5_000)));
     }
 
     #[test]

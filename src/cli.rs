@@ -195,6 +195,12 @@ async fn run(config: Config) -> anyhow::Result<()> {
         max_in_flight = config.max_in_flight,
         "starting"
     );
+    if !config.fallback_ignored.is_empty() {
+        tracing::warn!(
+            ignored = config.fallback_ignored.join(", "),
+            "the fallback stays off; LLM_FALLBACK=openai turns it on, and takes members' data out of the country"
+        );
+    }
     let back_ends = BackEnds::services(&config).await;
     app::run(&config, back_ends, listener, stop).await?;
     tracing::info!("stopped");
@@ -326,6 +332,7 @@ mod tests {
             "VLLM_URL",
             "MODEL_NAME",
             "VLLM_API_KEY",
+            "LLM_FALLBACK",
             "OPENAI_API_KEY",
             "OPENAI_BASE_URL",
             "OPENAI_MODEL",

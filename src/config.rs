@@ -1,5 +1,7 @@
 //! Settings: flags and environment variables, checked together (contract, section 7).
 
+mod fallback;
+
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
@@ -69,11 +71,14 @@ pub struct Settings {
     /// Key of the model server, if it wants one
     #[arg(long, env, hide_env_values = true, default_value = "")]
     vllm_api_key: String,
-    /// Key of the fallback. The fallback is off unless its key or URL is set: it takes members' data out of the
-    /// country
+    /// openai: who answers where the model server cannot. Without it a key does nothing: the fallback takes members'
+    /// data out of the country
+    #[arg(long, env, hide_env_values = true, default_value = "")]
+    llm_fallback: String,
+    /// Key of the fallback, if it wants one
     #[arg(long, env, hide_env_values = true, default_value = "")]
     openai_api_key: String,
-    /// URL of the fallback [when only the key is set: OpenAI's own]
+    /// URL of the fallback [without it: OpenAI's own]
     #[arg(long, env, hide_env_values = true, default_value = "")]
     openai_base_url: String,
     /// Model of the fallback
@@ -82,7 +87,7 @@ pub struct Settings {
     /// Bucket for documents. Credentials, region and AWS_ENDPOINT_URL_S3 are read as in any AWS program
     #[arg(long, env, hide_env_values = true, default_value = "resumes")]
     s3_bucket_name: String,
-    /// What every object key begins with
+    /// What every object key begins with; a missing / at its end is added
     #[arg(long, env, hide_env_values = true, default_value = "resume/")]
     s3_upload_prefix: String,
     /// How long a download link works, up to 7 days
@@ -164,6 +169,8 @@ pub struct Config {
     pub redis: RedisAddress,
     pub vllm: VllmSettings,
     pub openai: Option<OpenAiSettings>,
+    /// Variables that say how to reach a fallback, while none is turned on.
+    pub fallback_ignored: Vec<&'static str>,
     pub s3_bucket: String,
     pub s3_upload_prefix: String,
     pub resume_url_ttl: Duration,
@@ -270,15 +277,15 @@ impl Settings {
             }
         };
         let vllm_url = check.url("VLLM_URL", &self.vllm_url);
-        let openai_on = !self.openai_api_key.is_empty() || !self.openai_base_url.is_empty();
-        let openai_url = match self.openai_base_url.as_str() {
-            "" => openai::DEFAULT_BASE_URL,
-            url => url,
+        let fallback = fallback::Given {
+            llm_fallback: self.llm_fallback,
+            openai_api_key: self.openai_api_key,
+            openai_base_url: self.openai_base_url,
+            openai_model: self.openai_model,
         };
-        let openai_url = check.url("OPENAI_BASE_URL", openai_url);
-        if self.s3_upload_prefix.len() > PREFIX_MAX_BYTES || self.s3_upload_prefix.starts_with('/') {
-            check.wrong("S3_UPLOAD_PREFIX", "at most 900 bytes, and no / at its beginning");
-        }
+        let fallback_ignored = fallback.ignored();
+        let openai = fallback.checked(&mut check);
+        let s3_upload_prefix = check.prefix("S3_UPLOAD_PREFIX", self.s3_upload_prefix);
         let resume_url_ttl = check.duration("RESUME_URL_TTL", &self.resume_url_ttl);
         if resume_url_ttl > LINK_TTL_MAX {
             check.wrong("RESUME_URL_TTL", "at most 7 days");
@@ -307,8 +314,7 @@ impl Settings {
         let http_addr = check.address("HTTP_ADDR", self.http_addr);
         let s3_bucket = check.not_empty("S3_BUCKET_NAME", self.s3_bucket_name);
         let (max_in_flight, max_questions, session_ttl, request_deadline, request_max_age, outcome_ttl, grace) = parts;
-        let (Some(redis), Some(vllm_url), Some(openai_url), true) = (redis, vllm_url, openai_url, check.0.is_empty())
-        else {
+        let (Some(redis), Some(vllm_url), true) = (redis, vllm_url, check.0.is_empty()) else {
             return Err(Mistakes(check.0));
         };
         Ok(Config {
@@ -322,13 +328,10 @@ impl Settings {
                 model: optional(self.model_name),
                 api_key: optional(self.vllm_api_key),
             },
-            openai: openai_on.then_some(OpenAiSettings {
-                base_url: openai_url,
-                model: self.openai_model,
-                api_key: optional(self.openai_api_key),
-            }),
+            openai,
+            fallback_ignored,
             s3_bucket,
-            s3_upload_prefix: self.s3_upload_prefix,
+            s3_upload_prefix,
             resume_url_ttl,
             http_addr,
             max_in_flight,
@@ -393,6 +396,17 @@ impl Check {
                 None
             }
         }
+    }
+
+    /// What keys begin with: a folder, or nothing.
+    fn prefix(&mut self, name: &str, mut prefix: String) -> String {
+        if !prefix.is_empty() && !prefix.ends_with('/') {
+            prefix.push('/');
+        }
+        if prefix.len() > PREFIX_MAX_BYTES || prefix.starts_with('/') {
+            self.wrong(name, "at most 900 bytes, and no / at its beginning");
+        }
+        prefix
     }
 
     fn number<N: std::str::FromStr + PartialOrd + From<u8> + fmt::Display + Copy>(
@@ -474,6 +488,7 @@ mod tests {
             settings.log_format = "s3cret".to_owned();
             settings.topic_resume_init = "s3cret!".to_owned();
             settings.resume_url_ttl = "8d".to_owned();
+            settings.llm_fallback = "s3cret".to_owned();
         }) else {
             panic!("mistakes")
         };
@@ -489,6 +504,7 @@ mod tests {
             "LOG_FORMAT",
             "TOPIC_RESUME_INIT",
             "RESUME_URL_TTL",
+            "LLM_FALLBACK",
         ] {
             assert!(names.contains(&name), "{name} in {mistakes:?}");
         }
@@ -496,12 +512,24 @@ mod tests {
     }
 
     #[test]
-    fn the_fallback_is_on_when_its_key_or_url_is_set() {
-        let by_key = with(|settings| settings.openai_api_key = "k".to_owned()).unwrap().openai.unwrap();
-        assert_eq!(by_key.base_url.as_str(), openai::DEFAULT_BASE_URL);
-        assert!(
-            with(|settings| settings.openai_base_url = "http://localhost:1/v1".to_owned()).unwrap().openai.is_some()
-        );
+    fn the_fallback_is_on_when_it_is_turned_on_and_not_when_its_key_is_there() {
+        let only_a_key = with(|settings| settings.openai_api_key = "k".to_owned()).unwrap();
+        assert!(only_a_key.openai.is_none());
+        assert_eq!(only_a_key.fallback_ignored, ["OPENAI_API_KEY"]);
+        let on = with(|settings| {
+            settings.llm_fallback = "openai".to_owned();
+            settings.openai_api_key = "k".to_owned();
+        });
+        assert_eq!(on.unwrap().openai.and_then(|fallback| fallback.api_key).as_deref(), Some("k"));
+    }
+
+    #[test]
+    fn a_prefix_is_a_folder_whether_its_slash_is_there_or_not() {
+        let prefix = |text: &str| with(|settings| settings.s3_upload_prefix = text.to_owned());
+        for (given, taken) in [("resume", "resume/"), ("resume/", "resume/"), ("a/b", "a/b/"), ("", "")] {
+            assert_eq!(prefix(given).unwrap().s3_upload_prefix, taken);
+        }
+        assert!(prefix("/resume").is_err() && prefix("/").is_err() && prefix(&"a".repeat(900)).is_err());
     }
 
     #[test]

@@ -5,11 +5,16 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use crate::telemetry::metrics::Metrics;
 
-/// How often a part is looked at while it is ready, and while it is not.
+/// How often a part is looked at while it is ready, and at first while it is not.
 const LOOK: Duration = Duration::from_secs(5);
 const LOOK_AGAIN: Duration = Duration::from_millis(250);
+/// What is away for long, or for good, is looked at less and less often: it is seen to be back within this share of
+/// the time that it was away.
+const SHARE: u32 = 10;
 
 /// What a part is called before it was looked at.
 const STARTING: &str = "starting";
@@ -91,9 +96,16 @@ pub async fn watch<F>(readiness: Arc<Readiness>, part: &'static str, check: impl
 where
     F: Future<Output = Result<(), String>>,
 {
+    let mut away_since = None;
     loop {
         let state = check().await;
-        let pause = if state.is_ok() { LOOK } else { LOOK_AGAIN };
+        let pause = if state.is_ok() {
+            away_since = None;
+            LOOK
+        } else {
+            let since = *away_since.get_or_insert_with(Instant::now);
+            (since.elapsed() / SHARE).clamp(LOOK_AGAIN, LOOK)
+        };
         readiness.note(part, state);
         tokio::time::sleep(pause).await;
     }
@@ -125,5 +137,19 @@ mod tests {
         let (needed, optional) = readiness.missing();
         assert!(!needed.contains_key("model"));
         assert_eq!(optional.get("model").map(String::as_str), Some("away"));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_away_for_good_is_looked_at_ever_less_often() {
+        let started = Instant::now();
+        let looks = Mutex::new(Vec::new());
+        let check = async || {
+            looks.lock().unwrap().push(started.elapsed().as_secs());
+            Err("away".to_owned())
+        };
+        let watched = watch(readiness(), "model", check);
+        assert!(tokio::time::timeout(Duration::from_secs(1000), watched).await.is_err());
+        let within = |from, to| looks.lock().unwrap().iter().filter(|at| (from..to).contains(*at)).count();
+        assert_eq!((within(0, 2), within(900, 1000)), (8, 20));
     }
 }

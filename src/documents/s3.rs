@@ -2,6 +2,8 @@
 
 use std::env;
 use std::error::Error;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -10,7 +12,7 @@ use aws_config::meta::region::RegionProviderChain;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_sdk_s3::Client;
-use aws_sdk_s3::config::{Builder, RequestChecksumCalculation, ResponseChecksumValidation};
+use aws_sdk_s3::config::{Builder, Config, RequestChecksumCalculation, ResponseChecksumValidation};
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::operation::get_object::GetObjectError;
 use aws_sdk_s3::presigning::PresigningConfig;
@@ -36,6 +38,8 @@ pub struct S3Documents {
     client: Client,
     bucket: String,
     link_ttl: Duration,
+    /// The bucket may not be looked at, and that was said.
+    hidden: Arc<AtomicBool>,
 }
 
 impl S3Documents {
@@ -63,7 +67,31 @@ impl S3Documents {
             .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
             .response_checksum_validation(ResponseChecksumValidation::WhenRequired)
             .build();
-        Self { client: Client::from_conf(config), bucket: bucket.into(), link_ttl }
+        Self::of(config, bucket.into(), link_ttl)
+    }
+
+    fn of(config: Config, bucket: String, link_ttl: Duration) -> Self {
+        Self { client: Client::from_conf(config), bucket, link_ttl, hidden: Arc::default() }
+    }
+
+    /// Whether a bucket that may not be looked at may still be used: it is there, and who only stores and reads
+    /// documents needs no permission to list them. An answer to a HEAD has no words, so the store is asked for a list, too:
+    /// that tells wrong credentials, unless the store itself does not tell them apart.
+    async fn check_hidden(&self) -> Result<(), DocumentError> {
+        let Err(error) = self.client.list_objects_v2().bucket(&self.bucket).max_keys(1).send().await else {
+            return Ok(());
+        };
+        if !is_denied(&error) {
+            return Err(classify(&error));
+        }
+        if !self.hidden.swap(true, Ordering::Relaxed) {
+            tracing::warn!(
+                bucket = self.bucket,
+                "the bucket may not be looked at (403) and counts as ready: s3:ListBucket would allow the check; whether \
+                 documents can be stored shows only when one is, and where credentials are wrong, none can"
+            );
+        }
+        Ok(())
     }
 }
 
@@ -108,8 +136,14 @@ impl Documents for S3Documents {
     }
 
     async fn check(&self) -> Result<(), DocumentError> {
-        self.client.head_bucket().bucket(&self.bucket).send().await.map_err(|error| classify(&error))?;
-        Ok(())
+        match self.client.head_bucket().bucket(&self.bucket).send().await {
+            Ok(_) => {
+                self.hidden.store(false, Ordering::Relaxed);
+                Ok(())
+            }
+            Err(error) if is_denied(&error) => self.check_hidden().await,
+            Err(error) => Err(classify(&error)),
+        }
     }
 }
 
@@ -129,6 +163,13 @@ impl Inventory for S3Documents {
         self.client.delete_object().bucket(&self.bucket).key(key).send().await.map_err(|error| classify(&error))?;
         Ok(())
     }
+}
+
+/// Whether the store knows who asks, as far as it says, and does not allow it.
+fn is_denied<E: ProvideErrorMetadata>(error: &SdkError<E>) -> bool {
+    let SdkError::ServiceError(refusal) = error else { return false };
+    let code = refusal.err().code().unwrap_or_default();
+    refusal.raw().status().as_u16() == 403 && matches!(code, "" | "Forbidden" | "AccessDenied")
 }
 
 /// The fate of a failed call.
@@ -205,6 +246,7 @@ fn answered(status: u16, code: &str) -> DocumentError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::llm::stage::{Reaction, Stage};
 
     fn passes(status: u16, code: &str) -> bool {
         matches!(answered(status, code), DocumentError::Unavailable(_))
@@ -234,16 +276,7 @@ mod tests {
         assert!(!passes(301, "PermanentRedirect"));
     }
 
-    #[tokio::test]
-    async fn a_store_that_hangs_up_is_unavailable() {
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let endpoint = format!("http://{}", listener.local_addr().unwrap());
-        tokio::spawn(async move {
-            while let Ok((mut connection, _)) = listener.accept().await {
-                // Something of the request has come when it hangs up.
-                let _ = tokio::io::AsyncReadExt::read(&mut connection, &mut [0; 16]).await;
-            }
-        });
+    fn documents_at(endpoint: &str) -> S3Documents {
         let config = Builder::new()
             .behavior_version(BehaviorVersion::latest())
             .region(aws_sdk_s3::config::Region::new(DEFAULT_REGION))
@@ -252,12 +285,64 @@ mod tests {
             .force_path_style(true)
             .retry_config(RetryConfig::disabled())
             .build();
-        let link_ttl = Duration::from_secs(60);
-        let documents = S3Documents { client: Client::from_conf(config), bucket: "resumes".to_owned(), link_ttl };
+        S3Documents::of(config, "resumes".to_owned(), Duration::from_secs(60))
+    }
+
+    #[tokio::test]
+    async fn a_store_that_hangs_up_is_unavailable() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let documents = documents_at(&format!("http://{}", listener.local_addr().unwrap()));
+        tokio::spawn(async move {
+            while let Ok((mut connection, _)) = listener.accept().await {
+                // Something of the request has come when it hangs up.
+                let _ = tokio::io::AsyncReadExt::read(&mut connection, &mut [0; 16]).await;
+            }
+        });
         let failed = documents.put("a.docx", vec![0; 100_000]).await;
         assert!(matches!(failed, Err(DocumentError::Unavailable(_))), "{failed:?}");
         let failed = documents.check().await;
         assert!(matches!(failed, Err(DocumentError::Unavailable(_))), "{failed:?}");
+    }
+
+    /// A store whose bucket may not be looked at, and that says this to whoever asks for a list.
+    async fn hiding(status: u16, code: &'static str) -> Stage {
+        Stage::new(move |got, _| match got.method.as_str() {
+            "HEAD" => Reaction::Answer(403, String::new()),
+            _ => Reaction::Answer(status, format!("<Error><Code>{code}</Code><Message>비밀</Message></Error>")),
+        })
+        .await
+    }
+
+    #[tokio::test]
+    async fn a_bucket_that_may_not_be_looked_at_can_be_used() {
+        let store = hiding(403, "AccessDenied").await;
+        let documents = documents_at(store.url.as_str());
+        documents.check().await.unwrap();
+        assert!(documents.hidden.load(Ordering::Relaxed), "it was said");
+        documents.check().await.unwrap();
+        assert_eq!(store.got("/resumes/").len(), 2);
+    }
+
+    #[tokio::test]
+    async fn wrong_credentials_are_told_from_a_missing_permission_where_the_store_does() {
+        for code in ["InvalidAccessKeyId", "SignatureDoesNotMatch", "RequestTimeTooSkewed"] {
+            let store = hiding(403, code).await;
+            let failed = documents_at(store.url.as_str()).check().await;
+            let Err(DocumentError::Refused(text)) = failed else { panic!("{failed:?}") };
+            assert_eq!(text, format!("{code} (403)"));
+        }
+        let busy = hiding(503, "SlowDown").await;
+        assert!(matches!(documents_at(busy.url.as_str()).check().await, Err(DocumentError::Unavailable(_))));
+    }
+
+    #[tokio::test]
+    async fn a_bucket_that_is_missing_or_elsewhere_cannot_be_used() {
+        for (status, told) in [(404, "there is no such bucket (404)"), (301, "the bucket is in another region (301)")] {
+            let store = Stage::new(move |_, _| Reaction::Answer(status, String::new())).await;
+            let failed = documents_at(store.url.as_str()).check().await;
+            let Err(DocumentError::Refused(text)) = failed else { panic!("{failed:?}") };
+            assert_eq!(text, told);
+        }
     }
 
     #[test]

@@ -9,6 +9,7 @@ use url::Url;
 
 use super::budget::{Plan, Room};
 use super::classify::{Cause, Completion, Fault, completion};
+use super::naming::Trouble;
 use super::transport::{SetupError, Transport};
 use super::{Ask, Prompt};
 
@@ -22,8 +23,9 @@ pub trait Endpoint: Send + Sync {
     /// after all. Dropping the future cancels the call.
     async fn call(&self, ask: &Ask, limit: Instant) -> Result<Completion, Fault>;
 
-    /// Whether the server answers at all; costs nothing. For start-up and readiness.
-    async fn check(&self, limit: Instant) -> Result<(), Fault>;
+    /// Whether the server answers at all, and serves the model, as far as can be said without asking it; costs nothing.
+    /// For start-up and readiness.
+    async fn check(&self, limit: Instant) -> Result<(), Trouble>;
 }
 
 /// Which field limits the reply: OpenAI's newer models refuse the old one, and older servers do not know the new one.

@@ -216,16 +216,18 @@ pub fn refusal(status: u16, body: &[u8]) -> Option<Cause> {
             let error = ErrorBody::read(body);
             if error.is_overflow() {
                 Cause::Overflow
-            } else if error.code == "model_not_found" {
+            } else if error.is_unknown_model() {
                 Cause::UnknownModel
             } else {
                 Cause::Rejected
             }
         }
         401..=403 | 407 => Cause::Denied,
-        // A path that does not exist answers in its framework's own form, an unknown model in the API's.
-        404 if ErrorBody::read(body).structured => Cause::UnknownModel,
-        404 => Cause::NotAnApi,
+        // A path that does not exist answers in its framework's own form, an unknown model in the API's, or in words.
+        404 => {
+            let error = ErrorBody::read(body);
+            if error.structured || error.is_unknown_model() { Cause::UnknownModel } else { Cause::NotAnApi }
+        }
         300..=399 | 405 | 406 | 410 | 415 | 421 | 426 | 501 | 505 => Cause::NotAnApi,
         413 => Cause::Overflow,
         429 if ErrorBody::read(body).is_quota() => Cause::Denied,
@@ -304,12 +306,13 @@ impl ErrorBody {
         let flat = nested.is_none() && json.get("message").is_some();
         let error = nested.unwrap_or(&json);
         let text = |name: &str| error.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+        let message = if error.get("message").is_some() { text("message") } else { text("error") };
         Self {
             structured: nested.is_some() || flat,
             code: text("code"),
             kind: text("type"),
             param: text("param"),
-            message: text("message").to_lowercase(),
+            message: message.to_lowercase(),
         }
     }
 
@@ -328,6 +331,16 @@ impl ErrorBody {
             || self.param == "input_tokens"
             || (self.param == "max_tokens" && self.kind == "BadRequestError")
             || WORDINGS.iter().any(|wording| self.message.contains(wording))
+    }
+
+    /// Most servers have a status or a code for it; the wordings are those of OpenRouter, LiteLLM, DeepSeek and Ollama. A
+    /// long message is none of these, and may quote a member who says such a thing.
+    fn is_unknown_model(&self) -> bool {
+        const WORDINGS: [&str; 3] = ["not a valid model", "invalid model name", "model not exist"];
+        const LONGEST: usize = 200;
+        let in_words = WORDINGS.iter().any(|wording| self.message.contains(wording))
+            || self.message.starts_with("model ") && self.message.contains(" not found");
+        self.code == "model_not_found" || in_words && self.message.len() <= LONGEST
     }
 
     fn is_quota(&self) -> bool {

@@ -39,7 +39,7 @@ impl Observer for () {}
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Patience {
     pub backoff: Backoff,
-    /// The least pause after a fault that only a person can mend.
+    /// The least pause after a fault that only a person can mend, and before the next probe.
     pub misconfigured: Duration,
     /// How often a server that is unavailable gets a call.
     pub probe_every: Duration,
@@ -94,16 +94,22 @@ impl Failover {
         self.turnstile.watch()
     }
 
-    /// Whether any server answers; costs no tokens. For start-up and readiness.
-    pub async fn check(&self, limit: Instant) -> Result<(), ModelFailure> {
-        let mut faults = Vec::new();
+    /// Whether any server answers; costs no tokens. For start-up and readiness. A primary that only a person can mend is
+    /// told even while the fallback answers: else everything would go there, and nobody would know.
+    pub async fn check(&self, limit: Instant) -> Result<(), String> {
+        let mut troubles = Vec::new();
+        let mut needs_a_person = false;
         for endpoint in &self.endpoints {
             match endpoint.check(limit).await {
+                Ok(()) if needs_a_person => troubles.push(format!("{} stands in", endpoint.name())),
                 Ok(()) => return Ok(()),
-                Err(fault) => faults.push(format!("{}: {fault}", endpoint.name())),
+                Err(trouble) => {
+                    needs_a_person |= troubles.is_empty() && trouble.cause.is_misconfiguration();
+                    troubles.push(format!("{}: {trouble}", endpoint.name()));
+                }
             }
         }
-        Err(ModelFailure::Unavailable(faults.join("; ")))
+        Err(troubles.join("; "))
     }
 
     fn circuits(&self) -> MutexGuard<'_, Vec<Circuit>> {
@@ -141,6 +147,9 @@ impl Failover {
             Ok(_) => circuit.succeeded(now),
             Err(fault) => match fault.cause.health() {
                 Health::Up => circuit.succeeded(now),
+                Health::Down if fault.cause.is_misconfiguration() => {
+                    circuit.misconfigured(started, now, self.asked_pause(fault))
+                }
                 Health::Down => circuit.failed(started, now, fault.retry_after),
                 Health::Unclear => false,
             },
@@ -168,11 +177,15 @@ impl Failover {
         drop(timeout_at(until, unavailable.wait_for(|unavailable| !unavailable)).await);
     }
 
+    /// How long the server is to be left alone after a fault.
+    fn asked_pause(&self, fault: &Fault) -> Duration {
+        let least = if fault.cause.is_misconfiguration() { self.patience.misconfigured } else { Duration::ZERO };
+        fault.retry_after.unwrap_or_default().max(least)
+    }
+
     /// How long to wait after the fault of attempt number `attempt`.
     fn pause(&self, attempt: u32, fault: &Fault) -> Duration {
-        let least = if fault.cause.is_misconfiguration() { self.patience.misconfigured } else { Duration::ZERO };
-        let asked = fault.retry_after.unwrap_or_default().max(least);
-        asked.saturating_add(self.patience.backoff.jittered(attempt))
+        self.asked_pause(fault).saturating_add(self.patience.backoff.jittered(attempt))
     }
 }
 

@@ -5,12 +5,13 @@ pub mod chat;
 pub mod classify;
 pub mod failover;
 pub mod gate;
+pub mod naming;
 pub mod openai;
 pub mod prompt;
 pub mod retry;
 mod served;
 #[cfg(test)]
-mod stage;
+pub(crate) mod stage;
 mod transport;
 pub mod vllm;
 

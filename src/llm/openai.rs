@@ -1,4 +1,4 @@
-//! OpenAI, or whoever speaks its API: the fallback, off unless someone sets it.
+//! OpenAI, or whoever speaks its API: the fallback, off unless someone turns it on.
 
 use async_trait::async_trait;
 use tokio::time::Instant;
@@ -7,7 +7,9 @@ use url::Url;
 use super::Ask;
 use super::budget::{Count, Plan, Step, next_step};
 use super::chat::{ChatApi, Endpoint, LimitField, below, room};
-use super::classify::{Cause, Completion, Fault, refusal};
+use super::classify::{Cause, Completion, Fault};
+use super::naming::{Naming, Trouble};
+use super::served::ModelList;
 use super::transport::SetupError;
 
 /// Where OpenAI is.
@@ -31,13 +33,14 @@ pub struct OpenAiSettings {
 pub struct OpenAi {
     api: ChatApi,
     model: String,
+    naming: Naming,
 }
 
 impl OpenAi {
     /// A client; nothing is sent yet.
     pub fn new(settings: OpenAiSettings) -> Result<Self, SetupError> {
         let api = ChatApi::new(settings.base_url, settings.api_key.as_deref(), LimitField::MaxCompletionTokens)?;
-        Ok(Self { api, model: settings.model })
+        Ok(Self { api, model: settings.model, naming: Naming::default() })
     }
 }
 
@@ -51,7 +54,9 @@ impl Endpoint for OpenAi {
         let counts: Vec<Count> = ask.prompts.iter().map(|prompt| Count::Settled(prompt.estimate())).collect();
         let mut overflowed: Option<Plan> = None;
         while let Step::Send(plan) = next_step(room(ask, CONTEXT), &counts, overflowed) {
-            match self.api.complete(&self.model, ask, plan, limit).await {
+            let result = self.api.complete(&self.model, ask, plan, limit).await;
+            self.naming.learn(&self.model, &result);
+            match result {
                 Err(fault) if fault.cause == Cause::Overflow => overflowed = Some(plan),
                 result => return result,
             }
@@ -59,12 +64,9 @@ impl Endpoint for OpenAi {
         Err(Fault::transport(Cause::Overflow))
     }
 
-    async fn check(&self, limit: Instant) -> Result<(), Fault> {
-        let answer = self.api.transport.get(&below(&self.api.base, &["models"]), limit).await?;
-        match refusal(answer.status, &answer.body) {
-            Some(cause) => Err(Fault { cause, status: Some(answer.status), retry_after: answer.retry_after }),
-            None => Ok(()),
-        }
+    async fn check(&self, limit: Instant) -> Result<(), Trouble> {
+        let answer = self.api.transport.get(&below(&self.api.base, &["models"]), limit).await;
+        self.naming.judge(Some(&self.model), answer.and_then(|answer| ModelList::answered(&answer)))
     }
 }
 
@@ -73,7 +75,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::llm::stage::{Reaction, Stage, said};
+    use crate::llm::stage::{Reaction, Stage, models, said};
     use crate::llm::{Preamble, Prompt, Role};
 
     const OVERFLOW: &str = r#"{"error":{"message":"too long","type":"invalid_request_error","param":"messages","code":"context_length_exceeded"}}"#;
@@ -123,15 +125,20 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_check_asks_for_the_models_and_tells_a_wrong_key() {
+    async fn a_check_asks_for_the_models_and_tells_a_wrong_name_and_a_wrong_key() {
         let stage = Stage::new(|_, before| match before {
-            0 => Reaction::Answer(200, "{}".to_owned()),
+            0 => Reaction::Answer(200, models(DEFAULT_MODEL)),
+            1 => Reaction::Answer(200, models("gpt-9")),
             _ => Reaction::Answer(401, r#"{"error":{"code":"invalid_api_key"}}"#.to_owned()),
         })
         .await;
         let openai = client(&stage);
         assert_eq!(openai.check(soon()).await, Ok(()));
+        assert_eq!(
+            openai.check(soon()).await.unwrap_err().to_string(),
+            "the server does not list the model `gpt-4o-mini`; it lists `gpt-9`"
+        );
         assert_eq!(openai.check(soon()).await.unwrap_err().cause, Cause::Denied);
-        assert_eq!(stage.got("/proxy/v1/models").len(), 2);
+        assert_eq!(stage.got("/proxy/v1/models").len(), 3);
     }
 }

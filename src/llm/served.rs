@@ -6,11 +6,13 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use tokio::time::Instant;
 use tracing::{info, warn};
 
 use super::budget;
-use super::classify::Cause;
+use super::classify::{Cause, Fault, refusal};
+use super::transport::Answer;
 use super::{Preamble, Prompt};
 
 /// Tokens that prompt and reply share, where the server does not say.
@@ -18,11 +20,9 @@ const ASSUMED_CONTEXT: u32 = 4096;
 /// How long a counter that failed is left alone.
 const COUNTER_REST: Duration = Duration::from_secs(30);
 
-/// The answer of `/v1/models`.
-#[derive(Debug, Default, Deserialize)]
-pub(super) struct ModelList {
-    data: Vec<Listed>,
-}
+/// The answer of `/v1/models`; `None` where it has a form of its own.
+#[derive(Debug, Default)]
+pub(super) struct ModelList(Option<Vec<Listed>>);
 
 #[derive(Debug, Deserialize)]
 struct Listed {
@@ -32,16 +32,62 @@ struct Listed {
 }
 
 impl ModelList {
+    /// Reads the answer to the question for the list.
+    pub fn answered(answer: &Answer) -> Result<Self, Fault> {
+        let read = match refusal(answer.status, &answer.body) {
+            Some(cause) => Err(cause),
+            None => Self::read(&answer.body).map_err(|_| Cause::NotAnApi),
+        };
+        read.map_err(|cause| Fault { cause, status: Some(answer.status), retry_after: answer.retry_after })
+    }
+
+    /// Reads a list, as long as it is JSON.
+    pub fn read(json: &[u8]) -> serde_json::Result<Self> {
+        #[derive(Deserialize)]
+        struct Usual {
+            data: Vec<Listed>,
+        }
+        match serde_json::from_slice::<Usual>(json) {
+            Ok(usual) => Ok(Self(Some(usual.data))),
+            Err(_) => serde_json::from_slice::<IgnoredAny>(json).map(|_| Self(None)),
+        }
+    }
+
+    /// Whether a server that answers so, when it is asked for its list, may serve a model that was named.
+    pub fn can_be_done_without(fault: &Fault) -> bool {
+        let answered = fault.status.is_some_and(|status| !(200..300).contains(&status));
+        answered && (fault.cause.is_misconfiguration() || fault.cause == Cause::Rejected)
+    }
+
     /// The name of the first model.
-    pub fn first(&self) -> Option<String> {
-        self.data.first().map(|listed| listed.id.clone())
+    pub fn first(&self) -> Option<&str> {
+        self.listed().next().map(|listed| listed.id.as_str())
+    }
+
+    /// What it means for whoever named no model that the list has none.
+    pub fn without_models(&self) -> Fault {
+        Fault::transport(if self.0.is_some() { Cause::UnknownModel } else { Cause::NotAnApi })
+    }
+
+    /// All names, as far as the list can be read.
+    pub fn names(&self) -> Option<Vec<&str>> {
+        Some(self.0.as_ref()?.iter().map(|listed| listed.id.as_str()).collect())
+    }
+
+    /// Whether the model `id` is there, as far as the list can be read.
+    pub fn lists(&self, id: &str) -> Option<bool> {
+        Some(self.0.as_ref()?.iter().any(|listed| listed.id == id))
     }
 
     /// The context of the model `id`; of any other when it has none of its own, since adapters share their base's.
     pub fn context_of(&self, id: &str) -> Option<u32> {
-        let own = self.data.iter().filter(|listed| listed.id == id);
-        let all = own.chain(&self.data);
+        let own = self.listed().filter(|listed| listed.id == id);
+        let all = own.chain(self.listed());
         all.filter_map(|listed| listed.max_model_len).find(|&tokens| tokens > 0)
+    }
+
+    fn listed(&self) -> impl Iterator<Item = &Listed> {
+        self.0.iter().flatten()
     }
 }
 
@@ -85,9 +131,11 @@ impl Served {
         (&self.id, self.context, self.context_told) == (&other.id, other.context, other.context_told)
     }
 
-    /// Logs it.
-    pub fn announce(&self) {
-        if self.context_told {
+    /// Logs it. One that is not listed is not found: it may be an alias, and readiness says what is listed.
+    pub fn announce(&self, listed: bool) {
+        if !listed {
+            info!(model = self.id, context = self.context, "asking for a model that the server does not list");
+        } else if self.context_told {
             info!(model = self.id, context = self.context, "found the model");
         } else {
             warn!(model = self.id, assumed = self.context, "the model server does not tell the length of its context");
@@ -146,7 +194,7 @@ mod tests {
     use crate::llm::Role;
 
     fn list(json: &str) -> ModelList {
-        serde_json::from_str(json).unwrap()
+        ModelList::read(json.as_bytes()).unwrap()
     }
 
     fn prompt(preamble: &'static Preamble, text: &str) -> Prompt {
@@ -162,12 +210,22 @@ mod tests {
         let models = list(
             r#"{"data":[{"id":"base","max_model_len":4096},{"id":"lora","max_model_len":null},{"id":"big","max_model_len":9000}]}"#,
         );
-        assert_eq!(models.first().as_deref(), Some("base"));
+        assert_eq!(models.first(), Some("base"));
         assert_eq!(models.context_of("big"), Some(9000));
         assert_eq!(models.context_of("lora"), Some(4096));
         assert_eq!(models.context_of("unlisted"), Some(4096));
         assert_eq!(list(r#"{"data":[{"id":"x","max_model_len":0}]}"#).context_of("x"), None);
         assert_eq!(list(r#"{"object":"list","data":[]}"#).first(), None);
+    }
+
+    #[test]
+    fn a_list_in_a_form_of_its_own_says_nothing_and_a_page_is_no_list() {
+        let models = list(r#"{"data":[{"id":"aya"}]}"#);
+        assert_eq!((models.lists("aya"), models.lists("b")), (Some(true), Some(false)));
+        for own in [r#"{"models":[{"name":"aya"}]}"#, r#"["aya"]"#, r#"{"data":[{"name":"aya"}]}"#] {
+            assert_eq!((list(own).lists("aya"), list(own).first()), (None, None), "{own}");
+        }
+        assert!(ModelList::read(b"<html>").is_err());
     }
 
     #[test]

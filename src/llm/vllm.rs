@@ -13,6 +13,7 @@ use url::Url;
 use super::budget::{self, Count, Plan, Step, next_step};
 use super::chat::{ChatApi, Endpoint, LimitField, below, room, with_messages};
 use super::classify::{Cause, Completion, Fault, refusal};
+use super::naming::{Naming, Trouble};
 use super::served::{ModelList, Served};
 use super::transport::{Answer, SetupError};
 use super::{Ask, Prompt};
@@ -39,6 +40,7 @@ pub struct Vllm {
     models_url: Url,
     tokenize_url: Url,
     model: Option<String>,
+    naming: Naming,
     known: Mutex<Known>,
     /// Held by the one that discovers, for all who want to know.
     discovering: tokio::sync::Mutex<()>,
@@ -70,6 +72,7 @@ impl Vllm {
             tokenize_url: below(&root, &["tokenize"]),
             api: ChatApi::new(base, settings.api_key.as_deref(), LimitField::MaxTokens)?,
             model: settings.model.filter(|model| !model.is_empty()),
+            naming: Naming::default(),
             known: Mutex::default(),
             discovering: tokio::sync::Mutex::default(),
         })
@@ -113,17 +116,19 @@ impl Vllm {
     }
 
     async fn discover(&self, limit: Instant) -> Result<Arc<Served>, Fault> {
-        let listed = self.list(limit).await?;
-        let id = self.model.clone().or_else(|| listed.first());
-        let id = id.ok_or_else(|| Fault::transport(Cause::UnknownModel))?;
-        let served = Arc::new(Served::new(listed.context_of(&id), id));
+        let listed = match self.list(limit).await {
+            Err(fault) if self.model.is_some() && ModelList::can_be_done_without(&fault) => ModelList::default(),
+            listed => listed?,
+        };
+        let id = self.model.as_deref().or(listed.first()).ok_or_else(|| listed.without_models())?;
+        let served = Arc::new(Served::new(listed.context_of(id), id.to_owned()));
         let before = {
             let mut known = self.known();
             known.stale = false;
             known.served.replace(Arc::clone(&served))
         };
         if before.is_none_or(|before| !before.is_same_model(&served)) {
-            served.announce();
+            served.announce(listed.lists(id).unwrap_or(true));
         }
         Ok(served)
     }
@@ -131,13 +136,7 @@ impl Vllm {
     async fn list(&self, limit: Instant) -> Result<ModelList, Fault> {
         let limit = limit.min(Instant::now() + DISCOVERY_TIMEOUT);
         let answer = self.api.transport.get(&self.models_url, limit).await?;
-        let read = match refusal(answer.status, &answer.body) {
-            None => serde_json::from_slice(&answer.body).map_err(|_| Cause::NotAnApi),
-            // A server without the list can still serve a model that was named.
-            Some(Cause::NotAnApi) if self.model.is_some() => Ok(ModelList::default()),
-            Some(cause) => Err(cause),
-        };
-        read.map_err(|cause| Fault { cause, status: Some(answer.status), retry_after: answer.retry_after })
+        ModelList::answered(&answer)
     }
 
     /// The next plan after `overflowed`, counting what has to be counted.
@@ -201,7 +200,9 @@ impl Endpoint for Vllm {
             let served = self.served(limit).await?;
             let plan = self.plan(&served, ask, overflowed, limit).await;
             let plan = plan.ok_or_else(|| Fault::transport(Cause::Overflow))?;
-            let fault = match self.api.complete(&served.id, ask, plan, limit).await {
+            let result = self.api.complete(&served.id, ask, plan, limit).await;
+            self.naming.learn(&served.id, &result);
+            let fault = match result {
                 Ok(completion) => return Ok(completion),
                 Err(fault) => fault,
             };
@@ -231,8 +232,8 @@ impl Endpoint for Vllm {
         }
     }
 
-    async fn check(&self, limit: Instant) -> Result<(), Fault> {
-        self.list(limit).await.map(drop)
+    async fn check(&self, limit: Instant) -> Result<(), Trouble> {
+        self.naming.judge(self.model.as_deref(), self.list(limit).await)
     }
 }
 

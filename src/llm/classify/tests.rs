@@ -83,6 +83,16 @@ fn an_unknown_model_is_told_from_an_unknown_path() {
         assert_eq!(cause(404, body), Cause::UnknownModel, "{body}");
     }
     assert_eq!(cause(400, openai), Cause::UnknownModel);
+    let ollama = r#"{"error":"model 'aya' not found, try pulling it first"}"#;
+    assert_eq!(cause(404, ollama), Cause::UnknownModel);
+    let openrouter = r#"{"error":{"message":"aya is not a valid model ID","code":400}}"#;
+    let litellm = r#"{"error":{"message":"/chat/completions: Invalid model name passed in model=aya. Call `/v1/models` to view available models for your key.","type":"invalid_request_error","param":null,"code":"400"}}"#;
+    let deepseek = r#"{"error":{"message":"Model Not Exist","type":"invalid_request_error","param":null,"code":"invalid_request_error"}}"#;
+    for body in [openrouter, litellm, deepseek] {
+        assert_eq!(cause(400, body), Cause::UnknownModel, "{body}");
+    }
+    let quoting = format!(r#"{{"error":{{"message":"bad input: not a valid model{}","code":400}}}}"#, "가".repeat(70));
+    assert_eq!(cause(400, &quoting), Cause::Rejected, "a member's words say nothing about the server");
     for body in [r#"{"detail":"Not Found"}"#, HTML, ""] {
         assert_eq!(cause(404, body), Cause::NotAnApi, "{body}");
     }

@@ -2,6 +2,7 @@ use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::*;
+use crate::llm::naming::Trouble;
 use crate::llm::{Preamble, Prompt};
 
 /// Says what it is told to say, then the last thing again and again.
@@ -47,10 +48,10 @@ impl Endpoint for Scripted {
         result.unwrap()
     }
 
-    async fn check(&self, _limit: Instant) -> Result<(), Fault> {
+    async fn check(&self, _limit: Instant) -> Result<(), Trouble> {
         match self.script.lock().unwrap().front().unwrap() {
             Ok(_) => Ok(()),
-            Err(fault) => Err(fault.clone()),
+            Err(fault) => Err(fault.clone().into()),
         }
     }
 }
@@ -372,11 +373,37 @@ async fn a_check_is_content_with_either_server_and_names_both_when_none_answers(
     let limit = Instant::now() + LONG;
     assert_eq!(pair(&down, &up).check(limit).await, Ok(()));
     let denied = Scripted::new("openai", [fails(Cause::Denied)]);
-    let failure = pair(&down, &denied).check(limit).await.unwrap_err();
     assert_eq!(
-        failure.to_string(),
-        "no model answered in time: vllm: no connection to the server; openai: the server does not accept the API key"
+        pair(&down, &denied).check(limit).await.unwrap_err(),
+        "vllm: no connection to the server; openai: the server does not accept the API key"
     );
+}
+
+#[tokio::test]
+async fn a_check_tells_a_misconfigured_primary_though_the_fallback_answers() {
+    let (misnamed, up) = (Scripted::new("vllm", [fails(Cause::UnknownModel)]), Scripted::new("openai", [said("x")]));
+    let limit = Instant::now() + LONG;
+    assert_eq!(
+        pair(&misnamed, &up).check(limit).await.unwrap_err(),
+        "vllm: the server does not serve the model; openai stands in"
+    );
+}
+
+#[tokio::test]
+async fn a_model_that_was_never_there_is_an_outage_from_the_first_call() {
+    let script = (0..3).map(|_| fails(Cause::UnknownModel)).chain([said("이제 있습니다.")]);
+    let primary = Scripted::new("vllm", script);
+    let model = alone(&primary, Arc::new(()));
+    let started = Instant::now();
+    let (first, later) = tokio::join!(asked(&model, LONG), async {
+        model.watch().wait_for(|open| *open).await.unwrap();
+        assert_eq!(primary.calls(), 1);
+        futures_util::future::join_all((0..20).map(|_| asked(&model, LONG))).await
+    });
+    assert!(later.into_iter().chain([first]).all(|reply| reply == Ok("이제 있습니다.".to_owned())));
+    // Three probes that were refused, and one call for each request.
+    assert_eq!(primary.calls(), 3 + 21);
+    assert!(started.elapsed() >= QUICK.misconfigured * 3, "{:?}", started.elapsed());
 }
 
 #[tokio::test]

@@ -24,6 +24,10 @@ fn client(stage: &Stage) -> Vllm {
     Vllm::new(settings(stage)).unwrap()
 }
 
+fn named(stage: &Stage, model: &str) -> Vllm {
+    Vllm::new(VllmSettings { model: Some(model.to_owned()), ..settings(stage) }).unwrap()
+}
+
 /// A rich prompt with an example, and a lean one without.
 fn ask(question: &str) -> Ask {
     static RICH: LazyLock<Preamble> =
@@ -190,10 +194,43 @@ async fn a_named_model_is_asked_even_of_a_server_without_a_list() {
         _ => Reaction::Answer(404, r#"{"detail":"Not Found"}"#.to_owned()),
     })
     .await;
-    let vllm = Vllm::new(VllmSettings { model: Some("aya".to_owned()), ..settings(&stage) }).unwrap();
-    assert_eq!(call(&vllm).await, Ok("네.".to_owned()));
+    assert_eq!(call(&named(&stage, "aya")).await, Ok("네.".to_owned()));
     assert_eq!(stage.got(CHAT)[0].body["model"], "aya");
     assert_eq!(call(&client(&stage)).await, Err(Cause::NotAnApi));
+}
+
+#[tokio::test]
+async fn a_named_model_is_asked_though_the_list_may_not_be_seen_or_has_another_form() {
+    let denied = r#"{"error":{"message":"Missing scopes: api.model.read.","type":"invalid_request_error"}}"#;
+    let not_for_this_key = r#"{"error":{"message":"key not allowed to access this route","type":"auth_error"}}"#;
+    for (status, list) in [(401, denied), (403, not_for_this_key), (200, r#"{"models":[{"name":"aya"}]}"#)] {
+        let stage = Stage::new(move |got, _| match got.path.as_str() {
+            "/v1/models" => Reaction::Answer(status, list.to_owned()),
+            CHAT => said("네."),
+            _ => Reaction::Answer(404, String::new()),
+        })
+        .await;
+        let vllm = named(&stage, "aya");
+        assert_eq!(call(&vllm).await, Ok("네.".to_owned()), "{list}");
+        assert_eq!(stage.got(CHAT)[0].body["model"], "aya");
+        assert_eq!(vllm.check(soon()).await, Ok(()), "{list}");
+    }
+}
+
+#[tokio::test]
+async fn a_model_that_is_not_listed_is_told_and_asked_all_the_same() {
+    let alias = Stage::vllm(100, |_, _| said("네.")).await;
+    let vllm = named(&alias, "alias");
+    let told = vllm.check(soon()).await.unwrap_err();
+    assert_eq!(told.to_string(), "the server does not list the model `alias`; it lists `/model`");
+    assert_eq!(call(&vllm).await, Ok("네.".to_owned()));
+    assert_eq!(vllm.check(soon()).await, Ok(()));
+
+    let wrong = Stage::vllm(100, |_, _| Reaction::Answer(404, UNKNOWN_MODEL.to_owned())).await;
+    let vllm = named(&wrong, "wrong");
+    assert_eq!(call(&vllm).await, Err(Cause::UnknownModel));
+    let told = vllm.check(soon()).await.unwrap_err();
+    assert_eq!(told.to_string(), "the server does not serve the model `wrong`; it lists `/model`");
 }
 
 #[tokio::test]

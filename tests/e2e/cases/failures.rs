@@ -145,21 +145,24 @@ async fn no_model_within_the_deadline_is_llm_unavailable_and_may_be_sent_again(s
     }
 }
 
+/// Each on a worker of its own: one that was refused asks seldom.
 async fn a_model_that_refuses_for_good_is_llm_unavailable(stage: Arc<Stage>) {
     let gateway = stage.gateway().await;
-    let _worker = stage.worker_with(&stage.settings().with("REQUEST_DEADLINE", "3s")).await;
     let rows = [
         Answer::unauthorized(),
         Answer::no_such_model(),
         Answer::no_such_path(),
         Answer::body(403, "text/html", "<html>금지된 요청입니다</html>"),
     ];
-    for trouble in rows {
+    for (number, trouble) in rows.into_iter().enumerate() {
+        let worker = stage.worker_with(&stage.settings().with("REQUEST_DEADLINE", "3s")).await;
         let member = stage.member();
         stage.model.always(trouble.clone());
         stage.spring.ask(&stage.topics.feedback_requested, &feedback(member, "들어가도 되나요?")).send().await;
         let failed = gateway.expect_failure(member, "LLM_UNAVAILABLE").await.json();
         assert_eq!(failed["retryable"], true, "{trouble:?}");
+        assert_eq!(stage.model.calls().len(), number + 1, "asked once: {trouble:?}");
+        worker.stop().await;
     }
 }
 
@@ -247,6 +250,7 @@ async fn the_fallback_answers_where_the_model_does_not(stage: Arc<Stage>) {
     let fallback = ModelServer::start().await;
     let settings = stage
         .settings()
+        .with("LLM_FALLBACK", "openai")
         .with("OPENAI_BASE_URL", format!("{}/v1", fallback.url()))
         .with("OPENAI_API_KEY", "sk-e2e-fallback")
         .with("OPENAI_MODEL", "gpt-e2e");

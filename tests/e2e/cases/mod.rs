@@ -4,6 +4,7 @@ mod browsers;
 mod callers;
 mod crash;
 mod dead_letters;
+mod environment;
 mod failures;
 mod feedback;
 mod gateway;
@@ -27,6 +28,7 @@ pub fn all() -> Vec<(&'static str, Vec<Case>)> {
         ("resume", resume::cases()),
         ("failures", failures::cases()),
         ("process", process::cases()),
+        ("environment", environment::cases()),
         ("crash", crash::cases()),
         ("scenarios", scenarios::cases()),
         ("ops", ops::cases()),

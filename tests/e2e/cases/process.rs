@@ -116,6 +116,7 @@ async fn every_wrong_setting_is_told_at_once_and_no_secret_is(stage: Arc<Stage>)
         ("REDIS_URL", "http://user:redis-secret@localhost"),
         ("HTTP_ADDR", "nowhere"),
         ("LOG_FORMAT", "xml"),
+        ("LLM_FALLBACK", "on"),
     ];
     let mut settings = stage.settings().with("OPENAI_API_KEY", "sk-very-secret").with("VLLM_API_KEY", "vllm-secret");
     for (name, value) in wrong {
@@ -142,6 +143,7 @@ async fn help_is_the_manual_of_the_settings(stage: Arc<Stage>) {
         "VLLM_URL",
         "MODEL_NAME",
         "VLLM_API_KEY",
+        "LLM_FALLBACK",
         "OPENAI_API_KEY",
         "OPENAI_BASE_URL",
         "OPENAI_MODEL",

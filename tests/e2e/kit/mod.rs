@@ -5,6 +5,7 @@ pub mod front;
 pub mod gateway;
 pub mod model;
 pub mod offsets;
+pub mod policy;
 pub mod proxy;
 pub mod redis;
 pub mod s3;

@@ -136,6 +136,27 @@ impl Worker {
         .await;
     }
 
+    /// What `/readyz` says of a part that it can be without: `None` where that is ready.
+    pub async fn optional(&self, part: &str) -> Option<String> {
+        let (_, body) = self.get("/readyz").await.expect("the worker answers");
+        let body: serde_json::Value = serde_json::from_str(&body).expect("JSON");
+        body["optionalNotReady"][part].as_str().map(str::to_owned)
+    }
+
+    /// Waits until `/readyz` says this of a part that it can be without.
+    pub async fn lacks(&self, part: &str, what: &str) {
+        eventually(&format!("/readyz says {what:?} of the {part}"), || async {
+            self.optional(part).await?.contains(what).then_some(())
+        })
+        .await;
+    }
+
+    /// Waits until a part that it can be without is ready.
+    pub async fn has(&self, part: &str) {
+        eventually(&format!("the {part} is ready"), || async { self.optional(part).await.is_none().then_some(()) })
+            .await;
+    }
+
     /// Sends it a signal: `TERM`, `INT`, `KILL`, `STOP`, `CONT`.
     pub async fn signal(&self, name: &str) {
         let process = self.child.id().expect("the worker runs").to_string();

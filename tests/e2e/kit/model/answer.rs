@@ -59,6 +59,15 @@ impl Answer {
         self
     }
 
+    /// vLLM's list of the one model that it serves.
+    pub fn models(id: &str, context: u64) -> Self {
+        Self::json(
+            200,
+            &json!({"object": "list", "data": [{"id": id, "object": "model", "owned_by": "vllm", "root": id, "parent": null,
+                "max_model_len": context}]}),
+        )
+    }
+
     /// A complete reply.
     pub fn text(text: &str) -> Self {
         Self::finished("stop", text)

@@ -53,12 +53,8 @@ async fn answer(shared: Arc<Shared>, request: Request<Incoming>) -> Result<Respo
     let body: Value = serde_json::from_slice(&body).unwrap_or_default();
     match (head.method, head.uri.path()) {
         (Method::GET, "/v1/models") => {
-            let context = shared.script.lock().expect("the script").context;
-            Ok(plain(
-                200,
-                &json!({"object": "list", "data": [{"id": "/model", "object": "model", "owned_by": "vllm",
-                "root": "/model", "parent": null, "max_model_len": context}]}),
-            ))
+            let list = shared.script.lock().expect("the script").models();
+            respond(list.how).await
         }
         (Method::GET, "/health") => Ok(Response::new(full(""))),
         (Method::POST, "/tokenize") => {
@@ -112,7 +108,13 @@ async fn complete(shared: &Shared, call: Call) -> Result<Response<Body>, std::io
     shared.calls.lock().expect("the calls").push(call);
     let mut work = AtWork::begin(shared);
     tokio::time::sleep(answer.delay).await;
-    let response = match answer.how {
+    let response = respond(answer.how).await;
+    work.done = true;
+    response
+}
+
+async fn respond(how: How) -> Result<Response<Body>, std::io::Error> {
+    match how {
         How::Http { status, content_type, retry_after, body } => {
             let mut response = Response::builder().status(status).header("content-type", content_type);
             if let Some(value) = retry_after {
@@ -124,9 +126,7 @@ async fn complete(shared: &Shared, call: Call) -> Result<Response<Body>, std::io
         How::Stall => std::future::pending().await,
         How::Truncated(body) => Ok(partly(&body, Some(broken()))),
         How::StallInBody(body) => Ok(partly(&body, None)),
-    };
-    work.done = true;
-    response
+    }
 }
 
 fn plain(status: u16, body: &Value) -> Response<Body> {

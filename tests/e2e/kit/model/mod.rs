@@ -132,6 +132,16 @@ impl ModelServer {
         self.script().tokenizes = yes;
     }
 
+    /// It serves this model and lists it, and no other. By itself it lists `/model`, and serves whatever it is asked for.
+    pub fn serves(&self, model: &str) {
+        self.script().serves = Some(model.to_owned());
+    }
+
+    /// Its answer to the question for its models.
+    pub fn lists(&self, answer: Answer) {
+        self.script().list = Some(answer);
+    }
+
     /// The chat completions so far.
     pub fn calls(&self) -> Vec<Call> {
         self.shared.calls.lock().expect("the calls").clone()

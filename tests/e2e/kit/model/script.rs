@@ -23,6 +23,10 @@ pub struct Script {
     pub kinds: Vec<(Kind, VecDeque<Answer>)>,
     pub context: u64,
     pub tokenizes: bool,
+    /// The one model that it serves; without it whatever it is asked for, as a server with aliases does.
+    pub serves: Option<String>,
+    /// The answer to the question for its models, where that is not the usual one.
+    pub list: Option<Answer>,
     questions: u32,
 }
 
@@ -35,16 +39,27 @@ impl Default for Script {
             kinds: Vec::new(),
             context: 4096,
             tokenizes: true,
+            serves: None,
+            list: None,
             questions: 0,
         }
     }
 }
 
 impl Script {
+    /// What it lists.
+    pub fn models(&self) -> Answer {
+        let id = self.serves.as_deref().unwrap_or("/model");
+        self.list.clone().unwrap_or_else(|| Answer::models(id, self.context))
+    }
+
     /// The answer to a chat completion; taken from the script where it has one.
     pub fn answer(&mut self, body: &Value) -> Answer {
         let text = prompt(body);
         let kind = kind(body);
+        if self.serves.as_deref().is_some_and(|served| body["model"] != served) {
+            return Answer::no_such_model();
+        }
         let marked = self.marked.iter_mut().find(|(marker, _)| text.contains(marker.as_str()));
         if let Some(answer) = marked.and_then(|(_, answers)| in_turn(answers)) {
             return answer;

@@ -1,0 +1,84 @@
+//! An S3 with a policy: a proxy in front of the real one that refuses some requests and passes on the rest.
+
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use axum::Router;
+use axum::body::{Body, Bytes};
+use axum::extract::{Request, State};
+use axum::http::{Method, StatusCode};
+use axum::response::{IntoResponse, Response};
+use http_body_util::BodyExt;
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+
+use crate::services::BUCKET;
+
+/// What may be asked about the bucket itself: nothing but this status, and this code where the answer has a body.
+#[derive(Clone, Copy)]
+pub struct Denied(pub u16, pub &'static str);
+
+/// The proxy; dropping it ends it.
+pub struct Policy {
+    port: u16,
+    looks: Arc<AtomicUsize>,
+    task: JoinHandle<()>,
+}
+
+#[derive(Clone)]
+struct Shared {
+    target: u16,
+    denied: Denied,
+    looks: Arc<AtomicUsize>,
+    client: reqwest::Client,
+}
+
+impl Policy {
+    /// In front of the S3 at this port: objects can be put and got, the bucket cannot be looked at.
+    pub async fn start(target: u16, denied: Denied) -> Self {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a free port");
+        let port = listener.local_addr().expect("its address").port();
+        let looks = Arc::new(AtomicUsize::new(0));
+        let shared = Shared { target, denied, looks: looks.clone(), client: reqwest::Client::new() };
+        let router = Router::new().fallback(answer).with_state(shared);
+        let task = tokio::spawn(async move { axum::serve(listener, router).await.expect("the proxy serves") });
+        Self { port, looks, task }
+    }
+
+    /// What belongs into `AWS_ENDPOINT_URL_S3`.
+    pub fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// How often the bucket was looked at.
+    pub fn looks(&self) -> usize {
+        self.looks.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for Policy {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+async fn answer(State(shared): State<Shared>, request: Request) -> Response {
+    let (head, body) = request.into_parts();
+    if head.uri.path().trim_matches('/') == BUCKET {
+        if head.method == Method::HEAD {
+            shared.looks.fetch_add(1, Ordering::Relaxed);
+        }
+        let Denied(status, code) = shared.denied;
+        let status = StatusCode::from_u16(status).expect("a status");
+        return (status, format!("<Error><Code>{code}</Code><Message>No.</Message></Error>")).into_response();
+    }
+    let body = body.collect().await.map(|body| body.to_bytes()).unwrap_or_default();
+    let url = format!("http://127.0.0.1:{}{}", shared.target, head.uri);
+    let passed_on = shared.client.request(head.method, url).headers(head.headers).body(body).send().await;
+    let Ok(reply) = passed_on else { return StatusCode::BAD_GATEWAY.into_response() };
+    let (status, headers) = (reply.status(), reply.headers().clone());
+    let mut response = Response::new(Body::from(reply.bytes().await.unwrap_or_else(|_| Bytes::new())));
+    (*response.status_mut(), *response.headers_mut()) = (status, headers);
+    response
+}
