@@ -1,5 +1,6 @@
 //! The tests, by subject.
 
+mod clients;
 mod crash;
 mod dead_letters;
 mod failures;
@@ -31,6 +32,7 @@ pub fn all() -> Vec<(&'static str, Vec<Case>)> {
         ("gateway", gateway::cases()),
         ("page", page::cases()),
         ("spring", spring::cases()),
+        ("clients", clients::cases()),
         ("suites", suites::cases()),
     ]
 }
