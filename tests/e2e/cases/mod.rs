@@ -2,6 +2,7 @@
 
 mod browsers;
 mod callers;
+mod clients;
 mod crash;
 mod dead_letters;
 mod environment;
@@ -34,6 +35,7 @@ pub fn all() -> Vec<(&'static str, Vec<Case>)> {
         ("ops", ops::cases()),
         ("gateway", gateway::cases()),
         ("callers", callers::cases()),
+        ("clients", clients::cases()),
         ("browsers", browsers::cases()),
         ("page", page::cases()),
         ("spring", spring::cases()),

@@ -1,0 +1,76 @@
+//! The old HTTP API as its callers read it: `tests/clients`, a strict reader, against the real gateway and worker.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::process::Command;
+
+use crate::kit::model::Answer;
+use crate::kit::model::script::{FEEDBACK, RESUME};
+use crate::kit::stage::Stage;
+
+crate::case::cases![the_backends_strict_reader_understands_every_reply];
+
+/// How long Maven may take; the first time it fetches what is needed.
+const MAVEN_PATIENCE: Duration = Duration::from_mins(15);
+
+/// The checks of `tests/clients`. Each says at the end whether it held; none may go missing.
+const CHECKS: usize = 27;
+
+/// How long a request may take, so that nobody waits long for a model that is away; and how long the impatient gateway
+/// and the slow model take.
+const DEADLINE: &str = "10s";
+const IMPATIENCE: &str = "2s";
+const SLOW: Duration = Duration::from_secs(6);
+
+async fn the_backends_strict_reader_understands_every_reply(stage: Arc<Stage>) {
+    let _worker = stage.worker_with(&stage.settings().with("REQUEST_DEADLINE", DEADLINE)).await;
+    let impatient = stage.settings().with("GATEWAY_TIMEOUT", IMPATIENCE);
+    let small = stage.settings().with("GATEWAY_CALLERS", 1).with("GATEWAY_STREAMS", 1);
+    let strict = stage.settings().with("GATEWAY_CLIENT_RATE", 1);
+    let (front, impatient, small, strict) =
+        tokio::join!(stage.front(), stage.front_with(&impatient), stage.front_with(&small), stage.front_with(&strict));
+    let fronts =
+        [("GATEWAY", front), ("IMPATIENT_GATEWAY", impatient), ("SMALL_GATEWAY", small), ("STRICT_GATEWAY", strict)];
+
+    let mut maven = Command::new("mvn");
+    maven.args(["-q", "-B", "-f", concat!(env!("CARGO_MANIFEST_DIR"), "/tests/clients/pom.xml"), "test"]);
+    for (variable, front) in &fronts {
+        maven.env(variable, format!("http://{}", front.address));
+    }
+    for (variable, words, answers) in trouble() {
+        stage.model.when(words, answers);
+        maven.env(variable, words);
+    }
+    let output = stage.run_other(&mut maven, MAVEN_PATIENCE).await;
+    let stdout = String::from_utf8_lossy(&output.stdout);
+    let proven = stdout.lines().filter(|line| line.contains("proven: ")).count();
+    assert!(
+        output.status.success() && proven == CHECKS,
+        "{proven} of {CHECKS} checks held; Maven ended with {}\n{stdout}\n{}",
+        output.status,
+        String::from_utf8_lossy(&output.stderr)
+    );
+}
+
+/// What the reader writes to bring trouble, under the names that it knows, and what the model then answers in turn.
+fn trouble() -> [(&'static str, &'static str, Vec<Answer>); 7] {
+    let question = "그 일에서 가장 어려웠던 점은 무엇이었나요?";
+    [
+        ("MODEL_AWAY", "서버를 멈추는 답변입니다.", vec![Answer::busy()]),
+        ("BAD_OUTPUT", "모델이 말을 잃는 답변입니다.", vec![Answer::text("")]),
+        ("SLOW_FEEDBACK", "오래 생각할 답변입니다.", vec![Answer::text(FEEDBACK).after(SLOW)]),
+        ("SLOW_QUESTION", "오래 되물을 답변입니다.", vec![Answer::question(question).after(SLOW)]),
+        (
+            "CLICKED_TWICE",
+            "두 번 눌린 답변입니다.",
+            vec![
+                Answer::question(question).after(Duration::from_secs(2)),
+                Answer::question("그 뒤로 무엇이 달라졌나요?"),
+                Answer::text(RESUME),
+            ],
+        ),
+        ("ENOUGH_AT_ONCE", "이미 다 적은 경험입니다.", vec![Answer::enough(), Answer::question(question)]),
+        ("ENOUGH", "더 물을 것이 없는 답변입니다.", vec![Answer::enough(), Answer::text(RESUME)]),
+    ]
+}
