@@ -51,25 +51,24 @@ pub enum Answers {
     Question(String),
     /// Nothing yet: this question is open, and nobody was shown it.
     Unseen(Arc<Entry>),
-    /// Nothing is remembered of an interview: the worker decides.
+    /// The member's interview is over, or nothing is remembered of it: the worker decides.
     Unknown,
 }
 
 /// What an answer would be an answer to now.
 pub fn answers(entries: &VecDeque<Arc<Entry>>, told: &Told) -> Answers {
-    let Some(latest) = latest(entries) else { return Answers::Unknown };
-    let questions = entries.iter().filter(|entry| question_id(entry).is_some());
-    let shown = questions.filter(|entry| was_shown(entry, entries, told)).max_by_key(|entry| asked_at(entry));
-    match shown.and_then(|entry| question_id(entry)) {
-        Some(id) => Answers::Question(id),
-        None if question_id(latest).is_some() => Answers::Unseen(latest.clone()),
-        None => Answers::Unknown,
+    let steps = entries.iter().filter(|entry| is_step(entry));
+    let shown = steps.filter(|entry| was_shown(entry, entries, told)).max_by_key(|entry| made_at(entry));
+    if let Some(id) = shown.and_then(|entry| question_id(entry)) {
+        return Answers::Question(id);
     }
+    let open = latest(entries).filter(|entry| question_id(entry).is_some());
+    open.cloned().map_or(Answers::Unknown, Answers::Unseen)
 }
 
 /// What the member should see now: the question that is open, or the résumé that ended the interview.
 pub fn latest(entries: &VecDeque<Arc<Entry>>) -> Option<&Arc<Entry>> {
-    entries.iter().filter(|entry| is_step(entry)).max_by_key(|entry| asked_at(entry))
+    entries.iter().filter(|entry| is_step(entry)).max_by_key(|entry| made_at(entry))
 }
 
 /// The id of the question that an outcome asks.
@@ -89,7 +88,7 @@ fn is_step(entry: &Entry) -> bool {
 }
 
 /// When the worker made it, however often it was sent since; topics and partitions are read side by side.
-fn asked_at(entry: &Entry) -> OffsetDateTime {
+fn made_at(entry: &Entry) -> OffsetDateTime {
     let time = text_header(&entry.seen.headers, CE_TIME).and_then(expiry::read);
     time.unwrap_or_else(|| at(entry))
 }
@@ -100,10 +99,10 @@ fn at(entry: &Entry) -> OffsetDateTime {
         .unwrap_or(OffsetDateTime::UNIX_EPOCH)
 }
 
-/// Whether a question reached the member. Who waits for events gets them sooner or later. Who waits for a reply has
+/// Whether a step reached the member. Who waits for events gets them sooner or later. Who waits for a reply has
 /// gone when its request has expired, or when this gateway saw it go.
-fn was_shown(question: &Entry, entries: &VecDeque<Arc<Entry>>, told: &Told) -> bool {
-    let Role::Outcome { id, request, .. } = &question.role else { return false };
+fn was_shown(step: &Entry, entries: &VecDeque<Arc<Entry>>, told: &Told) -> bool {
+    let Role::Outcome { id, request, .. } = &step.role else { return false };
     if told.shown.contains(id) {
         return true;
     }
@@ -115,7 +114,7 @@ fn was_shown(question: &Entry, entries: &VecDeque<Arc<Entry>>, told: &Told) -> b
     // Sent several times: the last one that was there is who hears it.
     let Some(sent) = sent.max_by_key(|entry| entry.millis) else { return true };
     match text_header(&sent.seen.headers, CE_EXPIRYTIME).and_then(expiry::read) {
-        Some(expires) => at(question) <= expires,
+        Some(expires) => at(step) <= expires,
         None => true,
     }
 }
@@ -131,8 +130,9 @@ mod tests {
         Arc::new(outcome("ResumeQuestionGenerated", millis, &format!("o{number}"), request, &value))
     }
 
+    /// The résumé, for a request that is not remembered.
     fn completed(millis: i64) -> Arc<Entry> {
-        Arc::new(outcome("ResumeCompleted", millis, "done", "r", r#"{"resumeObjectKey":"resume/7/a.docx"}"#))
+        Arc::new(outcome("ResumeCompleted", millis, "done", "gone", r#"{"resumeObjectKey":"resume/7/a.docx"}"#))
     }
 
     /// A request whose caller waits until 90 s after 1970.
@@ -156,6 +156,7 @@ mod tests {
         assert_eq!(now(&[question(1, 10, "a"), question(2, 20, "b")], &told), named("q2"));
         // In whatever order topics and partitions are read.
         assert_eq!(now(&[question(2, 20, "b"), question(1, 10, "a"), completed(5)], &told), named("q2"));
+        assert_eq!(now(&[question(3, 20, "b"), completed(30)], &told), Answers::Unknown, "it is over");
     }
 
     #[test]
@@ -165,6 +166,13 @@ mod tests {
         assert_eq!(now(&late, &told), named("q1"));
         let in_time = [question(1, 10, "a"), request("b", 20), question(2, 90_000, "b")];
         assert_eq!(now(&in_time, &told), named("q2"));
+    }
+
+    #[test]
+    fn a_resume_that_nobody_was_shown_does_not_end_the_interview_on_screen() {
+        let done = outcome("ResumeCompleted", 90_001, "done", "c", r#"{"resumeObjectKey":"resume/7/a.docx"}"#);
+        let entries = [question(3, 10, "b"), request("c", 20), Arc::new(done)];
+        assert_eq!(now(&entries, &Told::default()), named("q3"));
     }
 
     #[test]
@@ -181,9 +189,9 @@ mod tests {
     fn a_question_that_nobody_was_shown_is_not_answered() {
         let late = question(1, 90_001, "a");
         let entries = [request("a", 20), late.clone()];
-        assert_eq!(now(&entries, &Told::default()), Answers::Unseen(late));
-        let over = [request("a", 20), question(1, 90_001, "a"), completed(90_002)];
-        assert_eq!(now(&over, &Told::default()), Answers::Unknown);
+        assert_eq!(now(&entries, &Told::default()), Answers::Unseen(late.clone()));
+        let new_interview = [completed(10), request("a", 20), late.clone()];
+        assert_eq!(now(&new_interview, &Told::default()), Answers::Unseen(late));
     }
 
     #[test]

@@ -23,6 +23,7 @@ mod requests;
 pub mod settings;
 mod sse;
 mod stream;
+mod unread;
 mod waiting;
 
 use std::future::IntoFuture;
@@ -230,6 +231,7 @@ fn router(served: Arc<Served>, origins: &[HeaderValue], readiness: Arc<Readiness
         .layer(DefaultBodyLimit::max(BODY_MAX_BYTES))
         .layer(cors(origins))
         .layer(middleware::from_fn_with_state(served.clone(), only_our_own))
+        .layer(middleware::from_fn(unread::read))
         .with_state(served)
         .merge(http::health(readiness).layer(middleware::map_response(harden)))
 }
