@@ -52,12 +52,12 @@ enum Command {
     /// there is one, is its id: sent again, it is the same request. An outcome answers
     /// the callers that wait for it, and goes to the member's event streams:
     ///
-    ///   POST /api/v1/feedback/create
+    ///   POST /feedback/create, /api/v1/feedback/create
     ///   POST /api/v1/resume/agent/init, /api/v1/resume/agent/update
     ///   GET  /api/v1/sse/subscribe?memberId=7
     ///        &lastEventId=ID, or the header Last-Event-ID: what came after it; 0 for all
     ///        &records=true: the records of Kafka, too
-    ///   GET  /documents/KEY, /livez, /readyz, and the page at /
+    ///   GET  /documents/KEY, /health-check, /livez, /readyz, and the page at /
     #[command(verbatim_doc_comment)]
     Gateway(Box<GatewayArgs>),
     /// Ask a worker, or a gateway, whether it is ready; exits with 0 when it is
@@ -358,6 +358,12 @@ mod tests {
             "GATEWAY_REPLAY",
             "GATEWAY_TIMEOUT",
             "GATEWAY_ALLOWED_HOSTS",
+            "GATEWAY_ALLOWED_ORIGINS",
+            "GATEWAY_PUBLIC_URL",
+            "GATEWAY_PASS_TO",
+            "GATEWAY_CLIENT_RATE",
+            "GATEWAY_CALLERS",
+            "GATEWAY_STREAMS",
         ] {
             assert!(variables.contains(name), "{name}");
         }

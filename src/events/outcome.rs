@@ -142,7 +142,7 @@ pub enum FailureCode {
     LlmBadOutput,
     /// The document could not be stored within the deadline.
     StorageUnavailable,
-    /// The request was too old when its turn came.
+    /// The request was too old, or its caller had gone, when its turn came.
     DeadlineExceeded,
     /// A fault of the worker.
     Internal,

@@ -117,9 +117,10 @@ impl Hub {
         // Whoever is here already, in another tab, has been told.
         let last = last.or_else(|| if is_here { None } else { known.absences.back(member, Instant::now()) });
         let missed = last.as_ref().map(|last| known.history.after(member, last)).unwrap_or_default();
-        let had = last.or_else(|| known.history.last(member).map(|entry| LastEvent::of(entry)));
+        let newest = known.history.last(member).map_or_else(|| LastEvent::at(0), |entry| LastEvent::of(entry));
+        let had = last.filter(|_| !missed.is_empty()).unwrap_or(newest);
         let stream = known.streams.entry(member).or_insert_with(|| broadcast::Sender::new(STREAM_BUFFER));
-        Subscription { missed, had: had.unwrap_or_else(|| LastEvent::at(0)), coming: stream.subscribe() }
+        Subscription { missed, had, coming: stream.subscribe() }
     }
 
     /// A stream of this member ended, which had told everything up to `had`.
@@ -227,6 +228,59 @@ mod tests {
         hub.take_in(feedback(3, "c"));
         assert_eq!(stream.missed.iter().map(|delivery| delivery.entry.millis).collect::<Vec<_>>(), [2]);
         assert_eq!(stream.coming.recv().await.unwrap().entry.millis, 3);
+    }
+
+    fn question(millis: i64, id: &str) -> Entry {
+        let value = format!(r#"{{"questionId":"{id}","question":"{id}?"}}"#);
+        outcome("ResumeQuestionGenerated", millis, id, &format!("r-{id}"), &value)
+    }
+
+    #[tokio::test]
+    async fn the_step_after_a_question_is_waited_for() {
+        let hub = Hub::new(Limits::default());
+        hub.take_in(question(1, "q1"));
+        assert_eq!(hub.standing_after(member(), None).await.unwrap().millis, 1);
+        let mut next = std::pin::pin!(hub.standing_after(member(), Some("q1")));
+        assert!(futures_util::poll!(next.as_mut()).is_pending());
+        hub.take_in(feedback(2, "f"));
+        assert!(futures_util::poll!(next.as_mut()).is_pending());
+        hub.take_in(question(3, "q2"));
+        assert_eq!(next.await.unwrap().millis, 3);
+    }
+
+    #[tokio::test]
+    async fn a_caller_that_goes_without_its_outcome_was_not_shown_it() {
+        let hub = Hub::new(Limits::default());
+        hub.take_in(question(1, "q1"));
+        drop(hub.wait(member(), "r-q2", RequestKind::ResumeAnswer));
+        hub.take_in(question(2, "q2"));
+        assert_eq!(hub.answers(member()), Answers::Question("q1".to_owned()));
+        let mut again = hub.wait(member(), "r-q3", RequestKind::ResumeAnswer);
+        hub.take_in(question(3, "q3"));
+        assert!(again.outcome().await.is_some());
+        drop(again);
+        assert_eq!(hub.answers(member()), Answers::Question("q3".to_owned()));
+    }
+
+    #[tokio::test]
+    async fn who_was_away_is_told_what_came_meanwhile_and_who_is_here_is_not() {
+        let hub = Hub::new(Limits::default());
+        let first = hub.subscribe(member(), None);
+        hub.take_in(feedback(1, "a"));
+        drop(first.coming);
+        hub.leave(member(), first.had);
+        hub.take_in(feedback(2, "b"));
+        let back = hub.subscribe(member(), None);
+        assert_eq!(back.missed.len(), 2, "the stream ended before it had told anything");
+        assert_eq!(hub.subscribe(member(), None).missed, [], "another tab");
+        // The tab is gone, and the stream has told all but the last.
+        hub.take_in(feedback(3, "c"));
+        hub.leave(member(), LastEvent::of(&back.missed[1].entry));
+        assert_eq!(hub.subscribe(member(), None).missed, [], "the stream is still open");
+        drop(back.coming);
+        hub.leave(member(), LastEvent::of(&back.missed[1].entry));
+        let missed = hub.subscribe(member(), None).missed;
+        assert_eq!(missed.iter().map(|delivery| delivery.entry.millis).collect::<Vec<_>>(), [3]);
     }
 
     #[tokio::test]
