@@ -109,6 +109,7 @@ async fn a_worker_that_was_frozen_goes_on(stage: Arc<Stage>) {
 async fn every_wrong_setting_is_told_at_once_and_no_secret_is(stage: Arc<Stage>) {
     let wrong = [
         ("MAX_IN_FLIGHT", "none"),
+        ("MIN_QUESTIONS", "few"),
         ("MAX_QUESTIONS", "0"),
         ("REQUEST_DEADLINE", "soon"),
         ("SESSION_TTL", "-1h"),
@@ -152,6 +153,7 @@ async fn help_is_the_manual_of_the_settings(stage: Arc<Stage>) {
         "RESUME_URL_TTL",
         "HTTP_ADDR",
         "MAX_IN_FLIGHT",
+        "MIN_QUESTIONS",
         "MAX_QUESTIONS",
         "SESSION_TTL",
         "REQUEST_DEADLINE",
