@@ -97,6 +97,7 @@ pub async fn run(
             state: state.clone(),
             archive: archive.clone(),
             settings: agent::Settings {
+                min_questions: config.min_questions,
                 max_questions: config.max_questions,
                 upload_prefix: config.s3_upload_prefix.clone(),
                 deadline: config.request_deadline,

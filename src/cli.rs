@@ -341,6 +341,7 @@ mod tests {
             "RESUME_URL_TTL",
             "HTTP_ADDR",
             "MAX_IN_FLIGHT",
+            "MIN_QUESTIONS",
             "MAX_QUESTIONS",
             "SESSION_TTL",
             "REQUEST_DEADLINE",

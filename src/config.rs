@@ -99,6 +99,9 @@ pub struct Settings {
     /// Requests in work at once
     #[arg(long, env, hide_env_values = true, default_value = "64")]
     max_in_flight: String,
+    /// Questions that a résumé interview has at least, whatever the model thinks; 0: it may end without one
+    #[arg(long, env, hide_env_values = true, default_value = "1")]
+    min_questions: String,
     /// Most questions of a résumé interview
     #[arg(long, env, hide_env_values = true, default_value = "3")]
     max_questions: String,
@@ -176,6 +179,7 @@ pub struct Config {
     pub resume_url_ttl: Duration,
     pub http_addr: String,
     pub max_in_flight: usize,
+    pub min_questions: u32,
     pub max_questions: u32,
     pub session_ttl: Duration,
     pub request_deadline: Duration,
@@ -302,6 +306,7 @@ impl Settings {
             check.wrong("RUST_LOG", "not a log directive, such as info or ssammu_worker=debug");
         }
         let optional = |text: String| (!text.is_empty()).then_some(text);
+        let min_questions = check.min_questions(&self.min_questions, &self.max_questions);
         let parts = (
             check.number("MAX_IN_FLIGHT", &self.max_in_flight, IN_FLIGHT_MAX),
             check.number("MAX_QUESTIONS", &self.max_questions, QUESTIONS_MAX),
@@ -335,6 +340,7 @@ impl Settings {
             resume_url_ttl,
             http_addr,
             max_in_flight,
+            min_questions,
             max_questions,
             session_ttl,
             request_deadline,
@@ -424,6 +430,15 @@ impl Check {
         }
     }
 
+    /// One that is no number is told as such, and so is a maximum: only two good ones can be held against each other.
+    fn min_questions(&mut self, min: &str, max: &str) -> u32 {
+        let max = max.trim().parse().ok().filter(|max| (1..=QUESTIONS_MAX).contains(max)).unwrap_or(QUESTIONS_MAX);
+        min.trim().parse().ok().filter(|min| *min <= max).unwrap_or_else(|| {
+            self.wrong("MIN_QUESTIONS", format_args!("not a whole number from 0 to {max}, the most that are asked"));
+            0
+        })
+    }
+
     fn duration_or_none(&mut self, name: &str, text: &str) -> Duration {
         match humantime::parse_duration(text.trim()) {
             Ok(duration) if duration <= DURATION_MAX => duration,
@@ -470,7 +485,7 @@ mod tests {
             "FeedbackRequested ResumeInit ResumeAnswer FeedbackGenerated \
             ResumeQuestionGenerated ResumeCompleted RequestFailed FeedbackRequested-dlt ResumeInit-dlt ResumeAnswer-dlt"
         );
-        assert_eq!((config.max_in_flight, config.max_questions), (64, 3));
+        assert_eq!((config.max_in_flight, config.min_questions, config.max_questions), (64, 1, 3));
         assert_eq!(config.request_deadline, Duration::from_secs(60));
         assert!(config.openai.is_none() && config.vllm.model.is_none());
     }
@@ -509,6 +524,23 @@ mod tests {
             assert!(names.contains(&name), "{name} in {mistakes:?}");
         }
         assert!(!mistakes.concat().contains("s3cret"), "{mistakes:?}");
+    }
+
+    #[test]
+    fn an_interview_has_from_none_to_all_of_its_questions_at_least() {
+        let questions = |min: &str, max: &str| {
+            let (min_questions, max_questions) = (min.to_owned(), max.to_owned());
+            with(|settings| *settings = Settings { min_questions, max_questions, ..Settings::defaults().unwrap() })
+        };
+        for (min, max) in [("0", "3"), ("1", "1"), (" 20 ", "20")] {
+            assert_eq!(questions(min, max).map(|config| config.min_questions).ok(), min.trim().parse().ok());
+        }
+        for (min, max) in [("4", "3"), ("2", "1"), ("-1", "3"), ("one", "3"), ("21", "20"), ("21", "no number")] {
+            let Err(Mistakes(mistakes)) = questions(min, max) else { panic!("{min} of {max}") };
+            assert_eq!(mistakes.iter().filter(|mistake| mistake.starts_with("MIN_QUESTIONS")).count(), 1, "{min}");
+        }
+        let Err(Mistakes(mistakes)) = questions("5", "no number") else { panic!("no number") };
+        assert_eq!(mistakes.len(), 1, "{mistakes:?}");
     }
 
     #[test]

@@ -80,6 +80,15 @@ struct Message {
 struct ResponseFormat {
     #[serde(rename = "type")]
     kind: String,
+    #[serde(default)]
+    json_schema: Value,
+}
+
+impl ResponseFormat {
+    /// Whether the reply may say that there is enough.
+    fn may_end(&self) -> bool {
+        self.json_schema.pointer("/schema/properties/enough").is_some()
+    }
 }
 
 impl Request {
@@ -128,8 +137,8 @@ impl Request {
         let asked = last.map_or("", |message| message.content.as_str());
         let is_about_resumes =
             || self.messages.iter().any(|message| message.role == "system" && message.content.contains("이력서"));
-        if self.response_format.as_ref().is_some_and(|format| format.kind == "json_schema") {
-            reply::question(asked)
+        if let Some(format) = self.response_format.as_ref().filter(|format| format.kind == "json_schema") {
+            reply::question(asked, format.may_end())
         } else if is_about_resumes() {
             reply::resume(asked)
         } else {

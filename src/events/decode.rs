@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use crate::events::json::JsonText;
 use crate::events::record::RequestKind;
 use crate::events::request::{FeedbackRequest, MajorType, MemberId, PreferredJob, Request, ResumeAnswer, ResumeInputs};
 
@@ -17,6 +18,8 @@ pub const EMAIL_MAX: usize = 254;
 pub const COMPANY_NAME_MAX: usize = 200;
 pub const POSITION_MAX: usize = 200;
 pub const ADDITIONAL_EXPERIENCES_MAX: usize = 2_000;
+/// Most bytes of a context, as the JSON that came.
+pub const CONTEXT_MAX_BYTES: usize = 1_024;
 
 /// A value that names a member.
 #[derive(Debug, PartialEq)]
@@ -26,6 +29,8 @@ pub struct Decoded {
     pub request_id: Option<String>,
     /// Echoed in failures too.
     pub problem_id: Option<i64>,
+    /// Echoed in every outcome.
+    pub context: Option<JsonText>,
     pub request: Result<Request, Invalid>,
 }
 
@@ -57,6 +62,7 @@ pub enum Rule {
     Required,
     Text,
     TooLong(usize),
+    TooManyBytes(usize),
     Email,
     WholeNumber,
     NotNegative,
@@ -72,6 +78,7 @@ impl Invalid {
             Rule::Required => format!("{field}: 값을 입력해 주세요."),
             Rule::Text => format!("{field}: 글자로 입력해 주세요."),
             Rule::TooLong(max) => format!("{field}: {max}자까지 입력할 수 있습니다."),
+            Rule::TooManyBytes(max) => format!("{field}: JSON으로 {max}바이트까지 보낼 수 있습니다."),
             Rule::Email => format!("{field}: @가 들어간 이메일 주소를 입력해 주세요."),
             Rule::WholeNumber => format!("{field}: 정수로 입력해 주세요."),
             Rule::NotNegative => format!("{field}: 0 이상의 정수로 입력해 주세요."),
@@ -109,7 +116,12 @@ pub fn decode(kind: RequestKind, value: Option<&[u8]>) -> Result<Decoded, Undeco
         RequestKind::ResumeInit => resume_init(&fields).map(Request::ResumeInit),
         RequestKind::ResumeAnswer => resume_answer(&fields).map(Request::ResumeAnswer),
     };
-    Ok(Decoded { member, request_id: request_id(&fields), problem_id, request })
+    // One that breaks its rule is not echoed, and any other is, whatever else is wrong.
+    let (context, request) = match context(&fields) {
+        Ok(context) => (context, request),
+        Err(invalid) => (None, Err(invalid)),
+    };
+    Ok(Decoded { member, request_id: request_id(&fields), problem_id, context, request })
 }
 
 fn feedback(fields: &Fields<'_>) -> Result<FeedbackRequest, Invalid> {
@@ -168,6 +180,16 @@ fn inputs<'a>(fields: &Fields<'a>) -> Result<Option<Fields<'a>>, Invalid> {
     match fields.get("inputs", "inputs") {
         None => Ok(None),
         Some(raw) => Fields::read(raw.get()).map(Some).ok_or(Invalid { field: "inputs", rule: Rule::Object }),
+    }
+}
+
+fn context(fields: &Fields<'_>) -> Result<Option<JsonText>, Invalid> {
+    let invalid = |rule| Invalid { field: "context", rule };
+    match fields.get("context", "context") {
+        None => Ok(None),
+        Some(raw) if !raw.get().starts_with('{') => Err(invalid(Rule::Object)),
+        Some(raw) if raw.get().len() > CONTEXT_MAX_BYTES => Err(invalid(Rule::TooManyBytes(CONTEXT_MAX_BYTES))),
+        Some(raw) => Ok(Some(raw.into())),
     }
 }
 
@@ -287,167 +309,4 @@ fn nests_deeper_than(max: usize, json: &[u8]) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    const INIT: RequestKind = RequestKind::ResumeInit;
-    const FEEDBACK: RequestKind = RequestKind::FeedbackRequested;
-    const ANSWER: RequestKind = RequestKind::ResumeAnswer;
-
-    fn read(kind: RequestKind, json: &str) -> Decoded {
-        decode(kind, Some(json.as_bytes())).unwrap()
-    }
-
-    fn invalid(kind: RequestKind, json: &str) -> Invalid {
-        read(kind, json).request.unwrap_err()
-    }
-
-    fn member(number: &str) -> Option<i64> {
-        decode(FEEDBACK, Some(format!("{{\"memberId\":{number}}}").as_bytes())).ok().map(|decoded| decoded.member.get())
-    }
-
-    #[test]
-    fn whole_numbers_come_in_three_spellings() {
-        for spelling in ["2", "2.0", "\"2\"", "2.000", "2e0", "20e-1", "0.2E1", "\"2.0\""] {
-            assert_eq!(member(spelling), Some(2), "{spelling}");
-        }
-        assert_eq!(member("9223372036854775807"), Some(i64::MAX));
-        assert_eq!(member("9007199254740993.0"), Some(9_007_199_254_740_993));
-        for wrong in
-            ["0", "-1", "2.5", "\"\"", "\"a\"", "9223372036854775808", "1e400", "true", "[2]", "\"-\"", "\"2.\""]
-        {
-            assert_eq!(member(wrong), None, "{wrong}");
-        }
-    }
-
-    #[test]
-    fn what_names_no_member_is_undecodable() {
-        assert_eq!(decode(FEEDBACK, None), Err(Undecodable::Empty));
-        assert_eq!(decode(FEEDBACK, Some(b"")), Err(Undecodable::Empty));
-        for not_an_object in ["nope", "[]", "7", "null", "\"x\"", "{\"memberId\":7", "{\"memberId\":7} x"] {
-            assert_eq!(decode(FEEDBACK, Some(not_an_object.as_bytes())), Err(Undecodable::NotAnObject));
-        }
-        assert_eq!(decode(FEEDBACK, Some(b"\xff\xfe{}")), Err(Undecodable::NotAnObject));
-        assert_eq!(decode(FEEDBACK, Some(b"{\"memberId\":null}")), Err(Undecodable::NoMember));
-    }
-
-    #[test]
-    fn nesting_counts_up_to_128_levels() {
-        let nested = |levels: usize| {
-            // The object itself is the first level.
-            format!("{{\"memberId\":7,\"x\":{}{}}}", "[".repeat(levels - 1), "]".repeat(levels - 1))
-        };
-        assert!(decode(FEEDBACK, Some(nested(128).as_bytes())).is_ok());
-        assert_eq!(decode(FEEDBACK, Some(nested(129).as_bytes())), Err(Undecodable::TooDeep));
-        assert_eq!(decode(FEEDBACK, Some("[".repeat(1_000_000).as_bytes())), Err(Undecodable::TooDeep));
-        assert!(decode(FEEDBACK, Some(format!("{{\"memberId\":7,\"x\":\"{}\"}}", "[".repeat(500)).as_bytes())).is_ok());
-    }
-
-    #[test]
-    fn both_casings_are_read_and_null_is_absent() {
-        let decoded =
-            read(FEEDBACK, r#"{"memberId":null,"member_id":7,"problem_id":"42","question":"Q","answer":"A"}"#);
-        assert_eq!((decoded.member.get(), decoded.problem_id), (7, Some(42)));
-        let both = read(FEEDBACK, r#"{"member_id":8,"memberId":7,"question":"Q","answer":"A"}"#);
-        assert_eq!(both.member.get(), 7);
-    }
-
-    #[test]
-    fn a_byte_order_mark_and_unknown_fields_are_ignored() {
-        assert!(decode(FEEDBACK, Some("\u{feff}{\"memberId\":7,\"x\":1e999}".as_bytes())).is_ok());
-    }
-
-    #[test]
-    fn feedback_texts_are_required_and_bounded_in_code_points() {
-        let json = |question: &str, answer: &str| {
-            serde_json::json!({"memberId": 7, "question": question, "answer": answer}).to_string()
-        };
-        assert!(read(FEEDBACK, &json(&"가".repeat(1_000), &"😀".repeat(4_000))).request.is_ok());
-        let too_long = invalid(FEEDBACK, &json(&"가".repeat(1_001), "A"));
-        assert_eq!((too_long.field, too_long.rule), ("question", Rule::TooLong(1_000)));
-        assert_eq!(invalid(FEEDBACK, &json("Q", &"가".repeat(4_001))).field, "answer");
-        assert_eq!(invalid(FEEDBACK, &json("Q", " \n\u{3000}")).rule, Rule::Required);
-        assert_eq!(invalid(FEEDBACK, r#"{"memberId":7,"question":"Q"}"#).field, "answer");
-        assert_eq!(invalid(FEEDBACK, r#"{"memberId":7,"question":1,"answer":"A"}"#).rule, Rule::Text);
-        assert_eq!(invalid(FEEDBACK, r#"{"memberId":7,"question":"\ud800","answer":"A"}"#).rule, Rule::Text);
-        let problem = invalid(FEEDBACK, r#"{"memberId":7,"question":"Q","answer":"A","problemId":"x"}"#);
-        assert_eq!((problem.field, problem.rule), ("problemId", Rule::WholeNumber));
-    }
-
-    #[test]
-    fn an_init_needs_an_email_and_takes_nulls_for_the_rest() {
-        let json = r#"{"memberId":7,"inputs":{"email":"a@b.kr","preferred_job":null,"certification_count":null,
-            "major_type":null,"company_name":null,"work_period":"3","project_count":2.0,"position":" "}}"#;
-        let Ok(Request::ResumeInit(inputs)) = read(INIT, json).request else { panic!("an init") };
-        assert_eq!((inputs.certification_count, inputs.project_count, inputs.work_period), (0, 2, 3));
-        assert_eq!((inputs.preferred_job, inputs.position), (None, None));
-        for without in [r#"{"memberId":7}"#, r#"{"memberId":7,"inputs":null}"#, r#"{"memberId":7,"inputs":{}}"#] {
-            assert_eq!(invalid(INIT, without), Invalid { field: "inputs.email", rule: Rule::Required });
-        }
-        assert_eq!(invalid(INIT, r#"{"memberId":7,"inputs":"x"}"#).field, "inputs");
-        assert_eq!(invalid(INIT, r#"{"memberId":7,"inputs":{"email":"ab"}}"#).rule, Rule::Email);
-    }
-
-    #[test]
-    fn each_input_has_its_rule() {
-        for (field, value, rule) in [
-            ("major_type", "\"major\"", Rule::MajorType),
-            ("major_type", "1", Rule::MajorType),
-            ("major_type", "\"\"", Rule::MajorType),
-            ("certification_count", "-1", Rule::NotNegative),
-            ("project_count", "1.5", Rule::WholeNumber),
-            ("work_period", "true", Rule::WholeNumber),
-            ("preferred_job", "[]", Rule::Text),
-            ("company_name", &format!("\"{}\"", "가".repeat(201)), Rule::TooLong(200)),
-            ("position", &format!("\"{}\"", "가".repeat(201)), Rule::TooLong(200)),
-            ("additional_experiences", &format!("\"{}\"", "가".repeat(2_001)), Rule::TooLong(2_000)),
-        ] {
-            let json = format!(r#"{{"memberId":7,"inputs":{{"email":"a@b","{field}":{value}}}}}"#);
-            let broken = invalid(INIT, &json);
-            assert_eq!(broken, Invalid { field, rule }, "{json}");
-            assert!(broken.message().contains(field));
-        }
-    }
-
-    #[test]
-    fn an_answer_stands_in_the_inputs_or_beside_them() {
-        let answer = |json| match read(ANSWER, json).request {
-            Ok(Request::ResumeAnswer(answer)) => answer,
-            other => panic!("{other:?}"),
-        };
-        assert_eq!(answer(r#"{"memberId":7,"inputs":{"answer":"A"}}"#).answer.as_deref(), Some("A"));
-        assert_eq!(answer(r#"{"memberId":7,"answer":"A","inputs":{"answer":null}}"#).answer.as_deref(), Some("A"));
-        assert_eq!(answer(r#"{"memberId":7}"#), ResumeAnswer { answer: None, question_id: None });
-        assert_eq!(answer(r#"{"memberId":7,"answer":"  ","question_id":"q"}"#).question_id.as_deref(), Some("q"));
-        assert_eq!(answer(r#"{"memberId":7,"answer":"  "}"#).answer, None);
-    }
-
-    #[test]
-    fn the_value_may_carry_an_id() {
-        assert_eq!(read(ANSWER, r#"{"memberId":7,"eventId":"e"}"#).request_id.as_deref(), Some("e"));
-        assert_eq!(read(ANSWER, r#"{"memberId":7,"eventId":"e","requestId":12}"#).request_id.as_deref(), Some("12"));
-        assert_eq!(read(ANSWER, r#"{"memberId":7,"requestId":{}}"#).request_id, None);
-    }
-
-    proptest! {
-        #[test]
-        fn no_bytes_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
-            for kind in [FEEDBACK, INIT, ANSWER] {
-                let _ = decode(kind, Some(&bytes));
-            }
-        }
-
-        #[test]
-        fn json_like_text_does_not_panic(text in r#"[\[\]{}":,0-9eE+\-.a-z\\u]{0,80}"#) {
-            let _ = decode(INIT, Some(format!("{{\"memberId\":{text},\"inputs\":{text}}}").as_bytes()));
-        }
-
-        #[test]
-        fn every_long_is_read_exactly(number in 1..=i64::MAX) {
-            prop_assert_eq!(member(&number.to_string()), Some(number));
-            prop_assert_eq!(member(&format!("{number}.0")), Some(number));
-            prop_assert_eq!(member(&format!("\"{number}\"")), Some(number));
-        }
-    }
-}
+mod tests;

@@ -132,6 +132,7 @@ fn cut(text: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::events::json::JsonText;
     use crate::events::record::{Coordinates, RecordTime, RequestKind};
     use crate::events::request::MemberId;
 
@@ -150,12 +151,12 @@ mod tests {
 
     fn outcome_headers(headers: Vec<Header>) -> Vec<(String, String)> {
         let record = record(headers);
-        let origin = Origin { record: &record, member: MemberId::new(7).unwrap(), request_id: "r" };
+        let origin = Origin { record: &record, member: MemberId::new(7).unwrap(), request_id: "r", context: None };
         let outcome = SavedOutcome {
             id: Uuid::from_u128(0x8000_0000_0000_0001),
             time: "2026-11-22T10:00:00Z".to_owned(),
             kind: "ResumeCompleted".to_owned(),
-            data: serde_json::Value::Null,
+            data: JsonText::of(&()).unwrap(),
         };
         let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
         of_outcome(&origin, &outcome)

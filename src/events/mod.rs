@@ -4,6 +4,7 @@ pub mod asyncapi;
 pub mod decode;
 pub mod expiry;
 pub mod headers;
+pub mod json;
 pub mod outcome;
 pub mod record;
 pub mod request;

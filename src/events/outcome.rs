@@ -2,11 +2,13 @@
 
 use schemars::JsonSchema;
 use serde::Serialize;
+use serde_json::{Map, Value};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use uuid::Uuid;
 
 use crate::events::decode::Invalid;
+use crate::events::json::JsonText;
 use crate::events::record::{Coordinates, Record, RequestKind, name_of};
 use crate::events::request::MemberId;
 use crate::llm::ModelFailure;
@@ -54,6 +56,10 @@ pub struct FeedbackGenerated {
     /// Whole sentences.
     #[schemars(length(min = 1, max = 1000))]
     pub feedback: String,
+    /// As the request had it; left out when it had none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Map<String, Value>")]
+    pub context: Option<JsonText>,
 }
 
 /// The next question of the résumé interview.
@@ -75,6 +81,10 @@ pub struct ResumeQuestionGenerated {
     pub max_questions: u32,
     #[schemars(length(min = 1, max = 500))]
     pub question: String,
+    /// As the request had it; left out when it had none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Map<String, Value>")]
+    pub context: Option<JsonText>,
 }
 
 /// The finished résumé.
@@ -89,13 +99,27 @@ pub struct ResumeCompleted {
     pub session_id: Uuid,
     /// Where the document is in the bucket.
     pub resume_object_key: String,
+    /// The model did not write the résumé: it was laid out from the member's own inputs and answers.
+    pub degraded: bool,
+    /// As the request had it; left out when it had none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Map<String, Value>")]
+    pub context: Option<JsonText>,
+    /// Added at each sending; what is remembered has none.
+    #[serde(flatten)]
+    #[schemars(with = "DownloadLink")]
+    pub link: Option<DownloadLink>,
+}
+
+/// A download link, signed when the event was sent.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct DownloadLink {
     /// A download link, signed when the event was sent.
     pub resume_url: String,
     /// When the link stops working.
     #[schemars(extend("format" = "date-time"))]
     pub resume_url_expires_at: String,
-    /// The model did not write the résumé: it was laid out from the member's own inputs and answers.
-    pub degraded: bool,
 }
 
 /// A request that could not be answered.
@@ -122,6 +146,10 @@ pub struct RequestFailed {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "String")]
     pub field: Option<&'static str>,
+    /// As the request had it; left out when it had none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Map<String, Value>")]
+    pub context: Option<JsonText>,
 }
 
 /// Why a request failed.
@@ -268,6 +296,7 @@ pub struct Origin<'a> {
     pub record: &'a Record,
     pub member: MemberId,
     pub request_id: &'a str,
+    pub context: Option<&'a JsonText>,
 }
 
 impl Outcome {
@@ -292,13 +321,13 @@ impl Outcome {
     /// The event as it is remembered: everything but the download link, which is signed at each sending.
     pub fn into_saved(self, origin: &Origin<'_>, now: OffsetDateTime) -> Result<SavedOutcome, serde_json::Error> {
         let (kind, scope) = (self.kind(), self.scope());
-        let member_id = origin.member.get();
+        let (member_id, context) = (origin.member.get(), origin.context.cloned());
         let data = match self {
             Self::Feedback { problem_id, feedback } => {
-                serde_json::to_value(FeedbackGenerated { member_id, problem_id, feedback })
+                JsonText::of(&FeedbackGenerated { member_id, problem_id, feedback, context })
             }
             Self::Question { session_id, question_id, number, max, question } => {
-                serde_json::to_value(ResumeQuestionGenerated {
+                JsonText::of(&ResumeQuestionGenerated {
                     member_id,
                     is_complete: false,
                     session_id,
@@ -306,25 +335,19 @@ impl Outcome {
                     question_number: number,
                     max_questions: max,
                     question,
+                    context,
                 })
             }
-            Self::Completed { session_id, object_key, degraded } => {
-                let mut data = serde_json::to_value(ResumeCompleted {
-                    member_id,
-                    is_complete: true,
-                    session_id,
-                    resume_object_key: object_key,
-                    resume_url: String::new(),
-                    resume_url_expires_at: String::new(),
-                    degraded,
-                })?;
-                if let Some(data) = data.as_object_mut() {
-                    data.remove("resumeUrl");
-                    data.remove("resumeUrlExpiresAt");
-                }
-                Ok(data)
-            }
-            Self::Failed { problem_id, failure } => serde_json::to_value(RequestFailed {
+            Self::Completed { session_id, object_key, degraded } => JsonText::of(&ResumeCompleted {
+                member_id,
+                is_complete: true,
+                session_id,
+                resume_object_key: object_key,
+                degraded,
+                context,
+                link: None,
+            }),
+            Self::Failed { problem_id, failure } => JsonText::of(&RequestFailed {
                 member_id,
                 event_name: origin.record.kind.event_name(),
                 code: failure.code,
@@ -337,6 +360,7 @@ impl Outcome {
                 request_id: origin.request_id.to_owned(),
                 problem_id,
                 field: failure.invalid.as_ref().map(|invalid| invalid.field),
+                context,
             }),
         }?;
         Ok(SavedOutcome {
@@ -379,87 +403,4 @@ pub fn describe(kind: RequestKind) -> &'static str {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::events::decode::Rule;
-
-    fn record(partition: i32, offset: i64) -> Record {
-        Record {
-            kind: RequestKind::FeedbackRequested,
-            at: Coordinates { topic: "FeedbackRequested".into(), partition, offset },
-            time: None,
-            key: None,
-            value: None,
-            headers: vec![],
-        }
-    }
-
-    fn saved(outcome: Outcome, record: &Record, member: i64, id: &str) -> SavedOutcome {
-        let origin = Origin { record, member: MemberId::new(member).unwrap(), request_id: id };
-        outcome.into_saved(&origin, OffsetDateTime::UNIX_EPOCH).unwrap()
-    }
-
-    fn failed(code: FailureCode) -> Outcome {
-        Outcome::Failed { problem_id: Some(42), failure: Failure::new(code, "why") }
-    }
-
-    #[test]
-    fn the_same_request_gives_the_same_id_wherever_it_stands() {
-        let feedback = || Outcome::Feedback { problem_id: None, feedback: "좋아요.".to_owned() };
-        let one = saved(feedback(), &record(0, 1), 7, "id");
-        assert_eq!(one.id, saved(feedback(), &record(3, 9), 7, "id").id);
-        assert_eq!(one.id.get_version_num(), 5);
-        assert_ne!(one.id, saved(feedback(), &record(0, 1), 8, "id").id);
-        assert_ne!(one.id, saved(feedback(), &record(0, 1), 7, "other").id);
-        assert_eq!(one.data, serde_json::json!({"memberId": 7, "feedback": "좋아요."}));
-    }
-
-    #[test]
-    fn a_retryable_failure_has_an_id_of_its_record() {
-        let unavailable = |record| saved(failed(FailureCode::LlmUnavailable), &record, 7, "id").id;
-        assert_eq!(unavailable(record(0, 1)), unavailable(record(0, 1)));
-        assert_ne!(unavailable(record(0, 1)), unavailable(record(0, 2)));
-        let stale = |record| saved(failed(FailureCode::StaleAnswer), &record, 7, "id").id;
-        assert_eq!(stale(record(0, 1)), stale(record(0, 2)));
-    }
-
-    #[test]
-    fn a_failure_says_what_the_contract_lists() {
-        let data = saved(failed(FailureCode::LlmUnavailable), &record(0, 1), 7, "id").data;
-        assert_eq!(data["eventName"], "PROBLEM_FEEDBACK");
-        assert_eq!(data["code"], "LLM_UNAVAILABLE");
-        assert_eq!(data["retryable"], true);
-        assert_eq!(data["requestTopic"], "FeedbackRequested");
-        assert_eq!(data["requestId"], "id");
-        assert_eq!(data["problemId"], 42);
-        assert!(data.get("field").is_none());
-        let invalid = Invalid { field: "inputs.email", rule: Rule::Email };
-        let failure = Outcome::Failed { problem_id: None, failure: invalid.into() };
-        let data = saved(failure, &record(0, 1), 7, "id").data;
-        assert_eq!((&data["field"], &data["code"]), (&"inputs.email".into(), &"INVALID_REQUEST".into()));
-    }
-
-    #[test]
-    fn names_on_the_wire_are_those_that_serde_writes() {
-        for code in FailureCode::ALL {
-            assert_eq!(serde_json::to_value(code).unwrap(), code.name());
-        }
-        for kind in OutcomeKind::ALL {
-            assert_eq!(OutcomeKind::named(kind.name()), Some(kind));
-        }
-    }
-
-    #[test]
-    fn times_are_utc_to_the_millisecond() {
-        let time = time::macros::datetime!(2026-11-22 19:00:00.123_456 +9);
-        assert_eq!(timestamp(time), "2026-11-22T10:00:00.123Z");
-    }
-
-    #[test]
-    fn no_outcome_is_saved_with_a_link() {
-        let done = Outcome::Completed { session_id: Uuid::nil(), object_key: "k".to_owned(), degraded: false };
-        let data = saved(done, &record(0, 1), 7, "id").data;
-        assert_eq!(data["resumeObjectKey"], "k");
-        assert!(data.get("resumeUrl").is_none() && data.get("resumeUrlExpiresAt").is_none());
-    }
-}
+mod tests;

@@ -24,6 +24,8 @@ struct FeedbackRequested {
     /// Not blank.
     #[schemars(length(min = 1, max = decode::ANSWER_MAX))]
     answer: String,
+    /// Given back as it came in every outcome: up to 1,024 bytes of JSON.
+    context: Option<Map<String, Value>>,
     /// The request's id where it has no `ce_id` header; `eventId` is read, too.
     request_id: Option<String>,
 }
@@ -36,6 +38,8 @@ struct ResumeInit {
     #[schemars(range(min = 1))]
     member_id: i64,
     inputs: Inputs,
+    /// Given back as it came in every outcome: up to 1,024 bytes of JSON.
+    context: Option<Map<String, Value>>,
     /// The request's id where it has no `ce_id` header; `eventId` is read, too.
     request_id: Option<String>,
 }
@@ -77,6 +81,8 @@ struct ResumeAnswer {
     inputs: Option<AnswerInputs>,
     /// The id of the question that is being answered.
     question_id: Option<String>,
+    /// Given back as it came in every outcome: up to 1,024 bytes of JSON.
+    context: Option<Map<String, Value>>,
     /// The request's id where it has no `ce_id` header; `eventId` is read, too.
     request_id: Option<String>,
 }

@@ -16,7 +16,8 @@ use crate::failpoint;
 use crate::llm::{Ask, Model, ModelFailure, Prompt, Reply};
 use crate::resume::document::{self, Document};
 use crate::resume::graph::{
-    Asked, Next, Refusal, Resume, check_completion, create_resume, generate_question, receive_answer,
+    Asked, Next, NextQuestion, Refusal, Resume, ask_ourselves, check_completion, create_resume, generate_question,
+    receive_answer,
 };
 use crate::resume::question::Reading;
 use crate::resume::session::{Draft, Ended, Session};
@@ -42,6 +43,8 @@ const STORING_MAX: Duration = Duration::from_secs(10);
 /// What the product decides about the interview.
 #[derive(Clone, Debug)]
 pub struct Settings {
+    /// Questions of an interview before the model may end it.
+    pub min_questions: u32,
     /// Most questions of an interview; at least 1.
     pub max_questions: u32,
     /// Put before every object key.
@@ -134,12 +137,13 @@ impl Agent {
         let replaced = stored.filter(|stored| stored.session_id != session.session_id);
         let ended_before = replaced.map(|old| Ended::after(&old, ended.as_ref(), OffsetDateTime::now_utc()));
 
-        let next = check_completion(&session, self.settings.max_questions, draft.is_some());
+        let Settings { min_questions, max_questions, .. } = self.settings;
+        let next = check_completion(&session, min_questions, max_questions, draft.is_some());
         let is_written = draft.as_ref().is_some_and(|draft| draft.markdown.is_some());
         let pass = if is_written { None } else { Some(turn.expiry.wait_for(self.model.admit()).await?) };
         let deadline = Instant::now() + self.settings.deadline;
-        if let Next::GenerateQuestion { number, max } = next {
-            match self.generate_question(&session, number, max, deadline).await? {
+        if let Next::GenerateQuestion(next) = next {
+            match self.generate_question(&session, next, deadline).await? {
                 Asked::Waiting(mut asked) => {
                     asked.version = next_version(expected, OffsetDateTime::now_utc());
                     let Some(open) = asked.open_question() else {
@@ -155,7 +159,7 @@ impl Agent {
                     self.save_draft(turn.claim, expected, &decided).await?;
                     draft = Some(decided);
                 }
-                Asked::Nothing => {
+                Asked::TooEarly | Asked::Nothing => {
                     return Err(Failure::new(FailureCode::LlmBadOutput, "no usable question in two replies").into());
                 }
             }
@@ -199,28 +203,35 @@ impl Agent {
         reply
     }
 
-    /// Asks for a question, and once more with a firmer prompt when the reply is unusable.
+    /// Asks for a question, and once more with a firmer prompt when the reply is unusable, or says too early that it is
+    /// enough. A model that would still rather not ask is not asked a third time: we ask a question of our own.
     async fn generate_question(
         &self,
         session: &Session,
-        number: u32,
-        max: u32,
+        next: NextQuestion,
         deadline: Instant,
     ) -> Result<Asked, Failure> {
+        let NextQuestion { number, may_end, .. } = next;
         let earlier: Vec<&str> = session.exchanges.iter().map(|exchange| exchange.question.as_str()).collect();
+        let mut is_content = false;
         for prompts in [prompt::question, prompt::firmer_question] {
-            let prompts = prompts(&session.inputs, &session.exchanges, number, max);
-            let reading = match self.ask(&question_ask(prompts), deadline).await {
-                Ok(reply) => question::read(&reply.text, reply.truncated, &earlier),
+            let prompts = prompts(&session.inputs, &session.exchanges, next);
+            let reading = match self.ask(&question_ask(prompts, may_end), deadline).await {
+                Ok(reply) => question::read(&reply.text, reply.truncated, &earlier, may_end),
                 Err(ModelFailure::Unusable(_)) => Reading::Unusable,
                 Err(failure) => return Err(failure.into()),
             };
-            match generate_question(session, reading, Uuid::new_v4(), OffsetDateTime::now_utc()) {
+            match generate_question(session, reading, may_end, Uuid::new_v4(), OffsetDateTime::now_utc()) {
+                Asked::TooEarly => is_content = true,
                 Asked::Nothing => tracing::debug!(number, "no usable question in the reply"),
-                asked => return Ok(asked),
+                asked @ (Asked::Waiting(_) | Asked::Enough) => return Ok(asked),
             }
         }
-        Ok(Asked::Nothing)
+        if !is_content {
+            return Ok(Asked::Nothing);
+        }
+        tracing::warn!(number, "the model would end the interview too early; the member is asked a question of ours");
+        Ok(ask_ourselves(session, Uuid::new_v4(), OffsetDateTime::now_utc()))
     }
 
     /// Asks for the résumé; `None` when the model does not write a usable one in time.
@@ -295,13 +306,13 @@ fn unchanged(expected: Option<u64>) -> SessionChange {
     SessionChange { expected, session: Write::Keep, draft: Write::Keep, ended: Write::Keep }
 }
 
-fn question_ask(prompts: Vec<Prompt>) -> Ask {
+fn question_ask(prompts: Vec<Prompt>, may_end: bool) -> Ask {
     Ask {
         prompts,
         temperature: QUESTION_TEMPERATURE,
         max_tokens: QUESTION_TOKENS,
         min_tokens: QUESTION_MIN_TOKENS,
-        schema: Some(prompt::question_schema()),
+        schema: Some(prompt::question_schema(may_end)),
         attempt_timeout: ATTEMPT_TIMEOUT,
     }
 }

@@ -48,15 +48,16 @@ pub enum Reading {
     Unusable,
 }
 
-/// Reads a reply to [`question`](super::prompt::question); `earlier` are the questions already asked, and `truncated`
-/// says that the model ran out of room.
+/// Reads a reply to [`question`](super::prompt::question); `earlier` are the questions already asked, `truncated` says that
+/// the model ran out of room, and `may_end` that it was told how to say that it knows enough.
 ///
 /// The reply counts as JSON when it holds an object with `enough` or `question`, whatever stands around it. `enough` then
 /// decides: when it is true a question beside it is ignored, because the schema makes the model write something there.
+/// A model that may not end is taken at its question, and means enough when it leaves that empty.
 /// Otherwise the reply is read as plain text. `없음` means enough only when it is all that the reply says. Of several
 /// questions the first counts. An object that breaks off, an unfinished question, an error and a question that was asked
 /// before are unusable.
-pub fn read(text: &str, truncated: bool, earlier: &[&str]) -> Reading {
+pub fn read(text: &str, truncated: bool, earlier: &[&str], may_end: bool) -> Reading {
     let text = visible(beginning(text, MAX_READ));
     let reply = wrapping::turn(&text);
     if chatter::is_error(&reply) {
@@ -64,9 +65,16 @@ pub fn read(text: &str, truncated: bool, earlier: &[&str]) -> Reading {
     }
     match object(&reply) {
         Some(object) => match (object.get("enough").is_some_and(is_true), object.get("question")) {
+            (true, _) if may_end => Reading::Enough,
+            (enough, Some(Value::String(question))) => {
+                let nothing = enough || (!may_end && question.trim().is_empty());
+                // The object is complete, so the question is, too.
+                match read_plain(&visible(question), false, earlier) {
+                    Reading::Unusable if nothing => Reading::Enough,
+                    reading => reading,
+                }
+            }
             (true, _) => Reading::Enough,
-            // The object is complete, so the question is, too.
-            (false, Some(Value::String(question))) => read_plain(&visible(question), false, earlier),
             (false, _) => Reading::Unusable,
         },
         None if is_object_broken(&reply) => Reading::Unusable,
@@ -108,7 +116,7 @@ fn read_plain(text: &str, truncated: bool, earlier: &[&str]) -> Reading {
         return Reading::Enough;
     }
     match first_question(text, truncated) {
-        Some(question) if !earlier.iter().any(|earlier| is_same(earlier, &question)) => Reading::Question(question),
+        Some(question) if is_new(&question, earlier) => Reading::Question(question),
         _ => Reading::Unusable,
     }
 }
@@ -189,6 +197,11 @@ fn is_request(sentence: &str) -> bool {
         || ENGLISH_REQUESTS.iter().any(|word| first.eq_ignore_ascii_case(word))
 }
 
+/// Whether a reader would find the question among none of the `earlier` ones.
+pub fn is_new(question: &str, earlier: &[&str]) -> bool {
+    !earlier.iter().any(|earlier| is_same(earlier, question))
+}
+
 /// Whether two questions are the same to a reader: alike but for case, spaces and marks, or nearly so. Questions that
 /// name different things in Latin letters or numbers (Kafka, Redis) never are.
 fn is_same(one: &str, other: &str) -> bool {
@@ -236,7 +249,7 @@ mod tests {
     const ASKED: &str = "Kafka 프로젝트에서 어떤 역할을 맡으셨나요?";
 
     fn plain(text: &str) -> Reading {
-        read(text, false, &[])
+        read(text, false, &[], true)
     }
 
     fn asks(question: &str) -> Reading {
@@ -270,6 +283,32 @@ mod tests {
     }
 
     #[test]
+    fn a_model_that_may_not_end_is_taken_at_its_question() {
+        let read = |text: &str| read(text, false, &[ASKED], false);
+        let other = "Redis를 고른 이유는 무엇인가요?";
+        for enough in ["true", "false"] {
+            assert_eq!(read(&format!("{{\"enough\": {enough}, \"question\": \"{other}\"}}")), asks(other));
+        }
+        assert_eq!(read(&format!("{{\"question\": \"{other}\"}}")), asks(other));
+        for nothing in [
+            "{\"question\": \"\"}",
+            "{\"question\": \" \"}",
+            "{\"question\": \"없음\"}",
+            "{\"enough\": true, \"question\": \"\"}",
+            "{\"enough\": true, \"question\": null}",
+            "{\"enough\": true, \"question\": \"충분합니다.\"}",
+            "{\"enough\": true}",
+            "없음",
+        ] {
+            assert_eq!(read(nothing), Reading::Enough, "{nothing}");
+        }
+        let again = format!("{{\"question\": \"{ASKED}\"}}");
+        for unusable in [again.as_str(), "{\"question\": \"충분합니다.\"}", "{\"question\": null}", "{}", ""] {
+            assert_eq!(read(unusable), Reading::Unusable, "{unusable}");
+        }
+    }
+
+    #[test]
     fn an_object_without_a_question_is_unusable() {
         for text in [
             "{\"enough\": false, \"question\": null}",
@@ -288,14 +327,14 @@ mod tests {
     #[test]
     fn an_object_that_breaks_off_is_unusable_and_a_whole_one_is_not() {
         let whole = format!("{{\"enough\": false, \"question\": \"{ASKED}\"}}");
-        assert_eq!(read(&format!("{whole}\n\n\n"), true, &[]), asks(ASKED));
+        assert_eq!(read(&format!("{whole}\n\n\n"), true, &[], true), asks(ASKED));
         for broken in [
             whole.trim_end_matches('}'),
             "{\"enough\": false, \"question\": \"어떤 역할을 맡으",
             "```json\n{\"enough\"",
             "{",
         ] {
-            assert_eq!(read(broken, true, &[]), Reading::Unusable, "{broken}");
+            assert_eq!(read(broken, true, &[], true), Reading::Unusable, "{broken}");
         }
     }
 
@@ -388,9 +427,9 @@ mod tests {
 
     #[test]
     fn a_truncated_question_is_unusable_and_a_whole_one_before_it_is_not() {
-        assert_eq!(read("어떤 역할을 맡으셨나요", true, &[]), Reading::Unusable);
-        assert_eq!(read(&format!("{ASKED} 그리고 어떤"), true, &[]), asks(ASKED));
-        assert_eq!(read(&format!("1. {ASKED}\n2. 그리고"), true, &[]), asks(ASKED));
+        assert_eq!(read("어떤 역할을 맡으셨나요", true, &[], true), Reading::Unusable);
+        assert_eq!(read(&format!("{ASKED} 그리고 어떤"), true, &[], true), asks(ASKED));
+        assert_eq!(read(&format!("1. {ASKED}\n2. 그리고"), true, &[], true), asks(ASKED));
     }
 
     #[test]
@@ -400,11 +439,11 @@ mod tests {
             "**Kafka  프로젝트에서, 어떤 역할을 맡으셨나요??**",
             "Kafka 프로젝트에서는 어떤 역할을 맡으셨나요?",
         ] {
-            assert_eq!(read(again, false, &["성과는?", ASKED]), Reading::Unusable, "{again}");
+            assert_eq!(read(again, false, &["성과는?", ASKED], true), Reading::Unusable, "{again}");
         }
         for other in ["Redis 프로젝트에서 어떤 역할을 맡으셨나요?", "Kafka 프로젝트에서 어떤 성과를 내셨나요?"]
         {
-            assert_eq!(read(other, false, &[ASKED]), asks(other));
+            assert_eq!(read(other, false, &[ASKED], true), asks(other));
         }
     }
 
@@ -428,12 +467,12 @@ mod tests {
             text in prop_oneof![pieces(), any::<String>()],
             truncated: bool,
         ) {
-            if let Reading::Question(question) = read(&text, truncated, &[]) {
+            if let Reading::Question(question) = read(&text, truncated, &[], true) {
                 prop_assert!((1..=MAX_CHARS).contains(&question.chars().count()));
                 prop_assert!(!question.chars().any(char::is_control));
                 prop_assert!(sentence::is_marked(&question), "{}", question);
                 prop_assert_eq!(unlabelled(&question), (question.clone(), false));
-                prop_assert_eq!(read(&text, truncated, &[&question]), Reading::Unusable);
+                prop_assert_eq!(read(&text, truncated, &[&question], true), Reading::Unusable);
             }
         }
 
@@ -441,7 +480,7 @@ mod tests {
         fn the_question_of_a_whole_object_is_read_word_by_word(topic in "[가-힣]{2,8}( [A-Z][a-z]{2,6})?") {
             let question = format!("{topic} 경험에서 얻은 가장 큰 성과는 무엇인가요?");
             let object = serde_json::json!({"enough": false, "question": question});
-            prop_assert_eq!(read(&object.to_string(), true, &[]), Reading::Question(question));
+            prop_assert_eq!(read(&object.to_string(), true, &[], true), Reading::Question(question));
         }
     }
 }

@@ -17,6 +17,7 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::events::json::JsonText;
 use crate::events::request::MemberId;
 use crate::resume::session::{Draft, Ended, Session};
 
@@ -72,12 +73,13 @@ pub struct SavedOutcome {
     /// The outcome's type: the default name of its topic.
     #[serde(rename = "type")]
     pub kind: String,
-    /// The event's JSON.
-    pub data: serde_json::Value,
+    /// The event, but for a download link: that is signed at each sending.
+    pub data: JsonText,
 }
 
 /// What [`MemberState::begin`] found.
 #[derive(Debug, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "it is taken apart as soon as it is there")]
 pub enum Begin {
     /// The request (or this very record) has been answered.
     Answered(SavedOutcome),

@@ -133,6 +133,15 @@ mod tests {
     }
 
     #[test]
+    fn an_outcome_is_read_as_it_was_written_by_this_program_or_an_earlier_one() {
+        let json = r#"{"id":"00000000-0000-0000-0000-000000000001","time":"2026-11-22T10:00:00Z",
+            "type":"FeedbackGenerated","data":{"memberId":7,"feedback":"."}}"#;
+        let saved = outcome(json.as_bytes()).unwrap();
+        assert_eq!(saved.data.get(), r#"{"memberId":7,"feedback":"."}"#);
+        assert_eq!(outcome(to_json(&saved).unwrap().as_bytes()).unwrap(), saved);
+    }
+
+    #[test]
     fn an_outcome_that_cannot_be_read_is_a_fault_that_quotes_nothing() {
         let error = outcome(br#"{"id": "my secret"}"#).unwrap_err();
         assert!(matches!(&error, StateError::Fault(_)) && !error.to_string().contains("secret"));

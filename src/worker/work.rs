@@ -1,6 +1,5 @@
 //! One record's way, from its turn to its acknowledged outcome.
 
-use std::borrow::Cow;
 use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -14,7 +13,8 @@ use crate::admission::Turn;
 use crate::documents::Documents;
 use crate::events::decode::{Decoded, Undecodable, decode};
 use crate::events::expiry::Expiry;
-use crate::events::outcome::{Failure, FailureCode, Origin, Outcome, OutcomeKind, timestamp};
+use crate::events::json::JsonText;
+use crate::events::outcome::{DownloadLink, Failure, FailureCode, Origin, Outcome, OutcomeKind, timestamp};
 use crate::events::record::{Record, record_name, request_id, request_name};
 use crate::events::request::{MemberId, Request};
 use crate::events::{headers, outcome};
@@ -92,7 +92,7 @@ impl Worker {
         };
         let started = Instant::now();
         let id = request_id(record, decoded.request_id.as_deref());
-        let origin = Origin { record, member: decoded.member, request_id: &id };
+        let origin = Origin { record, member: decoded.member, request_id: &id, context: decoded.context.as_ref() };
         let answered = self.answer(&origin, decoded, turn).await;
         // What is left is to hand over what is saved.
         turn.end();
@@ -256,7 +256,8 @@ impl Worker {
 
     /// Sends the outcome, and the dead letter where a person may want to run the request again.
     async fn settle(&self, origin: &Origin<'_>, saved: &SavedOutcome, reason: Option<&str>) {
-        let code = saved.data.get("code").and_then(serde_json::Value::as_str);
+        let failed = OutcomeKind::named(&saved.kind) == Some(OutcomeKind::RequestFailed);
+        let code = failed.then(|| saved.data.text("code")).flatten();
         let code = code.and_then(|name| FailureCode::ALL.into_iter().find(|code| code.name() == name));
         let dead_letter = async {
             if let Some(code) = code.filter(|code| code.dead_letters()) {
@@ -275,20 +276,20 @@ impl Worker {
     }
 
     async fn send(&self, origin: &Origin<'_>, saved: &SavedOutcome, code: Option<FailureCode>) {
-        let topic = OutcomeKind::named(&saved.kind).and_then(|kind| self.settings.outcome_topics.get(&kind));
-        let Some(topic) = topic else {
+        let kind = OutcomeKind::named(&saved.kind);
+        let Some(topic) = kind.and_then(|kind| self.settings.outcome_topics.get(&kind)) else {
             tracing::error!(record = %origin.record.at, "the journal holds an outcome of an unknown type");
             return self.bury(origin.record, FailureCode::Internal.name(), "an outcome of an unknown type").await;
         };
-        let mut data = Cow::Borrowed(&saved.data);
-        if let Some(key) = saved.data.get("resumeObjectKey").and_then(serde_json::Value::as_str) {
-            self.add_link(data.to_mut(), key).await;
-        }
+        let linked = match kind {
+            Some(OutcomeKind::ResumeCompleted) => self.with_link(&saved.data).await,
+            _ => None,
+        };
         let parcel = Parcel {
             topic: topic.clone(),
             partition: None,
             key: Some(origin.member.to_string().into_bytes()),
-            value: Some(data.to_string().into_bytes()),
+            value: Some(linked.as_ref().unwrap_or(&saved.data).get().into()),
             headers: headers::of_outcome(origin, saved),
         };
         match self.outbox.send(&parcel).await {
@@ -301,11 +302,12 @@ impl Worker {
         }
     }
 
-    /// Adds a download link that is signed now.
-    async fn add_link(&self, data: &mut serde_json::Value, key: &str) {
+    /// A finished résumé with a download link that is signed now.
+    async fn with_link(&self, completed: &JsonText) -> Option<JsonText> {
+        let key = completed.text("resumeObjectKey")?;
         let mut attempt = 0;
         let link = loop {
-            match self.documents.link(key).await {
+            match self.documents.link(&key).await {
                 Ok(link) => break link,
                 Err(error) => {
                     tracing::warn!(%error, attempt, "no link could be signed; trying again");
@@ -314,10 +316,8 @@ impl Worker {
                 }
             }
         };
-        if let Some(data) = data.as_object_mut() {
-            data.insert("resumeUrl".to_owned(), link.url.into());
-            data.insert("resumeUrlExpiresAt".to_owned(), timestamp(link.expires_at).into());
-        }
+        let link = DownloadLink { resume_url: link.url, resume_url_expires_at: timestamp(link.expires_at) };
+        completed.with(&JsonText::of(&link).ok()?)
     }
 
     /// Keeps a record as a dead letter, byte by byte.

@@ -19,6 +19,7 @@ from wire import (
     Names,
     Outcome,
     Request,
+    exact,
 )
 
 RETRYABLE = {
@@ -186,6 +187,8 @@ def _fields(outcome: Outcome, request: Request, request_id: str, names: Names) -
             fields["field"] = ("text", _is_text)
     if request.problem_id is not None and outcome.type in (FEEDBACK_GENERATED, REQUEST_FAILED):
         fields["problemId"] = (f"the number {request.problem_id}", _equals(request.problem_id))
+    if (context := request.context) is not None:
+        fields["context"] = (f"the request's {context}", lambda _: outcome.context == exact(context))
     return fields
 
 

@@ -37,6 +37,7 @@ NAMES = Names.from_environment({})
 SESSION = "0b8f7a61-5d0c-4c5e-9a57-3f1d2c4b6a70"
 KEY = "resume/103/resume_agent_20261122_183320_0b8f7a61.docx"
 SECRET = "비밀낱말"
+CONTEXT = '{"id": 9007199254740993, "type": "DAILY", "none": null}'
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 
 
@@ -88,9 +89,10 @@ class Tape:
             headers.append(("traceparent", f"00-{TRACE}-00f067aa0ba902b7-01".encode()))
         if correlation := request.last_header("ce_correlationid"):
             headers.append(("ce_correlationid", correlation.encode()))
-        self._record(
-            type_, str(request.member).encode(), json.dumps({"memberId": request.member} | body).encode(), headers
-        )
+        value = json.dumps({"memberId": request.member} | body)
+        if request.context is not None:
+            value = f'{value[:-1]}, "context": {request.context}}}'
+        self._record(type_, str(request.member).encode(), value.encode(), headers)
 
     def failure(self, about: str, code: str, event: str, retryable: bool = False, **more: Any) -> None:
         request, places = next(sent for sent in self.sends if sent[0].about == about)
@@ -159,10 +161,11 @@ def good_run() -> Tape:
     generated = Expected(FEEDBACK_GENERATED)
     trace = [("traceparent", f"00-{'1' * 32}-00f067aa0ba902b7-01".encode())]
     trace += [("traceparent", f"00-{TRACE}-b7ad6b7169203331-01".encode()), ("ce_correlationid", b"c")]
-    request(FEEDBACK, 101, "feedback 1", "f1", problem_id=42, expected=generated, headers=trace)
-    request(FEEDBACK, 101, "feedback 2", "f2", expected=Expected(REQUEST_FAILED, "INVALID_REQUEST", "answer"))
+    request(FEEDBACK, 101, "feedback 1", "f1", problem_id=42, expected=generated, headers=trace, context=CONTEXT)
+    invalid = Expected(REQUEST_FAILED, "INVALID_REQUEST", "answer")
+    request(FEEDBACK, 101, "feedback 2", "f2", expected=invalid, context='{"type": "DAILY"}')
     request(FEEDBACK, 101, "feedback 3", "f3", expected=generated, clicks=2)
-    request(FEEDBACK, 102, "feedback by address", None, expected=generated)
+    request(FEEDBACK, 102, "feedback by address", None, expected=generated, context='{ "price": 12.50 }')
     text = "핵심을 잘 짚었습니다. UDP가 빠른 까닭도 설명해 보세요."
     tape.outcome("feedback 1", FEEDBACK_GENERATED, {"problemId": 42, "feedback": text})
     tape.failure("feedback 2", "INVALID_REQUEST", "PROBLEM_FEEDBACK", field="answer")
@@ -175,8 +178,8 @@ def good_run() -> Tape:
     tape.dead_letter("undecodable", "UNDECODABLE")
 
     inputs = (("email", "a@b.kr"),)
-    request(INIT, 103, "init", "i1", inputs=inputs)
-    request(INIT, 103, "reload", "i2", inputs=inputs)
+    request(INIT, 103, "init", "i1", inputs=inputs, context='{"tab": 1}')
+    request(INIT, 103, "reload", "i2", inputs=inputs, context='{"tab": 2}')
     for about in ("init", "reload"):
         tape.outcome(about, QUESTION_GENERATED, question(1))
     request(ANSWER, 103, "answer 1", "a1", means="q1")
@@ -185,7 +188,7 @@ def good_run() -> Tape:
     tape.failure("double click", "STALE_ANSWER", "ADVANCED_RESUME_UPDATE")
     request(ANSWER, 103, "answer 2", "a2", means="q2")
     tape.outcome("answer 2", QUESTION_GENERATED, question(3))
-    request(ANSWER, 103, "answer 3", "a3", means="q3")
+    request(ANSWER, 103, "answer 3", "a3", means="q3", context="{}")
     completed = {"isComplete": True, "sessionId": SESSION, "resumeObjectKey": KEY, "resumeUrl": "http://s3/1"}
     completed |= {"resumeUrlExpiresAt": "2026-11-22T10:00:00Z", "degraded": False}
     tape.outcome("answer 3", RESUME_COMPLETED, completed)
@@ -212,6 +215,18 @@ def swap(tape: Tape, first: int, second: int) -> None:
     a, b = tape.records[first], tape.records[second]
     tape.change(first, offset=b.offset, timestamp=b.timestamp)
     tape.change(second, offset=a.offset, timestamp=a.timestamp)
+
+
+def spoil(topic: str, number: int, old: bytes, new: bytes) -> Callable[[Tape], None]:
+    """Exchanges some bytes of a value."""
+
+    def fault(tape: Tape) -> None:
+        index = tape.find(topic, number)
+        value = tape.records[index].value or b""
+        assert old in value
+        tape.change(index, value=value.replace(old, new))
+
+    return fault
 
 
 def fail_feedback(tape: Tape, dead_letter: bool) -> None:
@@ -344,6 +359,18 @@ FAULTS: list[tuple[str, str, Callable[[Tape], None]]] = [
     ("invalid", "problemId is lost", body(F, problemId="(absent)")),
     ("invalid", "memberId is text", body(F, memberId="101")),
     ("invalid", "a field too many", body(F, extra=1)),
+    ("invalid", "the context is lost", body(F, context="(absent)")),
+    ("invalid", "the context of a failure is lost", body(X, context="(absent)")),
+    ("invalid", "the context of a résumé is lost", body(C, context="(absent)")),
+    ("invalid", "the context is text", body(F, context=CONTEXT)),
+    ("invalid", "the context is the other tab's", body(Q, 1, context={"tab": 1})),
+    ("invalid", "a context that nobody sent", body(F, 1, context={})),
+    ("invalid", "a long of the context went through a double", spoil(F, 0, b"740993", b"740992")),
+    ("invalid", "a digit of the context is lost", spoil(F, 3, b"12.50", b"12.5")),
+    ("invalid", "a null of the context is lost", spoil(F, 0, b', "none": null', b"")),
+    ("invalid", "names of the context have changed places", spoil(F, 0, CONTEXT.encode(), b'{"type": "DAILY", "id": '
+        b'9007199254740993, "none": null}')),
+    ("doubled", "a repeat has another context", again(F, context={"id": 1})),
     ("invalid", "a feedback of 1,001 characters", body(F, feedback="가" * 1000 + ".")),
     ("invalid", "a feedback with a label", body(F, feedback="**피드백:** 좋습니다.")),
     ("invalid", "a feedback that stops in the middle", body(F, feedback="핵심을 잘 짚었습니다. 그러나 빠른")),

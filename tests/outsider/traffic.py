@@ -12,6 +12,9 @@ from wire import ANSWER, FEEDBACK, FEEDBACK_GENERATED, FLOWS, INIT, REQUEST_FAIL
 SECRET = "비밀낱말"
 """A word in every text that a member writes; no error text may hold it."""
 
+CONTEXT_BYTES = 1024
+"""Bytes that a context may have at most."""
+
 QUESTIONS = [
     ("TCP와 UDP의 차이점은?", "TCP는 느리지만 신뢰성이 높고, UDP는 빠릅니다."),
     ("트랜잭션의 ACID란?", "원자성, 일관성, 고립성, 지속성입니다."),
@@ -37,6 +40,7 @@ class Writer:
     ) -> Request:
         """A decodable request; a request that is sent more than once gets an id of its own."""
         headers = self._headers()
+        context = plan.setdefault("context", self._context())
         body = {self._case("member_id"): self.rng.choice([member, member, member, str(member)]), **fields}
         id_ = shared_id or f"{self._run}-{self._next()}"
         carrier = self.rng.choice(["ce_id", "ce_id", "requestId", "eventId", "address"])
@@ -48,13 +52,16 @@ class Writer:
             body[carrier] = id_
         if self.chance(0.2):
             body["unknownField"] = {"any": ["thing", None]}
-        items = list(body.items())
+        ascii_only = self.chance(0.3)
+        items = [(name, json.dumps(value, ensure_ascii=ascii_only)) for name, value in body.items()]
+        if context is not None:
+            items.append(("context", context))
         self.rng.shuffle(items)
         return Request(
             flow=flow,
             member=member,
             key=str(member).encode(),
-            value=json.dumps(dict(items), ensure_ascii=self.chance(0.3)).encode(),
+            value=("{" + ", ".join(f'"{name}": {text}' for name, text in items) + "}").encode(),
             headers=headers,
             about=about,
             id=None if carrier == "address" else id_,
@@ -84,10 +91,16 @@ class Writer:
                 ("answer", ""),
                 ("answer", "😀" * 4001),
                 ("answer", ["글이", "아님"]),
+                ("context", "{}"),
+                ("context", [{}]),
+                ("context", 7),
+                ("context", {"long": "가" * 400}),
             ]
         )
         problem_id = self.rng.randint(1, 10_000) if self.chance(0.5) else None
         fields |= {field: value} | self._problem(problem_id)
+        # One that is wrong does not come back, and any other does although something else is wrong.
+        plan: dict[str, Any] = {"context": None} if field == "context" else {}
         return self.request(
             FEEDBACK,
             member,
@@ -95,6 +108,7 @@ class Writer:
             f"invalid feedback {number}",
             problem_id=problem_id,
             expected=Expected(REQUEST_FAILED, "INVALID_REQUEST", field),
+            **plan,
         )
 
     def inputs(self, member: int) -> dict[str, Any]:
@@ -193,6 +207,21 @@ class Writer:
             about=f"undecodable record ({kind})",
             id=id_,
             expected=Expected("", "UNDECODABLE"),
+        )
+
+    def _context(self) -> str | None:
+        """What a producer may want back, in JSON that a careless reader would spoil."""
+        if self.chance(0.6):
+            return None
+        long = '{"full": "' + "가" * 300
+        return self.rng.choice(
+            [
+                "{}",
+                f'{{"answer": "{SECRET}입니다.\\n", "type": "DAILY", "isFreeProblem": true}}',
+                '{ "id" : 9007199254740993, "price":12.50, "sum": 12345678901234567890.125, "none": null }',
+                '{"z": [1e2, {"a": -0.0}], "a": "\\u0041\\ud83d\\ude00 😀"}',
+                long + "a" * (CONTEXT_BYTES - len(long.encode()) - 2) + '"}',
+            ]
         )
 
     def _next(self) -> str:

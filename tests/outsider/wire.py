@@ -116,6 +116,8 @@ class Request:
     expected: Expected | None = None
     """None: the session decides."""
     problem_id: int | None = None
+    context: str | None = None
+    """The JSON that must come back; None: nothing must."""
     inputs: tuple[tuple[str, Any], ...] | None = None
     """Of an init: what the member entered, however it was written."""
     means: str | None = None
@@ -172,6 +174,10 @@ class Outcome:
     def retryable(self) -> bool:
         return self.type == REQUEST_FAILED and self.body.get("retryable") is True
 
+    @property
+    def context(self) -> Any:
+        return dict(exact((self.record.value or b"").decode())).get("context")
+
     def members(self) -> set[int]:
         """The members that the key and the value name: one, unless the record is wrong."""
         key = (self.record.key or b"").decode("utf-8", "replace")
@@ -194,6 +200,15 @@ def read_outcome(record: Record, type_: str) -> Outcome:
     if not isinstance(body, dict):
         return Outcome(record, type_, {}, ["the value is not a JSON object"])
     return Outcome(record, type_, body)
+
+
+def exact(text: str) -> Any:
+    """JSON with every digit, and all names in their order: a number is its text, an object a tuple of pairs."""
+
+    def number(digits: str) -> tuple[str, str]:
+        return ("number", digits)
+
+    return json.loads(text, object_pairs_hook=tuple, parse_int=number, parse_float=number)
 
 
 def number_in(text: str) -> set[int]:

@@ -125,6 +125,9 @@ fn the_contracts_examples_are_valid() {
             "questionId": "..."}),
         ),
         ("ResumeAnswer", json!({"memberId": 7, "answer": "Kafka로 주문 이벤트를 처리했습니다."})),
+        ("ResumeAnswer", json!({"memberId": 7, "context": {"tab": {"n": [1, null]}}})),
+        ("ResumeAnswer", json!({"memberId": 7, "context": null})),
+        ("FeedbackGenerated", json!({"memberId": 7, "feedback": "...", "context": {"type": "DAILY", "free": true}})),
         ("FeedbackGenerated", json!({"memberId": 7, "problemId": 42, "feedback": "..."})),
         (
             "ResumeQuestionGenerated",
@@ -154,7 +157,10 @@ fn what_breaks_the_contract_is_invalid() {
     for (name, broken) in [
         ("FeedbackRequested", json!({"memberId": 0, "question": "Q", "answer": "A"})),
         ("FeedbackRequested", json!({"memberId": 7, "question": "가".repeat(1_001), "answer": "A"})),
+        ("FeedbackRequested", json!({"memberId": 7, "question": "Q", "answer": "A", "context": "text"})),
+        ("ResumeAnswer", json!({"memberId": 7, "answer": "A", "context": [{}]})),
         ("FeedbackGenerated", json!({"memberId": 7, "problemId": null, "feedback": "..."})),
+        ("FeedbackGenerated", json!({"memberId": 7, "feedback": "...", "context": null})),
         ("FeedbackGenerated", json!({"memberId": 7, "feedback": ""})),
         ("ResumeInit", json!({"memberId": 7, "inputs": {"email": "no address"}})),
         ("ResumeCompleted", json!({"memberId": 7, "isComplete": false})),

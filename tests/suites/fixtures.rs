@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use futures_util::future::LocalBoxFuture;
 use serde_json::json;
+use ssammu_worker::events::json::JsonText;
 use ssammu_worker::events::request::{MemberId, ResumeInputs};
 use ssammu_worker::resume::session::{Draft, Ended, Exchange, Session};
 use ssammu_worker::state::{Begin, Change, Claim, Flow, MemberState, Saved, SavedOutcome, Scope, SessionChange, Write};
@@ -71,7 +72,7 @@ pub fn outcome(number: u128) -> SavedOutcome {
         id: Uuid::from_u128(number),
         time: "2026-11-22T10:00:00Z".to_owned(),
         kind: "FeedbackGenerated".to_owned(),
-        data: json!({"memberId": 7, "feedback": format!("잘했어요 {number}")}),
+        data: JsonText::of(&json!({"memberId": 7, "feedback": format!("잘했어요 {number}")})).unwrap(),
     }
 }
 

@@ -331,10 +331,15 @@ async fn text_of_any_kind_comes_back_as_it_was(state: &dyn MemberState) {
     assert_eq!(state.save(&claim, &put_session(None, stored.clone())).await.unwrap(), Saved::Done);
     assert_eq!(state.begin(&claim).await.unwrap(), open(Some(stored), None, None));
 
-    let data = json!({"texts": texts, "number": i64::MAX, "nested": {"null": null, "float": 0.1}});
-    let outcome = SavedOutcome { data, ..outcome(1) };
-    state.save(&claim, &change(None, Some((Scope::Request, outcome.clone())))).await.unwrap();
-    assert_eq!(state.begin(&claim).await.unwrap(), Begin::Answered(outcome));
+    let texts = json!({"texts": texts, "number": i64::MAX, "nested": {"null": null, "float": 0.1}}).to_string();
+    // Nothing that reads it into numbers, names and texts would keep it as it is.
+    let odd = r#"{"context":{ "n":1.50, "n": 12345678901234567890.0, "text":"\ud800" }}"#;
+    for text in [texts.as_str(), odd] {
+        let claim = another(&claim);
+        let outcome = SavedOutcome { data: serde_json::from_str(text).unwrap(), ..outcome(1) };
+        state.save(&claim, &change(None, Some((Scope::Request, outcome.clone())))).await.unwrap();
+        assert_eq!(state.begin(&claim).await.unwrap(), Begin::Answered(outcome));
+    }
 }
 
 async fn the_store_says_that_it_can_be_used(state: &dyn MemberState) {

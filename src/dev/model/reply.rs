@@ -18,10 +18,13 @@ const QUESTIONS: [&str; 6] = [
 /// Characters of the question that are quoted in a feedback.
 const TOPIC_CHARS: usize = 60;
 
-/// The next question as the worker's schema wants it, or word that there is enough.
-pub fn question(asked: &str) -> String {
+/// The next question as the worker's schema wants it, or word that there is enough where that `may_end` the interview.
+pub fn question(asked: &str, may_end: bool) -> String {
     let next = QUESTIONS.into_iter().find(|question| !asked.contains(question));
-    json!({"enough": next.is_none(), "question": next.unwrap_or_default()}).to_string()
+    let question = next.unwrap_or_default();
+    let reply =
+        if may_end { json!({"enough": next.is_none(), "question": question}) } else { json!({"question": question}) };
+    reply.to_string()
 }
 
 /// Four sentences on the question that was asked.
@@ -111,7 +114,7 @@ mod tests {
     fn each_question_is_asked_once_and_then_there_is_enough() {
         let mut asked = String::new();
         for number in 0..=QUESTIONS.len() {
-            let reply: Value = serde_json::from_str(&question(&asked)).unwrap();
+            let reply: Value = serde_json::from_str(&question(&asked, true)).unwrap();
             assert_eq!(reply["enough"], number == QUESTIONS.len());
             let text = reply["question"].as_str().unwrap();
             assert_eq!(text.is_empty(), number == QUESTIONS.len());

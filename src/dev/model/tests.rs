@@ -11,7 +11,8 @@ use crate::llm::classify::Cause;
 use crate::llm::failover::{Failover, Patience};
 use crate::llm::gate::Gate;
 use crate::llm::vllm::{Vllm, VllmSettings};
-use crate::llm::{Ask, Model, ModelFailure, Preamble, Prompt, ReplySchema, Role};
+use crate::llm::{Ask, Model, ModelFailure, Preamble, Prompt, Role};
+use crate::resume::prompt::question_schema;
 
 /// A running server and what ends it.
 struct Running {
@@ -59,9 +60,12 @@ async fn the_workers_own_client_gets_all_three_kinds_of_reply() {
     let feedback = said(ask("면접관", "<질문>\nACID란?\n</질문>")).await;
     assert!(feedback.text.contains("'ACID란'") && !feedback.truncated);
 
-    let schema = Some(ReplySchema { name: "next_question", schema: json!({"type": "object"}) });
-    let question = said(Ask { schema, ..ask("이력서 컨설턴트", "") }).await;
-    assert_eq!(serde_json::from_str::<Value>(&question.text).unwrap()["enough"], false);
+    for may_end in [true, false] {
+        let schema = question_schema(may_end);
+        let valid = jsonschema::validator_for(&schema.schema).unwrap();
+        let question = said(Ask { schema: Some(schema), ..ask("이력서 컨설턴트", "") }).await;
+        assert!(valid.is_valid(&serde_json::from_str(&question.text).unwrap()), "{}", question.text);
+    }
 
     let resume = said(ask("이력서 전문가", "<답변>\nKafka를 썼습니다.\n</답변>")).await;
     assert!(resume.text.starts_with("# 소개") && resume.text.contains("Kafka를 썼습니다."));

@@ -11,7 +11,8 @@ use crate::events::decode::{Invalid, Rule, decode};
 use crate::events::headers::{
     CE_ID, TRACEPARENT, of_dead_letter as dead_letter_headers, of_outcome as outcome_headers,
 };
-use crate::events::outcome::{Failure, FailureCode, Origin, Outcome, OutcomeKind, ResumeCompleted, timestamp};
+use crate::events::json::JsonText;
+use crate::events::outcome::{DownloadLink, Failure, FailureCode, Origin, Outcome, OutcomeKind, timestamp};
 use crate::events::record::{Coordinates, Header, Record, RecordTime, RequestKind, request_id};
 
 const NOW: OffsetDateTime = datetime!(2026-11-22 10:00 UTC);
@@ -42,7 +43,8 @@ fn requests(kind: RequestKind) -> Vec<(&'static str, Value)> {
         RequestKind::FeedbackRequested => vec![(
             "An interview answer",
             json!({"memberId": 7, "problemId": 42, "question": "TCP와 UDP의 차이점은?",
-                "answer": "TCP는 느리지만 신뢰성이 높고, UDP는 빠릅니다."}),
+                "answer": "TCP는 느리지만 신뢰성이 높고, UDP는 빠릅니다.",
+                "context": {"answer": "TCP는 느리지만 신뢰성이 높고, UDP는 빠릅니다.", "type": "DAILY"}}),
         )],
         RequestKind::ResumeInit => vec![
             (
@@ -132,22 +134,22 @@ fn answer(summary: &str, request: RequestKind, outcome: Outcome) -> anyhow::Resu
     let record = record(request, &asked);
     let decoded = decode(request, record.value.as_deref())?;
     let id = request_id(&record, decoded.request_id.as_deref());
-    let origin = Origin { record: &record, member: decoded.member, request_id: &id };
-    let linked = match &outcome {
-        // The link is added when the outcome is sent.
-        Outcome::Completed { session_id, object_key, degraded } => Some(serde_json::to_value(ResumeCompleted {
-            member_id: decoded.member.get(),
-            is_complete: true,
-            session_id: *session_id,
-            resume_object_key: object_key.clone(),
+    let origin = Origin { record: &record, member: decoded.member, request_id: &id, context: decoded.context.as_ref() };
+    // The link is added when the outcome is sent.
+    let link = match &outcome {
+        Outcome::Completed { object_key, .. } => Some(DownloadLink {
             resume_url: format!("https://resumes.s3.ap-northeast-2.amazonaws.com/{object_key}?X-Amz-Signature=..."),
             resume_url_expires_at: timestamp(NOW + time::Duration::minutes(15)),
-            degraded: *degraded,
-        })?),
+        }),
         Outcome::Feedback { .. } | Outcome::Question { .. } | Outcome::Failed { .. } => None,
     };
     let saved = outcome.into_saved(&origin, NOW)?;
-    Ok(example(summary, &outcome_headers(&origin, &saved), linked.as_ref().unwrap_or(&saved.data)))
+    let linked = match link {
+        Some(link) => Some(saved.data.with(&JsonText::of(&link)?).context("an outcome that is no object")?),
+        None => None,
+    };
+    let payload = serde_json::from_str(linked.as_ref().unwrap_or(&saved.data).get())?;
+    Ok(example(summary, &outcome_headers(&origin, &saved), &payload))
 }
 
 /// The record that a request came in.

@@ -7,6 +7,7 @@ use std::fmt;
 use super::letter::Letter;
 use super::plan::id_after_replay;
 use crate::config::Topics;
+use crate::events::json::JsonText;
 use crate::events::outcome::OutcomeKind;
 use crate::events::record::{Coordinates, replayed_id, text_header};
 use crate::events::request::MemberId;
@@ -92,8 +93,8 @@ impl Waiting {
 }
 
 fn code(outcome: Option<&[u8]>) -> Option<String> {
-    let outcome: serde_json::Value = serde_json::from_slice(outcome?).ok()?;
-    outcome.get("code").and_then(serde_json::Value::as_str).map(str::to_owned)
+    let outcome: JsonText = serde_json::from_slice(outcome?).ok()?;
+    outcome.text("code")
 }
 
 #[cfg(test)]
@@ -129,7 +130,8 @@ mod tests {
     #[test]
     fn a_failure_tells_its_code() {
         let letter = letter(seen(0, r#"{"memberId": 7}"#, &[("ce_id", b"a")]));
-        let failed = outcome("RequestFailed", "7", "a#1", r#"{"code": "LLM_UNAVAILABLE"}"#);
+        let value = r#"{"code": "LLM_UNAVAILABLE", "context": {"whatever": 1e999}}"#;
+        let failed = outcome("RequestFailed", "7", "a#1", value);
         let (_, ending) = waiting_for(&[letter]).end(failed).unwrap();
         assert_eq!(ending.to_string(), "RequestFailed LLM_UNAVAILABLE");
     }

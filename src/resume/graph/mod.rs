@@ -7,7 +7,7 @@ mod create_resume;
 mod generate_question;
 mod receive_answer;
 
-pub use check_completion::{Next, check_completion};
+pub use check_completion::{Next, NextQuestion, check_completion};
 pub use create_resume::{Resume, create_resume};
-pub use generate_question::{Asked, generate_question};
+pub use generate_question::{Asked, ask_ourselves, generate_question};
 pub use receive_answer::{Refusal, receive_answer};

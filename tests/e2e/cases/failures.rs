@@ -356,7 +356,7 @@ async fn a_request_outlives_redis_hanging(stage: Arc<Stage>) {
 async fn a_request_outlives_s3_being_down_for_a_moment(stage: Arc<Stage>) {
     let gateway = stage.gateway().await;
     let (s3, settings) = s3_behind_a_proxy(&stage).await;
-    let worker = stage.worker_with(&settings).await;
+    let worker = stage.worker_with(&settings.with("MIN_QUESTIONS", 0)).await;
     let member = stage.member();
     stage.model.when_asked(Kind::Question, [Answer::enough()]);
     s3.refuse();

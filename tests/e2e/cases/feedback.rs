@@ -18,6 +18,8 @@ crate::case::cases![
     problem_id_is_left_out_when_the_request_had_none,
     the_trace_is_carried_on_and_the_last_header_counts,
     a_request_that_comes_again_is_answered_alike_and_paid_for_once,
+    a_context_comes_back_to_the_digit_and_again_from_the_journal,
+    a_failure_gives_the_context_of_its_own_record_back,
     the_id_of_a_request_is_its_header_else_its_value_else_its_place,
     one_id_of_two_members_means_two_requests,
     a_reply_becomes_whole_sentences_without_label_or_markdown,
@@ -106,6 +108,41 @@ async fn a_request_that_comes_again_is_answered_alike_and_paid_for_once(stage: A
     assert_eq!(first.header("ce_id"), second.header("ce_id"));
     assert_eq!(first.value, second.value);
     assert_eq!(stage.model.calls().len(), 1);
+}
+
+/// A number that no double holds, a name twice, and spelling that nobody would choose.
+const CONTEXT: &str = r#"{ "id":9007199254740993, "price":1.50, "sum":12345678901234567890.123456789,
+    "answer":"\u0041 \"가\"", "answer":"둘째", "empty" : {} }"#;
+
+async fn a_context_comes_back_to_the_digit_and_again_from_the_journal(stage: Arc<Stage>) {
+    let (_worker, gateway, member) = (stage.worker().await, stage.gateway().await, stage.member());
+    let send = async |context: &str| {
+        let value = format!(r#"{{"memberId":{member},"question":"DI란?","answer":"주입입니다.","context":{context}}}"#);
+        let request = stage.spring.request(&stage.topics.feedback_requested).key(member.to_string());
+        request.value(value).header("ce_id", "with-context").send().await;
+        gateway.expect(member, "FeedbackGenerated").await
+    };
+    let first = send(CONTEXT).await;
+    let value = String::from_utf8(first.value.clone().unwrap()).unwrap();
+    assert!(value.contains(&format!(r#""context":{CONTEXT}"#)), "{value}");
+    // It is the same request by its id, whatever it brings now: what was saved is sent again.
+    let again = send(r#"{"another": true}"#).await;
+    assert_eq!((first.header("ce_id"), first.value.as_ref()), (again.header("ce_id"), again.value.as_ref()));
+    assert_eq!(stage.model.calls().len(), 1);
+    assert!(stage.model.calls_with("둘째").is_empty(), "it is none of the model's business");
+}
+
+async fn a_failure_gives_the_context_of_its_own_record_back(stage: Arc<Stage>) {
+    let (_worker, gateway, member) = (stage.worker().await, stage.gateway().await, stage.member());
+    stage.model.always(Answer::text("피드백:"));
+    for attempt in [1, 2] {
+        let value = json!({"memberId": member, "question": "IoC란?", "answer": "제어의 역전입니다.",
+            "context": {"attempt": attempt}});
+        stage.spring.ask(&stage.topics.feedback_requested, &value).header("ce_id", "tried-again").send().await;
+        let failed = gateway.expect_failure(member, "LLM_BAD_OUTPUT").await.json();
+        assert_eq!((&failed["retryable"], &failed["context"]), (&json!(true), &json!({"attempt": attempt})));
+        gateway.dead_letter(value.to_string().as_bytes()).await;
+    }
 }
 
 async fn the_id_of_a_request_is_its_header_else_its_value_else_its_place(stage: Arc<Stage>) {

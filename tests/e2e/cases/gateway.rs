@@ -105,7 +105,8 @@ async fn the_resume_dialogue_of_the_old_api_ends_with_a_document(stage: Arc<Stag
 }
 
 async fn an_interview_that_ends_at_once_is_complete_by_the_first_reply(stage: Arc<Stage>) {
-    let (_worker, front, member) = (stage.worker().await, stage.front().await, stage.member());
+    let _worker = stage.worker_with(&stage.settings().with("MIN_QUESTIONS", 0)).await;
+    let (front, member) = (stage.front().await, stage.member());
     stage.model.when_asked(Kind::Question, [Answer::enough()]);
     let (status, done) = front.call(INIT_PATH, &init(member)).await;
     assert_eq!((status, &done["isComplete"]), (200, &json!(true)), "{done}");
@@ -353,7 +354,7 @@ async fn what_cannot_be_a_request_is_refused(stage: Arc<Stage>) {
 }
 
 async fn a_store_that_is_away_is_told(stage: Arc<Stage>) {
-    let _worker = stage.worker().await;
+    let _worker = stage.worker_with(&stage.settings().with("MIN_QUESTIONS", 0)).await;
     let s3 = FaultProxy::start(stage.services.s3_port).await;
     let settings = stage.settings().with("AWS_ENDPOINT_URL_S3", format!("http://127.0.0.1:{}", s3.port()));
     let (front, member) = (stage.front_with(&settings).await, stage.member());

@@ -12,6 +12,7 @@ mod gateway;
 mod ops;
 mod page;
 mod process;
+mod questions;
 mod resume;
 mod rules;
 mod scenarios;
@@ -27,6 +28,7 @@ pub fn all() -> Vec<(&'static str, Vec<Case>)> {
         ("rules", rules::cases()),
         ("dead_letters", dead_letters::cases()),
         ("resume", resume::cases()),
+        ("questions", questions::cases()),
         ("failures", failures::cases()),
         ("process", process::cases()),
         ("environment", environment::cases()),

@@ -109,6 +109,7 @@ async fn a_worker_that_was_frozen_goes_on(stage: Arc<Stage>) {
 async fn every_wrong_setting_is_told_at_once_and_no_secret_is(stage: Arc<Stage>) {
     let wrong = [
         ("MAX_IN_FLIGHT", "none"),
+        ("MIN_QUESTIONS", "few"),
         ("MAX_QUESTIONS", "0"),
         ("REQUEST_DEADLINE", "soon"),
         ("SESSION_TTL", "-1h"),
@@ -152,6 +153,7 @@ async fn help_is_the_manual_of_the_settings(stage: Arc<Stage>) {
         "RESUME_URL_TTL",
         "HTTP_ADDR",
         "MAX_IN_FLIGHT",
+        "MIN_QUESTIONS",
         "MAX_QUESTIONS",
         "SESSION_TTL",
         "REQUEST_DEADLINE",
@@ -245,14 +247,18 @@ async fn the_log_holds_nothing_that_a_member_wrote_and_no_secret(stage: Arc<Stag
     let settings = stage.settings().with("VLLM_API_KEY", "vllm-secret-key").with("REQUEST_DEADLINE", "4s");
     let worker = stage.worker_with(&settings).await;
     let member = stage.member();
-    let value = json!({"memberId": member, "question": "비밀질문이란?", "answer": "비밀답변입니다."});
+    let value = json!({"memberId": member, "question": "비밀질문이란?", "answer": "비밀답변입니다.",
+        "context": {"note": "비밀쪽지"}});
     stage.spring.ask(&stage.topics.feedback_requested, &value).send().await;
     gateway.expect(member, "FeedbackGenerated").await;
     // Errors are where texts leak.
     stage.spring.request(&stage.topics.feedback_requested).value("비밀쓰레기 {").send().await;
     let long = json!({"memberId": member, "question": "비밀장문".repeat(1000), "answer": "a"});
-    stage.spring.ask(&stage.topics.feedback_requested, &long).send().await;
-    gateway.expect_failure(member, "INVALID_REQUEST").await;
+    let odd = json!({"memberId": member, "question": "큐란?", "answer": "a", "context": "비밀쪽지"});
+    for wrong in [long, odd] {
+        stage.spring.ask(&stage.topics.feedback_requested, &wrong).send().await;
+        gateway.expect_failure(member, "INVALID_REQUEST").await;
+    }
     stage.model.always(Answer::bad_request("BadRequestError", "비밀질문이 메시지에 되돌아옵니다"));
     stage.spring.ask(&stage.topics.feedback_requested, &value).send().await;
     gateway.expect(member, "RequestFailed").await;

@@ -17,6 +17,7 @@ use crate::kit::stage::Stage;
 crate::case::cases![
     a_whole_dialogue_ends_with_a_document,
     the_same_init_again_brings_the_same_question,
+    every_outcome_of_a_dialogue_gives_its_own_requests_context_back,
     an_init_with_other_inputs_begins_anew,
     a_second_click_is_stale_and_leaves_the_session_alone,
     an_answer_to_another_question_is_stale,
@@ -24,13 +25,6 @@ crate::case::cases![
     an_answer_without_a_session_is_told_so,
     an_answer_after_the_end_has_no_session,
     a_skipped_question_is_remembered_as_unanswered,
-    the_model_may_end_the_questions_early,
-    the_model_may_end_the_questions_before_the_first,
-    max_questions_is_the_limit,
-    no_question_is_asked_twice,
-    a_question_comes_without_markup_or_label,
-    a_server_that_ignores_the_schema_is_understood,
-    the_word_for_nothing_inside_a_question_ends_nothing,
     without_the_model_the_document_is_laid_out_from_the_answers,
     a_completed_request_that_comes_again_gets_a_fresh_link,
     the_lock_is_held_while_the_model_works,
@@ -44,7 +38,7 @@ fn inputs() -> Value {
         "major_type": "MAJOR", "company_name": null, "work_period": 0, "position": null, "additional_experiences": null})
 }
 
-async fn init(stage: &Stage, member: i64) {
+pub async fn init(stage: &Stage, member: i64) {
     init_with(stage, member, inputs()).await;
 }
 
@@ -53,14 +47,14 @@ async fn init_with(stage: &Stage, member: i64, inputs: Value) {
 }
 
 /// Answers the question that an event asked.
-async fn answer(stage: &Stage, question: &Record, text: &str) {
+pub async fn answer(stage: &Stage, question: &Record, text: &str) {
     let question = question.json();
     let value =
         json!({"memberId": question["memberId"], "inputs": {"answer": text}, "questionId": question["questionId"]});
     stage.spring.ask(&stage.topics.resume_answer, &value).send().await;
 }
 
-async fn question(gateway: &Gateway, member: i64, number: u64) -> Record {
+pub async fn question(gateway: &Gateway, member: i64, number: u64) -> Record {
     let event = gateway.expect(member, "ResumeQuestionGenerated").await;
     assert_eq!(event.json()["questionNumber"], number);
     event
@@ -165,6 +159,38 @@ async fn the_same_init_again_brings_the_same_question(stage: Arc<Stage>) {
     assert_eq!(stage.model.calls().len(), 1);
     answer(&stage, &second, "네").await;
     question(&gateway, member, 2).await;
+}
+
+async fn every_outcome_of_a_dialogue_gives_its_own_requests_context_back(stage: Arc<Stage>) {
+    let gateway = stage.gateway().await;
+    let _worker = stage.worker_with(&stage.settings().with("MAX_QUESTIONS", 2)).await;
+    let member = stage.member();
+    let send = async |topic: &str, id: &str, mut value: Value| {
+        value["memberId"] = json!(member);
+        value["context"] = json!({"of": id});
+        stage.spring.ask(topic, &value).header("ce_id", id).send().await;
+    };
+    let expect = async |kind: &str, id: &str| {
+        let outcome = gateway.expect(member, kind).await;
+        assert_eq!((&outcome.json()["context"], outcome.header("ce_causationid")), (&json!({"of": id}), Some(id)));
+        outcome
+    };
+    let (starts, answers) = (&stage.topics.resume_init, &stage.topics.resume_answer);
+    send(starts, "start", json!({"inputs": inputs()})).await;
+    let first = expect("ResumeQuestionGenerated", "start").await.json();
+    send(starts, "reload", json!({"inputs": inputs()})).await;
+    let same = expect("ResumeQuestionGenerated", "reload").await.json();
+    assert_eq!(first["questionId"], same["questionId"]);
+
+    send(answers, "first", json!({"answer": "답변", "questionId": first["questionId"]})).await;
+    let second = expect("ResumeQuestionGenerated", "first").await.json();
+    send(answers, "stale", json!({"answer": "답변", "questionId": first["questionId"]})).await;
+    assert_eq!(expect("RequestFailed", "stale").await.json()["code"], "STALE_ANSWER");
+    for _ in ["as it is worked", "from the journal"] {
+        send(answers, "second", json!({"answer": "답변", "questionId": second["questionId"]})).await;
+        let completed = expect("ResumeCompleted", "second").await.json();
+        reqwest::get(completed["resumeUrl"].as_str().unwrap()).await.unwrap().error_for_status().expect("a link");
+    }
 }
 
 async fn an_init_with_other_inputs_begins_anew(stage: Arc<Stage>) {
@@ -280,79 +306,6 @@ async fn a_skipped_question_is_remembered_as_unanswered(stage: Arc<Stage>) {
     }
 }
 
-async fn the_model_may_end_the_questions_early(stage: Arc<Stage>) {
-    let (_worker, gateway, member) = (stage.worker().await, stage.gateway().await, stage.member());
-    stage.model.when_asked(Kind::Question, [Answer::question("어떤 언어를 주로 쓰시나요?"), Answer::enough()]);
-    init(&stage, member).await;
-    let asked = question(&gateway, member, 1).await;
-    answer(&stage, &asked, "Rust를 씁니다.").await;
-    let completed = gateway.expect(member, "ResumeCompleted").await.json();
-    assert_eq!(completed["degraded"], false);
-}
-
-async fn the_model_may_end_the_questions_before_the_first(stage: Arc<Stage>) {
-    let (_worker, gateway, member) = (stage.worker().await, stage.gateway().await, stage.member());
-    stage.model.when_asked(Kind::Question, [Answer::enough()]);
-    init(&stage, member).await;
-    let completed = gateway.expect(member, "ResumeCompleted").await;
-    stage.bucket().get(completed.json()["resumeObjectKey"].as_str().unwrap()).await;
-}
-
-async fn max_questions_is_the_limit(stage: Arc<Stage>) {
-    let gateway = stage.gateway().await;
-    let _worker = stage.worker_with(&stage.settings().with("MAX_QUESTIONS", 2)).await;
-    let member = stage.member();
-    init(&stage, member).await;
-    for number in 1..=2 {
-        let asked = question(&gateway, member, number).await;
-        assert_eq!(asked.json()["maxQuestions"], 2);
-        answer(&stage, &asked, "답변").await;
-    }
-    gateway.expect(member, "ResumeCompleted").await;
-}
-
-async fn no_question_is_asked_twice(stage: Arc<Stage>) {
-    let (_worker, gateway, member) = (stage.worker().await, stage.gateway().await, stage.member());
-    let (first, other) = ("가장 어려웠던 장애는 무엇이었나요?", "어떤 지표가 얼마나 좋아졌나요?");
-    stage.model.when_asked(Kind::Question, [Answer::question(first), Answer::question(first), Answer::question(other)]);
-    init(&stage, member).await;
-    let asked = question(&gateway, member, 1).await;
-    assert_eq!(asked.json()["question"], first);
-    answer(&stage, &asked, "DB 장애였습니다.").await;
-    let asked = question(&gateway, member, 2).await;
-    assert_eq!(asked.json()["question"], other);
-}
-
-async fn a_question_comes_without_markup_or_label(stage: Arc<Stage>) {
-    let (_worker, gateway, member) = (stage.worker().await, stage.gateway().await, stage.member());
-    stage.model.when_asked(Kind::Question, [Answer::question("- Q: **어떤 역할**을 맡으셨나요?")]);
-    init(&stage, member).await;
-    assert_eq!(question(&gateway, member, 1).await.json()["question"], "어떤 역할을 맡으셨나요?");
-}
-
-async fn a_server_that_ignores_the_schema_is_understood(stage: Arc<Stage>) {
-    let (_worker, gateway) = (stage.worker().await, stage.gateway().await);
-    let rows = [
-        Answer::text("어떤 역할을 맡으셨나요?"),
-        Answer::text("```json\n{\"enough\": false, \"question\": \"어떤 역할을 맡으셨나요?\"}\n```"),
-        Answer::text("Q: 어떤 역할을 맡으셨나요?"),
-    ];
-    for row in rows {
-        let member = stage.member();
-        stage.model.next([row]);
-        init(&stage, member).await;
-        assert_eq!(question(&gateway, member, 1).await.json()["question"], "어떤 역할을 맡으셨나요?");
-    }
-}
-
-async fn the_word_for_nothing_inside_a_question_ends_nothing(stage: Arc<Stage>) {
-    let (_worker, gateway, member) = (stage.worker().await, stage.gateway().await, stage.member());
-    let asked = "자격증이 없음에도 지원한 이유는 무엇인가요?";
-    stage.model.when_asked(Kind::Question, [Answer::text(asked)]);
-    init(&stage, member).await;
-    assert_eq!(question(&gateway, member, 1).await.json()["question"], asked);
-}
-
 async fn without_the_model_the_document_is_laid_out_from_the_answers(stage: Arc<Stage>) {
     let gateway = stage.gateway().await;
     let settings = stage.settings().with("MAX_QUESTIONS", 1).with("REQUEST_DEADLINE", "6s");
@@ -373,7 +326,9 @@ async fn without_the_model_the_document_is_laid_out_from_the_answers(stage: Arc<
 }
 
 async fn a_completed_request_that_comes_again_gets_a_fresh_link(stage: Arc<Stage>) {
-    let (_worker, gateway, member) = (stage.worker().await, stage.gateway().await, stage.member());
+    let gateway = stage.gateway().await;
+    let _worker = stage.worker_with(&stage.settings().with("MIN_QUESTIONS", 0)).await;
+    let member = stage.member();
     stage.model.when_asked(Kind::Question, [Answer::enough()]);
     let value = json!({"memberId": member, "inputs": inputs(), "requestId": "r-1"});
     stage.spring.ask(&stage.topics.resume_init, &value).send().await;

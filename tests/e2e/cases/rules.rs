@@ -48,7 +48,23 @@ fn without(base: &Value, field: &str) -> Value {
     value
 }
 
-/// Sends every row as a member of its own and compares what comes.
+/// What every kind of request may carry, each with the field that it breaks.
+fn contexts(base: &Value, good: Expected) -> Vec<(Value, Expected)> {
+    let sized = |bytes: usize| json!({"context": {"가": "a".repeat(bytes - r#"{"가":""}"#.len())}});
+    let mut rows = vec![
+        (with(base, json!({"context": {}})), good),
+        (with(base, json!({"context": null})), good),
+        (with(base, json!({"context": {"problem": {"type": "DAILY", "isFree": true, "n": [1, null, -2.5]}}})), good),
+        (with(base, sized(1024)), good),
+        (with(base, sized(1025)), Invalid("context")),
+    ];
+    for wrong in [json!("{}"), json!([{}]), json!(7), json!(true)] {
+        rows.push((with(base, json!({"context": wrong})), Invalid("context")));
+    }
+    rows
+}
+
+/// Sends every row as a member of its own and compares what comes. A row without a context gets one, which must come back.
 async fn check(stage: &Stage, gateway: &Gateway, topic: &str, event_name: &str, rows: Vec<(Value, Expected)>) {
     let mut sent = Vec::new();
     for (value, expected) in rows {
@@ -59,13 +75,19 @@ async fn check(stage: &Stage, gateway: &Gateway, topic: &str, event_name: &str, 
             Value::String(form) => serde_json::from_str(&form.replace('@', &member.to_string())).unwrap(),
             other => other.clone(),
         };
-        let value = with(&value, json!({"memberId": member_id}));
+        let mut value = with(&value, json!({"memberId": member_id}));
+        if value.get("context").is_none() {
+            value["context"] = json!({"row": member});
+        }
         let place = stage.spring.ask(topic, &value).key(member.to_string()).send().await;
         sent.push((member, value, place, expected));
     }
     for (member, value, place, expected) in sent {
         let outcome = gateway.next(member).await;
         let shown: String = value.to_string().chars().take(300).collect();
+        let echoed = value.get("context").filter(|context| context.is_object());
+        let echoed = echoed.filter(|_| !matches!(expected, Invalid("context")));
+        assert_eq!(outcome.json().get("context"), echoed, "{shown}\n{}", outcome.json());
         match expected {
             Outcome(kind) => assert_eq!(outcome.kind, kind, "{shown}\n{}", outcome.json()),
             Failure(code) => assert_eq!(outcome.json()["code"], code, "{shown}\n{}", outcome.json()),
@@ -120,6 +142,7 @@ async fn each_rule_of_feedback_holds(stage: Arc<Stage>) {
         (with(&base, json!({"problemId": 4.2})), Invalid("problemId")),
         (with(&base, json!({"problemId": [1]})), Invalid("problemId")),
     ];
+    let rows = [rows, contexts(&base, ok)].concat();
     check(&stage, &gateway, &stage.topics.feedback_requested, "PROBLEM_FEEDBACK", rows).await;
     let echoed = gateway.records();
     let echoed = echoed.iter().filter(|record| record.kind == "FeedbackGenerated").map(Record::json);
@@ -180,6 +203,7 @@ async fn each_rule_of_the_inputs_holds(stage: Arc<Stage>) {
         (json!({"inputs": "a@b.kr"}), Invalid("inputs")),
         (json!({"inputs": [1, 2]}), Invalid("inputs")),
     ]);
+    rows.extend(contexts(&json!({"inputs": full}), ok));
     check(&stage, &gateway, &stage.topics.resume_init, "ADVANCED_RESUME_INIT", rows).await;
 }
 
@@ -201,6 +225,7 @@ async fn each_rule_of_an_answer_holds(stage: Arc<Stage>) {
         (json!({"inputs": "a", "answer": "b"}), Invalid("inputs")),
         (json!({"answer": "a", "questionId": 7}), Invalid("questionId")),
     ];
+    let rows = [rows, contexts(&json!({"answer": "Kafka를 썼습니다."}), good)].concat();
     check(&stage, &gateway, &stage.topics.resume_answer, "ADVANCED_RESUME_UPDATE", rows).await;
 }
 

@@ -13,7 +13,7 @@ crate::case::cases![a_spring_application_gets_what_the_contract_promises];
 const MAVEN_PATIENCE: Duration = Duration::from_mins(15);
 
 /// The checks of `tests/spring`. Each says at the end whether it held; none may go missing.
-const CHECKS: usize = 12;
+const CHECKS: usize = 13;
 
 async fn a_spring_application_gets_what_the_contract_promises(stage: Arc<Stage>) {
     let _worker = stage.worker().await;

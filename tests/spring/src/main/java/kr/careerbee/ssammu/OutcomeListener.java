@@ -1,5 +1,6 @@
 package kr.careerbee.ssammu;
 
+import kr.careerbee.ssammu.event.FeedbackContext;
 import kr.careerbee.ssammu.event.FeedbackGenerated;
 import kr.careerbee.ssammu.event.RequestFailed;
 import kr.careerbee.ssammu.event.ResumeCompleted;
@@ -28,15 +29,16 @@ class OutcomeListener {
         this.jdbc = jdbc;
     }
 
+    /** Whatever has no context was asked for by another program. */
     @Transactional
     @KafkaListener(topics = "${topics.feedback-generated}", properties = {TYPE + "FeedbackGenerated", NO_TYPE_HEADERS})
     public void feedbackGenerated(FeedbackGenerated outcome, @Header("ce_id") String id) {
-        if (isRepeat(id)) {
+        if (outcome.context() == null || isRepeat(id)) {
             return;
         }
         jdbc.update(
-                "insert into feedback values (?, ?, ?)",
-                outcome.memberId(), outcome.problemId(), outcome.feedback());
+                "insert into feedback values (?, ?, ?, ?)",
+                outcome.memberId(), outcome.problemId(), outcome.context().answer(), outcome.feedback());
     }
 
     @Transactional
@@ -64,9 +66,20 @@ class OutcomeListener {
         jdbc.update("insert into resume_document values (?, ?)", outcome.memberId(), outcome.resumeObjectKey());
     }
 
+    /** Gives back what the request had taken. */
+    @Transactional
     @KafkaListener(topics = "${topics.request-failed}", properties = {TYPE + "RequestFailed", NO_TYPE_HEADERS})
-    public void requestFailed(RequestFailed outcome) {
+    public void requestFailed(RequestFailed outcome, @Header("ce_id") String id) {
+        if (isRepeat(id)) {
+            return;
+        }
         log.warn("request {} of {} failed: {}", outcome.requestId(), outcome.requestTopic(), outcome.code());
+        FeedbackContext context = outcome.context();
+        if (context != null && context.isFreeProblem()) {
+            jdbc.update(
+                    "update free_problems set remaining = remaining + 1 where member_id = ? and type = ?",
+                    outcome.memberId(), context.type());
+        }
     }
 
     /** The id is written in the transaction of what the outcome changes: both are there, or neither is. */

@@ -32,7 +32,16 @@ class RequestSender {
         this.jdbc = jdbc;
     }
 
+    /**
+     * Takes a free problem where it is one. What the outcome will need, to store it or to give the problem back, travels
+     * in the request's context: nothing is kept here until then.
+     */
     CompletableFuture<SendResult<String, Object>> feedback(AiFeedbackReq request, UUID id) {
+        if (request.context().isFreeProblem()) {
+            jdbc.update(
+                    "update free_problems set remaining = remaining - 1 where member_id = ? and type = ?",
+                    request.memberId(), request.context().type());
+        }
         return send(feedbackRequested, request.memberId(), request, id);
     }
 

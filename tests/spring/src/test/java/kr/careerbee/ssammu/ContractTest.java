@@ -6,6 +6,7 @@ import static kr.careerbee.ssammu.Outcomes.header;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
+import java.math.BigDecimal;
 import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
@@ -21,6 +22,7 @@ import java.util.concurrent.atomic.AtomicLong;
 
 import kr.careerbee.ssammu.event.AdvancedResumeInitReq;
 import kr.careerbee.ssammu.event.AiFeedbackReq;
+import kr.careerbee.ssammu.event.FeedbackContext;
 import kr.careerbee.ssammu.event.FeedbackGenerated;
 import kr.careerbee.ssammu.event.RequestFailed;
 import kr.careerbee.ssammu.event.ResumeAnswer;
@@ -53,6 +55,7 @@ class ContractTest {
 
     private static final String QUESTION = "TCP와 UDP의 차이점은?";
     private static final String ANSWER = "TCP는 느리지만 신뢰성이 높고, UDP는 빠릅니다.";
+    private static final FeedbackContext CONTEXT = new FeedbackContext(ANSWER, "DAILY", false);
 
     /** Members that no other run has, above what a double can tell apart. */
     private static final AtomicLong MEMBERS = new AtomicLong((1L << 53) + System.currentTimeMillis() * 1_000);
@@ -91,19 +94,21 @@ class ContractTest {
 
     @Test
     void feedback_comes_with_every_field_and_is_stored() throws Exception {
-        var sent = requests.feedback(new AiFeedbackReq(member, 42L, QUESTION, ANSWER), id).get();
+        var sent = requests.feedback(asking(42L), id).get();
         assertThat(sent.getProducerRecord().headers().lastHeader("__TypeId__")).as("Spring's type header").isNotNull();
 
         var outcome = outcomes.await(id, FeedbackGenerated.class);
         assertThat(outcome.value().memberId()).isEqualTo(member);
         assertThat(outcome.value().problemId()).isEqualTo(42);
         assertThat(outcome.value().feedback()).isNotBlank().hasSizeLessThanOrEqualTo(1_000);
-        await().atMost(PATIENCE).until(() -> feedbackRows(42).equals(List.of(outcome.value().feedback())));
+        assertThat(outcome.value().context()).isEqualTo(CONTEXT);
+        var stored = new Stored(ANSWER, outcome.value().feedback());
+        await().atMost(PATIENCE).until(() -> feedbackRows(42).equals(List.of(stored)));
     }
 
     @Test
     void an_outcome_has_the_member_as_its_key_and_the_headers_of_a_cloud_event() throws Exception {
-        var request = request("feedback-requested", new AiFeedbackReq(member, 1L, QUESTION, ANSWER));
+        var request = request("feedback-requested", asking(1L));
         request.headers().add("ce_id", bytes(id)).add("ce_correlationid", bytes("login-7"));
         kafka.send(request).get();
 
@@ -122,7 +127,7 @@ class ContractTest {
 
     @Test
     void a_request_without_an_id_is_named_by_where_it_lies() throws Exception {
-        var sent = kafka.send(request("feedback-requested", new AiFeedbackReq(member, null, QUESTION, ANSWER))).get();
+        var sent = kafka.send(request("feedback-requested", asking(null))).get();
         var at = sent.getRecordMetadata();
         String place = at.topic() + "/" + at.partition() + "/" + at.offset();
         assertThat(outcomes.await(place, FeedbackGenerated.class).value().problemId()).as("left out").isNull();
@@ -130,12 +135,13 @@ class ContractTest {
 
     /** What a later version of the product may send. */
     record LaterFeedbackReq(long memberId, String problemId, String question, String answer, String eventId,
-            Instant requestedAt, LocalDateTime startedAt, List<String> tags) {}
+            Instant requestedAt, LocalDateTime startedAt, List<String> tags, Map<String, Object> context) {}
 
     @Test
     void what_jackson_makes_of_other_fields_is_no_obstacle() throws Exception {
         var request = new LaterFeedbackReq(
-                member, "2", QUESTION, ANSWER, id.toString(), Instant.now(), LocalDateTime.now(), List.of("cs"));
+                member, "2", QUESTION, ANSWER, id.toString(), Instant.now(), LocalDateTime.now(), List.of("cs"),
+                Map.of("answer", ANSWER, "attempt", new BigDecimal("1.50")));
         kafka.send(request("feedback-requested", request)).get();
         assertThat(outcomes.await(id, FeedbackGenerated.class).value().problemId()).isEqualTo(2);
     }
@@ -189,19 +195,40 @@ class ContractTest {
 
     @Test
     void an_invalid_request_fails_with_the_name_of_the_field() throws Exception {
-        requests.feedback(new AiFeedbackReq(member, 42L, QUESTION, " "), id).get();
+        requests.feedback(new AiFeedbackReq(member, 42L, QUESTION, " ", CONTEXT), id).get();
         var outcome = outcomes.await(id, RequestFailed.class);
         assertThat(header(outcome, "ce_type")).isEqualTo("RequestFailed");
         var failure = outcome.value();
         assertThat(failure.message()).isNotBlank();
         assertThat(failure).isEqualTo(new RequestFailed(
                 member, "PROBLEM_FEEDBACK", "INVALID_REQUEST", failure.message(), false, topic("feedback-requested"),
-                id.toString(), 42L, "answer"));
+                id.toString(), 42L, "answer", CONTEXT));
+    }
+
+    @Test
+    void a_failure_gives_back_once_what_its_request_had_taken() throws Exception {
+        for (String type : List.of("DAILY", "WEEKLY")) {
+            jdbc.update("insert into free_problems values (?, ?, 3)", member, type);
+        }
+        var wrong = new AiFeedbackReq(member, 42L, QUESTION, " ", new FeedbackContext(" ", "DAILY", true));
+        requests.feedback(wrong, id).get();
+        outcomes.await(id, RequestFailed.class);
+        await().atMost(PATIENCE).until(() -> freeProblems("DAILY") == 3);
+
+        // The same request again, as a broker may bring it, and behind it another one of this member.
+        var again = request("feedback-requested", wrong);
+        again.headers().add("ce_id", bytes(id));
+        kafka.send(again).get();
+        outcomes.await(id, RequestFailed.class, 2);
+        var other = new AiFeedbackReq(member, 42L, QUESTION, " ", new FeedbackContext(" ", "WEEKLY", true));
+        requests.feedback(other, UUID.randomUUID()).get();
+        await().atMost(PATIENCE).until(() -> freeProblems("WEEKLY") == 3);
+        assertThat(freeProblems("DAILY")).isEqualTo(3);
     }
 
     @Test
     void a_retryable_failure_is_worked_anew_when_it_is_sent_again() throws Exception {
-        var value = new AiFeedbackReq(member, 42L, QUESTION, ANSWER);
+        var value = asking(42L);
         long anHourAgo = soon(-3_600).toEpochMilli();
         var late = new ProducerRecord<String, Object>(
                 topic("feedback-requested"), null, anHourAgo, Long.toString(member), value);
@@ -217,15 +244,15 @@ class ContractTest {
 
     @Test
     void a_request_sent_twice_is_answered_twice_with_one_id_and_handled_once() throws Exception {
-        requests.feedback(new AiFeedbackReq(member, 1L, QUESTION, ANSWER), id).get();
+        requests.feedback(asking(1L), id).get();
         var outcome = outcomes.await(id, FeedbackGenerated.class);
-        requests.feedback(new AiFeedbackReq(member, 1L, QUESTION, ANSWER), id).get();
+        requests.feedback(asking(1L), id).get();
         var repeat = outcomes.await(id, FeedbackGenerated.class, 2);
         assertThat(header(repeat, "ce_id")).isEqualTo(header(outcome, "ce_id"));
         assertThat(repeat.value()).isEqualTo(outcome.value());
 
         // It lies behind the repeat in the same partition: once it is stored, the listener has seen the repeat.
-        requests.feedback(new AiFeedbackReq(member, 2L, QUESTION, ANSWER), UUID.randomUUID()).get();
+        requests.feedback(asking(2L), UUID.randomUUID()).get();
         await().atMost(PATIENCE).until(() -> feedbackRows(2).size() == 1);
         assertThat(feedbackRows(1)).hasSize(1);
     }
@@ -233,7 +260,7 @@ class ContractTest {
     @Test
     void the_trace_goes_on_from_the_last_of_several_traceparents() throws Exception {
         String trace = UUID.randomUUID().toString().replace("-", "");
-        var request = request("feedback-requested", new AiFeedbackReq(member, 1L, QUESTION, ANSWER));
+        var request = request("feedback-requested", asking(1L));
         request.headers()
                 .add("ce_id", bytes(id))
                 .add("traceparent", bytes("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"))
@@ -264,7 +291,7 @@ class ContractTest {
 
         // The partition goes on, and nobody was told about the poison.
         var next = UUID.randomUUID();
-        requests.feedback(new AiFeedbackReq(member, 1L, QUESTION, ANSWER), next).get();
+        requests.feedback(asking(1L), next).get();
         outcomes.await(next, FeedbackGenerated.class);
         assertThat(outcomes.of(id)).isEmpty();
     }
@@ -276,9 +303,9 @@ class ContractTest {
             await().atMost(PATIENCE).until(() -> readsFromNowOn(instance));
         }
         try (var here = SseBrowser.open(port(first), member); var there = SseBrowser.open(port(second), other)) {
-            requests.feedback(new AiFeedbackReq(member, 42L, QUESTION, ANSWER), id).get();
+            requests.feedback(asking(42L), id).get();
             var otherId = UUID.randomUUID();
-            requests.feedback(new AiFeedbackReq(other, 43L, QUESTION, ""), otherId).get();
+            requests.feedback(new AiFeedbackReq(other, 43L, QUESTION, "", CONTEXT), otherId).get();
 
             var feedback = outcomes.await(id, FeedbackGenerated.class);
             var failure = outcomes.await(otherId, RequestFailed.class);
@@ -316,6 +343,10 @@ class ContractTest {
         return new ProducerRecord<>(topic(topic), Long.toString(member), value);
     }
 
+    private AiFeedbackReq asking(Long problemId) {
+        return new AiFeedbackReq(member, problemId, QUESTION, ANSWER, CONTEXT);
+    }
+
     /** A new member's inputs, nulls and all, bring the first question. */
     private ConsumerRecord<String, ResumeQuestionGenerated> askFirstQuestion() throws Exception {
         var inputs = new AdvancedResumeInitReq.Inputs("a@b.kr", "BACKEND", 2, 3, "MAJOR", null, null, null, null);
@@ -334,10 +365,18 @@ class ContractTest {
         return answered;
     }
 
-    private List<String> feedbackRows(long problemId) {
-        return jdbc.queryForList(
-                "select feedback from feedback where member_id = ? and problem_id = ?",
-                String.class, member, problemId);
+    record Stored(String answer, String feedback) {}
+
+    private List<Stored> feedbackRows(long problemId) {
+        return jdbc.query(
+                "select answer, feedback from feedback where member_id = ? and problem_id = ?",
+                (row, number) -> new Stored(row.getString("answer"), row.getString("feedback")),
+                member, problemId);
+    }
+
+    private Integer freeProblems(String type) {
+        return jdbc.queryForObject(
+                "select remaining from free_problems where member_id = ? and type = ?", Integer.class, member, type);
     }
 
     private static Instant soon(long seconds) {

@@ -1,4 +1,4 @@
 package kr.careerbee.ssammu.event;
 
-/** {@code problemId} is null where the request had none. */
-public record FeedbackGenerated(long memberId, Long problemId, String feedback) {}
+/** {@code problemId} and {@code context} are null where the request had none. */
+public record FeedbackGenerated(long memberId, Long problemId, String feedback, FeedbackContext context) {}

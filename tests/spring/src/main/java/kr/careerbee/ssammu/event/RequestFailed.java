@@ -1,6 +1,9 @@
 package kr.careerbee.ssammu.event;
 
-/** {@code problemId} and {@code field} are null where they do not apply; {@code message} may be shown to the member. */
+/**
+ * {@code problemId}, {@code field} and {@code context} are null where they do not apply; {@code message} may be shown to
+ * the member.
+ */
 public record RequestFailed(
         long memberId,
         String eventName,
@@ -10,4 +13,5 @@ public record RequestFailed(
         String requestTopic,
         String requestId,
         Long problemId,
-        String field) {}
+        String field,
+        FeedbackContext context) {}
