@@ -1,6 +1,9 @@
 //! A record of a request or outcome topic that belongs to a member.
 
-use serde_json::Value;
+use std::collections::BTreeMap;
+
+use serde_json::value::RawValue;
+use serde_json::{Map, Value};
 
 use crate::config::Topics;
 use crate::events::decode::decode;
@@ -64,10 +67,21 @@ impl Entry {
         place(&self.seen)
     }
 
-    /// Its value; text where it is no JSON.
+    /// Its value; text where it is no JSON. A field that only its text can hold, such as a context with a number that is
+    /// too large for anybody, is told as that text, and the others as they are.
     pub fn value(&self) -> Value {
         let bytes = self.seen.value.as_deref().unwrap_or_default();
-        serde_json::from_slice(bytes).unwrap_or_else(|_| String::from_utf8_lossy(bytes).into_owned().into())
+        if let Ok(value) = serde_json::from_slice(bytes) {
+            return value;
+        }
+        match serde_json::from_slice::<BTreeMap<String, &RawValue>>(bytes) {
+            Ok(fields) => fields
+                .into_iter()
+                .map(|(name, raw)| (name, serde_json::from_str(raw.get()).unwrap_or_else(|_| raw.get().into())))
+                .collect::<Map<String, Value>>()
+                .into(),
+            Err(_) => String::from_utf8_lossy(bytes).into_owned().into(),
+        }
     }
 
     /// The document that it tells of.
@@ -175,5 +189,11 @@ pub mod tests {
     #[test]
     fn a_value_that_is_no_json_is_text() {
         assert_eq!(outcome("FeedbackGenerated", 4, "a", "r", "no {json").value(), "no {json");
+    }
+
+    #[test]
+    fn a_context_that_nobody_can_read_hides_no_other_field() {
+        let value = outcome("FeedbackGenerated", 4, "a", "r", r#"{"feedback":"f","context":{"n":1e999}}"#).value();
+        assert_eq!((&value["feedback"], &value["context"]), (&"f".into(), &r#"{"n":1e999}"#.into()));
     }
 }
