@@ -21,11 +21,10 @@ from pathlib import Path
 import docx
 from selenium.webdriver.common.keys import Keys
 
-from browser import SMALL_PHONE, Page, start
+import windows
+from browser import ANSWER, FEEDBACK, SMALL_PHONE, Page, start
 from tour import take_screenshots
 
-ANSWER = "TCP는 연결을 맺고 순서와 전달을 보장하지만, UDP는 보장하지 않는 대신 빠릅니다."
-FEEDBACK = "#feedback-list .letter-text"
 PROBLEM = "#feedback-list .problem"
 
 
@@ -155,11 +154,11 @@ def the_dialogue_ends_in_a_document(page: Page) -> None:
     assert "이력서" in text and "haneul@example.com" in text, text
 
 
-def downloaded(page: Page) -> str:
+def downloaded(page: Page, link: str = "#download") -> str:
     """Clicks the download and returns the text of the document."""
     with tempfile.TemporaryDirectory() as folder:
         page.driver.execute_cdp_cmd("Browser.setDownloadBehavior", {"behavior": "allow", "downloadPath": folder})
-        page.click("#download")
+        page.click(link)
         path = Path(folder) / "이력서.docx"
         page.wait("the file", path.exists)
         document = docx.Document(str(path))
@@ -348,12 +347,13 @@ TESTS: list[Callable[[Page], None]] = [
     nothing_is_wider_than_a_small_phone,
     markup_in_an_answer_is_shown_as_text,
     members_see_their_own_events_alone,
+    *windows.TESTS,
 ]
 FAILURE_TESTS: list[Callable[[Page, str], None]] = [
     a_failure_is_told_and_tried_again_as_a_new_request,
     a_failed_answer_keeps_the_question_and_the_text,
 ]
-SLOWNESS_TESTS: list[Callable[[Page, str], None]] = [a_reload_shows_that_the_model_is_at_work]
+SLOWNESS_TESTS: list[Callable[[Page, str], None]] = [a_reload_shows_that_the_model_is_at_work, *windows.SLOWNESS_TESTS]
 
 
 def passes(name: str, test: Callable[[], None], page: Page) -> bool:
@@ -366,6 +366,8 @@ def passes(name: str, test: Callable[[], None], page: Page) -> bool:
     except Exception:
         print(f"FAILED  {name}\n{traceback.format_exc()}", flush=True)
         return False
+    finally:
+        page.close_other_windows()
     print(f"ok      {name} ({time.monotonic() - began:.1f} s)", flush=True)
     return True
 
