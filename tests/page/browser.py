@@ -223,8 +223,8 @@ class Page:
         self.write("#feedback-answer", answer)
         self.click("#feedback-send")
 
-    def begin_resume(self) -> None:
-        self.write("#email", "haneul@example.com")
+    def begin_resume(self, email: str = "haneul@example.com") -> None:
+        self.write("#email", email)
         self.write("#project_count", "3")
         self.click("#resume-send")
         self.wait_for_question(1)
@@ -236,6 +236,13 @@ class Page:
     def answer(self, text: str) -> None:
         self.write("#answer", text)
         self.click("#answer-send")
+
+    def skip_to_the_end(self) -> None:
+        """From the first question to the document."""
+        for number in (1, 2, 3):
+            self.wait_for_question(number)
+            self.click("#answer-skip")
+        self.wait_shown("#download")
 
     # What the tests' reader wants to know.
 

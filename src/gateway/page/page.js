@@ -117,11 +117,13 @@ function resumeView(log, startedOverAfter) {
   const failure = pending ? null : failureOf(log, last);
   const { current, exchanges, completed } = lastSession(log);
   const isOpen = Boolean(current) && !completed && failure?.code !== 'NO_ACTIVE_SESSION';
-  if (last && last.id === startedOverAfter) return { phase: 'form', canReturn: isOpen || Boolean(pending) };
+  if (last && last.id === startedOverAfter) {
+    return { phase: 'form', canReturn: isOpen || Boolean(completed || pending), isFinished: Boolean(completed) && !pending };
+  }
   if (pending?.kind === 'init') return { phase: 'waiting', waitsFor: '첫 질문을 고르고 있어요', pending, exchanges: [] };
-  if (failure?.kind === 'init') return { phase: 'form', canReturn: false, failure };
+  if (failure?.kind === 'init') return { phase: 'form', failure };
   if (completed) return { phase: 'done', completed, exchanges };
-  if (!current) return { phase: 'form', canReturn: false, failure };
+  if (!current) return { phase: 'form', failure };
   if (!pending) return { phase: isOpen ? 'question' : 'gone', current, exchanges, failure };
   const isLast = current.questionNumber >= current.maxQuestions;
   return {
@@ -144,7 +146,13 @@ function lastSession(log) {
     const next = asked.get(number + 1) ?? completed;
     return { question: asked.get(number).value.question, answer: answerIn(log.requests.get(next?.cause)) };
   });
-  return { completed: completed?.value, current: asked.get(numbers.at(-1))?.value, exchanges };
+  return { completed, current: asked.get(numbers.at(-1))?.value, exchanges };
+}
+
+/** The résumés that were finished, the newest first; a document that was announced twice is one. */
+function finishedResumes(log) {
+  const announced = [...log.outcomes.values()].filter(({ kind }) => kind === 'ResumeCompleted');
+  return [...new Map(byTime(announced).map((outcome) => [outcome.value.resumeObjectKey, outcome])).values()].reverse();
 }
 
 /** The text of an answer: '' when the question was skipped, null when the record is no longer known. */
@@ -154,8 +162,11 @@ function answerIn(request) {
 
 // ---------------------------------------------------------------- state, and what the browser keeps
 
+const isMember = (number) => Number.isSafeInteger(number) && number > 0;
+const knownMember = Number(localStorage.getItem('member'));
+
 const state = {
-  member: Number(localStorage.getItem('member')) || MEMBERS[0][0],
+  member: isMember(knownMember) ? knownMember : MEMBERS[0][0],
   log: emptyLog(),
   /** False while the past is replayed, which is not announced. */
   isLive: false,
@@ -292,7 +303,7 @@ function isBusy(flow) {
 
 /** Sends a new request, unless its flow has one under way: a second click changes nothing. */
 function send(kind, content) {
-  if (!isBusy(REQUESTS[kind].flow)) post({ kind, key: newKey(), body: { ...content, memberId: state.member } });
+  if (!isBusy(REQUESTS[kind].flow) && isMemberClear()) post({ kind, key: newKey(), body: { ...content, memberId: state.member } });
 }
 
 /**
@@ -348,6 +359,7 @@ const $ = (id) => document.getElementById(id);
 const number = (value) => Number(value).toLocaleString('ko');
 const seconds = (ms) => `${(ms / 1000).toFixed(ms < 10_000 ? 1 : 0)}초`;
 const clock = new Intl.DateTimeFormat('ko', { hour: 'numeric', minute: '2-digit' });
+const dayAndTime = new Intl.DateTimeFormat('ko', { month: 'long', day: 'numeric', hour: 'numeric', minute: '2-digit' });
 const exactClock = new Intl.DateTimeFormat('ko', { timeStyle: 'medium', hour12: false });
 const characters = (text) => [...text].length;
 
@@ -454,7 +466,7 @@ function fillProblem(box, failure, actions) {
 
 /** What a member can do: send the same request again, make a new one like it, or begin anew. */
 function actionsAfter(failure, unsent) {
-  if (unsent) return unsent.mayHelp ? [['다시 보내기', () => post(unsent)]] : [];
+  if (unsent) return unsent.mayHelp ? [['다시 보내기', () => isMemberClear() && post(unsent)]] : [];
   if (failure?.code === 'NO_ACTIVE_SESSION') return [['처음부터 다시 시작', startOver]];
   return failure?.again ? [['다시 시도', () => send(failure.again.kind, failure.again.value)]] : [];
 }
@@ -525,8 +537,11 @@ function renderResume() {
   $('resume-form-view').hidden = !isForm || !state.isLive;
   $('resume-done-view').hidden = view.phase !== 'done';
   $('resume-dialogue-view').hidden = isForm || view.phase === 'done';
+  if (view.phase !== 'question') $('skip-dialog').close();
+  renderFinishedResumes(view);
   if (isForm) {
     $('resume-return').hidden = !view.canReturn;
+    $('resume-return').textContent = view.isFinished ? '지난 이력서로 돌아가기' : '하던 대화로 돌아가기';
     renderProblem($('resume-form-problem'), 'resume', view.failure);
   } else if (view.phase === 'done') {
     renderDone(view);
@@ -552,6 +567,7 @@ function renderDialogue({ phase, waitsFor, pending, current, exchanges, failure 
 function renderQuestion({ questionId, question }) {
   const draft = `answer:${questionId}`;
   if ($('answer').dataset.draft === draft) return;
+  $('skip-dialog').close();
   $('question').textContent = question;
   $('answer').dataset.draft = draft;
   loadDraft($('answer'));
@@ -566,10 +582,30 @@ function fillExchanges(list, exchanges) {
 }
 
 function renderDone({ completed, exchanges }) {
-  $('download').href = `/documents/${`${completed.resumeObjectKey}`.split('/').map(encodeURIComponent).join('/')}`;
-  $('degraded').hidden = !completed.degraded;
+  $('download').href = downloadPath(completed);
+  $('degraded').hidden = !completed.value.degraded;
   $('done-dialogue').hidden = exchanges.length === 0;
   fillExchanges($('done-exchanges'), exchanges);
+}
+
+const downloadPath = ({ value }) => `documents/${`${value.resumeObjectKey}`.split('/').map(encodeURIComponent).join('/')}`;
+
+/** The finished résumés stay at hand: before the form of a new one, and after everything else. */
+function renderFinishedResumes({ phase, completed }) {
+  const others = finishedResumes(state.log).filter(({ value }) => value.resumeObjectKey !== completed?.value.resumeObjectKey);
+  const [box, panel] = [$('finished'), $('panel-resume')];
+  box.hidden = others.length === 0 || !state.isLive;
+  if (phase === 'form' && panel.firstElementChild !== box) panel.prepend(box);
+  if (phase !== 'form' && panel.lastElementChild !== box) panel.append(box);
+  fillList($('finished-list'), others.map((outcome) => ({ version: outcome.place, item: outcome })), finishedResume);
+}
+
+function finishedResume(outcome) {
+  const time = dayAndTime.format(outcome.timestamp);
+  const link = make('a', 'secondary small', '내려받기');
+  Object.assign(link, { href: downloadPath(outcome), download: '이력서.docx' });
+  link.setAttribute('aria-label', `${time} 이력서 내려받기`);
+  return make('li', 'finished', make('span', '', time), link);
 }
 
 function startOver() {
@@ -743,10 +779,29 @@ function sendAnswer(answer) {
   if (phase === 'question') send('answer', { answer, questionId: current.questionId });
 }
 
+/** Skips the question, but throws nothing away unasked. */
+function skipQuestion() {
+  if ($('answer').value.trim()) $('skip-dialog').showModal();
+  else sendAnswer('');
+}
+
+function skipAfterAll() {
+  $('skip-dialog').close();
+  sendAnswer('');
+}
+
+const memberInField = () => Number($('member-id').value.trim());
+
 function submitMember() {
-  const member = Number($('member-id').value.trim());
-  const isValid = Number.isSafeInteger(member) && member > 0;
-  if (areValid([$('member-id'), isValid ? null : '1 이상의 숫자를 써 주세요.']) && member !== state.member) changeMember(member);
+  const member = memberInField();
+  if (areValid([$('member-id'), isMember(member) ? null : '1 이상의 숫자를 써 주세요.']) && member !== state.member) changeMember(member);
+}
+
+/** Whether the page is of the member whom the header names. While that is no number, nobody's request is sent. */
+function isMemberClear() {
+  const isClear = $('member').value !== 'other' || memberInField() === state.member;
+  if (!isClear) submitMember();
+  return isClear;
 }
 
 // ---------------------------------------------------------------- the beginning
@@ -785,6 +840,8 @@ function buildMembers() {
   $('member').addEventListener('change', () => {
     const isNowOther = $('member').value === 'other';
     $('member-other').hidden = !isNowOther;
+    $('member-id').value = '';
+    setFieldError($('member-id'), null);
     if (isNowOther) $('member-id').focus();
     else changeMember(Number($('member').value));
   });
@@ -860,7 +917,9 @@ function begin() {
   onSubmit($('feedback-form'), submitFeedback);
   onSubmit($('resume-form'), submitResume);
   onSubmit($('answer-form'), submitAnswer);
-  $('answer-skip').addEventListener('click', () => sendAnswer(''));
+  $('answer-skip').addEventListener('click', skipQuestion);
+  $('skip-yes').addEventListener('click', skipAfterAll);
+  $('skip-no').addEventListener('click', () => $('skip-dialog').close());
   $('preferred_job').addEventListener('change', chooseJob);
   $('resume-return').addEventListener('click', returnToDialogue);
   document.querySelectorAll('[data-start-over]').forEach((element) => element.addEventListener('click', startOver));
