@@ -17,7 +17,10 @@ from selenium.webdriver.support.ui import WebDriverWait
 PATIENCE = 60.0
 """Seconds that a request may take on a busy machine."""
 
-DESKTOP, PHONE, SMALL_PHONE = (1280, 800), (390, 844), (360, 740)
+DESKTOP, PHONE, SMALL_PHONE, TINY_PHONE = (1280, 800), (390, 844), (360, 740), (320, 568)
+
+ANSWER = "TCP는 연결을 맺고 순서와 전달을 보장하지만, UDP는 보장하지 않는 대신 빠릅니다."
+FEEDBACK = "#feedback-list .letter-text"
 
 T = TypeVar("T")
 
@@ -31,7 +34,9 @@ def start(binary: str, driver: str) -> webdriver.Chrome:
     options.add_argument("--lang=ko")
     options.add_argument("--force-prefers-reduced-motion")
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    return webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
+    started = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
+    started.set_page_load_timeout(PATIENCE)
+    return started
 
 
 class Page:
@@ -40,19 +45,69 @@ class Page:
     def __init__(self, driver: webdriver.Chrome, url: str) -> None:
         self.driver = driver
         self.url = url
+        self.window = driver.current_window_handle
         self.member = random.randrange(10**9, 2**53)
+        self.in_front: str | None = None
 
-    def open(self, tab: str = "feedback", size: tuple[int, int] = DESKTOP, scheme: str = "light") -> None:
+    def open(
+        self, tab: str = "feedback", size: tuple[int, int] = DESKTOP, scheme: str = "light", forced_colors: bool = False
+    ) -> None:
         width, height = size
         metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 500}
         self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
-        features = [{"name": "prefers-color-scheme", "value": scheme}, {"name": "prefers-reduced-motion", "value": "reduce"}]
+        media = {
+            "prefers-color-scheme": scheme,
+            "prefers-reduced-motion": "reduce",
+            "forced-colors": "active" if forced_colors else "none",
+        }
+        features = [{"name": name, "value": value} for name, value in media.items()]
         self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
         self.driver.get(self.url)
-        self.run("localStorage.clear(); sessionStorage.clear(); localStorage.setItem('member', arguments[0])", str(self.member))
+        self.run("localStorage.clear(); sessionStorage.clear()")
+        self.load(tab)
+        self.wait_until_connected()
+
+    def load(self, tab: str) -> None:
+        self.run("localStorage.setItem('member', arguments[0])", str(self.member))
         self.driver.get("about:blank")
         self.driver.get(f"{self.url}#{tab}")
-        self.wait_until_connected()
+
+    # Other windows and tabs.
+
+    def another_window(self, member: int | None = None) -> Page:
+        """A second window of the same browser, in front of this one but beside it; of another member, if none is named."""
+        self.run("localStorage.setItem('member', arguments[0])", str(member or self.member + len(self.driver.window_handles)))
+        self.driver.switch_to.new_window("window")
+        other = Page(self.driver, self.url)
+        self.driver.get(f"{self.url}#feedback")
+        other.member = int(str(self.run("return localStorage.getItem('member')")))
+        return other
+
+    def focus(self) -> None:
+        self.driver.switch_to.window(self.window)
+
+    def close_other_windows(self) -> None:
+        """Whatever a test has opened."""
+        for window in self.driver.window_handles:
+            if window != self.window:
+                self.driver.switch_to.window(window)
+                self.driver.close()
+        self.focus()
+
+    def hide(self) -> None:
+        """Puts another tab in front."""
+        self.in_front = self.driver.execute_cdp_cmd("Target.createTarget", {"url": "about:blank"})["targetId"]
+        self.wait("another tab in front", lambda: self.run("return document.hidden"))
+
+    def show(self) -> None:
+        self.driver.execute_cdp_cmd("Target.closeTarget", {"targetId": self.in_front})
+        self.wait("the tab in front", lambda: not self.run("return document.hidden"))
+
+    def go_offline(self) -> None:
+        self.driver.set_network_conditions(offline=True, latency=0, throughput=-1)
+
+    def go_online(self) -> None:
+        self.driver.delete_network_conditions()
 
     def reload(self) -> None:
         self.driver.refresh()
@@ -168,8 +223,8 @@ class Page:
         self.write("#feedback-answer", answer)
         self.click("#feedback-send")
 
-    def begin_resume(self) -> None:
-        self.write("#email", "haneul@example.com")
+    def begin_resume(self, email: str = "haneul@example.com") -> None:
+        self.write("#email", email)
         self.write("#project_count", "3")
         self.click("#resume-send")
         self.wait_for_question(1)
@@ -181,6 +236,13 @@ class Page:
     def answer(self, text: str) -> None:
         self.write("#answer", text)
         self.click("#answer-send")
+
+    def skip_to_the_end(self) -> None:
+        """From the first question to the document."""
+        for number in (1, 2, 3):
+            self.wait_for_question(number)
+            self.click("#answer-skip")
+        self.wait_shown("#download")
 
     # What the tests' reader wants to know.
 

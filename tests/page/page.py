@@ -21,11 +21,10 @@ from pathlib import Path
 import docx
 from selenium.webdriver.common.keys import Keys
 
-from browser import SMALL_PHONE, Page, start
+import windows
+from browser import ANSWER, FEEDBACK, SMALL_PHONE, Page, start
 from tour import take_screenshots
 
-ANSWER = "TCP는 연결을 맺고 순서와 전달을 보장하지만, UDP는 보장하지 않는 대신 빠릅니다."
-FEEDBACK = "#feedback-list .letter-text"
 PROBLEM = "#feedback-list .problem"
 
 
@@ -155,16 +154,38 @@ def the_dialogue_ends_in_a_document(page: Page) -> None:
     assert "이력서" in text and "haneul@example.com" in text, text
 
 
-def downloaded(page: Page) -> str:
+def downloaded(page: Page, link: str = "#download") -> str:
     """Clicks the download and returns the text of the document."""
     with tempfile.TemporaryDirectory() as folder:
         page.driver.execute_cdp_cmd("Browser.setDownloadBehavior", {"behavior": "allow", "downloadPath": folder})
-        page.click("#download")
+        page.click(link)
         path = Path(folder) / "이력서.docx"
         page.wait("the file", path.exists)
         document = docx.Document(str(path))
     cells = [cell.text for table in document.tables for row in table.rows for cell in row.cells]
     return "\n".join([paragraph.text for paragraph in document.paragraphs] + cells)
+
+
+def a_finished_resume_stays_at_hand(page: Page) -> None:
+    page.open("resume")
+    page.begin_resume()
+    page.skip_to_the_end()
+    page.click_text("[data-start-over]", "새로 시작")
+    for _ in ("at once", "after a reload"):
+        page.wait_shown("#finished a")
+        below = "const [one, other] = arguments; return one.getBoundingClientRect().bottom <= other.getBoundingClientRect().top"
+        assert page.run(below, page.all("#finished")[0], page.all("#resume-form")[0])
+        assert "haneul@example.com" in downloaded(page, "#finished a")
+        page.reload()
+    page.click("#resume-return")
+    page.wait_shown("#download")
+    assert not page.is_shown("#finished"), "the one on the screen is no past one"
+    page.click_text("[data-start-over]", "새로 시작")
+    page.begin_resume("bada@example.com")
+    assert page.is_shown("#finished a"), "while the next one is made"
+    page.skip_to_the_end()
+    assert len(page.all("#finished a")) == 1
+    assert "bada@example.com" in downloaded(page) and "haneul@example.com" in downloaded(page, "#finished a")
 
 
 def a_new_start_is_offered_and_survives_a_reload(page: Page) -> None:
@@ -209,6 +230,36 @@ def a_skipped_question_is_passed(page: Page) -> None:
     page.click("#answer-skip")
     page.wait_for_question(2)
     assert page.text("#exchanges .said") == "건너뛴 질문"
+
+
+def a_skip_asks_before_it_throws_text_away(page: Page) -> None:
+    page.open("resume")
+    page.begin_resume()
+    page.write("#answer", "쓰다 만 답변")
+    page.click("#answer-skip")
+    page.wait_shown("#skip-dialog")
+    page.press(Keys.ESCAPE)
+    assert not page.is_shown("#skip-dialog") and page.value("#answer") == "쓰다 만 답변"
+    assert page.run("return document.activeElement.id") == "answer-skip"
+    page.press(Keys.ENTER)
+    page.click("#skip-no")
+    assert page.is_shown("#answer-form") and page.value("#answer") == "쓰다 만 답변"
+    page.click("#answer-skip")
+    page.click("#skip-yes")
+    page.wait_for_question(2)
+    assert page.text("#exchanges .said") == "건너뛴 질문"
+    assert page.value("#answer") == "" and len(page.events("ResumeAnswer")) == 1
+
+
+def the_next_question_comes_with_its_buttons_in_view(page: Page) -> None:
+    page.open("resume")
+    page.begin_resume()
+    for number in (2, 3):
+        page.answer("긴 답변입니다. " * 60)
+        page.wait_for_question(number)
+        bottom, height = page.run("return [arguments[0].getBoundingClientRect().bottom, innerHeight]", page.all("#answer-skip")[0])
+        assert bottom <= height, (number, bottom, height)
+        assert page.run("return document.activeElement.id") == "answer"
 
 
 def an_answer_without_a_session_leads_to_the_form(page: Page) -> None:
@@ -317,6 +368,27 @@ def members_see_their_own_events_alone(page: Page) -> None:
     assert page.value("#feedback-answer") == ANSWER
 
 
+def without_a_member_number_nothing_is_sent(page: Page) -> None:
+    page.open()
+    page.write("#feedback-answer", ANSWER)
+    for wrong in ("abc", "0", ""):
+        page.write("#member-id", wrong)
+        page.click("#feedback-send")
+        assert page.text("#member-id-error") == "1 이상의 숫자를 써 주세요."
+        assert page.run("return document.activeElement.id") == "member-id"
+    page.click_text("#member option", "김하늘 (1001)")
+    page.click_text("#member option", "직접 입력")
+    assert not page.is_shown("#member-id-error") and page.value("#member-id") == ""
+    page.ask_for_feedback(ANSWER)
+    assert page.is_shown("#member-id-error")
+    page.write("#member-id", str(page.member))
+    page.press(Keys.TAB)
+    page.wait("the draft", lambda: page.value("#feedback-answer") == ANSWER)
+    assert page.all("#event-list > li") == []
+    page.click("#feedback-send")
+    page.wait_shown(FEEDBACK)
+
+
 def a_reload_shows_that_the_model_is_at_work(page: Page, slow: str) -> None:
     page.open()
     page.ask_for_feedback(slow)
@@ -339,21 +411,26 @@ TESTS: list[Callable[[Page], None]] = [
     what_did_not_reach_the_server_is_sent_again_under_the_same_key,
     a_lost_reply_loses_nothing,
     the_dialogue_ends_in_a_document,
+    a_finished_resume_stays_at_hand,
     a_new_start_is_offered_and_survives_a_reload,
     a_reload_shows_the_same_question_and_number,
     a_skipped_question_is_passed,
+    a_skip_asks_before_it_throws_text_away,
+    the_next_question_comes_with_its_buttons_in_view,
     an_answer_without_a_session_leads_to_the_form,
     a_stale_answer_changes_nothing_but_says_so,
     feedback_is_had_by_keyboard_alone,
     nothing_is_wider_than_a_small_phone,
     markup_in_an_answer_is_shown_as_text,
     members_see_their_own_events_alone,
+    without_a_member_number_nothing_is_sent,
+    *windows.TESTS,
 ]
 FAILURE_TESTS: list[Callable[[Page, str], None]] = [
     a_failure_is_told_and_tried_again_as_a_new_request,
     a_failed_answer_keeps_the_question_and_the_text,
 ]
-SLOWNESS_TESTS: list[Callable[[Page, str], None]] = [a_reload_shows_that_the_model_is_at_work]
+SLOWNESS_TESTS: list[Callable[[Page, str], None]] = [a_reload_shows_that_the_model_is_at_work, *windows.SLOWNESS_TESTS]
 
 
 def passes(name: str, test: Callable[[], None], page: Page) -> bool:
@@ -366,6 +443,8 @@ def passes(name: str, test: Callable[[], None], page: Page) -> bool:
     except Exception:
         print(f"FAILED  {name}\n{traceback.format_exc()}", flush=True)
         return False
+    finally:
+        page.close_other_windows()
     print(f"ok      {name} ({time.monotonic() - began:.1f} s)", flush=True)
     return True
 

@@ -10,17 +10,26 @@ const QUESTIONS = [
   '프로세스와 스레드는 무엇이 다른가요?',
   'LSTM은 RNN의 어떤 문제를 풀었나요?',
 ];
-/** Kinds of request: where they are posted, and the topic that they go to by default. */
+/** Kinds of request: where they are posted (a proxy may put the page under a path of its own), and their topic by default. */
 const REQUESTS = {
-  feedback: { path: '/api/v1/feedback/create', topic: 'FeedbackRequested', flow: 'feedback' },
-  init: { path: '/api/v1/resume/agent/init', topic: 'ResumeInit', flow: 'resume' },
-  answer: { path: '/api/v1/resume/agent/update', topic: 'ResumeAnswer', flow: 'resume' },
+  feedback: { path: 'api/v1/feedback/create', topic: 'FeedbackRequested', flow: 'feedback' },
+  init: { path: 'api/v1/resume/agent/init', topic: 'ResumeInit', flow: 'resume' },
+  answer: { path: 'api/v1/resume/agent/update', topic: 'ResumeAnswer', flow: 'resume' },
 };
+const TITLE = document.title;
+/** The icon, and the same with a dot. */
+const ICON = document.querySelector('link[rel="icon"]').href;
+const ICON_WITH_NEWS = ICON.replace('%3C/svg', "%3Ccircle cx='25' cy='7' r='7' fill='%23c8432b'/%3E%3C/svg");
 const MOST_RECORDS = 400;
 const MOST_EVENTS_SHOWN = 100;
 const MOST_FEEDBACKS_SHOWN = 10;
 const POST_TIMEOUT_MS = 15_000;
 const RECONNECT_MS = 3_000;
+/**
+ * Streams that the tabs of a browser keep open together. Over HTTP/1.1 it opens six connections to a server, for all tabs
+ * and windows: the seventh would never load, and no request could be sent.
+ */
+const MOST_STREAMS = 4;
 /** The replay comes in one go: when nothing more has come for this long, it is over. */
 const REPLAY_QUIET_MS = 200;
 const SLOW_AFTER_SECONDS = 20;
@@ -108,11 +117,13 @@ function resumeView(log, startedOverAfter) {
   const failure = pending ? null : failureOf(log, last);
   const { current, exchanges, completed } = lastSession(log);
   const isOpen = Boolean(current) && !completed && failure?.code !== 'NO_ACTIVE_SESSION';
-  if (last && last.id === startedOverAfter) return { phase: 'form', canReturn: isOpen || Boolean(pending) };
+  if (last && last.id === startedOverAfter) {
+    return { phase: 'form', canReturn: isOpen || Boolean(completed || pending), isFinished: Boolean(completed) && !pending };
+  }
   if (pending?.kind === 'init') return { phase: 'waiting', waitsFor: '첫 질문을 고르고 있어요', pending, exchanges: [] };
-  if (failure?.kind === 'init') return { phase: 'form', canReturn: false, failure };
+  if (failure?.kind === 'init') return { phase: 'form', failure };
   if (completed) return { phase: 'done', completed, exchanges };
-  if (!current) return { phase: 'form', canReturn: false, failure };
+  if (!current) return { phase: 'form', failure };
   if (!pending) return { phase: isOpen ? 'question' : 'gone', current, exchanges, failure };
   const isLast = current.questionNumber >= current.maxQuestions;
   return {
@@ -135,7 +146,13 @@ function lastSession(log) {
     const next = asked.get(number + 1) ?? completed;
     return { question: asked.get(number).value.question, answer: answerIn(log.requests.get(next?.cause)) };
   });
-  return { completed: completed?.value, current: asked.get(numbers.at(-1))?.value, exchanges };
+  return { completed, current: asked.get(numbers.at(-1))?.value, exchanges };
+}
+
+/** The résumés that were finished, the newest first; a document that was announced twice is one. */
+function finishedResumes(log) {
+  const announced = [...log.outcomes.values()].filter(({ kind }) => kind === 'ResumeCompleted');
+  return [...new Map(byTime(announced).map((outcome) => [outcome.value.resumeObjectKey, outcome])).values()].reverse();
 }
 
 /** The text of an answer: '' when the question was skipped, null when the record is no longer known. */
@@ -145,8 +162,11 @@ function answerIn(request) {
 
 // ---------------------------------------------------------------- state, and what the browser keeps
 
+const isMember = (number) => Number.isSafeInteger(number) && number > 0;
+const knownMember = Number(localStorage.getItem('member'));
+
 const state = {
-  member: Number(localStorage.getItem('member')) || MEMBERS[0][0],
+  member: isMember(knownMember) ? knownMember : MEMBERS[0][0],
   log: emptyLog(),
   /** False while the past is replayed, which is not announced. */
   isLive: false,
@@ -154,6 +174,8 @@ const state = {
   lastEventId: '0',
   /** By flow, the request that did not get as far as Kafka: `{kind, key, body, message, mayHelp}`. */
   unsent: {},
+  /** The outcomes that came while the tab was hidden, in a few words each. */
+  unseen: [],
 };
 
 const startedOverKey = () => `started-over:${state.member}`;
@@ -173,21 +195,56 @@ let source = null;
 let reconnectTimer = null;
 let replayTimer = null;
 
-function connect() {
+/** Tabs and windows tell each other that they opened a stream; `later` are those that did so after this one. */
+const tabs = new BroadcastChannel('ssammu-streams');
+const thisTab = newKey();
+const later = new Set();
+
+tabs.onmessage = ({ data }) => {
+  if (!source || later.add(data).size < MOST_STREAMS) return;
+  disconnect();
+  comeBackLater();
+};
+
+/** A hidden tab needs no stream, unless somebody waits for what its title will tell. */
+const needsStream = () => !document.hidden || isBusy('feedback') || isBusy('resume');
+
+/** Opens a stream where one is needed and none is open. What came meanwhile is told first. */
+function keepConnected() {
+  if (!needsStream()) disconnect();
+  else if (!source) connect();
+}
+
+function disconnect() {
   clearTimeout(reconnectTimer);
+  clearTimeout(replayTimer);
   source?.close();
+  source = null;
+}
+
+function comeBackLater() {
+  reconnectTimer = setTimeout(keepConnected, RECONNECT_MS);
+}
+
+function connect() {
+  disconnect();
+  later.clear();
+  tabs.postMessage(thisTab);
   const query = new URLSearchParams({ memberId: state.member, lastEventId: state.lastEventId, records: true });
-  source = new EventSource(`/api/v1/sse/subscribe?${query}`);
+  source = new EventSource(`api/v1/sse/subscribe?${query}`);
   source.addEventListener('record', onRecord);
   source.onopen = () => {
     setConnection('open');
     replayEndsSoon();
   };
   source.onerror = () => {
-    setConnection('lost');
-    replayEndsSoon();
+    setConnection(navigator.onLine ? 'lost' : 'offline');
     // The browser tries again by itself, but not after an HTTP error.
-    if (source.readyState === EventSource.CLOSED) reconnectTimer = setTimeout(connect, RECONNECT_MS);
+    if (source.readyState === EventSource.CLOSED) {
+      disconnect();
+      comeBackLater();
+    }
+    replayEndsSoon();
   };
 }
 
@@ -201,8 +258,10 @@ function onRecord(event) {
     if (state.unsent[flow]?.key === record.id) delete state.unsent[flow];
   }
   if (!state.isLive) return replayEndsSoon();
-  render();
+  if (document.hidden && !record.isRequest) state.unseen.push(inShort(record));
+  renderLive();
   if (!record.isRequest) announce(inWords(record));
+  keepConnected();
 }
 
 function replayEndsSoon() {
@@ -215,17 +274,17 @@ function replayEndsSoon() {
 }
 
 function setConnection(connection) {
-  if (connection === 'lost' && state.connection === 'open') announce('연결이 끊겨 다시 연결하고 있습니다.');
-  if (connection === 'open' && state.connection === 'lost') announce('다시 연결됐습니다.');
+  const isBack = connection === 'open' && state.connection !== 'connecting';
+  const news = { open: isBack ? '다시 연결됐습니다.' : '', lost: '연결이 끊겨 다시 연결하고 있습니다.', offline: '인터넷 연결이 끊겼습니다.' };
+  if (connection !== state.connection) announce(news[connection]);
   state.connection = connection;
-  const texts = { connecting: '연결 중', open: '연결됨', lost: '다시 연결 중' };
+  const texts = { connecting: '연결 중', open: '연결됨', lost: '다시 연결 중', offline: '오프라인' };
   $('connection').dataset.state = connection;
   $('connection-text').textContent = texts[connection];
 }
 
 function changeMember(member) {
   localStorage.setItem('member', member);
-  clearTimeout(replayTimer);
   Object.assign(state, { member, log: emptyLog(), isLive: false, lastEventId: '0', unsent: {} });
   $('event-list').replaceChildren();
   countEvents();
@@ -244,7 +303,7 @@ function isBusy(flow) {
 
 /** Sends a new request, unless its flow has one under way: a second click changes nothing. */
 function send(kind, content) {
-  if (!isBusy(REQUESTS[kind].flow)) post({ kind, key: newKey(), body: { ...content, memberId: state.member } });
+  if (!isBusy(REQUESTS[kind].flow) && isMemberClear()) post({ kind, key: newKey(), body: { ...content, memberId: state.member } });
 }
 
 /**
@@ -257,12 +316,13 @@ async function post({ kind, key, body }) {
   const assumed = { isRequest: true, kind, id: key, value: body, timestamp: Date.now() };
   delete state.unsent[flow];
   log.requests.set(key, assumed);
-  render();
+  renderLive();
+  keepConnected();
   const failure = await failureOfPost(path, key, body);
   if (!failure || log.requests.get(key) !== assumed || log !== state.log) return;
   log.requests.delete(key);
   state.unsent[flow] = { kind, key, body, ...failure };
-  render();
+  renderLive();
   announce(failure.message);
 }
 
@@ -299,6 +359,7 @@ const $ = (id) => document.getElementById(id);
 const number = (value) => Number(value).toLocaleString('ko');
 const seconds = (ms) => `${(ms / 1000).toFixed(ms < 10_000 ? 1 : 0)}초`;
 const clock = new Intl.DateTimeFormat('ko', { hour: 'numeric', minute: '2-digit' });
+const dayAndTime = new Intl.DateTimeFormat('ko', { month: 'long', day: 'numeric', hour: 'numeric', minute: '2-digit' });
 const exactClock = new Intl.DateTimeFormat('ko', { timeStyle: 'medium', hour12: false });
 const characters = (text) => [...text].length;
 
@@ -342,6 +403,16 @@ function inWords({ kind, value }) {
   }
 }
 
+/** For the title of a tab that is hidden. */
+function inShort({ kind, value }) {
+  switch (kind) {
+    case 'FeedbackGenerated': return '피드백이 도착했어요';
+    case 'ResumeQuestionGenerated': return `질문 ${value.questionNumber}/${value.maxQuestions}`;
+    case 'ResumeCompleted': return '이력서가 완성됐어요';
+    default: return '다시 봐 주세요';
+  }
+}
+
 /** Messages name a field as the API does; members know it by its label. */
 function readable({ message, field }) {
   const label = field && document.querySelector(`label[for="${CSS.escape(field)}"]`);
@@ -355,11 +426,34 @@ function render() {
   const panel = active.closest('[role="tabpanel"]');
   renderFeedback();
   renderResume();
+  renderTitle();
   // Whoever worked here by keyboard goes on from what took the place of the element that is gone.
   if (panel && !active.checkVisibility()) {
     const next = ['answer', 'resume-waiting', 'done-title', 'email', 'feedback-results-title'].map($);
     next.find((element) => panel.contains(element) && element.checkVisibility())?.focus();
   }
+}
+
+/** Renders what has just happened, and brings into view what it put on the screen. The past moves nothing. */
+function renderLive() {
+  const shown = () => {
+    const parts = document.querySelectorAll('#feedback-list > :first-child, #answer-form, #resume-waiting, .done, .problem');
+    return [...parts].filter((part) => part.checkVisibility());
+  };
+  const before = shown();
+  render();
+  shown().filter((part) => !before.includes(part)).forEach((part) => part.scrollIntoView({ block: 'nearest' }));
+}
+
+/** What is waited for, or what came while nobody looked. */
+function renderTitle() {
+  const { unseen } = state;
+  const waitsFor = resumeNow().waitsFor ?? (isBusy('feedback') ? '피드백을 쓰고 있어요' : null);
+  const news = unseen.length > 0 ? `(${unseen.length}) ${unseen.at(-1)}` : waitsFor;
+  const title = news ? `${news} · CareerBee` : TITLE;
+  if (document.title === title) return;
+  document.title = title;
+  document.querySelector('link[rel="icon"]').href = unseen.length > 0 ? ICON_WITH_NEWS : ICON;
 }
 
 /** A problem and what to do about it: `actions` are buttons, `[text, what it does]`. */
@@ -372,7 +466,7 @@ function fillProblem(box, failure, actions) {
 
 /** What a member can do: send the same request again, make a new one like it, or begin anew. */
 function actionsAfter(failure, unsent) {
-  if (unsent) return unsent.mayHelp ? [['다시 보내기', () => post(unsent)]] : [];
+  if (unsent) return unsent.mayHelp ? [['다시 보내기', () => isMemberClear() && post(unsent)]] : [];
   if (failure?.code === 'NO_ACTIVE_SESSION') return [['처음부터 다시 시작', startOver]];
   return failure?.again ? [['다시 시도', () => send(failure.again.kind, failure.again.value)]] : [];
 }
@@ -397,10 +491,7 @@ function renderFeedback() {
   renderProblem($('feedback-problem'), 'feedback', null);
   const items = feedbackView(state.log).map((entry) => ({ version: `${entry.request.id} ${entry.outcome?.place}`, item: entry }));
   $('feedback-results').hidden = items.length === 0;
-  const before = $('feedback-list').firstElementChild;
   fillList($('feedback-list'), items, feedbackCard);
-  const newest = $('feedback-list').firstElementChild;
-  if (state.isLive && newest && newest !== before) newest.scrollIntoView({ block: 'nearest' });
 }
 
 function feedbackCard({ request, outcome, failure }) {
@@ -446,8 +537,11 @@ function renderResume() {
   $('resume-form-view').hidden = !isForm || !state.isLive;
   $('resume-done-view').hidden = view.phase !== 'done';
   $('resume-dialogue-view').hidden = isForm || view.phase === 'done';
+  if (view.phase !== 'question') $('skip-dialog').close();
+  renderFinishedResumes(view);
   if (isForm) {
     $('resume-return').hidden = !view.canReturn;
+    $('resume-return').textContent = view.isFinished ? '지난 이력서로 돌아가기' : '하던 대화로 돌아가기';
     renderProblem($('resume-form-problem'), 'resume', view.failure);
   } else if (view.phase === 'done') {
     renderDone(view);
@@ -473,6 +567,7 @@ function renderDialogue({ phase, waitsFor, pending, current, exchanges, failure 
 function renderQuestion({ questionId, question }) {
   const draft = `answer:${questionId}`;
   if ($('answer').dataset.draft === draft) return;
+  $('skip-dialog').close();
   $('question').textContent = question;
   $('answer').dataset.draft = draft;
   loadDraft($('answer'));
@@ -487,10 +582,30 @@ function fillExchanges(list, exchanges) {
 }
 
 function renderDone({ completed, exchanges }) {
-  $('download').href = `/documents/${`${completed.resumeObjectKey}`.split('/').map(encodeURIComponent).join('/')}`;
-  $('degraded').hidden = !completed.degraded;
+  $('download').href = downloadPath(completed);
+  $('degraded').hidden = !completed.value.degraded;
   $('done-dialogue').hidden = exchanges.length === 0;
   fillExchanges($('done-exchanges'), exchanges);
+}
+
+const downloadPath = ({ value }) => `documents/${`${value.resumeObjectKey}`.split('/').map(encodeURIComponent).join('/')}`;
+
+/** The finished résumés stay at hand: before the form of a new one, and after everything else. */
+function renderFinishedResumes({ phase, completed }) {
+  const others = finishedResumes(state.log).filter(({ value }) => value.resumeObjectKey !== completed?.value.resumeObjectKey);
+  const [box, panel] = [$('finished'), $('panel-resume')];
+  box.hidden = others.length === 0 || !state.isLive;
+  if (phase === 'form' && panel.firstElementChild !== box) panel.prepend(box);
+  if (phase !== 'form' && panel.lastElementChild !== box) panel.append(box);
+  fillList($('finished-list'), others.map((outcome) => ({ version: outcome.place, item: outcome })), finishedResume);
+}
+
+function finishedResume(outcome) {
+  const time = dayAndTime.format(outcome.timestamp);
+  const link = make('a', 'secondary small', '내려받기');
+  Object.assign(link, { href: downloadPath(outcome), download: '이력서.docx' });
+  link.setAttribute('aria-label', `${time} 이력서 내려받기`);
+  return make('li', 'finished', make('span', '', time), link);
 }
 
 function startOver() {
@@ -664,10 +779,29 @@ function sendAnswer(answer) {
   if (phase === 'question') send('answer', { answer, questionId: current.questionId });
 }
 
+/** Skips the question, but throws nothing away unasked. */
+function skipQuestion() {
+  if ($('answer').value.trim()) $('skip-dialog').showModal();
+  else sendAnswer('');
+}
+
+function skipAfterAll() {
+  $('skip-dialog').close();
+  sendAnswer('');
+}
+
+const memberInField = () => Number($('member-id').value.trim());
+
 function submitMember() {
-  const member = Number($('member-id').value.trim());
-  const isValid = Number.isSafeInteger(member) && member > 0;
-  if (areValid([$('member-id'), isValid ? null : '1 이상의 숫자를 써 주세요.']) && member !== state.member) changeMember(member);
+  const member = memberInField();
+  if (areValid([$('member-id'), isMember(member) ? null : '1 이상의 숫자를 써 주세요.']) && member !== state.member) changeMember(member);
+}
+
+/** Whether the page is of the member whom the header names. While that is no number, nobody's request is sent. */
+function isMemberClear() {
+  const isClear = $('member').value !== 'other' || memberInField() === state.member;
+  if (!isClear) submitMember();
+  return isClear;
 }
 
 // ---------------------------------------------------------------- the beginning
@@ -706,31 +840,49 @@ function buildMembers() {
   $('member').addEventListener('change', () => {
     const isNowOther = $('member').value === 'other';
     $('member-other').hidden = !isNowOther;
+    $('member-id').value = '';
+    setFieldError($('member-id'), null);
     if (isNowOther) $('member-id').focus();
     else changeMember(Number($('member').value));
   });
   $('member-id').addEventListener('change', submitMember);
 }
 
-function selectTab(name, withFocus) {
+const TABS = ['feedback', 'resume'];
+const tabInAddress = () => TABS.find((name) => location.hash === `#${name}`) ?? TABS[0];
+
+/** Shows a tab, and makes it an entry of the browser's history. */
+function selectTab(name) {
+  if (name !== tabInAddress()) history.pushState(null, '', `#${name}`);
+  showTab(name);
+}
+
+function showTab(name) {
   for (const tab of document.querySelectorAll('[role="tab"]')) {
     const isSelected = tab.id === `tab-${name}`;
     tab.setAttribute('aria-selected', isSelected);
     tab.tabIndex = isSelected ? 0 : -1;
     $(tab.getAttribute('aria-controls')).hidden = !isSelected;
-    if (isSelected && withFocus) tab.focus();
   }
-  history.replaceState(null, '', `#${name}`);
 }
 
 function buildTabs() {
-  const names = ['feedback', 'resume'];
   const other = { ArrowLeft: 0, Home: 0, ArrowRight: 1, End: 1 };
-  names.forEach((name) => $(`tab-${name}`).addEventListener('click', () => selectTab(name, false)));
+  TABS.forEach((name) => $(`tab-${name}`).addEventListener('click', () => selectTab(name)));
   document.querySelector('[role="tablist"]').addEventListener('keydown', ({ key }) => {
-    if (key in other) selectTab(names[other[key]], true);
+    if (!(key in other)) return;
+    selectTab(TABS[other[key]]);
+    $(`tab-${TABS[other[key]]}`).focus();
   });
-  selectTab(names.find((name) => location.hash === `#${name}`) ?? names[0], false);
+  // Back, forward, and an address that was typed.
+  window.addEventListener('hashchange', () => showTab(tabInAddress()));
+  showTab(tabInAddress());
+}
+
+/** Without a fragment of its own, which is the tab's. */
+function skipToContent(event) {
+  event.preventDefault();
+  $('main').focus();
 }
 
 function onSubmit(form, submit) {
@@ -765,7 +917,9 @@ function begin() {
   onSubmit($('feedback-form'), submitFeedback);
   onSubmit($('resume-form'), submitResume);
   onSubmit($('answer-form'), submitAnswer);
-  $('answer-skip').addEventListener('click', () => sendAnswer(''));
+  $('answer-skip').addEventListener('click', skipQuestion);
+  $('skip-yes').addEventListener('click', skipAfterAll);
+  $('skip-no').addEventListener('click', () => $('skip-dialog').close());
   $('preferred_job').addEventListener('change', chooseJob);
   $('resume-return').addEventListener('click', returnToDialogue);
   document.querySelectorAll('[data-start-over]').forEach((element) => element.addEventListener('click', startOver));
@@ -774,12 +928,23 @@ function begin() {
   document.addEventListener('keydown', ({ key }) => {
     if (key === 'Escape' && $('events').classList.contains('open')) openEvents(false);
   });
+  $('skip-link').addEventListener('click', skipToContent);
+  document.addEventListener('visibilitychange', () => {
+    if (!document.hidden) state.unseen = [];
+    renderTitle();
+    keepConnected();
+  });
+  window.addEventListener('focus', keepConnected);
+  // A gateway on this machine is there without a network: trying tells.
+  for (const change of ['online', 'offline']) window.addEventListener(change, () => needsStream() && connect());
   setInterval(() => {
     document.querySelectorAll('[data-since]').forEach(showElapsed);
     renderFeedback();
+    renderTitle();
+    if (!needsStream()) disconnect();
   }, 1000);
   render();
-  connect();
+  keepConnected();
 }
 
 begin();
