@@ -1,5 +1,8 @@
 //! The commands. `--help` is the manual.
 
+#[cfg(test)]
+mod deployment;
+
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -1,0 +1,68 @@
+//! The files that the program is deployed with name only what it reads.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use super::Cli;
+
+/// What the AWS SDK reads, of what the files name.
+const AWS: [&str; 4] = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION", "AWS_ENDPOINT_URL_S3"];
+/// What Docker Compose itself reads, of what the files name.
+const COMPOSE: [&str; 2] = ["COMPOSE_PROFILES", "COMPOSE_ENV_FILES"];
+
+const EXAMPLE: &str = include_str!("../../.env.example");
+const COMPOSE_FILES: [&str; 2] = [include_str!("../../compose.yaml"), include_str!("../../compose.prod.yaml")];
+
+/// The settings that `.env.example` shows, each as a line that is commented out.
+fn shown() -> BTreeSet<String> {
+    let lines = EXAMPLE.lines().filter_map(|line| line.strip_prefix('#')?.split_once('='));
+    lines.map(|(name, _)| name.to_owned()).filter(|name| name.chars().all(is_of_name)).collect()
+}
+
+/// The variables that the compose files are filled in with, as in `${NAME:-default}`.
+fn filled_in() -> BTreeSet<String> {
+    let name = |text: &str| text.chars().take_while(|letter| is_of_name(*letter)).collect();
+    COMPOSE_FILES.iter().flat_map(|file| file.split("${").skip(1)).map(name).collect()
+}
+
+/// The variables that the compose files give to containers of our image.
+fn given() -> BTreeSet<String> {
+    let is_ours = |service: &&Value| service["image"].as_str().is_some_and(|image| image.contains("ssammu-worker"));
+    let mut given = BTreeSet::new();
+    for file in COMPOSE_FILES {
+        let file: Value = serde_saphyr::from_str(file).unwrap();
+        let services = file["services"].as_object().unwrap().values().filter(is_ours);
+        given.extend(
+            services
+                .filter_map(|service| service["environment"].as_object())
+                .flat_map(|variables| variables.keys().cloned()),
+        );
+    }
+    given
+}
+
+fn is_of_name(letter: char) -> bool {
+    matches!(letter, 'A'..='Z' | '0'..='9' | '_')
+}
+
+fn unknown(names: &BTreeSet<String>, known: &BTreeSet<String>, others: &[&str]) -> Vec<String> {
+    assert!(names.len() > 5, "the files are not read as they are written: {names:?}");
+    names.iter().filter(|name| !known.contains(*name) && !others.contains(&name.as_str())).cloned().collect()
+}
+
+#[test]
+fn containers_are_given_only_what_is_read() {
+    assert_eq!(unknown(&given(), &Cli::variables(), &AWS), [""; 0]);
+}
+
+#[test]
+fn the_example_shows_only_what_is_read() {
+    let read = &Cli::variables() | &filled_in();
+    assert_eq!(unknown(&shown(), &read, &[AWS.as_slice(), &COMPOSE].concat()), [""; 0]);
+}
+
+#[test]
+fn what_the_compose_files_are_filled_in_with_is_shown() {
+    assert_eq!(unknown(&filled_in(), &shown(), &COMPOSE), [""; 0]);
+}
