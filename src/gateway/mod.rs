@@ -33,7 +33,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use axum::extract::{ConnectInfo, DefaultBodyLimit, Request, State};
-use axum::http::{HeaderName, HeaderValue, header};
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -222,6 +222,8 @@ fn router(served: Arc<Served>, origins: &[HeaderValue], readiness: Arc<Readiness
         // Deployments of the old server ask whether the process is there; /readyz says more.
         .route("/health-check", get(async || Json(json!({"status": "ok"}))))
         .route("/", get(files::page))
+        // Browsers ask for it beside whatever they show; the page has its own.
+        .route("/favicon.ico", get(async || StatusCode::NO_CONTENT))
         .route("/page.css", get(files::style))
         .route("/page.js", get(files::script))
         .method_not_allowed_fallback(async || Refusal::wrong_method())

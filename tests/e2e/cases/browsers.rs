@@ -34,6 +34,9 @@ fn feedback(member: i64, problem: u32) -> Value {
     json!({"memberId": member, "problemId": problem, "question": "캐시란?", "answer": "가까이 두고 쓰는 사본입니다."})
 }
 
+/// Headers of a request.
+type Headers<'a> = &'a [(&'a str, &'a str)];
+
 /// A stream of the member that names no last event.
 async fn listen(front: &Front, member: i64) -> Events {
     front.events(&format!("memberId={member}"), "").await
@@ -142,7 +145,7 @@ async fn links_lead_where_the_browser_came_from(stage: Arc<Stage>) {
     let (_, done) = front.call("/api/v1/resume/agent/update", &update).await;
     let key = done["resumeObjectKey"].as_str().unwrap().to_owned();
     let public = stage.front_with(&stage.settings().with("GATEWAY_PUBLIC_URL", "https://demo.example/ssammu/")).await;
-    let rows: [(&Front, &[(&str, &str)], &str); 4] = [
+    let rows: [(&Front, Headers, &str); 4] = [
         (&front, &[], &format!("http://{}", front.address)),
         (&front, &[("x-forwarded-proto", "https"), ("x-forwarded-host", "demo.example")], "https://demo.example"),
         (&front, &[("forwarded", "for=192.0.2.1;proto=https;host=demo.example")], "https://demo.example"),
