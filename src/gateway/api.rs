@@ -55,14 +55,15 @@ pub async fn ask(
     seeing.map_err(|_| Refusal::broker_unavailable().of(&asked.id))?;
     let mut answered = None;
     if asked.answers_unnamed {
-        match served.hub.answers(asked.member) {
+        let answers = timeout_at(deadline, served.hub.answers(asked.member)).await;
+        match answers.map_err(|_| Refusal::timed_out().of(&asked.id))? {
             Answers::Question(id) => {
                 asked.name_question(&id);
                 answered = Some(id);
             }
             // Not what the member answers, which is thrown away: it cannot be an answer to this.
             Answers::Unseen(open) if !asked.respond_async => return tell(&served, call, &asked, &open),
-            Answers::Unseen(_) | Answers::Unknown => {}
+            Answers::Unseen(_) | Answers::Coming | Answers::Unknown => {}
         }
     }
     if asked.respond_async {

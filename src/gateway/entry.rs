@@ -29,6 +29,7 @@ pub struct Entry {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Role {
     Request {
+        kind: RequestKind,
         /// As the worker finds it.
         id: String,
     },
@@ -113,7 +114,7 @@ fn request(seen: &Seen, kind: RequestKind) -> Option<(MemberId, Role)> {
         headers: seen.headers.clone(),
     };
     let id = request_id(&record, decoded.request_id.as_deref());
-    Some((decoded.member, Role::Request { id }))
+    Some((decoded.member, Role::Request { kind, id }))
 }
 
 fn place(seen: &Seen) -> String {
@@ -162,11 +163,11 @@ pub mod tests {
 
     #[test]
     fn a_request_is_read_with_the_id_that_the_worker_finds() {
-        assert_eq!(asked(5, "a").role, Role::Request { id: "a".to_owned() });
+        assert_eq!(asked(5, "a").role, Role::Request { kind: RequestKind::FeedbackRequested, id: "a".to_owned() });
         let by_place = seen("ResumeInit", 9, r#"{"member_id": "7"}"#, &[]);
         let entry = Entry::read(by_place, &topics()).unwrap();
         assert_eq!((entry.member.get(), entry.millis), (7, 9));
-        assert_eq!(entry.role, Role::Request { id: "ResumeInit/3/9".to_owned() });
+        assert_eq!(entry.role, Role::Request { kind: RequestKind::ResumeInit, id: "ResumeInit/3/9".to_owned() });
     }
 
     #[test]

@@ -230,7 +230,7 @@ fn moment(entry: &Entry) -> (i64, bool) {
 fn took(entries: &VecDeque<Arc<Entry>>, outcome: &Entry) -> Option<i64> {
     let Role::Outcome { request: Some(request), .. } = &outcome.role else { return None };
     // A request may have been sent several times; the last one before the outcome is what was waited for.
-    let sent = entries.iter().filter(|entry| matches!(&entry.role, Role::Request { id } if id == request));
+    let sent = entries.iter().filter(|entry| matches!(&entry.role, Role::Request { id, .. } if id == request));
     let latest = sent.map(|entry| entry.millis).filter(|millis| *millis <= outcome.millis).max()?;
     outcome.millis.checked_sub(latest)
 }

@@ -139,9 +139,19 @@ impl Hub {
         self.known().history.told(outcome.member).into_iter().for_each(|told| told.show(id));
     }
 
-    /// What an answer of this member that names no question is an answer to.
-    pub fn answers(&self, member: MemberId) -> Answers {
-        self.known().history.answers(member)
+    /// What an answer of this member that names no question is an answer to; waits for an interview that is only
+    /// beginning.
+    pub async fn answers(&self, member: MemberId) -> Answers {
+        let mut news = self.news.subscribe();
+        loop {
+            news.borrow_and_update();
+            match self.known().history.answers(member) {
+                Answers::Coming => {}
+                known => return known,
+            }
+            // The sender lives as long as this.
+            let _ = news.changed().await;
+        }
     }
 
     /// The step of the member's interview that came after the question `answered`; waits for it, since the worker's
@@ -254,12 +264,12 @@ mod tests {
         hub.take_in(question(1, "q1"));
         drop(hub.wait(member(), "r-q2", RequestKind::ResumeAnswer));
         hub.take_in(question(2, "q2"));
-        assert_eq!(hub.answers(member()), Answers::Question("q1".to_owned()));
+        assert_eq!(hub.answers(member()).await, Answers::Question("q1".to_owned()));
         let mut again = hub.wait(member(), "r-q3", RequestKind::ResumeAnswer);
         hub.take_in(question(3, "q3"));
         assert!(again.outcome().await.is_some());
         drop(again);
-        assert_eq!(hub.answers(member()), Answers::Question("q3".to_owned()));
+        assert_eq!(hub.answers(member()).await, Answers::Question("q3".to_owned()));
     }
 
     #[tokio::test]

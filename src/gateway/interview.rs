@@ -10,7 +10,7 @@ use time::OffsetDateTime;
 use crate::events::expiry;
 use crate::events::headers::{CE_EXPIRYTIME, CE_TIME};
 use crate::events::outcome::OutcomeKind;
-use crate::events::record::text_header;
+use crate::events::record::{RequestKind, text_header};
 use crate::gateway::entry::{Entry, Role};
 
 /// Most shown questions, and most unheard requests, that are remembered of a member.
@@ -51,6 +51,8 @@ pub enum Answers {
     Question(String),
     /// Nothing yet: this question is open, and nobody was shown it.
     Unseen(Arc<Entry>),
+    /// Nothing yet: the interview is only beginning, and who began it did not wait for that.
+    Coming,
     /// The member's interview is over, or nothing is remembered of it: the worker decides.
     Unknown,
 }
@@ -62,8 +64,11 @@ pub fn answers(entries: &VecDeque<Arc<Entry>>, told: &Told) -> Answers {
     if let Some(id) = shown.and_then(|entry| question_id(entry)) {
         return Answers::Question(id);
     }
-    let open = latest(entries).filter(|entry| question_id(entry).is_some());
-    open.cloned().map_or(Answers::Unknown, Answers::Unseen)
+    match latest(entries).filter(|entry| question_id(entry).is_some()) {
+        Some(open) => Answers::Unseen(open.clone()),
+        None if entries.iter().any(|entry| is_coming(entry, entries, told)) => Answers::Coming,
+        None => Answers::Unknown,
+    }
 }
 
 /// What the member should see now: the question that is open, or the résumé that ended the interview.
@@ -85,6 +90,14 @@ pub fn question_id(entry: &Entry) -> Option<String> {
 fn is_step(entry: &Entry) -> bool {
     let Role::Outcome { kind, .. } = &entry.role else { return false };
     matches!(kind, OutcomeKind::ResumeQuestionGenerated | OutcomeKind::ResumeCompleted)
+}
+
+/// Whether it begins an interview whose first question has not been seen, and nobody waits for that.
+fn is_coming(entry: &Entry, entries: &VecDeque<Arc<Entry>>, told: &Told) -> bool {
+    let Role::Request { kind: RequestKind::ResumeInit, id } = &entry.role else { return false };
+    let has_ended =
+        |entry: &Arc<Entry>| matches!(&entry.role, Role::Outcome { request: Some(request), .. } if request == id);
+    told.unheard.contains(id) && !entries.iter().any(has_ended)
 }
 
 /// When the worker made it, however often it was sent since; topics and partitions are read side by side.
@@ -110,7 +123,7 @@ fn was_shown(step: &Entry, entries: &VecDeque<Arc<Entry>>, told: &Told) -> bool 
     if told.unheard.contains(request) {
         return false;
     }
-    let sent = entries.iter().filter(|entry| matches!(&entry.role, Role::Request { id } if id == request));
+    let sent = entries.iter().filter(|entry| matches!(&entry.role, Role::Request { id, .. } if id == request));
     // Sent several times: the last one that was there is who hears it.
     let Some(sent) = sent.max_by_key(|entry| entry.millis) else { return true };
     match text_header(&sent.seen.headers, CE_EXPIRYTIME).and_then(expiry::read) {
@@ -166,6 +179,18 @@ mod tests {
         assert_eq!(now(&late, &told), named("q1"));
         let in_time = [question(1, 10, "a"), request("b", 20), question(2, 90_000, "b")];
         assert_eq!(now(&in_time, &told), named("q2"));
+    }
+
+    #[test]
+    fn an_interview_that_is_only_beginning_has_no_question_to_answer_yet() {
+        let init = Entry::read(seen("ResumeInit", 20, r#"{"memberId": 7}"#, &[("ce_id", "i")]), &topics()).unwrap();
+        let (init, mut told) = (Arc::new(init), Told::default());
+        assert_eq!(now(&[init.clone()], &told), Answers::Unknown, "whoever began it waits for it");
+        told.leave("i");
+        assert_eq!(now(&[init.clone()], &told), Answers::Coming);
+        assert_eq!(now(&[completed(10), init.clone()], &told), Answers::Coming);
+        let failed = outcome("RequestFailed", 30, "f", "i", "{}");
+        assert_eq!(now(&[init, Arc::new(failed)], &told), Answers::Unknown);
     }
 
     #[test]

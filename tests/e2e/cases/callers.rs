@@ -35,6 +35,10 @@ const FEEDBACK_PATH: &str = "/api/v1/feedback/create";
 const INIT_PATH: &str = "/api/v1/resume/agent/init";
 const UPDATE_PATH: &str = "/api/v1/resume/agent/update";
 
+/// How long an impatient caller waits, which is enough for whatever does not think; and how long a slow model thinks.
+const IMPATIENCE: &str = "5s";
+const THINKING: Duration = Duration::from_secs(9);
+
 const FIRST: &str = "첫째 답";
 const AGAIN: &str = "첫째 답, 다시";
 
@@ -51,9 +55,9 @@ fn update(member: i64, answer: &str) -> Value {
     json!({"memberId": member, "inputs": {"answer": answer}})
 }
 
-/// A gateway whose callers wait for so long.
-async fn impatient(stage: &Stage, timeout: &str) -> Front {
-    stage.front_with(&stage.settings().with("GATEWAY_TIMEOUT", timeout)).await
+/// A gateway whose callers do not wait long.
+async fn impatient(stage: &Stage) -> Front {
+    stage.front_with(&stage.settings().with("GATEWAY_TIMEOUT", IMPATIENCE)).await
 }
 
 /// The questions of the member's open interview with their answers.
@@ -95,7 +99,7 @@ async fn the_product_backends_feedback_comes_in_its_envelope(stage: Arc<Stage>) 
 /// member answers again what is still on the screen.
 async fn an_answer_that_expired_in_an_outage_is_not_taken_later(stage: Arc<Stage>) {
     let (worker, gateway) = (stage.worker().await, stage.gateway().await);
-    let (front, member) = (impatient(&stage, "3s").await, stage.member());
+    let (front, member) = (impatient(&stage).await, stage.member());
     let first = begin(&front, &gateway, member).await;
     stage.model.always(Answer::busy());
     // One is in work when the outage begins, and one finds out whether it is over: the others wait.
@@ -120,7 +124,7 @@ async fn an_answer_that_expired_in_an_outage_is_not_taken_later(stage: Arc<Stage
 
 async fn an_answer_whose_caller_had_gone_shows_its_question_to_the_next(stage: Arc<Stage>) {
     let (_worker, gateway) = (stage.worker().await, stage.gateway().await);
-    let (front, member) = (impatient(&stage, "2s").await, stage.member());
+    let (front, member) = (impatient(&stage).await, stage.member());
     let first = begin(&front, &gateway, member).await;
     let second = unheard(&stage, &front, &gateway, member).await;
     let shown = question(member, front.call(UPDATE_PATH, &update(member, AGAIN)).await);
@@ -134,7 +138,7 @@ async fn an_answer_whose_caller_had_gone_shows_its_question_to_the_next(stage: A
 
 /// Answers the first question while the model takes longer than the caller waits: the second question.
 async fn unheard(stage: &Stage, front: &Front, gateway: &Gateway, member: i64) -> String {
-    stage.model.next([Answer::question("배포는 어떻게 하셨나요?").after(Duration::from_secs(4))]);
+    stage.model.next([Answer::question("배포는 어떻게 하셨나요?").after(THINKING)]);
     let (status, body) = front.call(UPDATE_PATH, &update(member, FIRST)).await;
     assert_eq!((status, &body["code"]), (504, &json!("TIMEOUT")));
     let late = gateway.expect(member, "ResumeQuestionGenerated").await.json();
@@ -156,7 +160,7 @@ async fn a_caller_that_a_proxy_cut_off_finds_the_interview_where_it_is(stage: Ar
 
 async fn after_a_restart_an_unseen_question_is_still_unseen(stage: Arc<Stage>) {
     let (_worker, gateway) = (stage.worker().await, stage.gateway().await);
-    let settings = stage.settings().with("GATEWAY_TIMEOUT", "2s");
+    let settings = stage.settings().with("GATEWAY_TIMEOUT", IMPATIENCE);
     let settings = settings.with("GATEWAY_ADDR", format!("127.0.0.1:{}", free_port()));
     let (front, member) = (stage.front_with(&settings).await, stage.member());
     begin(&front, &gateway, member).await;
@@ -179,9 +183,9 @@ async fn two_clicks_on_one_answer_both_show_the_next_question(stage: Arc<Stage>)
 
 async fn a_resume_that_nobody_waited_for_is_shown_to_the_next_click(stage: Arc<Stage>) {
     let _worker = stage.worker_with(&stage.settings().with("MAX_QUESTIONS", "1")).await;
-    let (gateway, front, member) = (stage.gateway().await, impatient(&stage, "2s").await, stage.member());
+    let (gateway, front, member) = (stage.gateway().await, impatient(&stage).await, stage.member());
     begin(&front, &gateway, member).await;
-    stage.model.next([Answer::text("# 이력서\n\n- 주문 서비스를 맡았습니다.").after(Duration::from_secs(4))]);
+    stage.model.next([Answer::text("# 이력서\n\n- 주문 서비스를 맡았습니다.").after(THINKING)]);
     assert_eq!(front.call(UPDATE_PATH, &update(member, FIRST)).await.0, 504);
     let key = gateway.expect(member, "ResumeCompleted").await.json()["resumeObjectKey"].clone();
     let expected = json!({"memberId": member, "isComplete": true, "resumeObjectKey": key});
@@ -190,8 +194,8 @@ async fn a_resume_that_nobody_waited_for_is_shown_to_the_next_click(stage: Arc<S
 
 async fn an_init_that_nobody_waited_for_is_shown_before_it_is_answered(stage: Arc<Stage>) {
     let (_worker, gateway) = (stage.worker().await, stage.gateway().await);
-    let (front, member) = (impatient(&stage, "2s").await, stage.member());
-    stage.model.next([Answer::question("맡은 일은 무엇인가요?").after(Duration::from_secs(4))]);
+    let (front, member) = (impatient(&stage).await, stage.member());
+    stage.model.next([Answer::question("맡은 일은 무엇인가요?").after(THINKING)]);
     assert_eq!(front.call(INIT_PATH, &init(member)).await.0, 504);
     gateway.expect(member, "ResumeQuestionGenerated").await;
     let shown = question(member, front.call(UPDATE_PATH, &update(member, "보지 못한 질문의 답")).await);
