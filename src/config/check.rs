@@ -1,0 +1,129 @@
+//! The rules of single settings.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use url::Url;
+
+use super::DURATION_MAX;
+
+/// Kafka's own limit for topic names.
+const TOPIC_NAME_MAX: usize = 249;
+/// S3's limit for keys is 1,024 bytes; the rest of ours takes less than 124.
+const PREFIX_MAX_BYTES: usize = 900;
+pub(super) const QUESTIONS_MAX: u32 = 20;
+
+/// Collects mistakes. A wrong value is replaced by one that is never used.
+#[derive(Default)]
+pub(super) struct Check(pub Vec<String>);
+
+impl Check {
+    pub fn wrong(&mut self, name: &str, problem: impl fmt::Display) {
+        self.0.push(format!("{name}: {problem}"));
+    }
+
+    pub fn not_empty(&mut self, name: &str, value: String) -> String {
+        if value.trim().is_empty() {
+            self.wrong(name, "must not be empty");
+        }
+        value
+    }
+
+    pub fn topic(&mut self, name: &str, topic: String, suffix: &str) -> Arc<str> {
+        let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+        let length = topic.len() + suffix.len();
+        if topic.is_empty() || length > TOPIC_NAME_MAX || !topic.chars().chain(suffix.chars()).all(allowed) {
+            self.wrong(name, "not a topic name: letters, digits, '.', '_' and '-', up to 249 with the suffix");
+        }
+        topic.into()
+    }
+
+    pub fn properties(&mut self, name: &str, text: &str) -> Vec<(String, String)> {
+        let mut properties: Vec<(String, String)> = Vec::new();
+        for part in text.split(',').filter(|part| !part.trim().is_empty()) {
+            match (part.split_once('='), properties.last_mut()) {
+                (Some((key, value)), _) => properties.push((key.trim().to_owned(), value.trim().to_owned())),
+                // A value with commas, such as debug=broker,topic.
+                (None, Some((_, value))) => {
+                    value.push(',');
+                    value.push_str(part.trim());
+                }
+                (None, None) => self.wrong(name, "expected a=b,c=d"),
+            }
+        }
+        properties
+    }
+
+    pub fn url(&mut self, name: &str, text: &str) -> Option<Url> {
+        match Url::parse(text) {
+            Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => Some(url),
+            _ => {
+                self.wrong(name, "not an http:// or https:// URL");
+                None
+            }
+        }
+    }
+
+    /// What keys begin with: a folder, or nothing.
+    pub fn prefix(&mut self, name: &str, mut prefix: String) -> String {
+        if !prefix.is_empty() && !prefix.ends_with('/') {
+            prefix.push('/');
+        }
+        if prefix.len() > PREFIX_MAX_BYTES || prefix.starts_with('/') {
+            self.wrong(name, "at most 900 bytes, and no / at its beginning");
+        }
+        prefix
+    }
+
+    pub fn number<N: std::str::FromStr + PartialOrd + From<u8> + fmt::Display + Copy>(
+        &mut self,
+        name: &str,
+        text: &str,
+        max: N,
+    ) -> N {
+        match text.trim().parse::<N>() {
+            Ok(number) if number >= N::from(1) && number <= max => number,
+            _ => {
+                self.wrong(name, format_args!("not a whole number from 1 to {max}"));
+                N::from(1)
+            }
+        }
+    }
+
+    /// One that is no number is told as such, and so is a maximum: only two good ones can be held against each other.
+    pub fn min_questions(&mut self, min: &str, max: &str) -> u32 {
+        let max = max.trim().parse().ok().filter(|max| (1..=QUESTIONS_MAX).contains(max)).unwrap_or(QUESTIONS_MAX);
+        min.trim().parse().ok().filter(|min| *min <= max).unwrap_or_else(|| {
+            self.wrong("MIN_QUESTIONS", format_args!("not a whole number from 0 to {max}, the most that are asked"));
+            0
+        })
+    }
+
+    pub fn duration_or_none(&mut self, name: &str, text: &str) -> Duration {
+        match humantime::parse_duration(text.trim()) {
+            Ok(duration) if duration <= DURATION_MAX => duration,
+            _ => {
+                self.wrong(name, "not a duration up to a year, such as 500ms, 60s, 10m or 24h");
+                Duration::ZERO
+            }
+        }
+    }
+
+    pub fn duration(&mut self, name: &str, text: &str) -> Duration {
+        let before = self.0.len();
+        let duration = self.duration_or_none(name, text);
+        if duration.is_zero() && self.0.len() == before {
+            self.wrong(name, "must be longer than nothing");
+        }
+        duration
+    }
+
+    pub fn address(&mut self, name: &str, text: String) -> String {
+        let port = text.rsplit_once(':').filter(|(host, _)| !host.is_empty()).map(|(_, port)| port.parse::<u16>());
+        if !matches!(port, Some(Ok(_))) {
+            self.wrong(name, "not an address, such as 127.0.0.1:8080");
+        }
+        text
+    }
+}
