@@ -86,8 +86,8 @@ impl Refusal {
 
     /// The outcome did not come in time.
     pub fn timed_out() -> Self {
-        let message =
-            "결과가 아직 나오지 않았습니다. 나오는 대로 알려 드리며, 다시 요청해도 처음부터 다시 하지 않습니다.";
+        // Whether something still comes of it depends on how far it was; asking again is right either way.
+        let message = "제때 결과가 나오지 않았습니다. 잠시 후 다시 시도해 주세요.";
         Self::new(StatusCode::GATEWAY_TIMEOUT, "TIMEOUT", message)
     }
 
