@@ -11,12 +11,12 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
 
-use crate::admission::Admission;
 use crate::config::Config;
 use crate::documents::Documents;
 use crate::documents::archive::Archive;
 use crate::documents::s3::S3Documents;
 use crate::events::record::RequestKind;
+use crate::flow_control::admission::Admission;
 use crate::http;
 use crate::kafka::producer::KafkaOutbox;
 use crate::llm::chat::Endpoint;

@@ -5,9 +5,7 @@
 //! [`documents`] keeps the Word files. [`app`] puts it all together from a [`config`]; [`dev`] does so with
 //! everything embedded, [`gateway`] stands in for the servers around it, and [`ops`] is for the people who run it.
 
-pub mod admission;
 pub mod app;
-pub mod circuit;
 pub mod cli;
 pub mod config;
 pub mod dev;
@@ -15,6 +13,7 @@ pub mod documents;
 pub mod events;
 mod failpoint;
 pub mod feedback;
+pub mod flow_control;
 pub mod gateway;
 pub mod http;
 pub mod kafka;
@@ -22,8 +21,6 @@ pub mod llm;
 pub mod ops;
 pub mod readiness;
 pub mod resume;
-pub mod retry;
 pub mod state;
 pub mod telemetry;
-pub mod turnstile;
 pub mod worker;

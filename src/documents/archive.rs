@@ -9,9 +9,9 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 use tracing::{debug, info, warn};
 
 use super::{DocumentError, Documents};
-use crate::circuit::Circuit;
-use crate::retry::Backoff;
-use crate::turnstile::{Pass, Turnstile};
+use crate::flow_control::backoff::Backoff;
+use crate::flow_control::circuit::Circuit;
+use crate::flow_control::turnstile::{Pass, Turnstile};
 
 const BACKOFF: Backoff = Backoff { base: Duration::from_millis(200), cap: Duration::from_secs(3) };
 

@@ -8,12 +8,12 @@ use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 
 use crate::config::Topics;
+use crate::flow_control::backoff::Backoff;
 use crate::gateway::entry::Entry;
 use crate::gateway::hub::Hub;
 use crate::kafka::client::Connection;
 use crate::kafka::reader::{Offsets, Seen, Start, follow};
 use crate::kafka::snapshot::Snapshot;
-use crate::retry::Backoff;
 
 const BACKOFF: Backoff = Backoff { base: Duration::from_millis(200), cap: Duration::from_secs(5) };
 

@@ -17,9 +17,9 @@ use super::chat::Endpoint;
 use super::classify::{Action, Cause, Completion, Fault, Health, Usage};
 use super::gate::Gate;
 use super::{Ask, Model, ModelFailure, Reply};
-use crate::circuit::{Circuit, Entry};
-use crate::retry::Backoff;
-use crate::turnstile::{Pass, Turnstile};
+use crate::flow_control::backoff::Backoff;
+use crate::flow_control::circuit::{Circuit, Entry};
+use crate::flow_control::turnstile::{Pass, Turnstile};
 
 /// Told what happens, for metrics. Does nothing by default.
 pub trait Observer: Send + Sync {

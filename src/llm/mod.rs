@@ -8,7 +8,7 @@ pub mod gate;
 pub mod naming;
 pub mod openai;
 pub mod prompt;
-pub mod retry;
+pub mod retry_after;
 mod served;
 #[cfg(test)]
 pub(crate) mod stage;
@@ -20,7 +20,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::time::Instant;
 
-use crate::turnstile::Pass;
+use crate::flow_control::turnstile::Pass;
 
 pub mod text;
 pub use prompt::{Preamble, Prompt, Role};

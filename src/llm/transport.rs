@@ -13,7 +13,7 @@ use tokio::time::{Instant, timeout_at};
 use url::Url;
 
 use super::classify::{Cause, Fault};
-use super::retry;
+use super::retry_after;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 /// Once an answer has begun, the longest silence within it.
@@ -94,7 +94,7 @@ async fn send(request: RequestBuilder, limit: Instant) -> Result<Answer, Cause> 
         .headers()
         .get(RETRY_AFTER)
         .and_then(|value| value.to_str().ok())
-        .and_then(|value| retry::retry_after(value, OffsetDateTime::now_utc()));
+        .and_then(|value| retry_after::read(value, OffsetDateTime::now_utc()));
     Ok(Answer { status: response.status().as_u16(), retry_after, body: read_body(response, limit).await? })
 }
 

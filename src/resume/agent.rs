@@ -7,12 +7,13 @@ use time::OffsetDateTime;
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use crate::admission;
 use crate::documents::archive::Archive;
 use crate::events::expiry::Expiry;
 use crate::events::outcome::{Failure, FailureCode, Outcome};
 use crate::events::request::{ResumeAnswer, ResumeInputs};
 use crate::failpoint;
+use crate::flow_control::admission;
+use crate::flow_control::turnstile::Pass;
 use crate::llm::{Ask, Model, ModelFailure, Prompt, Reply};
 use crate::resume::document::{self, Document};
 use crate::resume::graph::{
@@ -24,7 +25,6 @@ use crate::resume::session::{Draft, Ended, Session};
 use crate::resume::{markdown, prompt, question};
 use crate::state::patience::until_available;
 use crate::state::{Change, Claim, MemberState, Saved, SavedOutcome, SessionChange, Write};
-use crate::turnstile::Pass;
 
 const QUESTION_TEMPERATURE: f32 = 0.7;
 /// A question has up to 500 characters; JSON needs a little room around it.

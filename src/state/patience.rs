@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use crate::retry::Backoff;
+use crate::flow_control::backoff::Backoff;
 use crate::state::StateError;
 
 const BACKOFF: Backoff = Backoff { base: Duration::from_millis(100), cap: Duration::from_secs(2) };

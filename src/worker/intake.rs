@@ -15,13 +15,13 @@ use tokio::sync::{Notify, watch};
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
 
-use crate::admission::{Admission, Entrance, Turn};
 use crate::events::record::{Record, RequestKind};
 use crate::events::request::MemberId;
 use crate::failpoint;
+use crate::flow_control::admission::{Admission, Entrance, Turn};
+use crate::flow_control::backoff::Backoff;
 use crate::kafka::client::Connection;
 use crate::kafka::consumer::{Committed, Ends, FatalError, GroupConsumer, GroupEvent, Partition};
-use crate::retry::Backoff;
 use crate::telemetry::metrics::Metrics;
 use crate::worker::lanes::{Lanes, Load};
 use crate::worker::offsets::{Offsets, Position, Take};

@@ -4,11 +4,11 @@ use futures_util::future::join_all;
 use tokio::net::TcpListener;
 
 use super::*;
+use crate::flow_control::backoff::Backoff;
 use crate::llm::failover::{Failover, Patience};
 use crate::llm::gate::Gate;
 use crate::llm::stage::{Reaction, Stage, models, said};
 use crate::llm::{Model, Preamble, Role};
-use crate::retry::Backoff;
 
 const UNKNOWN_MODEL: &str =
     r#"{"error":{"message":"The model `/model` does not exist.","type":"NotFoundError","param":"model","code":404}}"#;

@@ -6,7 +6,7 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc2822;
 
 /// Reads a `Retry-After` header, seconds or an HTTP date; a date that is over means at once. `None` when it is neither.
-pub fn retry_after(value: &str, now: OffsetDateTime) -> Option<Duration> {
+pub fn read(value: &str, now: OffsetDateTime) -> Option<Duration> {
     let value = value.trim();
     if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) {
         return Some(Duration::from_secs(value.parse().unwrap_or(u64::MAX)));
@@ -24,22 +24,22 @@ mod tests {
     #[test]
     fn retry_after_is_read_as_seconds() {
         let now = datetime!(2026-11-22 10:00:00 UTC);
-        assert_eq!(retry_after("0", now), Some(Duration::ZERO));
-        assert_eq!(retry_after(" 120 ", now), Some(Duration::from_secs(120)));
-        assert_eq!(retry_after("99999999999999999999999", now), Some(Duration::from_secs(u64::MAX)));
+        assert_eq!(read("0", now), Some(Duration::ZERO));
+        assert_eq!(read(" 120 ", now), Some(Duration::from_secs(120)));
+        assert_eq!(read("99999999999999999999999", now), Some(Duration::from_secs(u64::MAX)));
     }
 
     #[test]
     fn retry_after_is_read_as_an_http_date() {
         let now = datetime!(2026-11-22 10:00:00 UTC);
-        assert_eq!(retry_after("Sun, 22 Nov 2026 10:00:30 GMT", now), Some(Duration::from_secs(30)));
-        assert_eq!(retry_after("Sun, 22 Nov 2026 09:00:00 GMT", now), Some(Duration::ZERO));
+        assert_eq!(read("Sun, 22 Nov 2026 10:00:30 GMT", now), Some(Duration::from_secs(30)));
+        assert_eq!(read("Sun, 22 Nov 2026 09:00:00 GMT", now), Some(Duration::ZERO));
     }
 
     #[test]
     fn anything_else_is_no_retry_after() {
         for value in ["", "soon", "-1", "1.5", "10s", "2026-11-22T10:00:00Z"] {
-            assert_eq!(retry_after(value, datetime!(2026-11-22 10:00:00 UTC)), None, "{value}");
+            assert_eq!(read(value, datetime!(2026-11-22 10:00:00 UTC)), None, "{value}");
         }
     }
 }

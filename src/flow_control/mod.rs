@@ -1,0 +1,7 @@
+//! Who may go on, and when: what limits the work at once, what holds it back while a service is away, and how long to
+//! wait before the next try. Pure, or as good as: nothing in here knows what is done.
+
+pub mod admission;
+pub mod backoff;
+pub mod circuit;
+pub mod turnstile;
