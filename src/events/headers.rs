@@ -3,8 +3,8 @@
 use uuid::Uuid;
 
 use crate::events::outcome::Origin;
+use crate::events::outcome::SavedOutcome;
 use crate::events::record::{Header, Record};
-use crate::state::SavedOutcome;
 
 /// Headers of a CloudEvent in binary mode.
 pub const CE_SPECVERSION: &str = "ce_specversion";

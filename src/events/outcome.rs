@@ -1,7 +1,7 @@
 //! Outcomes: what every request that names a member ends in (contract, section 3).
 
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -12,7 +12,6 @@ use crate::events::json::JsonText;
 use crate::events::record::{Coordinates, Record, RequestKind, name_of};
 use crate::events::request::MemberId;
 use crate::llm::ModelFailure;
-use crate::state::{SavedOutcome, Scope};
 
 /// The four kinds of outcome, one a topic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -288,6 +287,30 @@ pub enum Outcome {
     Question { session_id: Uuid, question_id: Uuid, number: u32, max: u32, question: String },
     Completed { session_id: Uuid, object_key: String, degraded: bool },
     Failed { problem_id: Option<i64>, failure: Failure },
+}
+
+/// For whom an outcome is remembered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// For the request id: whoever asks again gets it again.
+    Request,
+    /// For the record alone: a retryable failure.
+    Record,
+}
+
+/// An answered request, as the journal keeps it: all that is needed to send the same event again.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SavedOutcome {
+    /// The `ce_id`.
+    pub id: Uuid,
+    /// The `ce_time`, RFC 3339.
+    pub time: String,
+    /// The outcome's type: the default name of its topic.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// The event, but for a download link: that is signed at each sending.
+    pub data: JsonText,
 }
 
 /// The request that an outcome answers.

@@ -7,7 +7,23 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use crate::events::request::MemberId;
-use crate::state::Flow;
+
+/// Which of the two jobs a request belongs to; each has its own lock per member.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Flow {
+    Feedback,
+    Resume,
+}
+
+impl Flow {
+    /// The first part of its keys: `feedback:{7}:lock`, `resume:{7}`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Feedback => "feedback",
+            Self::Resume => "resume",
+        }
+    }
+}
 
 /// The three kinds of request, one a topic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

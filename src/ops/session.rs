@@ -12,12 +12,13 @@ use crate::app;
 use crate::config::{Config, Settings};
 use crate::documents::Inventory;
 use crate::documents::s3::S3Documents;
+use crate::events::record::Flow;
 use crate::events::request::{MemberId, SKIPPED};
 use crate::ops::text::moment;
 use crate::resume::session::Exchange;
 use crate::state::inspect::{Holdings, Inspect, StoredSession};
 use crate::state::redis::RedisState;
-use crate::state::{Begin, Claim, Flow, MemberState, StateError};
+use crate::state::{Begin, Claim, MemberState, StateError};
 use crate::telemetry::log;
 use crate::worker::locks::Locks;
 

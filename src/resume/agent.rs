@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use crate::documents::archive::Archive;
 use crate::events::expiry::Expiry;
+use crate::events::outcome::SavedOutcome;
 use crate::events::outcome::{Failure, FailureCode, Outcome};
 use crate::events::request::{ResumeAnswer, ResumeInputs};
 use crate::failpoint;
@@ -24,7 +25,7 @@ use crate::resume::question::Reading;
 use crate::resume::session::{Draft, Ended, Session};
 use crate::resume::{markdown, prompt, question};
 use crate::state::patience::until_available;
-use crate::state::{Change, Claim, MemberState, Saved, SavedOutcome, SessionChange, Write};
+use crate::state::{Change, Claim, MemberState, Saved, SessionChange, Write};
 
 const QUESTION_TEMPERATURE: f32 = 0.7;
 /// A question has up to 500 characters; JSON needs a little room around it.

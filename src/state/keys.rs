@@ -3,7 +3,9 @@
 
 use uuid::Uuid;
 
-use super::{Claim, Flow, Scope};
+use super::Claim;
+use crate::events::outcome::Scope;
+use crate::events::record::Flow;
 use crate::events::request::MemberId;
 
 /// The lock on a member's work.

@@ -8,9 +8,9 @@ use async_trait::async_trait;
 use tokio::time::Instant;
 
 use super::stored::StoredChange;
-use super::{
-    Begin, Change, Claim, Flow, Lifetimes, MemberState, Saved, SavedOutcome, Scope, StateError, Write, keys, stored,
-};
+use super::{Begin, Change, Claim, Lifetimes, MemberState, Saved, StateError, Write, keys, stored};
+use crate::events::outcome::{SavedOutcome, Scope};
+use crate::events::record::Flow;
 
 /// Expired entries are swept out when the store has at least this many.
 const FIRST_SWEEP: usize = 1024;

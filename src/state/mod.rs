@@ -14,29 +14,12 @@ mod stored;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::events::json::JsonText;
+use crate::events::outcome::{SavedOutcome, Scope};
+use crate::events::record::Flow;
 use crate::events::request::MemberId;
 use crate::resume::session::{Draft, Ended, Session};
-
-/// Which of the two jobs a request belongs to; each has its own lock per member.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Flow {
-    Feedback,
-    Resume,
-}
-
-impl Flow {
-    /// The first part of its keys: `feedback:{7}:lock`, `resume:{7}`.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Feedback => "feedback",
-            Self::Resume => "resume",
-        }
-    }
-}
 
 /// One attempt to work on one request for one member.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,21 +43,6 @@ pub struct Lifetimes {
     pub outcome: Duration,
     /// The lock, unless it is renewed; a member whose worker died waits for this long.
     pub lock: Duration,
-}
-
-/// An answered request, as the journal keeps it: all that is needed to send the same event again.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct SavedOutcome {
-    /// The `ce_id`.
-    pub id: Uuid,
-    /// The `ce_time`, RFC 3339.
-    pub time: String,
-    /// The outcome's type: the default name of its topic.
-    #[serde(rename = "type")]
-    pub kind: String,
-    /// The event, but for a download link: that is signed at each sending.
-    pub data: JsonText,
 }
 
 /// What [`MemberState::begin`] found.
@@ -108,15 +76,6 @@ pub struct SessionChange {
     pub session: Write<Session>,
     pub draft: Write<Draft>,
     pub ended: Write<Ended>,
-}
-
-/// For whom an outcome is remembered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Scope {
-    /// For the request id: whoever asks again gets it again.
-    Request,
-    /// For the record alone: a retryable failure.
-    Record,
 }
 
 /// One atomic change.

@@ -3,7 +3,9 @@
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::{Begin, Change, Claim, Flow, SavedOutcome, StateError, Write, keys};
+use super::{Begin, Change, Claim, StateError, Write, keys};
+use crate::events::outcome::SavedOutcome;
+use crate::events::record::Flow;
 use crate::resume::session::Ended;
 
 /// How many questions of ended sessions are remembered; the oldest are forgotten first.

@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use serde_json::json;
+use ssammu_worker::events::outcome::{SavedOutcome, Scope};
+use ssammu_worker::events::record::Flow;
 use ssammu_worker::resume::session::Exchange;
-use ssammu_worker::state::{
-    Begin, Change, Claim, Flow, Lifetimes, MemberState, Saved, SavedOutcome, Scope, SessionChange, Write,
-};
+use ssammu_worker::state::{Begin, Change, Claim, Lifetimes, MemberState, Saved, SessionChange, Write};
 use uuid::Uuid;
 
 use super::fixtures::{

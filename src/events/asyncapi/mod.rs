@@ -9,10 +9,10 @@ use serde_json::{Map, Value, json};
 use crate::config::{Config, Settings};
 use crate::events::headers::{CE_CAUSATIONID, CE_ID, JSON};
 use crate::events::outcome::OutcomeKind;
+use crate::events::record::Flow;
 use crate::events::record::RequestKind;
 use crate::events::schema::Event;
 use crate::kafka::admin;
-use crate::state::Flow;
 
 /// The version of AsyncAPI's Kafka bindings.
 const BINDING_VERSION: &str = "0.5.0";

@@ -11,10 +11,11 @@ use futures_util::{Stream, StreamExt};
 use tokio::time::timeout;
 
 use super::RedisState;
+use crate::events::record::Flow;
 use crate::events::request::MemberId;
 use crate::state::inspect::{Holdings, Inspect, StoredSession};
 use crate::state::keys::{self, Kind};
-use crate::state::{Flow, StateError, stored};
+use crate::state::{StateError, stored};
 
 /// How many keys a step of a scan looks at.
 const SCAN_STEP: u32 = 1_000;

@@ -17,9 +17,8 @@ pub use self::address::{InvalidAddress, RedisAddress};
 use self::connection::Connection;
 use self::together::SharedScript;
 use super::stored::StoredChange;
-use super::{
-    Begin, Change, Claim, Lifetimes, MemberState, Saved, SavedOutcome, Scope, StateError, Write, keys, stored,
-};
+use super::{Begin, Change, Claim, Lifetimes, MemberState, Saved, StateError, Write, keys, stored};
+use crate::events::outcome::{SavedOutcome, Scope};
 
 /// A [`MemberState`] in Redis.
 pub struct RedisState {
