@@ -17,9 +17,9 @@ use url::Url;
 
 use crate::app::{self, BackEnds};
 use crate::config::{Config, Settings};
+use crate::contract::asyncapi;
 use crate::dev;
 use crate::documents::s3::S3Documents;
-use crate::events::asyncapi;
 use crate::gateway::{self, settings::GatewaySettings};
 use crate::http;
 use crate::kafka::admin::{self, Admin, Shape, Wanted};

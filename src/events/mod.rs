@@ -1,6 +1,5 @@
 //! What goes over the wire: requests, outcomes, their headers and ids. The only place that knows JSON names.
 
-pub mod asyncapi;
 pub mod decode;
 pub mod expiry;
 pub mod headers;
@@ -8,4 +7,3 @@ pub mod json;
 pub mod outcome;
 pub mod record;
 pub mod request;
-pub mod schema;

@@ -11,7 +11,6 @@ use crate::events::decode::Invalid;
 use crate::events::json::JsonText;
 use crate::events::record::{Coordinates, Record, RequestKind, name_of};
 use crate::events::request::MemberId;
-use crate::llm::ModelFailure;
 
 /// The four kinds of outcome, one a topic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -266,17 +265,6 @@ impl Failure {
 impl From<Invalid> for Failure {
     fn from(invalid: Invalid) -> Self {
         Self { code: FailureCode::InvalidRequest, reason: invalid.to_string(), invalid: Some(invalid) }
-    }
-}
-
-impl From<ModelFailure> for Failure {
-    fn from(failure: ModelFailure) -> Self {
-        let code = match failure {
-            ModelFailure::Unavailable(_) => FailureCode::LlmUnavailable,
-            ModelFailure::TooLong => FailureCode::InputTooLong,
-            ModelFailure::Unusable(_) => FailureCode::LlmBadOutput,
-        };
-        Self::new(code, failure.to_string())
     }
 }
 

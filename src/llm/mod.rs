@@ -20,6 +20,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::time::Instant;
 
+use crate::events::outcome::{Failure, FailureCode};
 use crate::flow_control::turnstile::Pass;
 
 pub mod text;
@@ -69,6 +70,17 @@ pub enum ModelFailure {
     /// The model answered, but with nothing that is a reply (empty, filtered, garbage).
     #[error("the model's answer is unusable: {0}")]
     Unusable(String),
+}
+
+impl From<ModelFailure> for Failure {
+    fn from(failure: ModelFailure) -> Self {
+        let code = match failure {
+            ModelFailure::Unavailable(_) => FailureCode::LlmUnavailable,
+            ModelFailure::TooLong => FailureCode::InputTooLong,
+            ModelFailure::Unusable(_) => FailureCode::LlmBadOutput,
+        };
+        Self::new(code, failure.to_string())
+    }
 }
 
 /// A language model, with its retries, its limits and its fallback behind it.

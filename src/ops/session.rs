@@ -15,9 +15,9 @@ use crate::documents::s3::S3Documents;
 use crate::events::record::Flow;
 use crate::events::request::{MemberId, SKIPPED};
 use crate::ops::text::moment;
-use crate::resume::session::Exchange;
 use crate::state::inspect::{Holdings, Inspect, StoredSession};
 use crate::state::redis::RedisState;
+use crate::state::session::Exchange;
 use crate::state::{Begin, Claim, MemberState, StateError};
 use crate::telemetry::log;
 use crate::worker::locks::Locks;
@@ -229,7 +229,7 @@ async fn connect(config: &Config) -> anyhow::Result<RedisState> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::resume::session::tests::{NOW, asked};
+    use crate::state::session::tests::{NOW, asked};
 
     const MEMBER: i64 = 7;
 

@@ -22,9 +22,9 @@ use crate::resume::graph::{
     receive_answer,
 };
 use crate::resume::question::Reading;
-use crate::resume::session::{Draft, Ended, Session};
 use crate::resume::{markdown, prompt, question};
 use crate::state::patience::until_available;
+use crate::state::session::{Draft, Ended, Session};
 use crate::state::{Change, Claim, MemberState, Saved, SessionChange, Write};
 
 const QUESTION_TEMPERATURE: f32 = 0.7;

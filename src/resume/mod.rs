@@ -6,4 +6,3 @@ pub mod graph;
 pub mod markdown;
 pub mod prompt;
 pub mod question;
-pub mod session;

@@ -9,11 +9,11 @@ use std::sync::LazyLock;
 use serde_json::json;
 
 use super::graph::NextQuestion;
-use super::session::Exchange;
 use crate::events::request::{MajorType, PreferredJob, ResumeInputs, SKIPPED};
 use crate::llm::text::fence::Fence;
 use crate::llm::text::one_line;
 use crate::llm::{Preamble, Prompt, ReplySchema, Role};
+use crate::state::session::Exchange;
 
 const QUESTION_SYSTEM: &str = "\
 당신은 개발자의 이력서를 함께 다듬는 커리어 컨설턴트입니다. 지원자의 정보와 지금까지의 문답을 읽고, \

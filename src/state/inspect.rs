@@ -7,7 +7,7 @@ use async_trait::async_trait;
 
 use super::StateError;
 use crate::events::request::MemberId;
-use crate::resume::session::Session;
+use crate::state::session::Session;
 
 /// A stored session.
 #[derive(Clone, Debug, PartialEq)]

@@ -9,6 +9,7 @@ mod keys;
 pub mod memory;
 pub mod patience;
 pub mod redis;
+pub mod session;
 mod stored;
 
 use std::time::Duration;
@@ -19,7 +20,7 @@ use uuid::Uuid;
 use crate::events::outcome::{SavedOutcome, Scope};
 use crate::events::record::Flow;
 use crate::events::request::MemberId;
-use crate::resume::session::{Draft, Ended, Session};
+use crate::state::session::{Draft, Ended, Session};
 
 /// One attempt to work on one request for one member.
 #[derive(Clone, Debug, PartialEq, Eq)]

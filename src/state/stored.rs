@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::{Begin, Change, Claim, StateError, Write, keys};
 use crate::events::outcome::SavedOutcome;
 use crate::events::record::Flow;
-use crate::resume::session::Ended;
+use crate::state::session::Ended;
 
 /// How many questions of ended sessions are remembered; the oldest are forgotten first.
 const ENDED_QUESTIONS: usize = 64;

@@ -10,7 +10,7 @@ use ssammu_worker::events::json::JsonText;
 use ssammu_worker::events::outcome::{SavedOutcome, Scope};
 use ssammu_worker::events::record::Flow;
 use ssammu_worker::events::request::{MemberId, ResumeInputs};
-use ssammu_worker::resume::session::{Draft, Ended, Exchange, Session};
+use ssammu_worker::state::session::{Draft, Ended, Exchange, Session};
 use ssammu_worker::state::{Begin, Change, Claim, MemberState, Saved, SessionChange, Write};
 use time::OffsetDateTime;
 use uuid::Uuid;

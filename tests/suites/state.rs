@@ -10,7 +10,7 @@ use futures_util::future::join_all;
 use serde_json::json;
 use ssammu_worker::events::outcome::{SavedOutcome, Scope};
 use ssammu_worker::events::record::Flow;
-use ssammu_worker::resume::session::Exchange;
+use ssammu_worker::state::session::Exchange;
 use ssammu_worker::state::{Begin, Change, Claim, Lifetimes, MemberState, Saved, SessionChange, Write};
 use uuid::Uuid;
 

@@ -7,7 +7,7 @@ use time::macros::datetime;
 use super::*;
 use crate::events::request::{MajorType, PreferredJob};
 use crate::resume::markdown::{clean, lay_out};
-use crate::resume::session;
+use crate::state::session;
 
 fn inputs() -> ResumeInputs {
     ResumeInputs {

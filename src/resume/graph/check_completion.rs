@@ -1,4 +1,4 @@
-use crate::resume::session::Session;
+use crate::state::session::Session;
 
 /// Where the graph goes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,7 +31,7 @@ pub fn check_completion(session: &Session, min: u32, max: u32, decided: bool) ->
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::resume::session::tests::asked;
+    use crate::state::session::tests::asked;
 
     #[test]
     fn questions_are_asked_up_to_the_limit() {

@@ -1,6 +1,6 @@
 use crate::events::request::SKIPPED;
 use crate::resume::markdown;
-use crate::resume::session::Session;
+use crate::state::session::Session;
 
 /// A résumé, ready to be rendered.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,7 +30,7 @@ fn answered(session: &Session) -> Vec<(&str, &str)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::resume::session::tests::asked;
+    use crate::state::session::tests::asked;
 
     #[test]
     fn what_the_model_wrote_is_taken() {

@@ -2,7 +2,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::resume::question::{Reading, is_new};
-use crate::resume::session::{Exchange, Session};
+use crate::state::session::{Exchange, Session};
 
 /// What is asked where the model has nothing to ask but may not end the interview: good for anyone, in this order.
 const OWN_QUESTIONS: [&str; 3] = [
@@ -60,7 +60,7 @@ fn waiting(session: &Session, question: String, question_id: Uuid, now: OffsetDa
 mod tests {
     use super::*;
     use crate::resume::question;
-    use crate::resume::session::tests::{NOW, asked};
+    use crate::state::session::tests::{NOW, asked};
 
     #[test]
     fn a_question_waits_for_its_answer() {

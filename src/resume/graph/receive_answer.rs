@@ -1,7 +1,7 @@
 use time::OffsetDateTime;
 
 use crate::events::request::{ResumeAnswer, SKIPPED};
-use crate::resume::session::{Ended, Session};
+use crate::state::session::{Ended, Session};
 
 /// Why an answer is not taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,7 +57,7 @@ fn to_millis(moment: OffsetDateTime) -> OffsetDateTime {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::resume::session::tests::{NOW, asked};
+    use crate::state::session::tests::{NOW, asked};
     use std::time::Duration;
     use uuid::Uuid;
 

@@ -98,7 +98,7 @@ mod tests {
     use pulldown_cmark::{Event, Options, Parser};
 
     use super::*;
-    use crate::resume::session::tests::inputs;
+    use crate::state::session::tests::inputs;
 
     #[test]
     fn all_that_the_member_gave_is_laid_out() {

@@ -8,7 +8,7 @@ mod work;
 use gungraun::{Callgrind, LibraryBenchmarkConfig, library_benchmark, library_benchmark_group, main};
 use ssammu_worker::events::record::Record;
 use ssammu_worker::events::request::FeedbackRequest;
-use ssammu_worker::resume::session::Session;
+use ssammu_worker::state::session::Session;
 use ssammu_worker::worker::offsets::Offsets;
 
 /// Runs a part once before it counts, so that what is made once for all requests is there.

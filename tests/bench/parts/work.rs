@@ -11,7 +11,7 @@ use ssammu_worker::events::request::{FeedbackRequest, MajorType, MemberId, Prefe
 use ssammu_worker::feedback::{prompt, reply};
 use ssammu_worker::resume::document::{self, Document};
 use ssammu_worker::resume::markdown;
-use ssammu_worker::resume::session::{Exchange, Session};
+use ssammu_worker::state::session::{Exchange, Session};
 use ssammu_worker::worker::offsets::Offsets;
 use time::OffsetDateTime;
 use uuid::Uuid;

@@ -7,11 +7,11 @@ mod headers;
 use serde_json::{Map, Value, json};
 
 use crate::config::{Config, Settings};
+use crate::contract::schema::Event;
 use crate::events::headers::{CE_CAUSATIONID, CE_ID, JSON};
 use crate::events::outcome::OutcomeKind;
 use crate::events::record::Flow;
 use crate::events::record::RequestKind;
-use crate::events::schema::Event;
 use crate::kafka::admin;
 
 /// The version of AsyncAPI's Kafka bindings.
