@@ -18,6 +18,7 @@ use crate::documents::s3::S3Documents;
 use crate::events::record::RequestKind;
 use crate::flow_control::admission::Admission;
 use crate::http;
+use crate::kafka::outbox::Outbox;
 use crate::kafka::producer::KafkaOutbox;
 use crate::llm::chat::Endpoint;
 use crate::llm::failover::{Failover, Patience};
@@ -32,7 +33,6 @@ use crate::telemetry::metrics::Metrics;
 use crate::telemetry::model::ModelMetrics;
 use crate::worker::intake::{Intake, Stop};
 use crate::worker::locks::Locks;
-use crate::worker::outbox::Outbox;
 use crate::worker::work::{self, Worker};
 
 /// How long a member whose worker died waits for its lock, unless it is renewed.
@@ -117,7 +117,10 @@ pub async fn run(
 
     let parts = ["kafka", "topics", "feedback group", "resume group", state_name, documents_name];
     // The worker does its job without a model, too: it waits, and says so to members.
-    let readiness = Readiness::new(&parts, &["model"], metrics.clone());
+    let ready = metrics.ready.clone();
+    let readiness = Readiness::new(&parts, &["model"], move |part, is_ready| {
+        ready.with_label_values(&[part]).set(i64::from(is_ready));
+    });
     let (stop_sender, stop_receiver) = watch::channel(Stop::No);
     let intake = |group: &str, kinds: &[RequestKind]| {
         let (joined, has_joined) = watch::channel(false);

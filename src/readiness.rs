@@ -7,8 +7,6 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::telemetry::metrics::Metrics;
-
 /// How often a part is looked at while it is ready, and at first while it is not.
 const LOOK: Duration = Duration::from_secs(5);
 const LOOK_AGAIN: Duration = Duration::from_millis(250);
@@ -20,15 +18,17 @@ const SHARE: u32 = 10;
 const STARTING: &str = "starting";
 
 /// What is known of each part. Looking costs nothing: the parts are checked in the background.
-#[derive(Debug)]
 pub struct Readiness {
     parts: Mutex<BTreeMap<&'static str, Part>>,
     /// Parts that are looked at and told, but that the worker can be without.
     optional: Vec<&'static str>,
     /// What is not ready from now on is meant to be so.
     stopping: AtomicBool,
-    metrics: Arc<Metrics>,
+    listener: Box<Listener>,
 }
+
+/// Told of a part, each time that it was looked at, and whether it is ready: for metrics.
+type Listener = dyn Fn(&'static str, bool) + Send + Sync;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Part {
@@ -40,14 +40,18 @@ enum Part {
 
 impl Readiness {
     /// Nothing is ready before it was looked at.
-    pub fn new(parts: &[&'static str], optional: &[&'static str], metrics: Arc<Metrics>) -> Arc<Self> {
+    pub fn new(
+        parts: &[&'static str],
+        optional: &[&'static str],
+        listener: impl Fn(&'static str, bool) + Send + Sync + 'static,
+    ) -> Arc<Self> {
         let starting = |part: &&'static str| (*part, Part::Starting(STARTING.to_owned()));
         let parts = parts.iter().chain(optional).map(starting).collect();
         Arc::new(Self {
             parts: Mutex::new(parts),
             optional: optional.to_vec(),
             stopping: AtomicBool::new(false),
-            metrics,
+            listener: Box::new(listener),
         })
     }
 
@@ -59,7 +63,7 @@ impl Readiness {
 
     /// Takes note of a part, and says so in the log when it changed.
     pub fn note(&self, part: &'static str, now: Result<(), String>) {
-        self.metrics.ready.with_label_values(&[part]).set(i64::from(now.is_ok()));
+        (self.listener)(part, now.is_ok());
         let mut parts = self.parts();
         let before = parts.get(part);
         let now = match (before, now) {
@@ -116,7 +120,7 @@ mod tests {
     use super::*;
 
     fn readiness() -> Arc<Readiness> {
-        Readiness::new(&["kafka", "redis"], &["model"], Arc::new(Metrics::new().unwrap()))
+        Readiness::new(&["kafka", "redis"], &["model"], |_, _| {})
     }
 
     #[test]

@@ -14,9 +14,9 @@ use crate::config::Topics;
 use crate::events::outcome::OutcomeKind;
 use crate::events::record::Header;
 use crate::kafka::client::Connection;
+use crate::kafka::outbox::{Outbox, Parcel};
 use crate::kafka::producer::KafkaOutbox;
 use crate::kafka::reader::{Seen, Start, follow};
-use crate::worker::outbox::{Outbox, Parcel};
 
 const MEMBER: i64 = 7;
 /// Longer than the worker may take for any request.

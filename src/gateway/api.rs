@@ -21,7 +21,7 @@ use crate::gateway::interview::Answers;
 use crate::gateway::outcomes::{Call, is_stale, reply};
 use crate::gateway::refusal::Refusal;
 use crate::gateway::requests::{Asked, Fresh};
-use crate::worker::outbox::Outbox;
+use crate::kafka::outbox::Outbox;
 
 /// How long the brokers may take for a request, and the gateway to be able to see its outcome.
 const SENDING: Duration = Duration::from_secs(10);

@@ -98,8 +98,8 @@ mod tests {
     use crate::gateway::entry::tests::topics;
     use crate::gateway::history::{LastEvent, Limits};
     use crate::kafka::embedded::EmbeddedBroker;
+    use crate::kafka::outbox::{Outbox, Parcel};
     use crate::kafka::producer::KafkaOutbox;
-    use crate::worker::outbox::{Outbox, Parcel};
 
     async fn send(outbox: &KafkaOutbox, id: &str) {
         let parcel = Parcel {

@@ -58,10 +58,9 @@ use crate::gateway::outcomes::Call;
 use crate::gateway::pass::Upstream;
 use crate::gateway::refusal::Refusal;
 use crate::http;
+use crate::kafka::outbox::Outbox as _;
 use crate::kafka::producer::KafkaOutbox;
 use crate::readiness::{self, Readiness};
-use crate::telemetry::metrics::Metrics;
-use crate::worker::outbox::Outbox as _;
 
 /// Longest body of a request, in bytes.
 const BODY_MAX_BYTES: usize = 64 * 1024;
@@ -126,7 +125,7 @@ pub async fn run(
 ) -> anyhow::Result<()> {
     let hub = Hub::new(Limits::default());
     let outbox = Arc::new(KafkaOutbox::open(&config.kafka).context("the Kafka producer could not be opened")?);
-    let readiness = Readiness::new(&["kafka"], &[], Arc::new(Metrics::new()?));
+    let readiness = Readiness::new(&["kafka"], &[], |_, _| {});
     let (stop_sender, stopping) = watch::channel(false);
     let since = options.replay.map(|replay| millis(OffsetDateTime::now_utc() - replay));
     let feed = Feed { connection: config.kafka.clone(), topics: config.topics.clone(), since, hub: hub.clone() };

@@ -17,7 +17,7 @@ use crate::events::outcome::timestamp;
 use crate::events::record::{Header, RequestKind};
 use crate::events::request::{MemberId, Request};
 use crate::gateway::refusal::Refusal;
-use crate::worker::outbox::Parcel;
+use crate::kafka::outbox::Parcel;
 
 /// The `ce_source` of what the gateway produces.
 const SOURCE: &str = "/ssammu-gateway";

@@ -23,8 +23,8 @@ use tokio::time::timeout;
 use crate::events::record::{Record, RequestKind};
 use crate::failpoint;
 use crate::kafka::client::{self, Connection, Rescue};
+use crate::kafka::position::Position;
 use crate::kafka::wire;
-use crate::worker::offsets::Position;
 
 /// A partition of one of the group's topics.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -53,6 +53,11 @@ pub enum FatalError {
     #[error("{0}")]
     Other(String),
 }
+
+/// A consumer could not be made from its settings.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error(transparent)]
+pub struct OpenError(#[from] KafkaError);
 
 /// What a group has committed; `None` where it never did.
 pub type Committed = Result<Vec<(Partition, Option<Position>)>, String>;
@@ -91,7 +96,7 @@ impl GroupConsumer {
         group: &str,
         topics: &[(Arc<str>, RequestKind)],
         wake: Arc<Notify>,
-    ) -> KafkaResult<Self> {
+    ) -> Result<Self, OpenError> {
         let mut ours = vec![
             ("group.id", group),
             ("auto.offset.reset", "earliest"),

@@ -4,6 +4,8 @@ pub mod admin;
 pub mod client;
 pub mod consumer;
 pub mod embedded;
+pub mod outbox;
+pub mod position;
 pub mod producer;
 pub mod reader;
 pub mod snapshot;

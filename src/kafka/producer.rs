@@ -15,8 +15,8 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 use crate::flow_control::backoff::Backoff;
 use crate::kafka::admin::count_partitions;
 use crate::kafka::client::{self, Connection, Rescue};
+use crate::kafka::outbox::{Outbox, Parcel, Refused};
 use crate::kafka::wire;
-use crate::worker::outbox::{Outbox, Parcel, Refused};
 
 const BACKOFF: Backoff = Backoff { base: Duration::from_millis(100), cap: Duration::from_secs(2) };
 

@@ -165,9 +165,9 @@ mod tests {
     use super::*;
     use crate::events::record::RecordTime;
     use crate::kafka::embedded::EmbeddedBroker;
+    use crate::kafka::outbox::{Outbox, Parcel};
     use crate::kafka::producer::KafkaOutbox;
     use crate::kafka::reader::{Start, follow};
-    use crate::worker::outbox::{Outbox, Parcel};
 
     /// A broker with a topic of two partitions, and a way to send to it.
     struct Kafka {

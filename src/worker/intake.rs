@@ -10,7 +10,6 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rdkafka::error::KafkaError;
 use tokio::sync::{Notify, watch};
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
@@ -21,10 +20,11 @@ use crate::failpoint;
 use crate::flow_control::admission::{Admission, Entrance, Turn};
 use crate::flow_control::backoff::Backoff;
 use crate::kafka::client::Connection;
-use crate::kafka::consumer::{Committed, Ends, FatalError, GroupConsumer, GroupEvent, Partition};
+use crate::kafka::consumer::{Committed, Ends, FatalError, GroupConsumer, GroupEvent, OpenError, Partition};
+use crate::kafka::position::Position;
 use crate::telemetry::metrics::Metrics;
 use crate::worker::lanes::{Lanes, Load};
-use crate::worker::offsets::{Offsets, Position, Take};
+use crate::worker::offsets::{Offsets, Take};
 use crate::worker::work::{Job, Worker};
 
 /// How long work that is nearly done may hold up a revocation. All partitions of the member stand still meanwhile.
@@ -77,7 +77,7 @@ pub enum Stop {
 #[derive(Debug, thiserror::Error)]
 pub enum IntakeError {
     #[error("the Kafka consumer of group {group} could not be opened: {source}")]
-    Open { group: String, source: KafkaError },
+    Open { group: String, source: OpenError },
     #[error("group {group}: another worker has the same group.instance.id")]
     Fenced { group: String },
     #[error("a task of group {group} ended unexpectedly: {source}")]

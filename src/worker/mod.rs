@@ -4,5 +4,4 @@ pub mod intake;
 pub mod lanes;
 pub mod locks;
 pub mod offsets;
-pub mod outbox;
 pub mod work;

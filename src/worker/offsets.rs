@@ -8,6 +8,8 @@ use std::collections::BTreeSet;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 
+use crate::kafka::position::Position;
+
 /// Version of the map; metadata without it is somebody else's and is ignored.
 const PREFIX: &str = "s1:";
 
@@ -19,13 +21,6 @@ const METADATA_MAX: usize = 4096;
 pub const SPAN_MAX: i64 = 24_000;
 
 const _: () = assert!(PREFIX.len() + (SPAN_MAX as usize).div_ceil(8).div_ceil(3) * 4 <= METADATA_MAX);
-
-/// What to commit for a partition.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Position {
-    pub offset: i64,
-    pub metadata: String,
-}
 
 /// What to do with a record that was read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

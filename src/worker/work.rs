@@ -23,13 +23,13 @@ use crate::failpoint;
 use crate::feedback;
 use crate::flow_control::admission::Turn;
 use crate::flow_control::backoff::Backoff;
+use crate::kafka::outbox::{Outbox, Parcel};
 use crate::llm::Model;
 use crate::resume::agent::{self, Agent, Interrupt, Opened};
 use crate::state::patience::until_available;
 use crate::state::{Begin, Change, Claim, MemberState, Saved, SessionChange};
 use crate::telemetry::metrics::Metrics;
 use crate::worker::locks::Locks;
-use crate::worker::outbox::{Outbox, Parcel};
 
 /// How long to leave a member's lock to its holder before looking again.
 const LOCK_BACKOFF: Backoff = Backoff { base: Duration::from_millis(100), cap: Duration::from_secs(1) };

@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::letter::Letter;
 use crate::events::headers::DEAD_LETTER_PREFIX;
 use crate::events::record::{Coordinates, Header, REPLAY_COUNT, replayed_id, text_header};
-use crate::worker::outbox::Parcel;
+use crate::kafka::outbox::Parcel;
 
 /// What becomes of the dead letters that an operator selected.
 #[derive(Debug, PartialEq)]

@@ -15,10 +15,10 @@ use super::follow::Waiting;
 use super::letter::Letter;
 use super::plan::{Left, Plan, Planner, parcel};
 use crate::config::{Config, Settings};
+use crate::kafka::outbox::Outbox;
 use crate::kafka::producer::KafkaOutbox;
 use crate::kafka::reader::{Seen, Start, follow};
 use crate::ops::text;
-use crate::worker::outbox::Outbox;
 
 #[derive(Args)]
 pub struct ReplayArgs {
