@@ -6,6 +6,7 @@
 
 mod compatibility;
 mod contract;
+mod pages;
 mod rules;
 
 use std::collections::{BTreeMap, BTreeSet};
