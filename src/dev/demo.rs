@@ -11,6 +11,7 @@ use tokio::time::timeout;
 use uuid::Uuid;
 
 use crate::config::Topics;
+use crate::events::header_names::CE_ID;
 use crate::events::outcome::OutcomeKind;
 use crate::events::record::Header;
 use crate::kafka::client::Connection;
@@ -87,7 +88,7 @@ impl Visit<'_> {
             partition: None,
             key: Some(MEMBER.to_string().into_bytes()),
             value: Some(value.to_string().into_bytes()),
-            headers: vec![Header::new("ce_id", Uuid::new_v4().to_string())],
+            headers: vec![Header::new(CE_ID, Uuid::new_v4().to_string())],
         };
         Ok(self.outbox.send(&parcel).await?)
     }

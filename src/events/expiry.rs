@@ -5,7 +5,7 @@ use std::time::Duration;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use crate::events::headers::CE_EXPIRYTIME;
+use crate::events::header_names::CE_EXPIRYTIME;
 use crate::events::outcome::{Failure, FailureCode};
 use crate::events::record::Record;
 

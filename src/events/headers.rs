@@ -2,39 +2,14 @@
 
 use uuid::Uuid;
 
-use crate::events::outcome::Origin;
-use crate::events::outcome::SavedOutcome;
+use crate::events::header_names::{
+    CE_CAUSATIONID, CE_CORRELATIONID, CE_ID, CE_SOURCE, CE_SPECVERSION, CE_SUBJECT, CE_TIME, CE_TYPE, CONTENT_TYPE,
+    EXCEPTION_CAUSE_FQCN, EXCEPTION_FQCN, EXCEPTION_MESSAGE, EXCEPTION_STACKTRACE, ORIGINAL_CONSUMER_GROUP,
+    ORIGINAL_OFFSET, ORIGINAL_PARTITION, ORIGINAL_TIMESTAMP, ORIGINAL_TIMESTAMP_TYPE, ORIGINAL_TOPIC, TRACEPARENT,
+    TRACESTATE,
+};
+use crate::events::outcome::{Origin, SavedOutcome};
 use crate::events::record::{Header, Record};
-
-/// Headers of a CloudEvent in binary mode.
-pub const CE_SPECVERSION: &str = "ce_specversion";
-pub const CE_ID: &str = "ce_id";
-pub const CE_SOURCE: &str = "ce_source";
-pub const CE_TYPE: &str = "ce_type";
-pub const CE_TIME: &str = "ce_time";
-pub const CE_SUBJECT: &str = "ce_subject";
-pub const CONTENT_TYPE: &str = "content-type";
-/// Extension: the id of the request that an outcome answers.
-pub const CE_CAUSATIONID: &str = "ce_causationid";
-/// Extension: whatever the request brought under this name.
-pub const CE_CORRELATIONID: &str = "ce_correlationid";
-/// Extension: when whoever sent a request no longer waits for its outcome (RFC 3339).
-pub const CE_EXPIRYTIME: &str = "ce_expirytime";
-/// W3C trace context.
-pub const TRACEPARENT: &str = "traceparent";
-pub const TRACESTATE: &str = "tracestate";
-
-/// Spring Kafka's headers of a dead letter.
-pub const ORIGINAL_TOPIC: &str = "kafka_dlt-original-topic";
-pub const ORIGINAL_PARTITION: &str = "kafka_dlt-original-partition";
-pub const ORIGINAL_OFFSET: &str = "kafka_dlt-original-offset";
-pub const ORIGINAL_TIMESTAMP: &str = "kafka_dlt-original-timestamp";
-pub const ORIGINAL_TIMESTAMP_TYPE: &str = "kafka_dlt-original-timestamp-type";
-pub const ORIGINAL_CONSUMER_GROUP: &str = "kafka_dlt-original-consumer-group";
-pub const EXCEPTION_FQCN: &str = "kafka_dlt-exception-fqcn";
-pub const EXCEPTION_CAUSE_FQCN: &str = "kafka_dlt-exception-cause-fqcn";
-pub const EXCEPTION_MESSAGE: &str = "kafka_dlt-exception-message";
-pub const EXCEPTION_STACKTRACE: &str = "kafka_dlt-exception-stacktrace";
 
 /// The `ce_specversion`.
 pub const SPEC_VERSION: &str = "1.0";
@@ -54,9 +29,6 @@ pub const CARRIED_MAX_BYTES: usize = 1024;
 
 /// Longest text of an exception header, in bytes.
 pub const EXCEPTION_MAX_BYTES: usize = 1024;
-
-/// What Spring Kafka writes before every header of a dead letter.
-pub const DEAD_LETTER_PREFIX: &str = "kafka_dlt-";
 
 /// Headers of an outcome (contract, section 4).
 pub fn of_outcome(origin: &Origin<'_>, outcome: &SavedOutcome) -> Vec<Header> {

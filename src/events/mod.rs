@@ -2,6 +2,7 @@
 
 pub mod decode;
 pub mod expiry;
+pub mod header_names;
 pub mod headers;
 pub mod json;
 pub mod outcome;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
+use crate::events::header_names::{CE_ID, REPLAY_COUNT};
 use crate::events::request::MemberId;
 
 /// Which of the two jobs a request belongs to; each has its own lock per member.
@@ -176,9 +177,6 @@ impl Record {
     }
 }
 
-/// How often a dead letter has been sent back to its topic (contract, section 5).
-pub const REPLAY_COUNT: &str = "replay-count";
-
 /// Longest request id that is used as it came; a longer one is replaced by a name made from it, so that it fits
 /// headers whatever it is.
 const ID_MAX_BYTES: usize = 1024;
@@ -203,7 +201,7 @@ pub fn request_id(record: &Record, in_value: Option<&str>) -> String {
 
 /// A request's id before it was ever replayed.
 pub fn first_id(record: &Record, in_value: Option<&str>) -> String {
-    match record.text_header("ce_id").or(in_value) {
+    match record.text_header(CE_ID).or(in_value) {
         Some(id) if id.len() > ID_MAX_BYTES => name_of(&["id", id]).to_string(),
         Some(id) => id.to_owned(),
         None => record.at.to_string(),

@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 
 use crate::config::Topics;
 use crate::events::decode::decode;
+use crate::events::header_names::{CE_CAUSATIONID, CE_ID, CE_SUBJECT};
 use crate::events::outcome::OutcomeKind;
 use crate::events::record::{Coordinates, Record, RecordTime, RequestKind, request_id, text_header};
 use crate::events::request::MemberId;
@@ -49,10 +50,10 @@ impl Entry {
         let outcome = topics.outcomes.iter().find(|(_, topic)| topic.as_ref() == seen.topic);
         let (member, role) = match outcome {
             Some((kind, _)) => {
-                let member = text_header(&seen.headers, "ce_subject")?.parse().ok()?;
-                let id = text_header(&seen.headers, "ce_id").filter(|id| is_plain(id));
+                let member = text_header(&seen.headers, CE_SUBJECT)?.parse().ok()?;
+                let id = text_header(&seen.headers, CE_ID).filter(|id| is_plain(id));
                 let id = id.map_or_else(|| place(&seen), str::to_owned);
-                let request = text_header(&seen.headers, "ce_causationid").map(str::to_owned);
+                let request = text_header(&seen.headers, CE_CAUSATIONID).map(str::to_owned);
                 (member, Role::Outcome { kind: *kind, id, request })
             }
             None => {

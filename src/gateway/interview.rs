@@ -8,7 +8,7 @@ use serde_json::Value;
 use time::OffsetDateTime;
 
 use crate::events::expiry;
-use crate::events::headers::{CE_EXPIRYTIME, CE_TIME};
+use crate::events::header_names::{CE_EXPIRYTIME, CE_TIME};
 use crate::events::outcome::OutcomeKind;
 use crate::events::record::{RequestKind, text_header};
 use crate::gateway::entry::{Entry, Role};

@@ -12,7 +12,10 @@ use uuid::Uuid;
 
 use crate::config::Topics;
 use crate::events::decode::{Undecodable, decode};
-use crate::events::headers::CE_EXPIRYTIME;
+use crate::events::header_names::{
+    CE_EXPIRYTIME, CE_ID, CE_SOURCE, CE_SPECVERSION, CE_TIME, CE_TYPE, CONTENT_TYPE, TRACEPARENT, TRACESTATE,
+};
+use crate::events::headers::{JSON, SPEC_VERSION};
 use crate::events::outcome::timestamp;
 use crate::events::record::{Header, RequestKind};
 use crate::events::request::{MemberId, Request};
@@ -106,14 +109,14 @@ impl Asked {
             }
         };
         let mut carried = vec![
-            Header::new("ce_specversion", "1.0"),
-            Header::new("ce_id", id.as_str()),
-            Header::new("ce_source", SOURCE),
-            Header::new("ce_type", ce_type(kind)),
-            Header::new("ce_time", timestamp(fresh.now)),
-            Header::new("content-type", "application/json"),
+            Header::new(CE_SPECVERSION, SPEC_VERSION),
+            Header::new(CE_ID, id.as_str()),
+            Header::new(CE_SOURCE, SOURCE),
+            Header::new(CE_TYPE, kind.name()),
+            Header::new(CE_TIME, timestamp(fresh.now)),
+            Header::new(CONTENT_TYPE, JSON),
         ];
-        for name in ["traceparent", "tracestate"] {
+        for name in [TRACEPARENT, TRACESTATE] {
             let value = headers.get(name).map(|value| value.as_bytes());
             if let Some(value) = value.filter(|value| value.len() <= TRACE_MAX_BYTES) {
                 carried.push(Header::new(name, value));
@@ -149,19 +152,10 @@ impl Asked {
     }
 }
 
-/// The default name of the request's topic.
-fn ce_type(kind: RequestKind) -> &'static str {
-    match kind {
-        RequestKind::FeedbackRequested => "FeedbackRequested",
-        RequestKind::ResumeInit => "ResumeInit",
-        RequestKind::ResumeAnswer => "ResumeAnswer",
-    }
-}
-
 fn is_json(headers: &HeaderMap) -> bool {
     let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
     let essence = kind.split(';').next().unwrap_or_default().trim();
-    essence.eq_ignore_ascii_case("application/json")
+    essence.eq_ignore_ascii_case(JSON)
 }
 
 fn idempotency_key(key: &[u8]) -> Result<String, Refusal> {

@@ -8,9 +8,8 @@ use time::macros::datetime;
 use uuid::{Uuid, uuid};
 
 use crate::events::decode::{Invalid, Rule, decode};
-use crate::events::headers::{
-    CE_ID, TRACEPARENT, of_dead_letter as dead_letter_headers, of_outcome as outcome_headers,
-};
+use crate::events::header_names::{CE_ID, TRACEPARENT};
+use crate::events::headers::{of_dead_letter as dead_letter_headers, of_outcome as outcome_headers};
 use crate::events::json::JsonText;
 use crate::events::outcome::{DownloadLink, Failure, FailureCode, Origin, Outcome, OutcomeKind, timestamp};
 use crate::events::record::{Coordinates, Header, Record, RecordTime, RequestKind, request_id};

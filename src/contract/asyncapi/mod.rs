@@ -8,7 +8,8 @@ use serde_json::{Map, Value, json};
 
 use crate::config::{Config, Settings};
 use crate::contract::schema::Event;
-use crate::events::headers::{CE_CAUSATIONID, CE_ID, JSON};
+use crate::events::header_names::{CE_CAUSATIONID, CE_ID};
+use crate::events::headers::JSON;
 use crate::events::outcome::OutcomeKind;
 use crate::events::record::Flow;
 use crate::events::record::RequestKind;

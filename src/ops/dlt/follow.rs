@@ -7,6 +7,7 @@ use std::fmt;
 use super::letter::Letter;
 use super::plan::id_after_replay;
 use crate::config::Topics;
+use crate::events::header_names::{CE_CAUSATIONID, CE_SUBJECT};
 use crate::events::json::JsonText;
 use crate::events::outcome::OutcomeKind;
 use crate::events::record::{Coordinates, replayed_id, text_header};
@@ -66,8 +67,8 @@ impl Waiting {
         let outcome = self.topics.outcomes.iter().find(|(_, topic)| topic.as_ref() == seen.topic);
         let (request, ending) = match outcome {
             Some((kind, _)) => {
-                let member = text_header(&seen.headers, "ce_subject")?.parse().ok()?;
-                let id = text_header(&seen.headers, "ce_causationid")?.to_owned();
+                let member = text_header(&seen.headers, CE_SUBJECT)?.parse().ok()?;
+                let id = text_header(&seen.headers, CE_CAUSATIONID)?.to_owned();
                 let ending = match kind {
                     OutcomeKind::RequestFailed => Ending::Failed(code(seen.value.as_deref())?),
                     answered => Ending::Answered(*answered),

@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use crate::config::Topics;
 use crate::events::decode::decode;
+use crate::events::header_names::{EXCEPTION_FQCN, ORIGINAL_OFFSET, ORIGINAL_PARTITION, ORIGINAL_TOPIC};
 use crate::events::record::{
     Coordinates, Header, Record, RecordTime, first_id, last_header, name_of, replay_count, text_header,
 };
@@ -61,11 +62,11 @@ impl Letter {
             topics.requests().into_iter().find(|(topic, _)| topics.dead_letters(topic) == seen.topic)?;
         let at = Coordinates { topic: seen.topic.into(), partition: seen.partition, offset: seen.offset };
         let original = Original {
-            topic: text_header(&seen.headers, "kafka_dlt-original-topic").map_or(request_topic, Arc::from),
-            partition: last_header(&seen.headers, "kafka_dlt-original-partition")
+            topic: text_header(&seen.headers, ORIGINAL_TOPIC).map_or(request_topic, Arc::from),
+            partition: last_header(&seen.headers, ORIGINAL_PARTITION)
                 .and_then(|bytes| bytes.try_into().ok())
                 .map(i32::from_be_bytes),
-            offset: last_header(&seen.headers, "kafka_dlt-original-offset").and_then(long),
+            offset: last_header(&seen.headers, ORIGINAL_OFFSET).and_then(long),
         };
         // What the worker called the request: its place, where it had no id of its own.
         let place = match (original.partition, original.offset) {
@@ -82,7 +83,7 @@ impl Letter {
             at,
             time: request.time,
             original,
-            code: request.text_header("kafka_dlt-exception-fqcn").map(str::to_owned),
+            code: request.text_header(EXCEPTION_FQCN).map(str::to_owned),
             member: decoded.as_ref().map(|decoded| decoded.member).or_else(|| key.and_then(|key| key.parse().ok())),
             id,
             replays: replay_count(&request),

@@ -7,8 +7,9 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use super::letter::Letter;
-use crate::events::headers::DEAD_LETTER_PREFIX;
-use crate::events::record::{Coordinates, Header, REPLAY_COUNT, replayed_id, text_header};
+use crate::events::header_names::REPLAY_COUNT;
+use crate::events::header_names::{CE_ID, DEAD_LETTER_PREFIX};
+use crate::events::record::{Coordinates, Header, replayed_id, text_header};
 use crate::kafka::outbox::Parcel;
 
 /// What becomes of the dead letters that an operator selected.
@@ -112,8 +113,8 @@ pub fn parcel(letter: &Letter) -> Parcel {
     };
     let mut headers: Vec<Header> = letter.headers.iter().filter(|header| !added(header)).cloned().collect();
     // The new record stands elsewhere, so a request that is called after its place would get another id.
-    if text_header(&headers, "ce_id").is_none() {
-        headers.push(Header::new("ce_id", letter.id.as_str()));
+    if text_header(&headers, CE_ID).is_none() {
+        headers.push(Header::new(CE_ID, letter.id.as_str()));
     }
     headers.push(Header::new(REPLAY_COUNT, letter.replays.saturating_add(1).to_string()));
     Parcel {

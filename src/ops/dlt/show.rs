@@ -5,6 +5,7 @@ use clap::Args;
 
 use super::letter::{Letter, long};
 use crate::config::Settings;
+use crate::events::header_names::{ORIGINAL_OFFSET, ORIGINAL_PARTITION, ORIGINAL_TIMESTAMP};
 use crate::events::record::{Coordinates, Header};
 use crate::kafka::snapshot;
 use crate::ops::text;
@@ -50,13 +51,11 @@ pub async fn run(args: ShowArgs) -> anyhow::Result<()> {
 /// A header's value; numbers and times of Spring's headers as such.
 fn header_value(header: &Header) -> String {
     let Some(value) = header.value.as_deref() else { return "null".to_owned() };
-    let number = match header.name.as_slice() {
-        b"kafka_dlt-original-partition" => value.try_into().ok().map(|bytes| i32::from_be_bytes(bytes).to_string()),
-        b"kafka_dlt-original-offset" => long(value).map(|offset| offset.to_string()),
-        b"kafka_dlt-original-timestamp" => {
-            long(value).map(|millis| format!("{millis} ({})", text::instant(Some(millis))))
-        }
-        _ => None,
+    let number = match std::str::from_utf8(&header.name) {
+        Ok(ORIGINAL_PARTITION) => value.try_into().ok().map(|bytes| i32::from_be_bytes(bytes).to_string()),
+        Ok(ORIGINAL_OFFSET) => long(value).map(|offset| offset.to_string()),
+        Ok(ORIGINAL_TIMESTAMP) => long(value).map(|millis| format!("{millis} ({})", text::instant(Some(millis)))),
+        Ok(_) | Err(_) => None,
     };
     number.unwrap_or_else(|| text::printable(value))
 }
