@@ -160,7 +160,7 @@ pub async fn run(
     let (kafka, topics) = (outbox.clone(), config.topics.all());
     look_after(&mut background, &readiness, "topics", move || {
         let (kafka, topics) = (kafka.clone(), topics.clone());
-        async move { missing_topics(&kafka, &topics).await }
+        async move { kafka.check_topics(&topics).await }
     });
     look_after(&mut background, &readiness, state_name, move || {
         let state = state.clone();
@@ -260,15 +260,6 @@ async fn follow(
         readiness.note(part, state);
     }
     std::future::pending().await
-}
-
-async fn missing_topics(kafka: &KafkaOutbox, topics: &[String]) -> Result<(), String> {
-    let missing = kafka.missing(topics).await?;
-    if missing.is_empty() {
-        Ok(())
-    } else {
-        Err(format!("topics are missing: {}; `ssammu-worker topics` makes them", missing.join(", ")))
-    }
 }
 
 /// Keeps the gauges that are read, not counted.

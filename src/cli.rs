@@ -16,7 +16,7 @@ use tokio::sync::oneshot;
 use url::Url;
 
 use crate::app::{self, BackEnds};
-use crate::config::{Config, Settings};
+use crate::config::{Config, Settings, read_duration};
 use crate::contract::asyncapi;
 use crate::dev;
 use crate::documents::s3::S3Documents;
@@ -71,7 +71,7 @@ enum Command {
         #[arg(long, default_value = "127.0.0.1:8001")]
         addr: String,
         /// How long each reply takes
-        #[arg(long, default_value = "1500ms", value_parser = humantime::parse_duration)]
+        #[arg(long, default_value = "1500ms", value_parser = read_duration)]
         latency: Duration,
     },
     /// Write the contract's documents into a folder: the JSON Schemas of all events, and asyncapi.yaml
@@ -140,7 +140,7 @@ struct TopicsArgs {
     #[arg(long, value_parser = clap::value_parser!(i32).range(1..=100))]
     replication: Option<i32>,
     /// How long new topics keep records, such as 7d [default: the broker's]
-    #[arg(long, value_parser = humantime::parse_duration)]
+    #[arg(long, value_parser = read_duration)]
     retention: Option<Duration>,
 }
 

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use clap::{Args, Command, FromArgMatches};
 
+pub use crate::config::check::read_duration;
 use crate::config::check::{Check, QUESTIONS_MAX};
 use crate::events::outcome::OutcomeKind;
 use crate::events::record::RequestKind;

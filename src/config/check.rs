@@ -101,13 +101,10 @@ impl Check {
     }
 
     pub fn duration_or_none(&mut self, name: &str, text: &str) -> Duration {
-        match humantime::parse_duration(text.trim()) {
-            Ok(duration) if duration <= DURATION_MAX => duration,
-            _ => {
-                self.wrong(name, "not a duration up to a year, such as 500ms, 60s, 10m or 24h");
-                Duration::ZERO
-            }
-        }
+        read_duration(text).unwrap_or_else(|wrong| {
+            self.wrong(name, wrong);
+            Duration::ZERO
+        })
     }
 
     pub fn duration(&mut self, name: &str, text: &str) -> Duration {
@@ -125,5 +122,28 @@ impl Check {
             self.wrong(name, "not an address, such as 127.0.0.1:8080");
         }
         text
+    }
+}
+
+/// A duration as settings and flags have it.
+///
+/// # Errors
+/// What is wrong with it, without the text.
+pub fn read_duration(text: &str) -> Result<Duration, &'static str> {
+    let duration = humantime::parse_duration(text.trim()).ok().filter(|duration| *duration <= DURATION_MAX);
+    duration.ok_or("not a duration up to a year, such as 500ms, 60s, 10m or 24h")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_limited_to_what_can_be_added_to_the_clock() {
+        assert_eq!(read_duration("90s"), Ok(Duration::from_secs(90)));
+        assert_eq!(read_duration("0s"), Ok(Duration::ZERO));
+        for wrong in ["", "soon", "-1s", "2y", "18446744073709551615s"] {
+            assert!(read_duration(wrong).is_err(), "{wrong}");
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! How long to wait before the next try.
 
+use std::convert::Infallible;
 use std::time::Duration;
 
 /// Full jitter: somewhere between nothing and an exponentially growing limit.
@@ -22,6 +23,39 @@ impl Backoff {
     pub fn jittered(self, attempt: u32) -> Duration {
         self.wait(attempt, rand::random())
     }
+
+    /// Retries until it succeeds, with these pauses. `failed` is told of each failure, with the number of the attempt
+    /// from 0, and says whether it is one for good.
+    ///
+    /// # Errors
+    /// What `failed` says.
+    pub async fn retry<T, E, X, F>(
+        self,
+        mut act: impl FnMut() -> F,
+        mut failed: impl FnMut(E, u32) -> Result<(), X>,
+    ) -> Result<T, X>
+    where
+        F: Future<Output = Result<T, E>>,
+    {
+        let mut attempt = 0;
+        loop {
+            match act().await {
+                Ok(done) => return Ok(done),
+                Err(error) => failed(error, attempt)?,
+            }
+            tokio::time::sleep(self.jittered(attempt)).await;
+            attempt = attempt.saturating_add(1);
+        }
+    }
+
+    /// As [`retry`](Self::retry), where no failure is one for good.
+    pub async fn retry_forever<T, E, F>(self, act: impl FnMut() -> F, mut failed: impl FnMut(E, u32)) -> T
+    where
+        F: Future<Output = Result<T, E>>,
+    {
+        let Ok(done) = self.retry(act, |error, attempt| Ok::<_, Infallible>(failed(error, attempt))).await;
+        done
+    }
 }
 
 #[cfg(test)]
@@ -35,6 +69,19 @@ mod tests {
         let limits: Vec<u128> = (0..6).map(|attempt| BACKOFF.wait(attempt, 1.0).as_millis()).collect();
         assert_eq!(limits, [100, 200, 400, 800, 1_600, 2_000]);
         assert_eq!(BACKOFF.wait(u32::MAX, 1.0), Duration::from_secs(2));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_fails_is_tried_again_until_it_succeeds_or_fails_for_good() {
+        let mut left = vec![Ok(7), Err("again"), Err("again")];
+        let mut told = Vec::new();
+        let done = BACKOFF
+            .retry_forever(|| std::future::ready(left.pop().unwrap()), |error, attempt| told.push((error, attempt)));
+        assert_eq!(done.await, 7);
+        assert_eq!(told, [("again", 0), ("again", 1)]);
+        let for_good = |error: &'static str, attempt| if attempt < 2 { Ok(()) } else { Err(error) };
+        let failed: Result<(), _> = BACKOFF.retry(|| std::future::ready(Err("never")), for_good).await;
+        assert_eq!(failed, Err("never"));
     }
 
     #[test]

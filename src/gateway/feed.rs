@@ -33,7 +33,7 @@ impl Feed {
     /// # Errors
     /// When reading ends by itself, which it is not meant to.
     pub async fn run(self) -> anyhow::Result<()> {
-        let ends = self.until_done("the past", || self.clone().read_past()).await;
+        let ends = until_done("the past", || self.clone().read_past()).await;
         let start = Start::At(ends);
         let names = self.names();
         let begin = || {
@@ -43,7 +43,7 @@ impl Feed {
                 began.map_err(anyhow::Error::new)?.map_err(anyhow::Error::new)
             }
         };
-        let mut coming: mpsc::Receiver<Seen> = self.until_done("the present", begin).await;
+        let mut coming: mpsc::Receiver<Seen> = until_done("the present", begin).await;
         self.hub.set_caught_up();
         while let Some(seen) = coming.recv().await {
             if let Some(entry) = Entry::read(seen, &self.topics) {
@@ -73,21 +73,15 @@ impl Feed {
         });
         reading.await?
     }
+}
 
-    async fn until_done<T, F>(&self, what: &str, mut act: impl FnMut() -> F) -> T
-    where
-        F: Future<Output = anyhow::Result<T>>,
-    {
-        let mut attempt = 0;
-        loop {
-            match act().await {
-                Ok(done) => return done,
-                Err(error) => tracing::debug!(%error, what, attempt, "Kafka cannot be read yet"),
-            }
-            tokio::time::sleep(BACKOFF.jittered(attempt)).await;
-            attempt = attempt.saturating_add(1);
-        }
-    }
+/// Does it again until it is done.
+async fn until_done<T, F>(what: &str, act: impl FnMut() -> F) -> T
+where
+    F: Future<Output = anyhow::Result<T>>,
+{
+    let failed = |error: anyhow::Error, attempt| tracing::debug!(%error, what, attempt, "Kafka cannot be read yet");
+    BACKOFF.retry_forever(act, failed).await
 }
 
 #[cfg(test)]

@@ -202,10 +202,7 @@ async fn until(mut stopping: watch::Receiver<bool>) {
 /// Whether requests can be sent and their outcomes seen.
 async fn check(kafka: &KafkaOutbox, topics: &[String], hub: &Hub) -> Result<(), String> {
     kafka.check().await?;
-    let missing = kafka.missing(topics).await?;
-    if !missing.is_empty() {
-        return Err(format!("topics are missing: {}; `ssammu-worker topics` makes them", missing.join(", ")));
-    }
+    kafka.check_topics(topics).await?;
     if hub.is_caught_up() { Ok(()) } else { Err("still reading what came before".to_owned()) }
 }
 

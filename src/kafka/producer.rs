@@ -90,11 +90,19 @@ impl KafkaOutbox {
         }
     }
 
-    /// Which of these topics do not exist.
+    /// Whether these topics exist; for readiness.
     ///
     /// # Errors
-    /// When the brokers cannot be asked.
-    pub async fn missing(&self, topics: &[String]) -> Result<Vec<String>, String> {
+    /// Which do not, or that the brokers cannot be asked.
+    pub async fn check_topics(&self, topics: &[String]) -> Result<(), String> {
+        let missing = self.missing(topics).await?;
+        if missing.is_empty() {
+            return Ok(());
+        }
+        Err(format!("topics are missing: {}; `ssammu-worker topics` makes them", missing.join(", ")))
+    }
+
+    async fn missing(&self, topics: &[String]) -> Result<Vec<String>, String> {
         let (producer, topics) = (self.producer(), topics.to_vec());
         self.rescue.run(producer.client(), &self.connection.bootstrap);
         let asking = tokio::task::spawn_blocking(move || {

@@ -21,16 +21,12 @@ pub async fn until_available<T, F>(operation: impl Fn() -> F) -> Result<T, State
 where
     F: Future<Output = Result<T, StateError>>,
 {
-    let mut attempt = 0;
-    loop {
-        match operation().await {
-            Ok(value) => return Ok(value),
-            Err(StateError::Fault(reason)) => return Err(StateFault(reason)),
-            Err(StateError::Unavailable(reason)) => {
-                tracing::debug!(attempt, reason, "the state store is away; trying again");
-                tokio::time::sleep(BACKOFF.jittered(attempt)).await;
-                attempt = attempt.saturating_add(1);
-            }
+    let failed = |error, attempt| match error {
+        StateError::Fault(reason) => Err(StateFault(reason)),
+        StateError::Unavailable(reason) => {
+            tracing::debug!(attempt, reason, "the state store is away; trying again");
+            Ok(())
         }
-    }
+    };
+    BACKOFF.retry(operation, failed).await
 }

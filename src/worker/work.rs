@@ -9,7 +9,7 @@ use futures_util::FutureExt;
 use time::OffsetDateTime;
 use tokio::time::Instant;
 
-use crate::documents::Documents;
+use crate::documents::{DocumentError, Documents};
 use crate::events::decode::{Decoded, Undecodable, decode};
 use crate::events::expiry::Expiry;
 use crate::events::json::JsonText;
@@ -307,17 +307,10 @@ impl Worker {
     /// A finished résumé with a download link that is signed now.
     async fn with_link(&self, completed: &JsonText) -> Option<JsonText> {
         let key = completed.text("resumeObjectKey")?;
-        let mut attempt = 0;
-        let link = loop {
-            match self.documents.link(&key).await {
-                Ok(link) => break link,
-                Err(error) => {
-                    tracing::warn!(%error, attempt, "no link could be signed; trying again");
-                    tokio::time::sleep(LINK_BACKOFF.jittered(attempt)).await;
-                    attempt = attempt.saturating_add(1);
-                }
-            }
+        let failed = |error: DocumentError, attempt: u32| {
+            tracing::warn!(%error, attempt, "no link could be signed; trying again");
         };
+        let link = LINK_BACKOFF.retry_forever(|| self.documents.link(&key), failed).await;
         let link = DownloadLink { resume_url: link.url, resume_url_expires_at: timestamp(link.expires_at) };
         completed.with(&JsonText::of(&link).ok()?)
     }

@@ -14,7 +14,7 @@ use super::filter::Filter;
 use super::follow::Waiting;
 use super::letter::Letter;
 use super::plan::{Left, Plan, Planner, parcel};
-use crate::config::{Config, Settings};
+use crate::config::{Config, Settings, read_duration};
 use crate::kafka::outbox::Outbox;
 use crate::kafka::producer::KafkaOutbox;
 use crate::kafka::reader::{Seen, Start, follow};
@@ -34,7 +34,7 @@ pub struct ReplayArgs {
     #[arg(long, requires = "yes")]
     follow: bool,
     /// How long to wait for them
-    #[arg(long, value_name = "DURATION", default_value = "10m", value_parser = humantime::parse_duration, requires = "follow")]
+    #[arg(long, value_name = "DURATION", default_value = "10m", value_parser = read_duration, requires = "follow")]
     timeout: Duration,
     #[command(flatten)]
     settings: Settings,
