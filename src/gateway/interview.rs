@@ -185,9 +185,9 @@ mod tests {
     fn an_interview_that_is_only_beginning_has_no_question_to_answer_yet() {
         let init = Entry::read(seen("ResumeInit", 20, r#"{"memberId": 7}"#, &[("ce_id", "i")]), &topics()).unwrap();
         let (init, mut told) = (Arc::new(init), Told::default());
-        assert_eq!(now(&[init.clone()], &told), Answers::Unknown, "whoever began it waits for it");
+        assert_eq!(now(std::slice::from_ref(&init), &told), Answers::Unknown, "whoever began it waits for it");
         told.leave("i");
-        assert_eq!(now(&[init.clone()], &told), Answers::Coming);
+        assert_eq!(now(std::slice::from_ref(&init), &told), Answers::Coming);
         assert_eq!(now(&[completed(10), init.clone()], &told), Answers::Coming);
         let failed = outcome("RequestFailed", 30, "f", "i", "{}");
         assert_eq!(now(&[init, Arc::new(failed)], &told), Answers::Unknown);

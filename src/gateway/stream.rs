@@ -3,6 +3,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
+use url::Url;
 
 use crate::events::outcome::{FailureCode, OutcomeKind};
 use crate::events::record::Header;
@@ -60,7 +61,7 @@ fn outcome(entry: &Entry, base: &str) -> Option<Message> {
             }
         },
         OutcomeKind::ResumeCompleted => {
-            let url = download_url(base, text("resumeObjectKey")?);
+            let url = download_url(base, text("resumeObjectKey")?)?;
             ("advanced-resume-update", json!({"type": "complete", "resumeDownloadUrl": url}).to_string())
         }
         OutcomeKind::RequestFailed if text("code") == Some(FailureCode::StaleAnswer.name()) => return None,
@@ -109,15 +110,10 @@ fn bytes_as_text(bytes: &[u8]) -> String {
 }
 
 /// Where the gateway serves a document.
-fn download_url(base: &str, key: &str) -> String {
-    let mut url = format!("{base}/documents/");
-    for byte in key.bytes() {
-        match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'/' => url.push(char::from(byte)),
-            _ => url.push_str(&format!("%{byte:02X}")),
-        }
-    }
-    url
+fn download_url(base: &str, key: &str) -> Option<String> {
+    let mut url = Url::parse(base).ok()?;
+    url.path_segments_mut().ok()?.pop_if_empty().push("documents").extend(key.split('/'));
+    Some(url.into())
 }
 
 #[cfg(test)]

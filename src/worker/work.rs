@@ -8,6 +8,7 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use time::OffsetDateTime;
 use tokio::time::Instant;
+use uuid::Uuid;
 
 use crate::documents::{DocumentError, Documents};
 use crate::events::decode::{Decoded, Undecodable, decode};
@@ -121,8 +122,7 @@ impl Worker {
             member: origin.member,
             request: request_name(origin.record, origin.member, origin.request_id),
             record: record_name(&origin.record.at),
-            // As good as `new_v4`, and without a system call.
-            token: uuid::Builder::from_random_bytes(rand::random()).into_uuid(),
+            token: Uuid::new_v4(),
         };
         let failed = |failure: Failure| Outcome::Failed { problem_id: decoded.problem_id, failure };
         let request = match &decoded.request {

@@ -8,10 +8,11 @@ use fred::error::Error;
 use fred::interfaces::{ClientLike, EventInterface};
 use fred::types::config::{ConnectionConfig, PerformanceConfig, ReconnectPolicy, TcpConfig};
 use tokio::sync::Notify;
-use tokio::task::JoinHandle;
 
 use super::address::RedisAddress;
 use super::error::{asks_for_new_connection, classify, describe};
+use tokio_util::task::AbortOnDropHandle;
+
 use crate::state::StateError;
 
 /// The longest wait for one command, queueing and a new connection included.
@@ -25,7 +26,7 @@ const RECONNECT_DELAYS_MS: (u32, u32) = (50, 2_000);
 pub(super) struct Connection {
     client: Client,
     link: Arc<Link>,
-    _keeper: AbortOnDrop<()>,
+    _keeper: AbortOnDropHandle<()>,
 }
 
 /// What is known of the connection.
@@ -55,7 +56,7 @@ impl Connection {
         let policy = ReconnectPolicy::new_exponential(0, shortest, longest, 2);
         let client = Client::new(address.config(), Some(performance), Some(connection), Some(policy));
         let link = Arc::new(Link::default());
-        let keeper = AbortOnDrop(tokio::spawn(keep(client.clone(), link.clone())));
+        let keeper = AbortOnDropHandle::new(tokio::spawn(keep(client.clone(), link.clone())));
         Self { client, link, _keeper: keeper }
     }
 
@@ -92,8 +93,8 @@ async fn keep(client: Client, link: Arc<Link>) {
 /// person may be about to put that right.
 async fn drive(client: &Client, link: &Link) {
     loop {
-        let mut driver = AbortOnDrop(client.connect());
-        if let Ok(Err(error)) = (&mut driver.0).await {
+        let mut driver = AbortOnDropHandle::new(client.connect());
+        if let Ok(Err(error)) = (&mut driver).await {
             link.set_trouble(Some(describe(&error)));
         }
         tokio::time::sleep(Duration::from_millis(RECONNECT_DELAYS_MS.1.into())).await;
@@ -135,14 +136,5 @@ impl Link {
             (None, None) | (Some(_), Some(_)) => {}
         }
         *current = trouble;
-    }
-}
-
-/// A task that ends when its owner does.
-pub(super) struct AbortOnDrop<T>(pub(super) JoinHandle<T>);
-
-impl<T> Drop for AbortOnDrop<T> {
-    fn drop(&mut self) {
-        self.0.abort();
     }
 }

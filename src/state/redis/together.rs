@@ -7,8 +7,9 @@ use fred::interfaces::LuaInterface;
 use fred::types::scripts::Script;
 use fred::types::{Key, Value};
 use tokio::sync::{mpsc, oneshot};
+use tokio_util::task::AbortOnDropHandle;
 
-use super::connection::{AbortOnDrop, Connection};
+use super::connection::Connection;
 use crate::state::StateError;
 
 /// Callers that share a round trip, at most: the server does nothing else while it runs a script.
@@ -26,7 +27,7 @@ struct Call {
 /// A script on a server.
 pub(super) struct SharedScript {
     calls: mpsc::UnboundedSender<Call>,
-    _runner: AbortOnDrop<()>,
+    _runner: AbortOnDropHandle<()>,
 }
 
 impl SharedScript {
@@ -35,7 +36,7 @@ impl SharedScript {
         let lua = format!("local function one(KEYS, ARGV)\n{lua}\nend\n{}", include_str!("together.lua"));
         let script = Arc::new(Script::from_lua(lua));
         let (calls, waiting) = mpsc::unbounded_channel();
-        Self { calls, _runner: AbortOnDrop(tokio::spawn(serve(connection, script, waiting))) }
+        Self { calls, _runner: AbortOnDropHandle::new(tokio::spawn(serve(connection, script, waiting))) }
     }
 
     /// Runs the script for this caller.
