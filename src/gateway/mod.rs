@@ -217,11 +217,9 @@ fn router(served: Arc<Served>, origins: &[HeaderValue], readiness: Arc<Readiness
         .route("/documents/{*key}", get(files::document))
         // Deployments of the old server ask whether the process is there; /readyz says more.
         .route("/health-check", get(async || Json(json!({"status": "ok"}))))
-        .route("/", get(files::page))
+        .merge(files::page())
         // Browsers ask for it beside whatever they show; the page has its own.
         .route("/favicon.ico", get(async || StatusCode::NO_CONTENT))
-        .route("/page.css", get(files::style))
-        .route("/page.js", get(files::script))
         .method_not_allowed_fallback(async || Refusal::wrong_method())
         .layer(middleware::map_response(harden))
         // What is passed on keeps the headers that the server behind gave it.

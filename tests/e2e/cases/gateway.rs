@@ -289,7 +289,7 @@ async fn foreign_hosts_and_origins_are_refused(stage: Arc<Stage>) {
     let other_port = format!("http://127.0.0.1:{}", port.parse::<u16>().unwrap() + 1);
     let paths = [
         "/",
-        "/page.js",
+        "/page/page.js",
         "/documents/a.docx",
         "/api/v1/sse/subscribe?memberId=7",
         FEEDBACK_PATH,
@@ -448,7 +448,7 @@ async fn dev_serves_the_page_and_its_documents(stage: Arc<Stage>) {
     assert!(log.starts_with(&format!("page       http://{address}/\n")), "{log}");
     let page = front.ask(Method::GET, "/").send().await.unwrap();
     assert_eq!(page.headers()["content-type"], "text/html; charset=utf-8");
-    assert!(page.text().await.unwrap().contains("page.js"));
+    assert!(page.text().await.unwrap().contains("page/page.js"));
 
     // The demonstration's events are there for its member, and so is its document.
     let mut events = front.events("memberId=7&lastEventId=0", "").await;

@@ -3,14 +3,17 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use reqwest::Method;
+use serde_json::json;
 use tokio::process::Command;
 
+use crate::kit::front::reply;
 use crate::kit::model::Answer;
 use crate::kit::model::script::FEEDBACK;
 use crate::kit::stage::Stage;
 use crate::services::native::installed;
 
-crate::case::cases![the_page_does_what_members_do_with_it];
+crate::case::cases![the_page_does_what_members_do_with_it, what_the_page_loads_is_there_and_is_nobody_elses,];
 
 /// How long all of the page's tests may take.
 const PATIENCE: Duration = Duration::from_mins(10);
@@ -36,4 +39,34 @@ async fn the_page_does_what_members_do_with_it(stage: Arc<Stage>) {
         String::from_utf8_lossy(&output.stdout),
         String::from_utf8_lossy(&output.stderr)
     );
+}
+
+async fn what_the_page_loads_is_there_and_is_nobody_elses(stage: Arc<Stage>) {
+    let front = stage.front().await;
+    let files = [
+        ("/", "text/html; charset=utf-8"),
+        ("/page/page.css", "text/css; charset=utf-8"),
+        ("/page/page.js", "text/javascript; charset=utf-8"),
+        ("/page/stream.js", "text/javascript; charset=utf-8"),
+    ];
+    for (path, content_type) in files {
+        let response = front.ask(Method::GET, path).send().await.unwrap();
+        assert_eq!(
+            (response.status().as_u16(), &response.headers()["content-type"]),
+            (200, &content_type.parse().unwrap())
+        );
+        assert!(
+            response.headers()["content-security-policy"].to_str().unwrap().contains("script-src 'self';"),
+            "{path}"
+        );
+        assert_eq!(response.headers()["x-content-type-options"], "nosniff", "{path}");
+    }
+    for path in ["/page/nothing.js", "/page/", "/page/index.html", "/page/..%2fmod.rs", "/page/%ff"] {
+        let response = front.ask(Method::GET, path).send().await.unwrap();
+        assert_eq!(response.headers()["x-content-type-options"], "nosniff", "{path}");
+        let (status, body) = reply(front.ask(Method::GET, path)).await;
+        assert_eq!((status, &body["code"]), (404, &json!("NOT_FOUND")), "{path}");
+    }
+    let (status, body) = reply(front.ask(Method::POST, "/page/page.js")).await;
+    assert_eq!((status, &body["code"]), (405, &json!("METHOD_NOT_ALLOWED")));
 }
