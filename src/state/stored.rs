@@ -103,7 +103,6 @@ pub(super) fn parse<T: DeserializeOwned>(json: &[u8]) -> Option<T> {
 
 #[cfg(test)]
 mod tests {
-
     use super::*;
 
     #[test]
