@@ -246,7 +246,7 @@ fn answered(status: u16, code: &str) -> DocumentError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::llm::stage::{Reaction, Stage};
+    use crate::llm::fake_server::{FakeServer, Reaction};
 
     fn passes(status: u16, code: &str) -> bool {
         matches!(answered(status, code), DocumentError::Unavailable(_))
@@ -305,8 +305,8 @@ mod tests {
     }
 
     /// A store whose bucket may not be looked at, and that says this to whoever asks for a list.
-    async fn hiding(status: u16, code: &'static str) -> Stage {
-        Stage::new(move |got, _| match got.method.as_str() {
+    async fn hiding(status: u16, code: &'static str) -> FakeServer {
+        FakeServer::new(move |got, _| match got.method.as_str() {
             "HEAD" => Reaction::Answer(403, String::new()),
             _ => Reaction::Answer(status, format!("<Error><Code>{code}</Code><Message>비밀</Message></Error>")),
         })
@@ -338,7 +338,7 @@ mod tests {
     #[tokio::test]
     async fn a_bucket_that_is_missing_or_elsewhere_cannot_be_used() {
         for (status, told) in [(404, "there is no such bucket (404)"), (301, "the bucket is in another region (301)")] {
-            let store = Stage::new(move |_, _| Reaction::Answer(status, String::new())).await;
+            let store = FakeServer::new(move |_, _| Reaction::Answer(status, String::new())).await;
             let failed = documents_at(store.url.as_str()).check().await;
             let Err(DocumentError::Refused(text)) = failed else { panic!("{failed:?}") };
             assert_eq!(text, told);

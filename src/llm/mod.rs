@@ -4,14 +4,14 @@ pub mod budget;
 pub mod chat;
 pub mod classify;
 pub mod failover;
+#[cfg(test)]
+pub(crate) mod fake_server;
 pub mod gate;
 pub mod naming;
 pub mod openai;
 pub mod prompt;
 pub mod retry_after;
 mod served;
-#[cfg(test)]
-pub(crate) mod stage;
 mod transport;
 pub mod vllm;
 

@@ -75,13 +75,13 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::llm::stage::{Reaction, Stage, models, said};
+    use crate::llm::fake_server::{FakeServer, Reaction, models, said};
     use crate::llm::{Preamble, Prompt, Role};
 
     const OVERFLOW: &str = r#"{"error":{"message":"too long","type":"invalid_request_error","param":"messages","code":"context_length_exceeded"}}"#;
 
-    fn client(stage: &Stage) -> OpenAi {
-        let base_url = stage.url.join("/proxy/v1").unwrap();
+    fn client(server: &FakeServer) -> OpenAi {
+        let base_url = server.url.join("/proxy/v1").unwrap();
         let (model, api_key) = (DEFAULT_MODEL.to_owned(), Some("sk-1".to_owned()));
         OpenAi::new(OpenAiSettings { base_url, model, api_key }).unwrap()
     }
@@ -104,9 +104,9 @@ mod tests {
 
     #[tokio::test]
     async fn one_call_below_the_base_address_is_all_it_takes() {
-        let stage = Stage::new(|_, _| said("네.")).await;
-        assert_eq!(client(&stage).call(&ask(), soon()).await.unwrap().text, "네.");
-        let got = stage.got("/proxy/v1/chat/completions");
+        let server = FakeServer::new(|_, _| said("네.")).await;
+        assert_eq!(client(&server).call(&ask(), soon()).await.unwrap().text, "네.");
+        let got = server.got("/proxy/v1/chat/completions");
         assert_eq!(got.len(), 1);
         assert_eq!(got[0].body["model"], DEFAULT_MODEL);
         assert_eq!(got[0].body["max_completion_tokens"], 512);
@@ -115,30 +115,30 @@ mod tests {
 
     #[tokio::test]
     async fn a_prompt_that_it_finds_too_long_gets_briefer() {
-        let stage = Stage::new(|_, before| match before {
+        let server = FakeServer::new(|_, before| match before {
             0 => Reaction::Answer(400, OVERFLOW.to_owned()),
             _ => said("네."),
         })
         .await;
-        client(&stage).call(&ask(), soon()).await.unwrap();
-        assert_eq!(stage.got("/proxy/v1/chat/completions")[1].body["messages"].as_array().unwrap().len(), 1);
+        client(&server).call(&ask(), soon()).await.unwrap();
+        assert_eq!(server.got("/proxy/v1/chat/completions")[1].body["messages"].as_array().unwrap().len(), 1);
     }
 
     #[tokio::test]
     async fn a_check_asks_for_the_models_and_tells_a_wrong_name_and_a_wrong_key() {
-        let stage = Stage::new(|_, before| match before {
+        let server = FakeServer::new(|_, before| match before {
             0 => Reaction::Answer(200, models(DEFAULT_MODEL)),
             1 => Reaction::Answer(200, models("gpt-9")),
             _ => Reaction::Answer(401, r#"{"error":{"code":"invalid_api_key"}}"#.to_owned()),
         })
         .await;
-        let openai = client(&stage);
+        let openai = client(&server);
         assert_eq!(openai.check(soon()).await, Ok(()));
         assert_eq!(
             openai.check(soon()).await.unwrap_err().to_string(),
             "the server does not list the model `gpt-4o-mini`; it lists `gpt-9`"
         );
         assert_eq!(openai.check(soon()).await.unwrap_err().cause, Cause::Denied);
-        assert_eq!(stage.got("/proxy/v1/models").len(), 3);
+        assert_eq!(server.got("/proxy/v1/models").len(), 3);
     }
 }

@@ -8,10 +8,10 @@ use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
 use libtest_mimic::Failed;
 
-use crate::kit::stage::Stage;
-use crate::services::Services;
+use crate::kit::services::Services;
+use crate::kit::test_env::TestEnv;
 
-type Run = Box<dyn Fn(Arc<Stage>) -> LocalBoxFuture<'static, ()> + Send + Sync>;
+type Run = Box<dyn Fn(Arc<TestEnv>) -> LocalBoxFuture<'static, ()> + Send + Sync>;
 
 /// A test: a function that panics when something is not as it should be. Its name is its sentence.
 pub struct Case {
@@ -24,7 +24,7 @@ pub struct Case {
 /// Cases named after their functions.
 macro_rules! list {
     ($($name:ident),+ $(,)?) => {
-        vec![$(crate::case::Case::new(stringify!($name), |stage| Box::pin($name(stage)))),+]
+        vec![$(crate::case::Case::new(stringify!($name), |env| Box::pin($name(env)))),+]
     };
 }
 pub(crate) use list;
@@ -42,7 +42,7 @@ pub(crate) use cases;
 impl Case {
     pub fn new(
         name: impl Into<String>,
-        run: impl Fn(Arc<Stage>) -> LocalBoxFuture<'static, ()> + Send + Sync + 'static,
+        run: impl Fn(Arc<TestEnv>) -> LocalBoxFuture<'static, ()> + Send + Sync + 'static,
     ) -> Self {
         Self { name: name.into(), ignored: false, run: Box::new(run) }
     }
@@ -52,12 +52,12 @@ impl Case {
         Self { ignored: !cfg!(feature = "fail-points"), ..self }
     }
 
-    /// Runs it on a stage of its own; a failure comes with the end of each worker's log.
+    /// Runs it in an environment of its own; a failure comes with the end of each worker's log.
     pub async fn perform(&self, services: Arc<Services>) -> Result<(), Failed> {
-        let stage = Arc::new(Stage::new(services).await);
-        let result = AssertUnwindSafe((self.run)(stage.clone())).catch_unwind().await;
-        stage.leave().await;
-        result.map_err(|panic| format!("{}\n{}", words(panic.as_ref()), stage.log_tails()).into())
+        let env = Arc::new(TestEnv::new(services).await);
+        let result = AssertUnwindSafe((self.run)(env.clone())).catch_unwind().await;
+        env.leave().await;
+        result.map_err(|panic| format!("{}\n{}", words(panic.as_ref()), env.log_tails()).into())
     }
 }
 

@@ -12,8 +12,8 @@
 
 mod case;
 mod cases;
+#[path = "../kit/mod.rs"]
 mod kit;
-mod services;
 #[path = "../suites"]
 mod suites {
     pub mod documents;
@@ -32,8 +32,8 @@ use tokio::runtime::Runtime;
 use tokio::sync::OnceCell;
 
 use crate::kit::s3::{ACCESS_KEY, REGION, SECRET_KEY};
-use crate::services::Services;
-use crate::services::ports::free_port;
+use crate::kit::services::Services;
+use crate::kit::services::ports::free_port;
 
 /// How many tests run at once where the command line does not say: most of their time is spent waiting.
 const AT_ONCE: usize = 6;

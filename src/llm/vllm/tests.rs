@@ -6,8 +6,8 @@ use tokio::net::TcpListener;
 use super::*;
 use crate::flow_control::backoff::Backoff;
 use crate::llm::failover::{Failover, Patience};
+use crate::llm::fake_server::{FakeServer, Reaction, models, said};
 use crate::llm::gate::Gate;
-use crate::llm::stage::{Reaction, Stage, models, said};
 use crate::llm::{Model, Preamble, Role};
 
 const UNKNOWN_MODEL: &str =
@@ -16,16 +16,16 @@ const OVERFLOW: &str = r#"{"error":{"message":"This model's maximum context leng
 const FOR_EVER: Duration = Duration::from_secs(1000);
 const CHAT: &str = "/v1/chat/completions";
 
-fn settings(stage: &Stage) -> VllmSettings {
-    VllmSettings { url: stage.url.clone(), model: None, api_key: None }
+fn settings(server: &FakeServer) -> VllmSettings {
+    VllmSettings { url: server.url.clone(), model: None, api_key: None }
 }
 
-fn client(stage: &Stage) -> Vllm {
-    Vllm::new(settings(stage)).unwrap()
+fn client(server: &FakeServer) -> Vllm {
+    Vllm::new(settings(server)).unwrap()
 }
 
-fn named(stage: &Stage, model: &str) -> Vllm {
-    Vllm::new(VllmSettings { model: Some(model.to_owned()), ..settings(stage) }).unwrap()
+fn named(server: &FakeServer, model: &str) -> Vllm {
+    Vllm::new(VllmSettings { model: Some(model.to_owned()), ..settings(server) }).unwrap()
 }
 
 /// A rich prompt with an example, and a lean one without.
@@ -58,48 +58,49 @@ async fn called(vllm: &Vllm, ask: &Ask, limit: Instant) -> Result<String, Cause>
 
 #[tokio::test]
 async fn the_listed_model_is_asked_and_looked_up_once() {
-    let stage = Stage::vllm(100, |_, _| said("좋습니다.")).await;
-    let vllm = client(&stage);
+    let server = FakeServer::vllm(100, |_, _| said("좋습니다.")).await;
+    let vllm = client(&server);
     for _ in 0..3 {
         assert_eq!(call(&vllm).await, Ok("좋습니다.".to_owned()));
     }
-    assert_eq!(stage.got("/v1/models").len(), 1);
-    let chats = stage.got(CHAT);
+    assert_eq!(server.got("/v1/models").len(), 1);
+    let chats = server.got(CHAT);
     assert_eq!(chats.len(), 3);
     assert_eq!(chats[0].method, "POST");
     assert_eq!(chats[0].body["model"], "/model");
     assert_eq!(chats[0].body["max_tokens"], 512);
     assert_eq!(chats[0].body["messages"].as_array().unwrap().len(), 3);
-    assert!(stage.got("/tokenize").is_empty(), "the bound settles it");
+    assert!(server.got("/tokenize").is_empty(), "the bound settles it");
 }
 
 #[tokio::test]
 async fn many_calls_at_once_look_the_model_up_once() {
-    let stage = Stage::vllm(100, |_, _| said("네.")).await;
-    let vllm = client(&stage);
+    let server = FakeServer::vllm(100, |_, _| said("네.")).await;
+    let vllm = client(&server);
     let replies = join_all((0..20).map(|_| call(&vllm))).await;
     assert!(replies.iter().all(|reply| reply.as_deref() == Ok("네.")));
-    assert_eq!(stage.got("/v1/models").len(), 1);
+    assert_eq!(server.got("/v1/models").len(), 1);
 }
 
 #[tokio::test]
 async fn who_waited_for_a_lookup_shares_its_failure_and_the_next_call_looks_again() {
-    let stage =
-        Stage::new(|_, before| if before == 0 { Reaction::Close } else { Reaction::Answer(200, models("/model")) })
-            .await;
-    let vllm = client(&stage);
+    let server = FakeServer::new(
+        |_, before| if before == 0 { Reaction::Close } else { Reaction::Answer(200, models("/model")) },
+    )
+    .await;
+    let vllm = client(&server);
     let replies = join_all((0..20).map(|_| vllm.served(soon()))).await;
     assert!(replies.iter().all(|reply| reply.as_ref().is_err_and(|fault| fault.cause == Cause::Dropped)));
-    assert_eq!(stage.got("/v1/models").len(), 1);
+    assert_eq!(server.got("/v1/models").len(), 1);
     assert_eq!(vllm.served(soon()).await.unwrap().id, "/model");
 }
 
 #[tokio::test]
 async fn the_address_may_end_in_its_version_and_slashes() {
-    let stage = Stage::vllm(100, |_, _| said("네.")).await;
+    let server = FakeServer::vllm(100, |_, _| said("네.")).await;
     for path in ["", "/", "/v1", "/v1/"] {
-        let url = stage.url.join(path).unwrap();
-        let vllm = Vllm::new(VllmSettings { url, ..settings(&stage) }).unwrap();
+        let url = server.url.join(path).unwrap();
+        let vllm = Vllm::new(VllmSettings { url, ..settings(&server) }).unwrap();
         assert_eq!(call(&vllm).await, Ok("네.".to_owned()), "{path}");
     }
     let behind_a_proxy = without_version(Url::parse("https://gpu.example/llm/v1/").unwrap());
@@ -108,11 +109,11 @@ async fn the_address_may_end_in_its_version_and_slashes() {
 
 #[tokio::test]
 async fn a_key_is_sent_as_bearer_and_no_key_sends_no_header() {
-    let stage = Stage::vllm(100, |_, _| said("네.")).await;
+    let server = FakeServer::vllm(100, |_, _| said("네.")).await;
     for (key, header) in [(None, None), (Some(""), None), (Some("sk-1"), Some("Bearer sk-1"))] {
-        let vllm = Vllm::new(VllmSettings { api_key: key.map(str::to_owned), ..settings(&stage) }).unwrap();
+        let vllm = Vllm::new(VllmSettings { api_key: key.map(str::to_owned), ..settings(&server) }).unwrap();
         call(&vllm).await.unwrap();
-        let last = stage.got(CHAT).pop().unwrap();
+        let last = server.got(CHAT).pop().unwrap();
         let sent = last.headers.iter().find(|(name, _)| name == "authorization").map(|(_, value)| value.as_str());
         assert_eq!(sent, header);
     }
@@ -120,12 +121,12 @@ async fn a_key_is_sent_as_bearer_and_no_key_sends_no_header() {
 
 #[tokio::test]
 async fn settings_that_cannot_work_are_refused_without_telling_the_key() {
-    let stage = Stage::vllm(100, |_, _| said("네.")).await;
-    let key = VllmSettings { api_key: Some("비밀\n".to_owned()), ..settings(&stage) };
+    let server = FakeServer::vllm(100, |_, _| said("네.")).await;
+    let key = VllmSettings { api_key: Some("비밀\n".to_owned()), ..settings(&server) };
     let error = Vllm::new(key).unwrap_err();
     assert!(matches!(error, SetupError::Key) && !error.to_string().contains("비밀"));
     let url = Url::parse("ftp://gpu/v1").unwrap();
-    assert!(matches!(Vllm::new(VllmSettings { url, ..settings(&stage) }), Err(SetupError::Address)));
+    assert!(matches!(Vllm::new(VllmSettings { url, ..settings(&server) }), Err(SetupError::Address)));
 }
 
 #[tokio::test]
@@ -138,7 +139,7 @@ async fn a_dead_server_is_told_and_found_when_it_is_back() {
     assert_eq!(call(&vllm).await, Err(Cause::Unreachable));
     assert_eq!(vllm.check(soon()).await.unwrap_err().cause, Cause::Unreachable);
 
-    let _stage = Stage::on(TcpListener::bind(address).await.unwrap(), |got, _| match got.path.as_str() {
+    let _server = FakeServer::on(TcpListener::bind(address).await.unwrap(), |got, _| match got.path.as_str() {
         "/v1/models" => Reaction::Answer(200, models("/model")),
         _ => said("돌아왔습니다."),
     });
@@ -149,9 +150,9 @@ async fn a_dead_server_is_told_and_found_when_it_is_back() {
 #[tokio::test]
 async fn a_connection_that_was_closed_while_idle_costs_one_repeat_and_no_failure() {
     // Every other request meets a connection that the server has just closed.
-    let stage = Stage::vllm(100, |_, before| if before % 2 == 1 { Reaction::Close } else { said("네.") }).await;
+    let server = FakeServer::vllm(100, |_, before| if before % 2 == 1 { Reaction::Close } else { said("네.") }).await;
     let model = Failover::new(
-        Arc::new(client(&stage)),
+        Arc::new(client(&server)),
         None,
         Arc::new(Gate::new(4)),
         Patience { backoff: Backoff { base: FOR_EVER, cap: FOR_EVER }, ..Patience::default() },
@@ -161,42 +162,42 @@ async fn a_connection_that_was_closed_while_idle_costs_one_repeat_and_no_failure
         let limit = Instant::now() + Duration::from_secs(5);
         assert_eq!(model.ask(&ask("TCP란?"), limit).await.unwrap().text, "네.");
     }
-    assert_eq!(stage.got(CHAT).len(), 7);
+    assert_eq!(server.got(CHAT).len(), 7);
 }
 
 #[tokio::test]
 async fn a_model_that_was_replaced_is_looked_up_anew_and_asked_at_once() {
-    let stage = Stage::new(|got, before| match (got.path.as_str(), before) {
+    let server = FakeServer::new(|got, before| match (got.path.as_str(), before) {
         ("/v1/models", 0) => Reaction::Answer(200, models("/old")),
         ("/v1/models", _) => Reaction::Answer(200, models("/new")),
         _ if got.body["model"] == "/old" => Reaction::Answer(404, UNKNOWN_MODEL.to_owned()),
         _ => said("새 모델입니다."),
     })
     .await;
-    assert_eq!(call(&client(&stage)).await, Ok("새 모델입니다.".to_owned()));
-    assert_eq!(stage.got(CHAT).len(), 2);
+    assert_eq!(call(&client(&server)).await, Ok("새 모델입니다.".to_owned()));
+    assert_eq!(server.got(CHAT).len(), 2);
 }
 
 #[tokio::test]
 async fn a_model_that_is_listed_and_yet_unknown_is_not_asked_in_a_loop() {
-    let stage = Stage::vllm(100, |_, _| Reaction::Answer(404, UNKNOWN_MODEL.to_owned())).await;
-    let vllm = client(&stage);
+    let server = FakeServer::vllm(100, |_, _| Reaction::Answer(404, UNKNOWN_MODEL.to_owned())).await;
+    let vllm = client(&server);
     assert_eq!(call(&vllm).await, Err(Cause::UnknownModel));
-    assert_eq!(stage.got(CHAT).len(), 1);
+    assert_eq!(server.got(CHAT).len(), 1);
     assert_eq!(call(&vllm).await, Err(Cause::UnknownModel));
-    assert_eq!(stage.got("/v1/models").len(), 4, "each try looks again");
+    assert_eq!(server.got("/v1/models").len(), 4, "each try looks again");
 }
 
 #[tokio::test]
 async fn a_named_model_is_asked_even_of_a_server_without_a_list() {
-    let stage = Stage::new(|got, _| match got.path.as_str() {
+    let server = FakeServer::new(|got, _| match got.path.as_str() {
         CHAT => said("네."),
         _ => Reaction::Answer(404, r#"{"detail":"Not Found"}"#.to_owned()),
     })
     .await;
-    assert_eq!(call(&named(&stage, "aya")).await, Ok("네.".to_owned()));
-    assert_eq!(stage.got(CHAT)[0].body["model"], "aya");
-    assert_eq!(call(&client(&stage)).await, Err(Cause::NotAnApi));
+    assert_eq!(call(&named(&server, "aya")).await, Ok("네.".to_owned()));
+    assert_eq!(server.got(CHAT)[0].body["model"], "aya");
+    assert_eq!(call(&client(&server)).await, Err(Cause::NotAnApi));
 }
 
 #[tokio::test]
@@ -204,29 +205,29 @@ async fn a_named_model_is_asked_though_the_list_may_not_be_seen_or_has_another_f
     let denied = r#"{"error":{"message":"Missing scopes: api.model.read.","type":"invalid_request_error"}}"#;
     let not_for_this_key = r#"{"error":{"message":"key not allowed to access this route","type":"auth_error"}}"#;
     for (status, list) in [(401, denied), (403, not_for_this_key), (200, r#"{"models":[{"name":"aya"}]}"#)] {
-        let stage = Stage::new(move |got, _| match got.path.as_str() {
+        let server = FakeServer::new(move |got, _| match got.path.as_str() {
             "/v1/models" => Reaction::Answer(status, list.to_owned()),
             CHAT => said("네."),
             _ => Reaction::Answer(404, String::new()),
         })
         .await;
-        let vllm = named(&stage, "aya");
+        let vllm = named(&server, "aya");
         assert_eq!(call(&vllm).await, Ok("네.".to_owned()), "{list}");
-        assert_eq!(stage.got(CHAT)[0].body["model"], "aya");
+        assert_eq!(server.got(CHAT)[0].body["model"], "aya");
         assert_eq!(vllm.check(soon()).await, Ok(()), "{list}");
     }
 }
 
 #[tokio::test]
 async fn a_model_that_is_not_listed_is_told_and_asked_all_the_same() {
-    let alias = Stage::vllm(100, |_, _| said("네.")).await;
+    let alias = FakeServer::vllm(100, |_, _| said("네.")).await;
     let vllm = named(&alias, "alias");
     let told = vllm.check(soon()).await.unwrap_err();
     assert_eq!(told.to_string(), "the server does not list the model `alias`; it lists `/model`");
     assert_eq!(call(&vllm).await, Ok("네.".to_owned()));
     assert_eq!(vllm.check(soon()).await, Ok(()));
 
-    let wrong = Stage::vllm(100, |_, _| Reaction::Answer(404, UNKNOWN_MODEL.to_owned())).await;
+    let wrong = FakeServer::vllm(100, |_, _| Reaction::Answer(404, UNKNOWN_MODEL.to_owned())).await;
     let vllm = named(&wrong, "wrong");
     assert_eq!(call(&vllm).await, Err(Cause::UnknownModel));
     let told = vllm.check(soon()).await.unwrap_err();
@@ -236,31 +237,31 @@ async fn a_model_that_is_not_listed_is_told_and_asked_all_the_same() {
 #[tokio::test]
 async fn a_server_without_models_or_with_something_else_is_misconfigured() {
     for (body, cause) in [(r#"{"data":[]}"#, Cause::UnknownModel), ("<html>", Cause::NotAnApi)] {
-        let stage = Stage::new(move |_, _| Reaction::Answer(200, body.to_owned())).await;
-        assert_eq!(call(&client(&stage)).await, Err(cause));
+        let server = FakeServer::new(move |_, _| Reaction::Answer(200, body.to_owned())).await;
+        assert_eq!(call(&client(&server)).await, Err(cause));
     }
-    let stage = Stage::new(|_, _| Reaction::Answer(401, r#"{"error":"Unauthorized"}"#.to_owned())).await;
-    assert_eq!(call(&client(&stage)).await, Err(Cause::Denied));
+    let server = FakeServer::new(|_, _| Reaction::Answer(401, r#"{"error":"Unauthorized"}"#.to_owned())).await;
+    assert_eq!(call(&client(&server)).await, Err(Cause::Denied));
 }
 
 #[tokio::test]
 async fn a_long_answer_counts_the_frame_once_and_then_only_what_its_bytes_leave_open() {
-    let stage = Stage::vllm(900, |_, _| said("네.")).await;
-    let vllm = client(&stage);
+    let server = FakeServer::vllm(900, |_, _| said("네.")).await;
+    let vllm = client(&server);
     // Too long for the byte bound of the whole, not for a frame of 900 tokens.
     let ask = ask(&"가".repeat(850));
     for _ in 0..3 {
         assert_eq!(called(&vllm, &ask, soon()).await, Ok("네.".to_owned()));
     }
-    let counted = stage.got("/tokenize");
+    let counted = server.got("/tokenize");
     assert_eq!(counted.len(), 1);
     assert_eq!(counted[0].body["messages"][2]["content"], ".");
-    assert!(stage.got(CHAT).iter().all(|chat| chat.body["messages"].as_array().unwrap().len() == 3));
+    assert!(server.got(CHAT).iter().all(|chat| chat.body["messages"].as_array().unwrap().len() == 3));
 }
 
 #[tokio::test]
 async fn examples_are_dropped_when_the_servers_count_leaves_no_room_for_them() {
-    let stage = Stage::new(|got, _| match got.path.as_str() {
+    let server = FakeServer::new(|got, _| match got.path.as_str() {
         "/v1/models" => Reaction::Answer(200, models("/model")),
         "/tokenize" => {
             let tokens = if got.body["messages"].as_array().unwrap().len() == 3 { 3585 } else { 3584 };
@@ -269,47 +270,47 @@ async fn examples_are_dropped_when_the_servers_count_leaves_no_room_for_them() {
         _ => said("네."),
     })
     .await;
-    assert_eq!(called(&client(&stage), &ask(&"가".repeat(2000)), soon()).await, Ok("네.".to_owned()));
-    let chat = &stage.got(CHAT)[0].body;
+    assert_eq!(called(&client(&server), &ask(&"가".repeat(2000)), soon()).await, Ok("네.".to_owned()));
+    let chat = &server.got(CHAT)[0].body;
     assert_eq!(chat["messages"].as_array().unwrap().len(), 2);
     assert_eq!(chat["max_tokens"], 512);
 }
 
 #[tokio::test]
 async fn what_cannot_fit_is_not_sent_at_all() {
-    let stage = Stage::vllm(4000, |_, _| said("네.")).await;
-    assert_eq!(called(&client(&stage), &ask(&"가".repeat(4000)), soon()).await, Err(Cause::Overflow));
-    assert!(stage.got(CHAT).is_empty());
+    let server = FakeServer::vllm(4000, |_, _| said("네.")).await;
+    assert_eq!(called(&client(&server), &ask(&"가".repeat(4000)), soon()).await, Err(Cause::Overflow));
+    assert!(server.got(CHAT).is_empty());
 }
 
 #[tokio::test]
 async fn a_server_that_cannot_count_is_asked_once_and_estimated_after_that() {
     for (status, body) in [(404, r#"{"detail":"Not Found"}"#), (405, ""), (500, "boom"), (200, "{}")] {
-        let stage = Stage::new(move |got, _| match got.path.as_str() {
+        let server = FakeServer::new(move |got, _| match got.path.as_str() {
             "/v1/models" => Reaction::Answer(200, models("/model")),
             "/tokenize" => Reaction::Answer(status, body.to_owned()),
             _ => said("네."),
         })
         .await;
-        let vllm = client(&stage);
+        let vllm = client(&server);
         for _ in 0..3 {
             // 1,500 Hangul syllables: 4,500 bytes are too many, 1,500 tokens are not.
             assert_eq!(called(&vllm, &ask(&"가".repeat(1500)), soon()).await, Ok("네.".to_owned()));
         }
-        assert_eq!(stage.got("/tokenize").len(), 1, "{status}");
-        assert_eq!(stage.got(CHAT)[0].body["messages"].as_array().unwrap().len(), 3);
+        assert_eq!(server.got("/tokenize").len(), 1, "{status}");
+        assert_eq!(server.got(CHAT)[0].body["messages"].as_array().unwrap().len(), 3);
     }
 }
 
 #[tokio::test]
 async fn a_counter_that_hangs_costs_two_seconds_once() {
-    let stage = Stage::new(|got, _| match got.path.as_str() {
+    let server = FakeServer::new(|got, _| match got.path.as_str() {
         "/v1/models" => Reaction::Answer(200, models("/model")),
         "/tokenize" => Reaction::Stall(Vec::new()),
         _ => said("네."),
     })
     .await;
-    let (vllm, started) = (client(&stage), Instant::now());
+    let (vllm, started) = (client(&server), Instant::now());
     for _ in 0..3 {
         assert_eq!(called(&vllm, &ask(&"가".repeat(1500)), soon()).await, Ok("네.".to_owned()));
     }
@@ -318,15 +319,15 @@ async fn a_counter_that_hangs_costs_two_seconds_once() {
 
 #[tokio::test]
 async fn a_server_that_finds_it_too_long_is_asked_ever_more_briefly() {
-    let stage = Stage::vllm(100, |_, before| match before {
+    let server = FakeServer::vllm(100, |_, before| match before {
         0..=2 => Reaction::Answer(400, OVERFLOW.to_owned()),
         _ => said("짧게 답합니다."),
     })
     .await;
-    let vllm = client(&stage);
+    let vllm = client(&server);
     // The rich prompt, the lean one, the lean one with the least reply: three refusals are the end of it.
     assert_eq!(call(&vllm).await, Err(Cause::Overflow));
-    let sent: Vec<(usize, u64)> = stage
+    let sent: Vec<(usize, u64)> = server
         .got(CHAT)
         .iter()
         .map(|chat| (chat.body["messages"].as_array().unwrap().len(), chat.body["max_tokens"].as_u64().unwrap()))
@@ -340,14 +341,14 @@ async fn trouble_with_the_connection_is_told_apart() {
     let head = b"HTTP/1.1 200 OK\r\ncontent-length: 500\r\n\r\n{\"choices\"".to_vec();
     for (reaction, cause) in [(0, Cause::Dropped), (1, Cause::Cut), (2, Cause::Dropped), (3, Cause::Silent)] {
         let head = head.clone();
-        let stage = Stage::vllm(100, move |_, _| match reaction {
+        let server = FakeServer::vllm(100, move |_, _| match reaction {
             0 => Reaction::Close,
             1 => Reaction::Raw(head.clone()),
             2 => Reaction::Raw(b"\x00\x01 this is not HTTP\r\n\r\n".to_vec()),
             _ => Reaction::Stall(Vec::new()),
         })
         .await;
-        let vllm = client(&stage);
+        let vllm = client(&server);
         vllm.served(soon()).await.unwrap();
         let limit = Instant::now() + Duration::from_millis(300);
         assert_eq!(called(&vllm, &ask("TCP란?"), limit).await, Err(cause), "{reaction}");
@@ -356,39 +357,39 @@ async fn trouble_with_the_connection_is_told_apart() {
 
 #[tokio::test]
 async fn an_answer_that_stalls_half_way_is_cut_at_the_limit() {
-    let stage = Stage::vllm(100, |_, _| {
+    let server = FakeServer::vllm(100, |_, _| {
         Reaction::Stall(b"HTTP/1.1 200 OK\r\ncontent-length: 500\r\n\r\n{\"choices\"".to_vec())
     })
     .await;
     let limit = Instant::now() + Duration::from_millis(300);
-    assert_eq!(called(&client(&stage), &ask("TCP란?"), limit).await, Err(Cause::Cut));
+    assert_eq!(called(&client(&server), &ask("TCP란?"), limit).await, Err(Cause::Cut));
 }
 
 #[tokio::test]
 async fn a_body_without_end_is_not_read_to_the_end() {
-    let stage = Stage::vllm(100, |_, _| Reaction::Answer(200, " ".repeat((1 << 20) + 1))).await;
-    assert_eq!(call(&client(&stage)).await, Err(Cause::Garbage));
+    let server = FakeServer::vllm(100, |_, _| Reaction::Answer(200, " ".repeat((1 << 20) + 1))).await;
+    assert_eq!(call(&client(&server)).await, Err(Cause::Garbage));
 }
 
 #[tokio::test]
 async fn a_redirect_is_not_followed() {
-    let stage = Stage::vllm(100, |_, _| Reaction::With(307, "location", "/elsewhere", String::new())).await;
-    assert_eq!(call(&client(&stage)).await, Err(Cause::NotAnApi));
-    assert!(stage.got("/elsewhere").is_empty());
+    let server = FakeServer::vllm(100, |_, _| Reaction::With(307, "location", "/elsewhere", String::new())).await;
+    assert_eq!(call(&client(&server)).await, Err(Cause::NotAnApi));
+    assert!(server.got("/elsewhere").is_empty());
 }
 
 #[tokio::test]
 async fn retry_after_comes_with_the_fault() {
-    let stage = Stage::vllm(100, |_, _| Reaction::With(429, "retry-after", "7", "{}".to_owned())).await;
-    let fault = client(&stage).call(&ask("TCP란?"), soon()).await.unwrap_err();
+    let server = FakeServer::vllm(100, |_, _| Reaction::With(429, "retry-after", "7", "{}".to_owned())).await;
+    let fault = client(&server).call(&ask("TCP란?"), soon()).await.unwrap_err();
     assert_eq!(fault, Fault { cause: Cause::Busy, status: Some(429), retry_after: Some(Duration::from_secs(7)) });
 }
 
 #[tokio::test]
 async fn a_dropped_call_closes_its_connection_so_that_the_server_can_stop() {
-    let stage = Stage::vllm(100, |_, _| Reaction::Stall(Vec::new())).await;
-    let vllm = client(&stage);
+    let server = FakeServer::vllm(100, |_, _| Reaction::Stall(Vec::new())).await;
+    let vllm = client(&server);
     let limit = Duration::from_millis(200);
     assert!(tokio::time::timeout(limit, call(&vllm)).await.is_err());
-    stage.until_hung_up().await;
+    server.until_hung_up().await;
 }

@@ -4,9 +4,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 
+use crate::bench_env::{PATIENCE, Set};
 use crate::cpu::Cpu;
 use crate::process::Process;
-use crate::stage::{PATIENCE, Set};
 use crate::topic::Counter;
 
 /// Often enough for a rate, and too rarely to be felt.

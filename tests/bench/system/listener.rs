@@ -11,8 +11,8 @@ use anyhow::Context;
 use rdkafka::consumer::BaseConsumer;
 use rdkafka::message::{BorrowedMessage, Message};
 
+use crate::bench_env::{PATIENCE, Set};
 use crate::process::Process;
-use crate::stage::{PATIENCE, Set};
 
 const LOOK: Duration = Duration::from_millis(100);
 

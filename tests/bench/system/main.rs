@@ -6,6 +6,7 @@
 //! and written to `bench/` in the target folder: `system.json` and plots.
 
 mod arguments;
+mod bench_env;
 mod cpu;
 mod figure;
 mod floor;
@@ -18,10 +19,11 @@ mod follow;
     clippy::indexing_slicing,
     reason = "the tests' kit: the bench needs less of it, and it ends where something is not as expected"
 )]
-#[path = "../../e2e/kit"]
+#[path = "../../kit"]
 mod kit {
     pub mod proxy;
     pub mod s3;
+    pub mod services;
     pub mod settings;
 }
 mod listener;
@@ -32,10 +34,6 @@ mod plot;
 mod process;
 mod report;
 mod scenarios;
-#[allow(dead_code, clippy::panic, reason = "troubles nothing; without a free port nothing can be started")]
-#[path = "../../e2e/services/mod.rs"]
-mod services;
-mod stage;
 mod statistics;
 mod topic;
 

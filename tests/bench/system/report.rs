@@ -7,9 +7,9 @@ use anyhow::Context;
 use serde_json::{Value, json};
 
 use crate::arguments::Arguments;
+use crate::bench_env::{BenchEnv, Subject};
 use crate::figure::Figure;
 use crate::scenarios::{self, Scenario};
-use crate::stage::{Stage, Subject};
 use crate::statistics::Spread;
 use crate::{machine, plot};
 
@@ -47,14 +47,14 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
         // One of each kind: a name goes on with what makes it differ.
         scenarios.dedup_by_key(|one| one.name().split(',').next().map(str::to_owned));
     }
-    let stage = Stage::open(&folder, arguments.is_short())?;
-    let pairs = if stage.is_short { 1 } else { arguments.pairs };
-    let machine = machine::describe(stage.worker());
+    let env = BenchEnv::open(&folder, arguments.is_short())?;
+    let pairs = if env.is_short { 1 } else { arguments.pairs };
+    let machine = machine::describe(env.worker());
     println!("{machine:#}\n{}", heading());
     let mut rows = Vec::new();
     let mut missing = Vec::new();
     for scenario in scenarios {
-        match measured(scenario.as_ref(), &stage, pairs) {
+        match measured(scenario.as_ref(), &env, pairs) {
             Ok(found) => {
                 found.iter().for_each(|row| println!("{}", line(row)));
                 rows.extend(found);
@@ -66,7 +66,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
         }
         write(&folder, &machine, pairs, &rows, &missing)?;
     }
-    stage.close();
+    env.close();
     println!("\nwritten to {}", folder.display());
     for Missing { scenario, why } in &missing {
         eprintln!("\n{scenario} was not measured: {why}");
@@ -75,14 +75,14 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn measured(scenario: &dyn Scenario, stage: &Stage, pairs: u32) -> anyhow::Result<Vec<Row>> {
+fn measured(scenario: &dyn Scenario, env: &BenchEnv, pairs: u32) -> anyhow::Result<Vec<Row>> {
     let (mut worker, mut floor) = (Vec::new(), Vec::new());
     for pair in 0..pairs {
         // Who goes second meets a warmer machine.
         let mut order = [Subject::Worker, Subject::Floor];
         order.rotate_left(pair as usize % 2);
         let measure = |subject| {
-            let measured = scenario.measure(stage, subject);
+            let measured = scenario.measure(env, subject);
             measured.with_context(|| format!("the {} in pair {} of {pairs}", subject.name(), pair + 1))
         };
         for subject in order {
@@ -105,7 +105,7 @@ fn measured(scenario: &dyn Scenario, stage: &Stage, pairs: u32) -> anyhow::Resul
         Ok(Row { scenario: scenario.name(), figure, worker, floor: Spread::of(&floor), against: Spread::of(&against) })
     };
     let mut figures = scenario.figures();
-    if stage.is_short {
+    if env.is_short {
         // It measures nothing that could be good or bad.
         figures.iter_mut().for_each(|figure| figure.goal = None);
     }

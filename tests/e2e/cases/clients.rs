@@ -7,7 +7,7 @@ use tokio::process::Command;
 
 use crate::kit::model::Answer;
 use crate::kit::model::script::{FEEDBACK, RESUME};
-use crate::kit::stage::Stage;
+use crate::kit::test_env::TestEnv;
 
 crate::case::cases![the_backends_strict_reader_understands_every_reply];
 
@@ -23,26 +23,26 @@ const DEADLINE: &str = "10s";
 const IMPATIENCE: &str = "2s";
 const SLOW: Duration = Duration::from_secs(6);
 
-async fn the_backends_strict_reader_understands_every_reply(stage: Arc<Stage>) {
-    let _worker = stage.worker_with(&stage.settings().with("REQUEST_DEADLINE", DEADLINE)).await;
-    let impatient = stage.settings().with("GATEWAY_TIMEOUT", IMPATIENCE);
-    let small = stage.settings().with("GATEWAY_CALLERS", 1).with("GATEWAY_STREAMS", 1);
-    let strict = stage.settings().with("GATEWAY_CLIENT_RATE", 1);
-    let (front, impatient, small, strict) =
-        tokio::join!(stage.front(), stage.front_with(&impatient), stage.front_with(&small), stage.front_with(&strict));
-    let fronts =
-        [("GATEWAY", front), ("IMPATIENT_GATEWAY", impatient), ("SMALL_GATEWAY", small), ("STRICT_GATEWAY", strict)];
+async fn the_backends_strict_reader_understands_every_reply(env: Arc<TestEnv>) {
+    let _worker = env.worker_with(&env.settings().with("REQUEST_DEADLINE", DEADLINE)).await;
+    let impatient = env.settings().with("GATEWAY_TIMEOUT", IMPATIENCE);
+    let small = env.settings().with("GATEWAY_CALLERS", 1).with("GATEWAY_STREAMS", 1);
+    let strict = env.settings().with("GATEWAY_CLIENT_RATE", 1);
+    let (gateway, impatient, small, strict) =
+        tokio::join!(env.gateway(), env.gateway_with(&impatient), env.gateway_with(&small), env.gateway_with(&strict));
+    let gateways =
+        [("GATEWAY", gateway), ("IMPATIENT_GATEWAY", impatient), ("SMALL_GATEWAY", small), ("STRICT_GATEWAY", strict)];
 
     let mut maven = Command::new("mvn");
     maven.args(["-q", "-B", "-f", concat!(env!("CARGO_MANIFEST_DIR"), "/tests/clients/pom.xml"), "test"]);
-    for (variable, front) in &fronts {
-        maven.env(variable, format!("http://{}", front.address));
+    for (variable, gateway) in &gateways {
+        maven.env(variable, format!("http://{}", gateway.address));
     }
     for (variable, words, answers) in trouble() {
-        stage.model.when(words, answers);
+        env.model.when(words, answers);
         maven.env(variable, words);
     }
-    let output = stage.run_other(&mut maven, MAVEN_PATIENCE).await;
+    let output = env.run_other(&mut maven, MAVEN_PATIENCE).await;
     let stdout = String::from_utf8_lossy(&output.stdout);
     let proven = stdout.lines().filter(|line| line.contains("proven: ")).count();
     assert!(

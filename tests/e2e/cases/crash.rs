@@ -7,11 +7,11 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use crate::case::Case;
-use crate::kit::gateway::{Gateway, Record};
 use crate::kit::model::Kind;
+use crate::kit::outcome_reader::{OutcomeReader, Record};
 use crate::kit::redis::Redis;
 use crate::kit::settings::Settings;
-use crate::kit::stage::Stage;
+use crate::kit::test_env::TestEnv;
 
 /// Where the worker dies, in the order of a request's way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -66,7 +66,7 @@ pub fn cases() -> Vec<Case> {
     let all = STEPS.into_iter().flat_map(|step| POINTS.into_iter().map(move |point| (step, point)));
     all.filter(|((step, _), (point, _))| step.passes(*point))
         .map(|((step, step_name), (point, point_name))| {
-            let run = move |stage| Box::pin(dies_and_is_followed(stage, step, point, point_name)) as _;
+            let run = move |env| Box::pin(dies_and_is_followed(env, step, point, point_name)) as _;
             Case::new(format!("{step_name}_when_{point_name}"), run).with_fail_points()
         })
         .collect()
@@ -113,42 +113,42 @@ impl Step {
 }
 
 /// A static member, so that the group gives the next worker its partitions at once.
-fn settings(stage: &Stage) -> Settings {
-    stage.settings().with("KAFKA_PROPERTIES", "group.instance.id=crash").with("MAX_QUESTIONS", 2)
+fn settings(env: &TestEnv) -> Settings {
+    env.settings().with("KAFKA_PROPERTIES", "group.instance.id=crash").with("MAX_QUESTIONS", 2)
 }
 
 /// One member's requests and their outcomes.
 struct Talk<'a> {
-    stage: &'a Stage,
-    gateway: &'a Gateway,
+    env: &'a TestEnv,
+    outcomes: &'a OutcomeReader,
     member: i64,
 }
 
 impl Talk<'_> {
     async fn send(&self, topic: &str, id: &str, mut value: Value) {
         value["memberId"] = self.member.into();
-        self.stage.spring.ask(topic, &value).header("ce_id", id).send().await;
+        self.env.requests.ask(topic, &value).header("ce_id", id).send().await;
     }
 
     async fn ask_feedback(&self, id: &str) {
         let value = json!({"problemId": 7, "question": "교착 상태란?", "answer": "서로 기다리는 상태입니다."});
-        self.send(&self.stage.topics.feedback_requested, id, value).await;
+        self.send(&self.env.topics.feedback_requested, id, value).await;
     }
 
     async fn init(&self, id: &str) {
         let value = json!({"inputs": {"email": "a@b.kr", "preferred_job": "BACKEND"}});
-        self.send(&self.stage.topics.resume_init, id, value).await;
+        self.send(&self.env.topics.resume_init, id, value).await;
     }
 
     async fn answer(&self, id: &str, question: &Record) {
         let value = json!({"answer": "주문 이벤트를 처리했습니다.", "questionId": question.json()["questionId"]});
-        self.send(&self.stage.topics.resume_answer, id, value).await;
+        self.send(&self.env.topics.resume_answer, id, value).await;
     }
 
     /// The outcome of a request.
     async fn outcome(&self, id: &str) -> Record {
         let find = |records: &[Record]| records.iter().find(|record| record.answers(id)).cloned();
-        self.gateway.wait_for(&format!("the outcome of {id}"), find).await
+        self.outcomes.wait_for(&format!("the outcome of {id}"), find).await
     }
 
     /// Brings the dialogue to where the step begins; gives the open question.
@@ -156,7 +156,7 @@ impl Talk<'_> {
         if matches!(step, Step::Feedback | Step::Init) {
             return None;
         }
-        let worker = self.stage.worker_with(&settings(self.stage)).await;
+        let worker = self.env.worker_with(&settings(self.env)).await;
         self.init("prepared-init").await;
         let mut question = self.outcome("prepared-init").await;
         if step == Step::LastAnswer {
@@ -208,18 +208,18 @@ fn content(record: &Record) -> Value {
     content
 }
 
-async fn dies_and_is_followed(stage: Arc<Stage>, step: Step, point: Point, point_name: &'static str) {
-    let gateway = stage.gateway().await;
-    let redis = Redis::connect(&stage.services).await;
-    let talk = Talk { stage: &stage, gateway: &gateway, member: stage.member() };
+async fn dies_and_is_followed(env: Arc<TestEnv>, step: Step, point: Point, point_name: &'static str) {
+    let outcomes = env.outcomes().await;
+    let redis = Redis::connect(&env.services).await;
+    let talk = Talk { env: &env, outcomes: &outcomes, member: env.member() };
     let question = talk.prepare(step).await;
-    let (before, paid) = (redis.session(talk.member).await, stage.model.calls().len());
+    let (before, paid) = (redis.session(talk.member).await, env.model.calls().len());
 
-    let mut dying = stage.start_worker(&settings(&stage).with("SSAMMU_FAIL_POINT", point_name));
+    let mut dying = env.start_worker(&settings(&env).with("SSAMMU_FAIL_POINT", point_name));
     talk.request(step, question.as_ref()).await;
     let status = dying.ended().await;
     assert_eq!(status.signal(), Some(ABORTED), "it ended in another way: {status}");
-    assert_eq!(stage.model.calls().len() - paid, Step::calls_before(point), "calls before it died");
+    assert_eq!(env.model.calls().len() - paid, Step::calls_before(point), "calls before it died");
     let at_death = redis.session(talk.member).await;
     if point < Point::Saved {
         assert_eq!(at_death, before, "an unfinished request has changed the session");
@@ -231,11 +231,11 @@ async fn dies_and_is_followed(stage: Arc<Stage>, step: Step, point: Point, point
     // Its time passes.
     let _: i64 = redis.run("DEL", &[&lock]).await;
 
-    let _next = stage.worker_with(&settings(&stage)).await;
-    for topic in [&stage.topics.feedback_requested, &stage.topics.resume_init, &stage.topics.resume_answer] {
-        stage.commits(topic).reach_the_end().await;
+    let _next = env.worker_with(&settings(&env)).await;
+    for topic in [&env.topics.feedback_requested, &env.topics.resume_init, &env.topics.resume_answer] {
+        env.commits(topic).reach_the_end().await;
     }
-    let records = gateway.everything().await;
+    let records = outcomes.everything().await;
     let outcomes: Vec<&Record> = records.iter().filter(|record| record.answers(REQUEST)).collect();
     let ids: BTreeSet<_> = outcomes.iter().map(|outcome| outcome.header("ce_id")).collect();
     // The outcome had been sent, but the commit had not: it comes again.
@@ -245,15 +245,15 @@ async fn dies_and_is_followed(stage: Arc<Stage>, step: Step, point: Point, point
     assert_eq!(outcome.kind, step.outcome());
     assert!(outcomes.iter().all(|other| content(other) == content(outcome)), "one id, two contents");
     assert!(!records.iter().any(Record::is_dead_letter));
-    assert_eq!(stage.model.calls().len() - paid, step.calls(point), "calls for the request");
+    assert_eq!(env.model.calls().len() - paid, step.calls(point), "calls for the request");
     let after = redis.session(talk.member).await;
     if point >= Point::Saved {
         assert_eq!(after, at_death, "a finished request has changed the session again");
     }
     if step == Step::LastAnswer {
-        let documents = stage.bucket().keys(&stage.prefix()).await;
+        let documents = env.bucket().keys(&env.prefix()).await;
         assert_eq!(documents, [outcome.json()["resumeObjectKey"].as_str().expect("a key")]);
-        assert_eq!(stage.model.count(Kind::Question), 2);
+        assert_eq!(env.model.count(Kind::Question), 2);
         assert_eq!(after, None);
     }
     talk.finish(step, outcome).await;

@@ -6,9 +6,9 @@ use std::time::Duration;
 use rdkafka::admin::{AdminOptions, NewPartitions};
 use serde_json::json;
 
-use crate::kit::gateway::{Gateway, Record};
 use crate::kit::model::Answer;
-use crate::kit::stage::Stage;
+use crate::kit::outcome_reader::{OutcomeReader, Record};
+use crate::kit::test_env::TestEnv;
 use crate::kit::topics::{admin, has_partitions};
 
 crate::case::cases![
@@ -25,8 +25,8 @@ fn nested(levels: usize) -> String {
     format!("{}{}", "[".repeat(levels), "]".repeat(levels))
 }
 
-async fn dead_letter_of_key(gateway: &Gateway, key: &str) -> Record {
-    gateway
+async fn dead_letter_of_key(outcomes: &OutcomeReader, key: &str) -> Record {
+    outcomes
         .wait_for(&format!("the dead letter with key {key}"), |records| {
             records
                 .iter()
@@ -36,8 +36,8 @@ async fn dead_letter_of_key(gateway: &Gateway, key: &str) -> Record {
         .await
 }
 
-async fn what_names_no_member_is_kept_byte_for_byte_and_hurts_nobody_else(stage: Arc<Stage>) {
-    let (_worker, gateway) = (stage.worker().await, stage.gateway().await);
+async fn what_names_no_member_is_kept_byte_for_byte_and_hurts_nobody_else(env: Arc<TestEnv>) {
+    let (_worker, outcomes) = (env.worker().await, env.outcomes().await);
     let huge = format!("{{\"memberId\": 0, \"answer\": \"{}\"}}", "a".repeat(1_048_000));
     let deep = nested(100_000);
     let deep_member = format!("{{\"memberId\": 7, \"extra\": {deep}}}");
@@ -67,55 +67,55 @@ async fn what_names_no_member_is_kept_byte_for_byte_and_hurts_nobody_else(stage:
         Some(deep_member.as_bytes()),
         Some(unclosed.as_bytes()),
     ];
-    let topics = [&stage.topics.feedback_requested, &stage.topics.resume_init, &stage.topics.resume_answer];
+    let topics = [&env.topics.feedback_requested, &env.topics.resume_init, &env.topics.resume_answer];
     for (number, value) in values.iter().enumerate() {
-        let mut request = stage.spring.request(topics[number % 3]).key(format!("row-{number}"));
+        let mut request = env.requests.request(topics[number % 3]).key(format!("row-{number}"));
         if let Some(value) = value {
             request = request.value(*value);
         }
         request.send().await;
     }
     for (number, value) in values.iter().enumerate() {
-        let letter = dead_letter_of_key(&gateway, &format!("row-{number}")).await;
+        let letter = dead_letter_of_key(&outcomes, &format!("row-{number}")).await;
         assert_eq!(letter.value.as_deref(), *value, "row {number}");
         assert_eq!(letter.topic, format!("{}-dlt", topics[number % 3]));
         assert_eq!(letter.header("kafka_dlt-exception-fqcn"), Some("UNDECODABLE"), "row {number}");
     }
-    let member = stage.member();
+    let member = env.member();
     let value = json!({"memberId": member, "question": "힙이란?", "answer": "동적으로 쓰는 메모리입니다."});
-    stage.spring.ask(&stage.topics.feedback_requested, &value).send().await;
-    gateway.expect(member, "FeedbackGenerated").await;
-    let outcomes = gateway.records().iter().filter(|record| !record.is_dead_letter()).count();
-    assert_eq!(outcomes, 1, "nobody is told about a record that names nobody");
+    env.requests.ask(&env.topics.feedback_requested, &value).send().await;
+    outcomes.expect(member, "FeedbackGenerated").await;
+    let told = outcomes.records().iter().filter(|record| !record.is_dead_letter()).count();
+    assert_eq!(told, 1, "nobody is told about a record that names nobody");
 }
 
-async fn a_value_may_nest_to_level_128_and_no_deeper(stage: Arc<Stage>) {
-    let (_worker, gateway) = (stage.worker().await, stage.gateway().await);
+async fn a_value_may_nest_to_level_128_and_no_deeper(env: Arc<TestEnv>) {
+    let (_worker, outcomes) = (env.worker().await, env.outcomes().await);
     let request = |member: i64, levels: usize| {
         let extra = nested(levels);
         format!(
             "{{\"memberId\": {member}, \"question\": \"스택?\", \"answer\": \"나중에 온 것이 먼저 나갑니다.\", \"extra\": {extra}}}"
         )
     };
-    let (at, over) = (stage.member(), stage.member());
+    let (at, over) = (env.member(), env.member());
     // The object itself is the first level.
     let over_value = request(over, 128);
-    stage.spring.request(&stage.topics.feedback_requested).key("over").value(over_value.clone()).send().await;
-    stage.spring.request(&stage.topics.feedback_requested).key("at").value(request(at, 127)).send().await;
-    gateway.expect(at, "FeedbackGenerated").await;
-    let letter = gateway.dead_letter(over_value.as_bytes()).await;
+    env.requests.request(&env.topics.feedback_requested).key("over").value(over_value.clone()).send().await;
+    env.requests.request(&env.topics.feedback_requested).key("at").value(request(at, 127)).send().await;
+    outcomes.expect(at, "FeedbackGenerated").await;
+    let letter = outcomes.dead_letter(over_value.as_bytes()).await;
     assert_eq!(letter.header("kafka_dlt-exception-fqcn"), Some("UNDECODABLE"));
-    assert!(gateway.outcomes(over).is_empty());
+    assert!(outcomes.of(over).is_empty());
 }
 
-async fn the_headers_are_springs_in_springs_encodings(stage: Arc<Stage>) {
-    let (_worker, gateway) = (stage.worker().await, stage.gateway().await);
-    let topic = &stage.topics.resume_init;
+async fn the_headers_are_springs_in_springs_encodings(env: Arc<TestEnv>) {
+    let (_worker, outcomes) = (env.worker().await, env.outcomes().await);
+    let topic = &env.topics.resume_init;
     let now = i64::try_from(time::OffsetDateTime::now_utc().unix_timestamp_nanos() / 1_000_000).unwrap();
     // Another record first, so that the offset is not 0.
-    stage.spring.request(topic).key("before").value("x").partition(1).send().await;
-    let place = stage
-        .spring
+    env.requests.request(topic).key("before").value("x").partition(1).send().await;
+    let place = env
+        .requests
         .request(topic)
         .key("the-key")
         .value("not json: 비밀스러운 내용")
@@ -129,7 +129,7 @@ async fn the_headers_are_springs_in_springs_encodings(stage: Arc<Stage>) {
         .send()
         .await;
     assert!(place.offset > 0);
-    let letter = dead_letter_of_key(&gateway, "the-key").await;
+    let letter = dead_letter_of_key(&outcomes, "the-key").await;
     assert_eq!(letter.partition, 1);
     assert_eq!(letter.value.as_deref(), Some("not json: 비밀스러운 내용".as_bytes()));
     let own: Vec<(&str, Option<&[u8]>)> = letter
@@ -146,7 +146,7 @@ async fn the_headers_are_springs_in_springs_encodings(stage: Arc<Stage>) {
         ("nothing", None),
     ];
     assert_eq!(own, expected);
-    let group = format!("ssammu-resume-{}", stage.topics.suffix);
+    let group = format!("ssammu-resume-{}", env.topics.suffix);
     let bytes = |name: &str| -> Vec<u8> {
         let values = letter.headers_named(&format!("kafka_dlt-{name}"));
         assert_eq!(values.len(), 1, "{name}");
@@ -167,11 +167,11 @@ async fn the_headers_are_springs_in_springs_encodings(stage: Arc<Stage>) {
     }
 }
 
-async fn a_second_trip_appends_where_it_came_from_and_replaces_what_went_wrong(stage: Arc<Stage>) {
-    let (_worker, gateway) = (stage.worker().await, stage.gateway().await);
-    let topic = &stage.topics.feedback_requested;
-    let place = stage
-        .spring
+async fn a_second_trip_appends_where_it_came_from_and_replaces_what_went_wrong(env: Arc<TestEnv>) {
+    let (_worker, outcomes) = (env.worker().await, env.outcomes().await);
+    let topic = &env.topics.feedback_requested;
+    let place = env
+        .requests
         .request(topic)
         .key("again")
         .value("still not json")
@@ -182,7 +182,7 @@ async fn a_second_trip_appends_where_it_came_from_and_replaces_what_went_wrong(s
         .header("kafka_dlt-exception-message", "an old story")
         .send()
         .await;
-    let letter = dead_letter_of_key(&gateway, "again").await;
+    let letter = dead_letter_of_key(&outcomes, "again").await;
     assert_eq!(letter.headers_named("kafka_dlt-original-topic"), [b"Earlier".as_slice(), topic.as_bytes()]);
     assert_eq!(
         letter.headers_named("kafka_dlt-original-partition"),
@@ -194,29 +194,29 @@ async fn a_second_trip_appends_where_it_came_from_and_replaces_what_went_wrong(s
     assert!(messages.len() == 1 && messages[0] != b"an old story", "{messages:?}");
 }
 
-async fn without_the_partition_the_key_decides(stage: Arc<Stage>) {
-    stage.create_topics().await;
-    let topic = &stage.topics.feedback_requested;
+async fn without_the_partition_the_key_decides(env: Arc<TestEnv>) {
+    env.create_topics().await;
+    let topic = &env.topics.feedback_requested;
     let more = NewPartitions::new(topic, 4);
     let options = AdminOptions::new().operation_timeout(Some(Duration::from_secs(30)));
-    admin(&stage.services.kafka).create_partitions([&more], &options).await.expect("Kafka adds partitions");
-    has_partitions(&stage.services.kafka, topic, 4).await;
-    let (_worker, gateway) = (stage.worker().await, stage.gateway().await);
-    stage.spring.request(topic).key("far-away").value("nonsense").partition(3).send().await;
-    let letter = dead_letter_of_key(&gateway, "far-away").await;
+    admin(&env.services.kafka).create_partitions([&more], &options).await.expect("Kafka adds partitions");
+    has_partitions(&env.services.kafka, topic, 4).await;
+    let (_worker, outcomes) = (env.worker().await, env.outcomes().await);
+    env.requests.request(topic).key("far-away").value("nonsense").partition(3).send().await;
+    let letter = dead_letter_of_key(&outcomes, "far-away").await;
     assert_eq!(letter.headers_named("kafka_dlt-original-partition"), [3_i32.to_be_bytes()]);
 }
 
-async fn a_failure_for_people_to_look_at_is_an_outcome_and_a_dead_letter(stage: Arc<Stage>) {
-    let gateway = stage.gateway().await;
-    let _worker = stage.worker_with(&stage.settings().with("REQUEST_DEADLINE", "3s")).await;
-    let member = stage.member();
-    stage.model.always(Answer::busy());
+async fn a_failure_for_people_to_look_at_is_an_outcome_and_a_dead_letter(env: Arc<TestEnv>) {
+    let outcomes = env.outcomes().await;
+    let _worker = env.worker_with(&env.settings().with("REQUEST_DEADLINE", "3s")).await;
+    let member = env.member();
+    env.model.always(Answer::busy());
     let value =
         json!({"memberId": member, "problemId": 8, "question": "트리란?", "answer": "순환이 없는 그래프입니다."});
-    let place = stage.spring.ask(&stage.topics.feedback_requested, &value).header("x-spring", "kept").send().await;
-    let failed = gateway.expect_failure(member, "LLM_UNAVAILABLE").await;
-    let letter = gateway.dead_letter(value.to_string().as_bytes()).await;
+    let place = env.requests.ask(&env.topics.feedback_requested, &value).header("x-spring", "kept").send().await;
+    let failed = outcomes.expect_failure(member, "LLM_UNAVAILABLE").await;
+    let letter = outcomes.dead_letter(value.to_string().as_bytes()).await;
     assert_eq!(letter.header("kafka_dlt-exception-fqcn"), Some("LLM_UNAVAILABLE"));
     assert_eq!(letter.header("x-spring"), Some("kept"));
     assert_eq!(letter.key.as_deref(), Some(member.to_string().as_bytes()));

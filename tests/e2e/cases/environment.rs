@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use crate::kit::gateway::{Gateway, Record};
 use crate::kit::model::{Answer, Kind, ModelServer};
+use crate::kit::outcome_reader::{OutcomeReader, Record};
 use crate::kit::policy::{Denied, Policy};
-use crate::kit::stage::Stage;
+use crate::kit::test_env::TestEnv;
 use crate::kit::wait::eventually;
 
 crate::case::cases![
@@ -30,37 +30,37 @@ fn feedback(member: i64) -> Value {
     json!({"memberId": member, "question": "캐시란?", "answer": "가까이 두고 쓰는 사본입니다."})
 }
 
-async fn ask_for_feedback(stage: &Stage) -> i64 {
-    let member = stage.member();
-    stage.spring.ask(&stage.topics.feedback_requested, &feedback(member)).send().await;
+async fn ask_for_feedback(env: &TestEnv) -> i64 {
+    let member = env.member();
+    env.requests.ask(&env.topics.feedback_requested, &feedback(member)).send().await;
     member
 }
 
 /// Plays a whole interview; the key of its document.
-async fn interview(stage: &Stage, gateway: &Gateway) -> (i64, String) {
-    let member = stage.member();
-    stage.model.when_asked(Kind::Question, [Answer::question("무엇을 맡으셨나요?"), Answer::enough()]);
+async fn interview(env: &TestEnv, outcomes: &OutcomeReader) -> (i64, String) {
+    let member = env.member();
+    env.model.when_asked(Kind::Question, [Answer::question("무엇을 맡으셨나요?"), Answer::enough()]);
     let init = json!({"memberId": member, "inputs": {"email": "a@b.kr", "preferred_job": "AI"}});
-    stage.spring.ask(&stage.topics.resume_init, &init).send().await;
-    gateway.expect(member, "ResumeQuestionGenerated").await;
+    env.requests.ask(&env.topics.resume_init, &init).send().await;
+    outcomes.expect(member, "ResumeQuestionGenerated").await;
     let answer = json!({"memberId": member, "answer": "추천 모델을 만들었습니다."});
-    stage.spring.ask(&stage.topics.resume_answer, &answer).send().await;
-    let completed = gateway.expect(member, "ResumeCompleted").await.json();
+    env.requests.ask(&env.topics.resume_answer, &answer).send().await;
+    let completed = outcomes.expect(member, "ResumeCompleted").await.json();
     (member, completed["resumeObjectKey"].as_str().expect("a key").to_owned())
 }
 
-async fn a_key_that_happens_to_be_there_turns_no_fallback_on(stage: Arc<Stage>) {
-    let gateway = stage.gateway().await;
+async fn a_key_that_happens_to_be_there_turns_no_fallback_on(env: Arc<TestEnv>) {
+    let outcomes = env.outcomes().await;
     let fallback = ModelServer::start().await;
-    let settings = stage
+    let settings = env
         .settings()
         .with("OPENAI_API_KEY", "sk-happens-to-be-there")
         .with("OPENAI_BASE_URL", format!("{}/v1", fallback.url()))
         .with("REQUEST_DEADLINE", "3s");
-    let worker = stage.worker_with(&settings).await;
-    stage.model.always(Answer::busy());
-    let member = ask_for_feedback(&stage).await;
-    gateway.expect_failure(member, "LLM_UNAVAILABLE").await;
+    let worker = env.worker_with(&settings).await;
+    env.model.always(Answer::busy());
+    let member = ask_for_feedback(&env).await;
+    outcomes.expect_failure(member, "LLM_UNAVAILABLE").await;
     assert!(fallback.calls().is_empty(), "members' data went out");
     let log = worker.log();
     let warnings: Vec<&str> = log.lines().filter(|line| line.contains("LLM_FALLBACK")).collect();
@@ -71,12 +71,12 @@ async fn a_key_that_happens_to_be_there_turns_no_fallback_on(stage: Arc<Stage>) 
     assert!(!log.contains("sk-happens-to-be-there") && !log.contains(&fallback.url()), "{log}");
 }
 
-async fn a_name_that_the_server_does_not_know_is_told_and_requests_wait_until_it_does(stage: Arc<Stage>) {
-    let gateway = stage.gateway().await;
-    stage.model.serves("/model");
-    let worker = stage.worker_with(&stage.settings().with("MODEL_NAME", OLD_NAME)).await;
+async fn a_name_that_the_server_does_not_know_is_told_and_requests_wait_until_it_does(env: Arc<TestEnv>) {
+    let outcomes = env.outcomes().await;
+    env.model.serves("/model");
+    let worker = env.worker_with(&env.settings().with("MODEL_NAME", OLD_NAME)).await;
     worker.lacks("model", &format!("does not list the model `{OLD_NAME}`; it lists `/model`")).await;
-    let mut members = vec![ask_for_feedback(&stage).await, ask_for_feedback(&stage).await];
+    let mut members = vec![ask_for_feedback(&env).await, ask_for_feedback(&env).await];
     worker.lacks("model", &format!("does not serve the model `{OLD_NAME}`; it lists `/model`")).await;
     eventually("the model counts as away", || async {
         let (_, metrics) = worker.get("/metrics").await?;
@@ -84,19 +84,19 @@ async fn a_name_that_the_server_does_not_know_is_told_and_requests_wait_until_it
     })
     .await;
     for _ in 0..8 {
-        members.push(ask_for_feedback(&stage).await);
+        members.push(ask_for_feedback(&env).await);
     }
-    let received = format!("ssammu_records_received_total{{topic=\"{}\"}} 10", stage.topics.feedback_requested);
+    let received = format!("ssammu_records_received_total{{topic=\"{}\"}} 10", env.topics.feedback_requested);
     eventually("all of them wait", || async { worker.get("/metrics").await?.1.contains(&received).then_some(()) })
         .await;
-    let tries = stage.model.calls().len();
+    let tries = env.model.calls().len();
     assert!(tries <= 4, "{tries} tries for two requests");
-    stage.model.serves(OLD_NAME);
+    env.model.serves(OLD_NAME);
     for member in members {
-        gateway.expect(member, "FeedbackGenerated").await;
+        outcomes.expect(member, "FeedbackGenerated").await;
     }
     worker.has("model").await;
-    assert!(!gateway.records().iter().any(Record::is_dead_letter));
+    assert!(!outcomes.records().iter().any(Record::is_dead_letter));
     let log = worker.log();
     let told = |text: &str| log.lines().filter(|line| line.contains(text)).count();
     assert_eq!(told("found the model"), 0, "{log}");
@@ -104,38 +104,38 @@ async fn a_name_that_the_server_does_not_know_is_told_and_requests_wait_until_it
     assert!(log.lines().any(|line| line.contains("WARN") && line.contains(OLD_NAME) && line.contains("`/model`")));
 }
 
-async fn a_wrong_name_is_told_though_the_fallback_answers(stage: Arc<Stage>) {
-    let gateway = stage.gateway().await;
+async fn a_wrong_name_is_told_though_the_fallback_answers(env: Arc<TestEnv>) {
+    let outcomes = env.outcomes().await;
     let fallback = ModelServer::start().await;
-    stage.model.serves("/model");
-    let settings = stage
+    env.model.serves("/model");
+    let settings = env
         .settings()
         .with("MODEL_NAME", OLD_NAME)
         .with("LLM_FALLBACK", "openai")
         .with("OPENAI_BASE_URL", format!("{}/v1", fallback.url()));
-    let worker = stage.worker_with(&settings).await;
+    let worker = env.worker_with(&settings).await;
     for _ in 0..10 {
-        let member = ask_for_feedback(&stage).await;
-        gateway.expect(member, "FeedbackGenerated").await;
+        let member = ask_for_feedback(&env).await;
+        outcomes.expect(member, "FeedbackGenerated").await;
     }
     assert_eq!(fallback.calls().len(), 10);
-    let tries = stage.model.calls().len();
+    let tries = env.model.calls().len();
     assert!(tries <= 3, "{tries} tries at a server that does not serve the model");
     worker.lacks("model", &format!("does not serve the model `{OLD_NAME}`; it lists `/model`; openai stands in")).await;
 }
 
-async fn an_alias_is_ready_once_it_was_answered(stage: Arc<Stage>) {
-    let gateway = stage.gateway().await;
-    let worker = stage.worker_with(&stage.settings().with("MODEL_NAME", "alias")).await;
+async fn an_alias_is_ready_once_it_was_answered(env: Arc<TestEnv>) {
+    let outcomes = env.outcomes().await;
+    let worker = env.worker_with(&env.settings().with("MODEL_NAME", "alias")).await;
     worker.lacks("model", "does not list the model `alias`").await;
-    let member = ask_for_feedback(&stage).await;
-    gateway.expect(member, "FeedbackGenerated").await;
+    let member = ask_for_feedback(&env).await;
+    outcomes.expect(member, "FeedbackGenerated").await;
     worker.has("model").await;
-    assert_eq!(stage.model.calls()[0].body["model"], "alias");
+    assert_eq!(env.model.calls()[0].body["model"], "alias");
 }
 
-async fn a_named_model_is_asked_though_the_list_cannot_be_read(stage: Arc<Stage>) {
-    let gateway = stage.gateway().await;
+async fn a_named_model_is_asked_though_the_list_cannot_be_read(env: Arc<TestEnv>) {
+    let outcomes = env.outcomes().await;
     let refusals = [
         Answer::body(
             401,
@@ -151,51 +151,51 @@ async fn a_named_model_is_asked_though_the_list_cannot_be_read(stage: Arc<Stage>
         Answer::body(200, "application/json", r#"{"models": [{"name": "aya"}]}"#),
     ];
     for refusal in refusals {
-        stage.model.lists(refusal.clone());
-        let worker = stage.worker_with(&stage.settings().with("MODEL_NAME", "aya")).await;
-        let before = stage.model.calls().len();
-        let member = ask_for_feedback(&stage).await;
-        gateway.expect(member, "FeedbackGenerated").await;
-        let calls = stage.model.calls().split_off(before);
+        env.model.lists(refusal.clone());
+        let worker = env.worker_with(&env.settings().with("MODEL_NAME", "aya")).await;
+        let before = env.model.calls().len();
+        let member = ask_for_feedback(&env).await;
+        outcomes.expect(member, "FeedbackGenerated").await;
+        let calls = env.model.calls().split_off(before);
         assert_eq!((calls.len(), &calls[0].body["model"]), (1, &json!("aya")), "{refusal:?}");
         worker.has("model").await;
         worker.stop().await;
     }
 }
 
-async fn a_server_says_in_many_words_that_it_does_not_serve_the_model(stage: Arc<Stage>) {
-    let gateway = stage.gateway().await;
-    stage.model.lists(Answer::models("aya", 4096));
-    let settings = stage.settings().with("MODEL_NAME", "aya").with("REQUEST_DEADLINE", "3s");
+async fn a_server_says_in_many_words_that_it_does_not_serve_the_model(env: Arc<TestEnv>) {
+    let outcomes = env.outcomes().await;
+    env.model.lists(Answer::models("aya", 4096));
+    let settings = env.settings().with("MODEL_NAME", "aya").with("REQUEST_DEADLINE", "3s");
     for (status, words) in [
         (400, r#"{"error": {"message": "aya is not a valid model ID", "code": 400}}"#),
         (404, r#"{"error": "model 'aya' not found, try pulling it first"}"#),
     ] {
-        let worker = stage.worker_with(&settings).await;
-        stage.model.always(Answer::body(status, "application/json", words));
-        let member = ask_for_feedback(&stage).await;
-        gateway.expect_failure(member, "LLM_UNAVAILABLE").await;
+        let worker = env.worker_with(&settings).await;
+        env.model.always(Answer::body(status, "application/json", words));
+        let member = ask_for_feedback(&env).await;
+        outcomes.expect_failure(member, "LLM_UNAVAILABLE").await;
         worker.lacks("model", "does not serve the model `aya`").await;
         worker.stop().await;
     }
 }
 
-async fn a_prefix_without_its_slash_is_a_folder_all_the_same(stage: Arc<Stage>) {
-    let gateway = stage.gateway().await;
-    let prefix = stage.prefix();
-    let settings = stage.settings().with("S3_UPLOAD_PREFIX", prefix.trim_end_matches('/'));
-    let _worker = stage.worker_with(&settings).await;
-    let (member, key) = interview(&stage, &gateway).await;
+async fn a_prefix_without_its_slash_is_a_folder_all_the_same(env: Arc<TestEnv>) {
+    let outcomes = env.outcomes().await;
+    let prefix = env.prefix();
+    let settings = env.settings().with("S3_UPLOAD_PREFIX", prefix.trim_end_matches('/'));
+    let _worker = env.worker_with(&settings).await;
+    let (member, key) = interview(&env, &outcomes).await;
     assert!(key.starts_with(&format!("{prefix}{member}/resume_agent_")), "{key}");
-    stage.bucket().get(&key).await;
+    env.bucket().get(&key).await;
 }
 
-async fn a_bucket_that_may_be_put_to_but_not_looked_at_is_ready_with_one_warning(stage: Arc<Stage>) {
-    let gateway = stage.gateway().await;
-    let s3 = Policy::start(stage.services.s3_port, Denied(403, "AccessDenied")).await;
-    let worker = stage.worker_with(&stage.settings().with("AWS_ENDPOINT_URL_S3", s3.url())).await;
-    let (_, key) = interview(&stage, &gateway).await;
-    stage.bucket().get(&key).await;
+async fn a_bucket_that_may_be_put_to_but_not_looked_at_is_ready_with_one_warning(env: Arc<TestEnv>) {
+    let outcomes = env.outcomes().await;
+    let s3 = Policy::start(env.services.s3_port, Denied(403, "AccessDenied")).await;
+    let worker = env.worker_with(&env.settings().with("AWS_ENDPOINT_URL_S3", s3.url())).await;
+    let (_, key) = interview(&env, &outcomes).await;
+    env.bucket().get(&key).await;
     eventually("the bucket is looked at a third time", || async { (s3.looks() >= 3).then_some(()) }).await;
     let (status, body) = worker.get("/readyz").await.expect("the worker answers");
     assert_eq!(status, 200, "{body}");
@@ -204,16 +204,16 @@ async fn a_bucket_that_may_be_put_to_but_not_looked_at_is_ready_with_one_warning
     assert!(warnings.len() == 1 && warnings[0].contains("WARN"), "{log}");
 }
 
-async fn a_bucket_that_cannot_be_used_is_not_ready_and_says_why(stage: Arc<Stage>) {
-    stage.create_topics().await;
+async fn a_bucket_that_cannot_be_used_is_not_ready_and_says_why(env: Arc<TestEnv>) {
+    env.create_topics().await;
     for (denied, told) in [
         (Denied(404, "NoSuchBucket"), "there is no such bucket (404)"),
         (Denied(301, "PermanentRedirect"), "another region (301)"),
         (Denied(403, "InvalidAccessKeyId"), "invalidaccesskeyid (403)"),
         (Denied(403, "SignatureDoesNotMatch"), "signaturedoesnotmatch (403)"),
     ] {
-        let s3 = Policy::start(stage.services.s3_port, denied).await;
-        let worker = stage.start_worker(&stage.settings().with("AWS_ENDPOINT_URL_S3", s3.url()));
+        let s3 = Policy::start(env.services.s3_port, denied).await;
+        let worker = env.start_worker(&env.settings().with("AWS_ENDPOINT_URL_S3", s3.url()));
         worker.unready(told).await;
         worker.kill().await;
     }

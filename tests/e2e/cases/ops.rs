@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use crate::kit::gateway::{Gateway, Record};
 use crate::kit::model::{Answer, Kind};
+use crate::kit::outcome_reader::{OutcomeReader, Record};
 use crate::kit::redis::Redis;
 use crate::kit::settings::Settings;
-use crate::kit::stage::{PARTITIONS, Stage};
+use crate::kit::test_env::{PARTITIONS, TestEnv};
 
 crate::case::cases![
     a_replayed_request_is_what_it_was_and_is_answered,
@@ -22,20 +22,20 @@ crate::case::cases![
 ];
 
 /// A worker that gives up on the model soon.
-fn hasty(stage: &Stage) -> Settings {
-    stage.settings().with("REQUEST_DEADLINE", "3s")
+fn hasty(env: &TestEnv) -> Settings {
+    env.settings().with("REQUEST_DEADLINE", "3s")
 }
 
 /// Runs a command that must succeed; its output.
-async fn output(stage: &Stage, arguments: &[&str]) -> String {
-    let ended = stage.run(arguments, &stage.settings()).await;
+async fn output(env: &TestEnv, arguments: &[&str]) -> String {
+    let ended = env.run(arguments, &env.settings()).await;
     assert!(ended.status.success(), "{arguments:?}: {}\n{}", ended.stdout, ended.stderr);
     ended.stdout
 }
 
 /// Runs a command that must fail; its errors.
-async fn refusal(stage: &Stage, arguments: &[&str]) -> String {
-    let ended = stage.run(arguments, &stage.settings()).await;
+async fn refusal(env: &TestEnv, arguments: &[&str]) -> String {
+    let ended = env.run(arguments, &env.settings()).await;
     assert_eq!(ended.status.code(), Some(1), "{arguments:?}: {}\n{}", ended.stdout, ended.stderr);
     ended.stderr
 }
@@ -45,25 +45,25 @@ fn feedback(member: i64) -> Value {
 }
 
 /// Has a request fail for want of a model; its dead letter.
-async fn failed_request(stage: &Stage, gateway: &Gateway, member: i64) -> Record {
-    stage.model.always(Answer::busy());
+async fn failed_request(env: &TestEnv, outcomes: &OutcomeReader, member: i64) -> Record {
+    env.model.always(Answer::busy());
     let value = feedback(member);
-    stage.spring.ask(&stage.topics.feedback_requested, &value).send().await;
-    gateway.expect_failure(member, "LLM_UNAVAILABLE").await;
-    gateway.dead_letter(value.to_string().as_bytes()).await
+    env.requests.ask(&env.topics.feedback_requested, &value).send().await;
+    outcomes.expect_failure(member, "LLM_UNAVAILABLE").await;
+    outcomes.dead_letter(value.to_string().as_bytes()).await
 }
 
 fn place(record: &Record) -> String {
     format!("{}/{}/{}", record.topic, record.partition, record.offset)
 }
 
-async fn a_replayed_request_is_what_it_was_and_is_answered(stage: Arc<Stage>) {
-    let gateway = stage.gateway().await;
-    let _worker = stage.worker_with(&hasty(&stage)).await;
-    let (topic, member) = (&stage.topics.feedback_requested, stage.member());
-    stage.model.always(Answer::busy());
-    let sent = stage
-        .spring
+async fn a_replayed_request_is_what_it_was_and_is_answered(env: Arc<TestEnv>) {
+    let outcomes = env.outcomes().await;
+    let _worker = env.worker_with(&hasty(&env)).await;
+    let (topic, member) = (&env.topics.feedback_requested, env.member());
+    env.model.always(Answer::busy());
+    let sent = env
+        .requests
         .ask(topic, &feedback(member))
         .key("another key")
         .partition(1)
@@ -73,19 +73,19 @@ async fn a_replayed_request_is_what_it_was_and_is_answered(stage: Arc<Stage>) {
         .null_header("nothing")
         .send()
         .await;
-    gateway.expect_failure(member, "LLM_UNAVAILABLE").await;
-    gateway.dead_letter(feedback(member).to_string().as_bytes()).await;
+    outcomes.expect_failure(member, "LLM_UNAVAILABLE").await;
+    outcomes.dead_letter(feedback(member).to_string().as_bytes()).await;
 
-    let told = output(&stage, &["dlt", "replay"]).await;
+    let told = output(&env, &["dlt", "replay"]).await;
     assert!(told.contains(&format!("from {sent}  LLM_UNAVAILABLE  member {member}  replays 0")), "{told}");
     assert!(told.contains("1 would be sent"), "{told}");
-    let requests = Gateway::over(&stage.services.kafka, &stage.topics, std::slice::from_ref(topic), PARTITIONS).await;
+    let requests = OutcomeReader::over(&env.services.kafka, &env.topics, std::slice::from_ref(topic), PARTITIONS).await;
     requests.wait_for("the first request", |records| (records.len() == 1).then_some(())).await;
 
-    stage.model.well();
-    let told = output(&stage, &["dlt", "replay", "--yes", "--follow", "--timeout", "50s"]).await;
+    env.model.well();
+    let told = output(&env, &["dlt", "replay", "--yes", "--follow", "--timeout", "50s"]).await;
     assert!(told.contains("1 sent") && told.contains("FeedbackGenerated  (1 of 1)"), "{told}");
-    let answered = gateway.expect(member, "FeedbackGenerated").await;
+    let answered = outcomes.expect(member, "FeedbackGenerated").await;
     assert_eq!(answered.header("ce_causationid"), Some(format!("{sent}#1").as_str()));
 
     let replayed = requests.wait_for("the replay", |records| records.get(1).cloned()).await;
@@ -107,55 +107,55 @@ async fn a_replayed_request_is_what_it_was_and_is_answered(stage: Arc<Stage>) {
     assert_eq!(headers, expected);
 }
 
-async fn a_replay_that_is_run_twice_is_answered_once(stage: Arc<Stage>) {
-    let gateway = stage.gateway().await;
-    let _worker = stage.worker_with(&hasty(&stage)).await;
-    let member = stage.member();
-    failed_request(&stage, &gateway, member).await;
-    stage.model.well();
-    output(&stage, &["dlt", "replay", "--yes"]).await;
-    let first = gateway.expect(member, "FeedbackGenerated").await;
-    let calls = stage.model.calls().len();
-    output(&stage, &["dlt", "replay", "--yes"]).await;
-    let second = gateway.expect(member, "FeedbackGenerated").await;
+async fn a_replay_that_is_run_twice_is_answered_once(env: Arc<TestEnv>) {
+    let outcomes = env.outcomes().await;
+    let _worker = env.worker_with(&hasty(&env)).await;
+    let member = env.member();
+    failed_request(&env, &outcomes, member).await;
+    env.model.well();
+    output(&env, &["dlt", "replay", "--yes"]).await;
+    let first = outcomes.expect(member, "FeedbackGenerated").await;
+    let calls = env.model.calls().len();
+    output(&env, &["dlt", "replay", "--yes"]).await;
+    let second = outcomes.expect(member, "FeedbackGenerated").await;
     assert_eq!((first.header("ce_id"), first.json()), (second.header("ce_id"), second.json()));
-    assert_eq!(stage.model.calls().len(), calls, "nothing is paid for twice");
+    assert_eq!(env.model.calls().len(), calls, "nothing is paid for twice");
 }
 
-async fn a_request_that_fails_again_is_kept_again_until_the_limit(stage: Arc<Stage>) {
-    let gateway = stage.gateway().await;
-    let _worker = stage.worker_with(&hasty(&stage)).await;
-    let member = stage.member();
+async fn a_request_that_fails_again_is_kept_again_until_the_limit(env: Arc<TestEnv>) {
+    let outcomes = env.outcomes().await;
+    let _worker = env.worker_with(&hasty(&env)).await;
+    let member = env.member();
     let value = feedback(member).to_string();
-    failed_request(&stage, &gateway, member).await;
-    let told = output(&stage, &["dlt", "replay", "--yes", "--follow", "--timeout", "50s"]).await;
+    failed_request(&env, &outcomes, member).await;
+    let told = output(&env, &["dlt", "replay", "--yes", "--follow", "--timeout", "50s"]).await;
     assert!(told.contains("RequestFailed LLM_UNAVAILABLE  (1 of 1)"), "{told}");
     let again =
-        gateway.wait_for("the second dead letter", |_| gateway.dead_letters(value.as_bytes()).get(1).cloned()).await;
+        outcomes.wait_for("the second dead letter", |_| outcomes.dead_letters(value.as_bytes()).get(1).cloned()).await;
     assert_eq!(again.header("replay-count"), Some("1"));
 
-    let told = output(&stage, &["dlt", "replay", "--yes", "--max-replays", "1"]).await;
+    let told = output(&env, &["dlt", "replay", "--yes", "--max-replays", "1"]).await;
     assert!(told.contains("0 sent") && told.contains("1  left: replayed 1 times or more"), "{told}");
     assert!(told.contains("1  left: kept again later"), "{told}");
 
-    stage.model.well();
-    output(&stage, &["dlt", "replay", "--yes"]).await;
-    gateway.expect_failure(member, "LLM_UNAVAILABLE").await;
-    let answered = gateway.expect(member, "FeedbackGenerated").await;
+    env.model.well();
+    output(&env, &["dlt", "replay", "--yes"]).await;
+    outcomes.expect_failure(member, "LLM_UNAVAILABLE").await;
+    let answered = outcomes.expect(member, "FeedbackGenerated").await;
     let id = again.header("ce_id").unwrap();
     assert_eq!(answered.header("ce_causationid"), Some(format!("{id}#2").as_str()));
 }
 
-async fn dead_letters_are_listed_by_code_member_topic_and_time(stage: Arc<Stage>) {
-    let gateway = stage.gateway().await;
-    let _worker = stage.worker_with(&hasty(&stage)).await;
-    let member = stage.member();
-    let failed = failed_request(&stage, &gateway, member).await;
-    stage.spring.request(&stage.topics.resume_init).key("x").value("비밀").send().await;
-    let unreadable = gateway.dead_letter("비밀".as_bytes()).await;
+async fn dead_letters_are_listed_by_code_member_topic_and_time(env: Arc<TestEnv>) {
+    let outcomes = env.outcomes().await;
+    let _worker = env.worker_with(&hasty(&env)).await;
+    let member = env.member();
+    let failed = failed_request(&env, &outcomes, member).await;
+    env.requests.request(&env.topics.resume_init).key("x").value("비밀").send().await;
+    let unreadable = outcomes.dead_letter("비밀".as_bytes()).await;
 
     let list = async |filters: &[&str]| -> Vec<String> {
-        let told = output(&stage, &[&["dlt", "list", "--json"], filters].concat()).await;
+        let told = output(&env, &[&["dlt", "list", "--json"], filters].concat()).await;
         assert!(!told.contains("비밀"), "{told}");
         let lines = told.lines().map(|line| serde_json::from_str::<Value>(line).expect("JSON"));
         lines.map(|line| line["at"].as_str().expect("its place").to_owned()).collect()
@@ -167,26 +167,26 @@ async fn dead_letters_are_listed_by_code_member_topic_and_time(stage: Arc<Stage>
     assert_eq!(list(&["--code", "UNDECODABLE"]).await, [unreadable]);
     assert_eq!(list(&["--code", "UNDECODABLE", "--code", "LLM_UNAVAILABLE"]).await.len(), 2);
     assert_eq!(list(&["--member", &member]).await, [failed]);
-    assert_eq!(list(&["--topic", &stage.topics.resume_init]).await, [unreadable]);
-    assert_eq!(list(&["--topic", &stage.topics.resume_answer]).await, [""; 0]);
+    assert_eq!(list(&["--topic", &env.topics.resume_init]).await, [unreadable]);
+    assert_eq!(list(&["--topic", &env.topics.resume_answer]).await, [""; 0]);
     assert_eq!(list(&["--since", "1h", "--until", "0s"]).await.len(), 2);
     assert_eq!(list(&["--until", "1h"]).await, [""; 0]);
     assert_eq!(list(&["--since", "2100-01-01T00:00:00Z"]).await, [""; 0]);
     assert_eq!(list(&["--limit", "1"]).await, [failed]);
 
-    let told = output(&stage, &["dlt", "list"]).await;
+    let told = output(&env, &["dlt", "list"]).await;
     assert!(told.contains("2 dead letters\n       1  LLM_UNAVAILABLE\n       1  UNDECODABLE\n"), "{told}");
-    let told = refusal(&stage, &["dlt", "list", "--topic", "Elsewhere"]).await;
+    let told = refusal(&env, &["dlt", "list", "--topic", "Elsewhere"]).await;
     assert!(told.contains("Elsewhere is not a request topic"), "{told}");
 }
 
-async fn a_dead_letter_is_shown_and_its_payload_only_when_asked_for(stage: Arc<Stage>) {
-    let (_worker, gateway) = (stage.worker().await, stage.gateway().await);
-    let topic = &stage.topics.resume_answer;
-    let sent = stage.spring.request(topic).key("k").value("비밀\u{1b}[2J").header("binary", [0, 255]).send().await;
-    let letter = gateway.dead_letter("비밀\u{1b}[2J".as_bytes()).await;
+async fn a_dead_letter_is_shown_and_its_payload_only_when_asked_for(env: Arc<TestEnv>) {
+    let (_worker, outcomes) = (env.worker().await, env.outcomes().await);
+    let topic = &env.topics.resume_answer;
+    let sent = env.requests.request(topic).key("k").value("비밀\u{1b}[2J").header("binary", [0, 255]).send().await;
+    let letter = outcomes.dead_letter("비밀\u{1b}[2J".as_bytes()).await;
     let at = place(&letter);
-    let told = output(&stage, &["dlt", "show", &at]).await;
+    let told = output(&env, &["dlt", "show", &at]).await;
     for line in [
         format!("kafka_dlt-original-partition = {}", sent.partition),
         format!("kafka_dlt-original-offset = {}", sent.offset),
@@ -197,92 +197,92 @@ async fn a_dead_letter_is_shown_and_its_payload_only_when_asked_for(stage: Arc<S
         assert!(told.contains(&line), "{line} is not in {told}");
     }
     assert!(!told.contains("비밀"), "{told}");
-    let told = output(&stage, &["dlt", "show", &at, "--payload"]).await;
+    let told = output(&env, &["dlt", "show", &at, "--payload"]).await;
     assert!(told.contains("비밀\\u{1b}[2J"), "{told}");
     let nowhere = format!("{}/{}/{}", letter.topic, letter.partition, letter.offset + 1);
-    assert!(refusal(&stage, &["dlt", "show", &nowhere]).await.contains("there is no record"));
+    assert!(refusal(&env, &["dlt", "show", &nowhere]).await.contains("there is no record"));
 }
 
-async fn init(stage: &Stage, member: i64) {
+async fn init(env: &TestEnv, member: i64) {
     let value = json!({"memberId": member, "inputs": {"email": "hong@example.kr"}});
-    stage.spring.ask(&stage.topics.resume_init, &value).send().await;
+    env.requests.ask(&env.topics.resume_init, &value).send().await;
 }
 
-async fn sessions_are_listed_and_shown_without_texts(stage: Arc<Stage>) {
-    let (_worker, gateway, member) = (stage.worker().await, stage.gateway().await, stage.member());
+async fn sessions_are_listed_and_shown_without_texts(env: Arc<TestEnv>) {
+    let (_worker, outcomes, member) = (env.worker().await, env.outcomes().await, env.member());
     let asked = "어떤 프로젝트를 하셨나요?";
-    stage.model.when_asked(Kind::Question, [Answer::question(asked)]);
-    init(&stage, member).await;
-    let question = gateway.expect(member, "ResumeQuestionGenerated").await.json();
+    env.model.when_asked(Kind::Question, [Answer::question(asked)]);
+    init(&env, member).await;
+    let question = outcomes.expect(member, "ResumeQuestionGenerated").await.json();
 
-    let told = output(&stage, &["session", "list"]).await;
+    let told = output(&env, &["session", "list"]).await;
     let line = told.lines().find(|line| line.starts_with(&format!("member {member} "))).expect("the member's line");
     assert!(line.contains("questions 1") && line.contains("expires in 23h"), "{line}");
     let member = member.to_string();
-    let told = output(&stage, &["session", "show", &member]).await;
+    let told = output(&env, &["session", "show", &member]).await;
     let (session, question) = (question["sessionId"].as_str().unwrap(), question["questionId"].as_str().unwrap());
     assert!(told.contains(session) && told.contains(question) && told.contains("open"), "{told}");
     assert!(told.contains("sessions 1, drafts 0, lists of ended questions 0, saved outcomes 1"), "{told}");
     assert!(!told.contains(asked) && !told.contains("hong@example.kr"), "{told}");
-    let told = output(&stage, &["session", "show", &member, "--payload"]).await;
+    let told = output(&env, &["session", "show", &member, "--payload"]).await;
     assert!(told.contains(asked) && told.contains("hong@example.kr"), "{told}");
 }
 
-async fn a_members_data_is_removed_and_nobody_elses(stage: Arc<Stage>) {
-    let _worker = stage.worker_with(&stage.settings().with("MIN_QUESTIONS", 0)).await;
-    let gateway = stage.gateway().await;
-    let member = stage.member();
+async fn a_members_data_is_removed_and_nobody_elses(env: Arc<TestEnv>) {
+    let _worker = env.worker_with(&env.settings().with("MIN_QUESTIONS", 0)).await;
+    let outcomes = env.outcomes().await;
+    let member = env.member();
     // Its number begins with the other's, and so do its keys.
     let other = member * 10;
     for member in [member, other] {
-        stage.spring.ask(&stage.topics.feedback_requested, &feedback(member)).send().await;
-        gateway.expect(member, "FeedbackGenerated").await;
-        stage.model.when_asked(Kind::Question, [Answer::enough()]);
-        init(&stage, member).await;
-        gateway.expect(member, "ResumeCompleted").await;
-        stage.model.well();
-        init(&stage, member).await;
-        gateway.expect(member, "ResumeQuestionGenerated").await;
+        env.requests.ask(&env.topics.feedback_requested, &feedback(member)).send().await;
+        outcomes.expect(member, "FeedbackGenerated").await;
+        env.model.when_asked(Kind::Question, [Answer::enough()]);
+        init(&env, member).await;
+        outcomes.expect(member, "ResumeCompleted").await;
+        env.model.well();
+        init(&env, member).await;
+        outcomes.expect(member, "ResumeQuestionGenerated").await;
     }
-    let redis = Redis::connect(&stage.services).await;
+    let redis = Redis::connect(&env.services).await;
     let keys = async |member: i64| -> usize {
         let keys: Vec<String> = redis.run("KEYS", &[&format!("*:{{{member}}}*")]).await;
         keys.len()
     };
-    let documents = async |member: i64| stage.bucket().keys(&format!("{}{member}/", stage.prefix())).await;
+    let documents = async |member: i64| env.bucket().keys(&format!("{}{member}/", env.prefix())).await;
     let (all_keys, all_documents) = (keys(member).await, documents(member).await);
     assert_eq!((all_keys, all_documents.len()), (5, 1), "a session, ended questions, three outcomes; a document");
 
     let id = member.to_string();
-    let told = output(&stage, &["session", "delete", &id]).await;
+    let told = output(&env, &["session", "delete", &id]).await;
     assert!(told.contains("sessions 1, drafts 0, lists of ended questions 1, saved outcomes 3"), "{told}");
     assert!(told.contains(&all_documents[0]), "{told}");
     assert_eq!((keys(member).await, documents(member).await.len()), (5, 1), "a dry run removes nothing");
 
-    output(&stage, &["session", "delete", &id, "--yes"]).await;
+    output(&env, &["session", "delete", &id, "--yes"]).await;
     assert_eq!((keys(member).await, documents(member).await.len()), (0, 0));
     assert_eq!((keys(other).await, documents(other).await.len()), (5, 1));
     let value = json!({"memberId": member, "answer": "이어서 답합니다."});
-    stage.spring.ask(&stage.topics.resume_answer, &value).send().await;
-    gateway.expect_failure(member, "NO_ACTIVE_SESSION").await;
+    env.requests.ask(&env.topics.resume_answer, &value).send().await;
+    outcomes.expect_failure(member, "NO_ACTIVE_SESSION").await;
 }
 
-async fn nothing_is_removed_while_the_member_is_locked(stage: Arc<Stage>) {
-    let (_worker, gateway, member) = (stage.worker().await, stage.gateway().await, stage.member());
-    init(&stage, member).await;
-    gateway.expect(member, "ResumeQuestionGenerated").await;
-    let redis = Redis::connect(&stage.services).await;
+async fn nothing_is_removed_while_the_member_is_locked(env: Arc<TestEnv>) {
+    let (_worker, outcomes, member) = (env.worker().await, env.outcomes().await, env.member());
+    init(&env, member).await;
+    outcomes.expect(member, "ResumeQuestionGenerated").await;
+    let redis = Redis::connect(&env.services).await;
     // As a worker at work has it.
     let lock = format!("resume:{{{member}}}:lock");
     let () = redis.run("SET", &[&lock, "somebody else's token", "PX", "600000"]).await;
     let id = member.to_string();
-    let told = refusal(&stage, &["session", "delete", &id, "--yes"]).await;
+    let told = refusal(&env, &["session", "delete", &id, "--yes"]).await;
     assert!(told.contains("a worker works for member") && told.contains("nothing was removed"), "{told}");
     assert!(redis.session(member).await.is_some());
     let locks: Vec<String> = redis.run("KEYS", &[&format!("*:{{{member}}}:lock")]).await;
     assert_eq!(locks, [lock.as_str()], "the holder keeps its lock, and no other is left behind");
 
     let _: i64 = redis.run("DEL", &[&lock]).await;
-    output(&stage, &["session", "delete", &id, "--yes"]).await;
+    output(&env, &["session", "delete", &id, "--yes"]).await;
     assert!(redis.session(member).await.is_none());
 }

@@ -10,8 +10,8 @@ use tokio::process::Command;
 use crate::kit::front::reply;
 use crate::kit::model::Answer;
 use crate::kit::model::script::FEEDBACK;
-use crate::kit::stage::Stage;
-use crate::services::native::installed;
+use crate::kit::services::native::installed;
+use crate::kit::test_env::TestEnv;
 
 crate::case::cases![the_page_does_what_members_do_with_it, what_the_page_loads_is_there_and_is_nobody_elses,];
 
@@ -21,18 +21,18 @@ const PATIENCE: Duration = Duration::from_mins(10);
 const FAILING: &str = "고장을 부르는 답변입니다.";
 const SLOW: &str = "시간이 걸리는 답변입니다.";
 
-async fn the_page_does_what_members_do_with_it(stage: Arc<Stage>) {
-    let _worker = stage.worker().await;
-    let front = stage.front().await;
+async fn the_page_does_what_members_do_with_it(env: Arc<TestEnv>) {
+    let _worker = env.worker().await;
+    let gateway = env.gateway().await;
     // An empty reply is a failure that may be tried again, and says nothing of the server.
-    stage.model.when(FAILING, [Answer::text("")]);
-    stage.model.when(SLOW, [Answer::text(FEEDBACK).after(Duration::from_secs(3))]);
+    env.model.when(FAILING, [Answer::text("")]);
+    env.model.when(SLOW, [Answer::text(FEEDBACK).after(Duration::from_secs(3))]);
     let mut browser = Command::new(installed().join("venv/bin/python"));
     browser
         .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/page/page.py"))
-        .args(["--url", &format!("http://{}/", front.address)])
+        .args(["--url", &format!("http://{}/", gateway.address)])
         .args(["--failing-answer", FAILING, "--slow-answer", SLOW]);
-    let output = stage.run_other(&mut browser, PATIENCE).await;
+    let output = env.run_other(&mut browser, PATIENCE).await;
     assert!(
         output.status.success(),
         "{}\n{}",

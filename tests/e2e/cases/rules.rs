@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use crate::kit::gateway::{Gateway, Record};
-use crate::kit::stage::Stage;
+use crate::kit::outcome_reader::{OutcomeReader, Record};
+use crate::kit::test_env::TestEnv;
 
 crate::case::cases![
     each_rule_of_feedback_holds,
@@ -65,10 +65,10 @@ fn contexts(base: &Value, good: Expected) -> Vec<(Value, Expected)> {
 }
 
 /// Sends every row as a member of its own and compares what comes. A row without a context gets one, which must come back.
-async fn check(stage: &Stage, gateway: &Gateway, topic: &str, event_name: &str, rows: Vec<(Value, Expected)>) {
+async fn check(env: &TestEnv, outcomes: &OutcomeReader, topic: &str, event_name: &str, rows: Vec<(Value, Expected)>) {
     let mut sent = Vec::new();
     for (value, expected) in rows {
-        let member = stage.member();
+        let member = env.member();
         // Rows that bring a member of their own say how it is written; "@" stands for the number.
         let member_id = match &value["memberId"] {
             Value::Null => json!(member),
@@ -79,11 +79,11 @@ async fn check(stage: &Stage, gateway: &Gateway, topic: &str, event_name: &str, 
         if value.get("context").is_none() {
             value["context"] = json!({"row": member});
         }
-        let place = stage.spring.ask(topic, &value).key(member.to_string()).send().await;
+        let place = env.requests.ask(topic, &value).key(member.to_string()).send().await;
         sent.push((member, value, place, expected));
     }
     for (member, value, place, expected) in sent {
-        let outcome = gateway.next(member).await;
+        let outcome = outcomes.next(member).await;
         let shown: String = value.to_string().chars().take(300).collect();
         let echoed = value.get("context").filter(|context| context.is_object());
         let echoed = echoed.filter(|_| !matches!(expected, Invalid("context")));
@@ -107,12 +107,12 @@ async fn check(stage: &Stage, gateway: &Gateway, topic: &str, event_name: &str, 
             }
         }
     }
-    let dead: Vec<Record> = gateway.records().into_iter().filter(Record::is_dead_letter).collect();
+    let dead: Vec<Record> = outcomes.records().into_iter().filter(Record::is_dead_letter).collect();
     assert!(dead.is_empty(), "a broken rule is no dead letter: {dead:?}");
 }
 
-async fn each_rule_of_feedback_holds(stage: Arc<Stage>) {
-    let (_worker, gateway) = (stage.worker().await, stage.gateway().await);
+async fn each_rule_of_feedback_holds(env: Arc<TestEnv>) {
+    let (_worker, outcomes) = (env.worker().await, env.outcomes().await);
     let base = json!({"question": "TCP와 UDP?", "answer": "TCP는 연결 지향입니다.", "problemId": 42});
     let ok = Outcome("FeedbackGenerated");
     let rows = vec![
@@ -143,14 +143,14 @@ async fn each_rule_of_feedback_holds(stage: Arc<Stage>) {
         (with(&base, json!({"problemId": [1]})), Invalid("problemId")),
     ];
     let rows = [rows, contexts(&base, ok)].concat();
-    check(&stage, &gateway, &stage.topics.feedback_requested, "PROBLEM_FEEDBACK", rows).await;
-    let echoed = gateway.records();
+    check(&env, &outcomes, &env.topics.feedback_requested, "PROBLEM_FEEDBACK", rows).await;
+    let echoed = outcomes.records();
     let echoed = echoed.iter().filter(|record| record.kind == "FeedbackGenerated").map(Record::json);
     assert!(echoed.into_iter().all(|event| event["problemId"] == 42), "problemId is echoed as the number that it is");
 }
 
-async fn each_rule_of_the_inputs_holds(stage: Arc<Stage>) {
-    let (_worker, gateway) = (stage.worker().await, stage.gateway().await);
+async fn each_rule_of_the_inputs_holds(env: Arc<TestEnv>) {
+    let (_worker, outcomes) = (env.worker().await, env.outcomes().await);
     let full = json!({"email": "a@b.kr", "preferred_job": "BACKEND", "certification_count": 2, "project_count": 3,
         "major_type": "MAJOR", "company_name": "카카오", "work_period": 12, "position": "백엔드",
         "additional_experiences": "동아리 운영"});
@@ -204,12 +204,12 @@ async fn each_rule_of_the_inputs_holds(stage: Arc<Stage>) {
         (json!({"inputs": [1, 2]}), Invalid("inputs")),
     ]);
     rows.extend(contexts(&json!({"inputs": full}), ok));
-    check(&stage, &gateway, &stage.topics.resume_init, "ADVANCED_RESUME_INIT", rows).await;
+    check(&env, &outcomes, &env.topics.resume_init, "ADVANCED_RESUME_INIT", rows).await;
 }
 
 /// Without a session a good answer ends in `NO_ACTIVE_SESSION`, which is checked after the field rules.
-async fn each_rule_of_an_answer_holds(stage: Arc<Stage>) {
-    let (_worker, gateway) = (stage.worker().await, stage.gateway().await);
+async fn each_rule_of_an_answer_holds(env: Arc<TestEnv>) {
+    let (_worker, outcomes) = (env.worker().await, env.outcomes().await);
     let good = Failure("NO_ACTIVE_SESSION");
     let rows = vec![
         (json!({"answer": "Kafka를 썼습니다."}), good),
@@ -226,35 +226,35 @@ async fn each_rule_of_an_answer_holds(stage: Arc<Stage>) {
         (json!({"answer": "a", "questionId": 7}), Invalid("questionId")),
     ];
     let rows = [rows, contexts(&json!({"answer": "Kafka를 썼습니다."}), good)].concat();
-    check(&stage, &gateway, &stage.topics.resume_answer, "ADVANCED_RESUME_UPDATE", rows).await;
+    check(&env, &outcomes, &env.topics.resume_answer, "ADVANCED_RESUME_UPDATE", rows).await;
 }
 
-async fn inputs_are_read_in_both_spellings(stage: Arc<Stage>) {
-    let (_worker, gateway) = (stage.worker().await, stage.gateway().await);
+async fn inputs_are_read_in_both_spellings(env: Arc<TestEnv>) {
+    let (_worker, outcomes) = (env.worker().await, env.outcomes().await);
     let rows = [
         json!({"companyName": "낙타전자", "additionalExperiences": "낙타모임"}),
         json!({"company_name": "뱀물산", "additional_experiences": "뱀모임"}),
         json!({"companyName": null, "company_name": "둘째상사", "additionalExperiences": "첫째모임", "additional_experiences": "버려진모임"}),
     ];
     for inputs in rows {
-        let member = stage.member();
+        let member = env.member();
         let value = json!({"member_id": member, "inputs": with(&inputs, json!({"email": "a@b.kr"}))});
-        stage.spring.ask(&stage.topics.resume_init, &value).send().await;
-        gateway.expect(member, "ResumeQuestionGenerated").await;
+        env.requests.ask(&env.topics.resume_init, &value).send().await;
+        outcomes.expect(member, "ResumeQuestionGenerated").await;
     }
     for known in ["낙타전자", "낙타모임", "뱀물산", "뱀모임", "둘째상사", "첫째모임"] {
-        assert_eq!(stage.model.calls_with(known).len(), 1, "{known} reaches the model");
+        assert_eq!(env.model.calls_with(known).len(), 1, "{known} reaches the model");
     }
-    assert!(stage.model.calls_with("버려진모임").is_empty(), "camelCase comes first");
+    assert!(env.model.calls_with("버려진모임").is_empty(), "camelCase comes first");
 }
 
-async fn the_member_is_taken_from_the_value_whatever_the_key(stage: Arc<Stage>) {
-    let (_worker, gateway) = (stage.worker().await, stage.gateway().await);
+async fn the_member_is_taken_from_the_value_whatever_the_key(env: Arc<TestEnv>) {
+    let (_worker, outcomes) = (env.worker().await, env.outcomes().await);
     for key in [b"999".as_slice(), b"not a number", &7_i64.to_be_bytes(), b"\xff\xfe"] {
-        let member = stage.member();
+        let member = env.member();
         let value = json!({"memberId": member, "question": "큐란?", "answer": "먼저 온 것이 먼저 나갑니다."});
-        stage.spring.ask(&stage.topics.feedback_requested, &value).key(key).send().await;
-        let event = gateway.expect(member, "FeedbackGenerated").await;
+        env.requests.ask(&env.topics.feedback_requested, &value).key(key).send().await;
+        let event = outcomes.expect(member, "FeedbackGenerated").await;
         assert_eq!(event.key.as_deref(), Some(member.to_string().as_bytes()));
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::process::Command;
 
-use crate::kit::stage::Stage;
+use crate::kit::test_env::TestEnv;
 
 crate::case::cases![a_spring_application_gets_what_the_contract_promises];
 
@@ -15,14 +15,14 @@ const MAVEN_PATIENCE: Duration = Duration::from_mins(15);
 /// The checks of `tests/spring`. Each says at the end whether it held; none may go missing.
 const CHECKS: usize = 13;
 
-async fn a_spring_application_gets_what_the_contract_promises(stage: Arc<Stage>) {
-    let _worker = stage.worker().await;
+async fn a_spring_application_gets_what_the_contract_promises(env: Arc<TestEnv>) {
+    let _worker = env.worker().await;
     let mut maven = Command::new("mvn");
     maven
         .args(["-q", "-B", "-f", concat!(env!("CARGO_MANIFEST_DIR"), "/tests/spring/pom.xml"), "test"])
         // The program's settings have the worker's names.
-        .envs(stage.settings().iter());
-    let output = stage.run_other(&mut maven, MAVEN_PATIENCE).await;
+        .envs(env.settings().iter());
+    let output = env.run_other(&mut maven, MAVEN_PATIENCE).await;
     let stdout = String::from_utf8_lossy(&output.stdout);
     // Maven puts a colour code before the first line, in batch mode too.
     let proven = stdout.lines().filter(|line| line.contains("proven: ")).count();

@@ -6,42 +6,42 @@ use ssammu_worker::state::{Lifetimes, MemberState};
 
 use crate::case::Case;
 use crate::kit::redis::Redis;
-use crate::kit::stage::Stage;
+use crate::kit::services::BUCKET;
+use crate::kit::test_env::TestEnv;
 use crate::kit::wait::eventually;
-use crate::services::BUCKET;
 use crate::suites::{documents, expiring, links, redis, state};
 
 pub fn cases() -> Vec<Case> {
     let lasting = state::all().into_iter().map(|(name, test)| {
-        Case::new(name, move |stage| Box::pin(async move { test(&redis_state(&stage, state::LASTING).await).await }))
+        Case::new(name, move |env| Box::pin(async move { test(&redis_state(&env, state::LASTING).await).await }))
     });
     let short = expiring::all().into_iter().map(|(name, test)| {
-        Case::new(name, move |stage| Box::pin(async move { test(&redis_state(&stage, expiring::SHORT).await).await }))
+        Case::new(name, move |env| Box::pin(async move { test(&redis_state(&env, expiring::SHORT).await).await }))
     });
     let stored = documents::all()
         .into_iter()
         .chain(links::all())
         .map(|(name, test)| Case::new(name, move |_| Box::pin(async move { test(&s3_documents().await).await })));
-    let unreadable = Case::new("an_unreadable_session_can_be_replaced", |stage| {
+    let unreadable = Case::new("an_unreadable_session_can_be_replaced", |env| {
         Box::pin(async move {
-            let redis = Redis::connect(&stage.services).await;
+            let redis = Redis::connect(&env.services).await;
             let put = async |key: String, value: &'static str| redis.run("SET", &[&key, value]).await;
-            redis::an_unreadable_session_can_be_replaced(&redis_state(&stage, state::LASTING).await, put).await;
+            redis::an_unreadable_session_can_be_replaced(&redis_state(&env, state::LASTING).await, put).await;
         })
     });
-    let at_once = Case::new("what_happens_at_once_is_answered_one_by_one", |stage| {
+    let at_once = Case::new("what_happens_at_once_is_answered_one_by_one", |env| {
         Box::pin(async move {
-            let redis = Redis::connect(&stage.services).await;
+            let redis = Redis::connect(&env.services).await;
             let spoil = async |key: String| redis.run("SADD", &[&key, "not a session"]).await;
-            redis::what_happens_at_once_is_answered_one_by_one(&redis_state(&stage, state::LASTING).await, spoil).await;
+            redis::what_happens_at_once_is_answered_one_by_one(&redis_state(&env, state::LASTING).await, spoil).await;
         })
     });
     lasting.chain(short).chain(stored).chain([unreadable, at_once]).collect()
 }
 
 /// Connected, since until then every operation fails.
-async fn redis_state(stage: &Stage, lifetimes: Lifetimes) -> RedisState {
-    let address = format!("redis://127.0.0.1:{}", stage.services.redis_port);
+async fn redis_state(env: &TestEnv, lifetimes: Lifetimes) -> RedisState {
+    let address = format!("redis://127.0.0.1:{}", env.services.redis_port);
     let state = RedisState::connect(&address.parse().expect("an address"), lifetimes);
     eventually("Redis can be used", || async { state.check().await.ok() }).await;
     state

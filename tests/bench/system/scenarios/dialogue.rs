@@ -6,11 +6,11 @@ use std::time::Duration;
 use anyhow::Context;
 use serde_json::Value;
 
+use crate::bench_env::{BenchEnv, Set, Subject};
 use crate::figure::{Figure, Goal};
 use crate::follow::Follower;
 use crate::load::{Sender, resume_answer, resume_init};
 use crate::scenarios::Scenario;
-use crate::stage::{Set, Stage, Subject};
 use crate::statistics::quantile;
 
 const QUESTIONS: u32 = 3;
@@ -35,9 +35,9 @@ impl Scenario for Dialogue {
         false
     }
 
-    fn measure(&self, stage: &Stage, _: Subject) -> anyhow::Result<Vec<f64>> {
-        let members = stage.size(1_000, 20);
-        let set = stage.set(12, Duration::ZERO)?;
+    fn measure(&self, env: &BenchEnv, _: Subject) -> anyhow::Result<Vec<f64>> {
+        let members = env.size(1_000, 20);
+        let set = env.set(12, Duration::ZERO)?;
         let sender = set.sender()?;
         let mut worker = [set.start_ready_worker()?];
         let mut asked = Vec::new();

@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use anyhow::Context;
 
+use crate::bench_env::{BenchEnv, Subject};
 use crate::figure::{Figure, Goal};
 use crate::listener::Listener;
 use crate::load::{OpenLoop, feedback};
 use crate::scenarios::Scenario;
-use crate::stage::{Stage, Subject};
 use crate::statistics::quantile;
 
 const MODEL: Duration = Duration::from_millis(50);
@@ -33,9 +33,9 @@ impl Scenario for Latency {
         ]
     }
 
-    fn measure(&self, stage: &Stage, subject: Subject) -> anyhow::Result<Vec<f64>> {
-        let (warm_up, length) = stage.size((5, 20), (0, 2));
-        let set = stage.set(12, MODEL)?;
+    fn measure(&self, env: &BenchEnv, subject: Subject) -> anyhow::Result<Vec<f64>> {
+        let (warm_up, length) = env.size((5, 20), (0, 2));
+        let set = env.set(12, MODEL)?;
         let mut listener = Listener::open(&set, "FeedbackGenerated")?;
         let (sender, requests) = (set.sender()?, set.topic("FeedbackRequested"));
         let mut started = [set.start(subject)?];

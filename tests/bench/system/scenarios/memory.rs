@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
+use crate::bench_env::{BenchEnv, Set, Subject};
 use crate::figure::{Figure, Goal};
 use crate::follow::Follower;
 use crate::listener::Listener;
 use crate::load::feedback;
 use crate::process::Process;
 use crate::scenarios::Scenario;
-use crate::stage::{Set, Stage, Subject};
 
 fn figure(name: &str, most: f64) -> Vec<Figure> {
     vec![Figure::new(name, "MB").goal(Goal::AtMost(most))]
@@ -30,15 +30,15 @@ impl Scenario for AtRest {
         figure("resident", 40.0)
     }
 
-    fn measure(&self, stage: &Stage, subject: Subject) -> anyhow::Result<Vec<f64>> {
-        let set = stage.set(12, Duration::ZERO)?;
+    fn measure(&self, env: &BenchEnv, subject: Subject) -> anyhow::Result<Vec<f64>> {
+        let set = env.set(12, Duration::ZERO)?;
         let mut listener = Listener::open(&set, "FeedbackGenerated")?;
         let sender = set.sender()?;
         let mut started = [set.start(subject)?];
         sender.send(&set.topic("FeedbackRequested").name, 1, &feedback(1, 0))?;
         sender.flush()?;
         listener.wait(1, &mut started)?;
-        std::thread::sleep(stage.size(Duration::from_secs(10), Duration::ZERO));
+        std::thread::sleep(env.size(Duration::from_secs(10), Duration::ZERO));
         let [started] = started;
         Ok(megabytes(started.rss()?))
     }
@@ -56,9 +56,9 @@ impl Scenario for InFlight {
         figure("peak", 64.0)
     }
 
-    fn measure(&self, stage: &Stage, subject: Subject) -> anyhow::Result<Vec<f64>> {
-        let (in_flight, latency) = stage.size((1_000, 3_000), (50, 100));
-        let set = stage.set(12, Duration::from_millis(latency))?.with("MAX_IN_FLIGHT", in_flight);
+    fn measure(&self, env: &BenchEnv, subject: Subject) -> anyhow::Result<Vec<f64>> {
+        let (in_flight, latency) = env.size((1_000, 3_000), (50, 100));
+        let set = env.set(12, Duration::from_millis(latency))?.with("MAX_IN_FLIGHT", in_flight);
         produce(&set, in_flight * 3, 0)?;
         peak_until(set.start(subject)?, &set, in_flight * 3)
     }
@@ -78,11 +78,11 @@ impl Scenario for Backlog {
         figure("peak", 100.0)
     }
 
-    fn measure(&self, stage: &Stage, subject: Subject) -> anyhow::Result<Vec<f64>> {
-        let set = stage.set(12, Duration::from_millis(500))?.with("MAX_IN_FLIGHT", self.in_flight);
-        produce(&set, stage.size(100_000, 1_000), 700)?;
+    fn measure(&self, env: &BenchEnv, subject: Subject) -> anyhow::Result<Vec<f64>> {
+        let set = env.set(12, Duration::from_millis(500))?.with("MAX_IN_FLIGHT", self.in_flight);
+        produce(&set, env.size(100_000, 1_000), 700)?;
         // Some ten seconds of work.
-        peak_until(set.start(subject)?, &set, stage.size(self.in_flight * 20, 10))
+        peak_until(set.start(subject)?, &set, env.size(self.in_flight * 20, 10))
     }
 }
 

@@ -10,8 +10,8 @@ mod start;
 mod throughput;
 mod tokens;
 
+use crate::bench_env::{BenchEnv, Subject};
 use crate::figure::Figure;
-use crate::stage::{Stage, Subject};
 
 /// One thing to do with the worker, and with the floor where it could do it.
 pub trait Scenario {
@@ -26,7 +26,7 @@ pub trait Scenario {
     }
 
     /// Does it once.
-    fn measure(&self, stage: &Stage, subject: Subject) -> anyhow::Result<Vec<f64>>;
+    fn measure(&self, env: &BenchEnv, subject: Subject) -> anyhow::Result<Vec<f64>>;
 }
 
 /// All of them, in the order in which they are run.

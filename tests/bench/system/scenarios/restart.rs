@@ -4,11 +4,11 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 
+use crate::bench_env::{BenchEnv, Subject};
 use crate::figure::{Figure, Goal};
 use crate::listener::Listener;
 use crate::load::{OpenLoop, feedback};
 use crate::scenarios::Scenario;
-use crate::stage::{Stage, Subject};
 
 const MODEL: Duration = Duration::from_millis(50);
 const RATE: f64 = 200.0;
@@ -34,17 +34,17 @@ impl Scenario for Restart {
         false
     }
 
-    fn measure(&self, stage: &Stage, _: Subject) -> anyhow::Result<Vec<f64>> {
-        let set = stage.set(12, MODEL)?;
+    fn measure(&self, env: &BenchEnv, _: Subject) -> anyhow::Result<Vec<f64>> {
+        let set = env.set(12, MODEL)?;
         let mut listener = Listener::open(&set, "FeedbackGenerated")?;
         let requests = set.topic("FeedbackRequested");
-        let settle = stage.size(SETTLE, Duration::from_millis(500));
+        let settle = env.size(SETTLE, Duration::from_millis(500));
         let mut workers = vec![set.start_ready_worker()?, set.start_ready_worker()?];
         let sender = set.sender()?;
         sender.send(&requests.name, 1, &feedback(1, 0))?;
         sender.flush()?;
         listener.wait(1, &mut workers)?;
-        let load = OpenLoop::start(&requests.bootstrap, &requests.name, 2, RATE, stage.size(SETTLE * 12, SETTLE))?;
+        let load = OpenLoop::start(&requests.bootstrap, &requests.name, 2, RATE, env.size(SETTLE * 12, SETTLE))?;
         // The first of it meets cold connections.
         std::thread::sleep(settle * 3);
         let restart = Instant::now();

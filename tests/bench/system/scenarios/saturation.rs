@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use anyhow::Context;
 
+use crate::bench_env::{BenchEnv, Subject};
 use crate::figure::{Figure, Goal};
 use crate::follow::Follower;
 use crate::load::feedback;
 use crate::scenarios::Scenario;
-use crate::stage::{Stage, Subject};
 
 const LATENCY: Duration = Duration::from_millis(1500);
 
@@ -25,12 +25,12 @@ impl Scenario for Saturation {
         vec![Figure::new("of in flight / latency", "").goal(Goal::AtLeast(0.98)), Figure::new("CPU a feedback", "ms")]
     }
 
-    fn measure(&self, stage: &Stage, subject: Subject) -> anyhow::Result<Vec<f64>> {
-        let latency = stage.size(LATENCY, LATENCY / 10);
-        let in_flight = stage.size(self.in_flight, 16);
-        let waves: u32 = stage.size(20, 5);
+    fn measure(&self, env: &BenchEnv, subject: Subject) -> anyhow::Result<Vec<f64>> {
+        let latency = env.size(LATENCY, LATENCY / 10);
+        let in_flight = env.size(self.in_flight, 16);
+        let waves: u32 = env.size(20, 5);
         let total = in_flight * waves as usize;
-        let set = stage.set(1, latency)?.with("MAX_IN_FLIGHT", in_flight);
+        let set = env.set(1, latency)?.with("MAX_IN_FLIGHT", in_flight);
         let (sender, requests) = (set.sender()?, set.topic("FeedbackRequested").name);
         for member in 1..=total as u64 {
             sender.send(&requests, member, &feedback(member, 0))?;

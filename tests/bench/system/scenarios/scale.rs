@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
+use crate::bench_env::{BenchEnv, Set, Subject};
 use crate::figure::Figure;
 use crate::follow::Follower;
 use crate::load::feedback;
 use crate::scenarios::Scenario;
-use crate::stage::{Set, Stage, Subject};
 
 /// Requests of a few members, whose own are worked in order, or of many.
 pub struct Members {
@@ -22,9 +22,9 @@ impl Scenario for Members {
         vec![Figure::new("feedbacks", "/s"), Figure::new("CPU a feedback", "ms")]
     }
 
-    fn measure(&self, stage: &Stage, subject: Subject) -> anyhow::Result<Vec<f64>> {
-        let total = stage.size((self.members * 1_000).min(10_000), 100);
-        let set = stage.set(12, Duration::ZERO)?;
+    fn measure(&self, env: &BenchEnv, subject: Subject) -> anyhow::Result<Vec<f64>> {
+        let total = env.size((self.members * 1_000).min(10_000), 100);
+        let set = env.set(12, Duration::ZERO)?;
         produce(&set, total, self.members)?;
         let mut started = [set.start(subject)?];
         let follower = Follower::start(&set, "FeedbackGenerated", &mut started)?;
@@ -51,12 +51,12 @@ impl Scenario for Workers {
         false
     }
 
-    fn measure(&self, stage: &Stage, _: Subject) -> anyhow::Result<Vec<f64>> {
-        let total = self.workers * stage.size(3_000, 100);
-        let set = stage.set(12, Duration::from_millis(50))?.with("MAX_IN_FLIGHT", 16);
+    fn measure(&self, env: &BenchEnv, _: Subject) -> anyhow::Result<Vec<f64>> {
+        let total = self.workers * env.size(3_000, 100);
+        let set = env.set(12, Duration::from_millis(50))?.with("MAX_IN_FLIGHT", 16);
         // They share the partitions before there is work.
         let mut workers = (0..self.workers).map(|_| set.start_ready_worker()).collect::<Result<Vec<_>, _>>()?;
-        std::thread::sleep(stage.size(Duration::from_secs(5), Duration::ZERO));
+        std::thread::sleep(env.size(Duration::from_secs(5), Duration::ZERO));
         let follower = Follower::start(&set, "FeedbackGenerated", &mut workers)?;
         produce(&set, total, total)?;
         let pace = follower.pace(&mut workers, total)?;

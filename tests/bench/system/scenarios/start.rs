@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use anyhow::Context;
 
+use crate::bench_env::{BenchEnv, Subject};
 use crate::figure::Figure;
 use crate::listener::Listener;
 use crate::load::feedback;
 use crate::scenarios::Scenario;
-use crate::stage::{Stage, Subject};
 
 pub struct Start;
 
@@ -21,8 +21,8 @@ impl Scenario for Start {
         vec![Figure::new("to the first outcome", "s").added()]
     }
 
-    fn measure(&self, stage: &Stage, subject: Subject) -> anyhow::Result<Vec<f64>> {
-        let set = stage.set(12, Duration::ZERO)?;
+    fn measure(&self, env: &BenchEnv, subject: Subject) -> anyhow::Result<Vec<f64>> {
+        let set = env.set(12, Duration::ZERO)?;
         let mut listener = Listener::open(&set, "FeedbackGenerated")?;
         let sender = set.sender()?;
         sender.send(&set.topic("FeedbackRequested").name, 1, &feedback(1, 0))?;

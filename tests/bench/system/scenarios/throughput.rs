@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
+use crate::bench_env::{BenchEnv, Subject};
 use crate::figure::{Figure, Goal};
 use crate::follow::{Follower, Pace};
 use crate::load::feedback;
 use crate::scenarios::Scenario;
-use crate::stage::{Stage, Subject};
 
 pub struct Throughput {
     pub partitions: i32,
@@ -26,8 +26,8 @@ impl Scenario for Throughput {
         ]
     }
 
-    fn measure(&self, stage: &Stage, subject: Subject) -> anyhow::Result<Vec<f64>> {
-        let pace = backlog(stage, subject, self.partitions, self.in_flight)?;
+    fn measure(&self, env: &BenchEnv, subject: Subject) -> anyhow::Result<Vec<f64>> {
+        let pace = backlog(env, subject, self.partitions, self.in_flight)?;
         Ok(vec![pace.rate, pace.cpu_ms()])
     }
 }
@@ -46,14 +46,14 @@ impl Scenario for Parts {
             .into()
     }
 
-    fn measure(&self, stage: &Stage, subject: Subject) -> anyhow::Result<Vec<f64>> {
-        Ok(backlog(stage, subject, 12, 64)?.cpu_ms_by_thread().into())
+    fn measure(&self, env: &BenchEnv, subject: Subject) -> anyhow::Result<Vec<f64>> {
+        Ok(backlog(env, subject, 12, 64)?.cpu_ms_by_thread().into())
     }
 }
 
-fn backlog(stage: &Stage, subject: Subject, partitions: i32, in_flight: u32) -> anyhow::Result<Pace> {
-    let total = stage.size(20_000, 300);
-    let set = stage.set(partitions, Duration::ZERO)?.with("MAX_IN_FLIGHT", in_flight);
+fn backlog(env: &BenchEnv, subject: Subject, partitions: i32, in_flight: u32) -> anyhow::Result<Pace> {
+    let total = env.size(20_000, 300);
+    let set = env.set(partitions, Duration::ZERO)?.with("MAX_IN_FLIGHT", in_flight);
     let (sender, requests) = (set.sender()?, set.topic("FeedbackRequested").name);
     for member in 1..=total {
         sender.send(&requests, member, &feedback(member, 0))?;

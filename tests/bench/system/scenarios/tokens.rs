@@ -10,12 +10,12 @@ use anyhow::Context;
 use serde_json::{Value, json};
 use tiktoken_rs::CoreBPE;
 
+use crate::bench_env::{BenchEnv, Set, Subject};
 use crate::figure::{Figure, Goal};
 use crate::follow::Follower;
 use crate::load;
 use crate::process::Process;
 use crate::scenarios::Scenario;
-use crate::stage::{Set, Stage, Subject};
 
 /// A request that is measured.
 struct Step {
@@ -59,8 +59,8 @@ impl Scenario for Tokens {
         false
     }
 
-    fn measure(&self, stage: &Stage, _: Subject) -> anyhow::Result<Vec<f64>> {
-        let set = stage.set(12, Duration::ZERO)?;
+    fn measure(&self, env: &BenchEnv, _: Subject) -> anyhow::Result<Vec<f64>> {
+        let set = env.set(12, Duration::ZERO)?;
         let mut worker = [set.start_ready_worker()?];
         let tokenizer = tiktoken_rs::o200k_base()?;
         let mut figures = Vec::new();
@@ -70,7 +70,7 @@ impl Scenario for Tokens {
             let bodies: [String; 2] = seen.bodies.try_into().ok().context("the model was not asked twice")?;
             figures.extend(Prompts::read(&bodies)?.measured(&tokenizer).with_context(|| step.name)?);
         }
-        let members = stage.size(200, 10);
+        let members = env.size(200, 10);
         for step in &STEPS {
             play(&set, step, 3..=members + 2, &mut worker)?;
         }

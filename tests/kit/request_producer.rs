@@ -1,4 +1,4 @@
-//! What Spring does: it sends requests.
+//! A producer of requests, as the product's Spring server has one.
 
 use std::time::Duration;
 
@@ -22,11 +22,11 @@ impl std::fmt::Display for Position {
 }
 
 /// A producer as a Spring Kafka application has it, except that it may also send what no Spring would.
-pub struct Spring {
+pub struct RequestProducer {
     producer: FutureProducer,
 }
 
-impl Spring {
+impl RequestProducer {
     pub fn new(bootstrap: &str) -> Self {
         let producer = ClientConfig::new()
             .set("bootstrap.servers", bootstrap)
@@ -41,7 +41,7 @@ impl Spring {
     /// Begins a request; [`Request::send`] sends it.
     pub fn request(&self, topic: &str) -> Request<'_> {
         Request {
-            spring: self,
+            producer: &self.producer,
             topic: topic.to_owned(),
             key: None,
             value: None,
@@ -64,7 +64,7 @@ impl Spring {
 /// A record on its way.
 #[must_use = "a request that is not sent is none"]
 pub struct Request<'a> {
-    spring: &'a Spring,
+    producer: &'a FutureProducer,
     topic: String,
     key: Option<Vec<u8>>,
     value: Option<Vec<u8>>,
@@ -114,7 +114,6 @@ impl Request<'_> {
         record.timestamp = self.timestamp;
         record.partition = self.partition;
         let delivery = self
-            .spring
             .producer
             .send(record, Duration::from_secs(30))
             .await

@@ -13,7 +13,7 @@ use http_body_util::BodyExt;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
-use crate::services::BUCKET;
+use crate::kit::services::BUCKET;
 
 /// What may be asked about the bucket itself: nothing but this status, and this code where the answer has a body.
 #[derive(Clone, Copy)]

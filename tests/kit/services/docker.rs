@@ -7,9 +7,9 @@ use testcontainers::core::IntoContainerPort;
 use testcontainers::runners::AsyncRunner;
 use testcontainers::{ContainerAsync, ContainerRequest, GenericImage, ImageExt};
 
-use crate::services::janitor::{Janitor, LABEL};
-use crate::services::kafka::{self, Ports};
-use crate::services::ready::listens;
+use crate::kit::services::janitor::{Janitor, LABEL};
+use crate::kit::services::kafka::{self, Ports};
+use crate::kit::services::ready::listens;
 
 pub type Container = ContainerAsync<GenericImage>;
 

@@ -9,7 +9,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use crate::services::ports::free_port;
+use crate::kit::services::ports::free_port;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Traffic {

@@ -9,7 +9,7 @@ use serde_json::Value;
 use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
 
-use crate::services::native::installed;
+use crate::kit::services::native::installed;
 
 /// What python-docx sees: paragraphs with their styles, tables, and properties.
 const PYTHON: &str = r#"

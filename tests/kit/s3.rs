@@ -4,7 +4,7 @@ use aws_sdk_s3::Client;
 use aws_sdk_s3::config::{BehaviorVersion, Credentials, Region};
 use aws_sdk_s3::operation::get_object::GetObjectOutput;
 
-use crate::services::{BUCKET, Services};
+use crate::kit::services::{BUCKET, Services};
 
 /// Any pair works with the test server.
 pub const ACCESS_KEY: &str = "e2e-access-key";

@@ -7,10 +7,10 @@ use std::process::{Child, Command, Stdio};
 
 use anyhow::Context;
 
-use crate::services::janitor::Janitor;
-use crate::services::kafka::{self, Ports};
-use crate::services::ports::free_port;
-use crate::services::ready::listens;
+use crate::kit::services::janitor::Janitor;
+use crate::kit::services::kafka::{self, Ports};
+use crate::kit::services::ports::free_port;
+use crate::kit::services::ready::listens;
 
 const KAFKA: &str = "kafka-4.1.0";
 

@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD_NO_PAD;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 
-use crate::kit::stage::PARTITIONS;
+use crate::kit::test_env::PARTITIONS;
 use crate::kit::wait::eventually;
 
 const TIMEOUT: Duration = Duration::from_secs(10);

@@ -1,4 +1,4 @@
-//! What the SSE gateway and the people who look after dead letters do: they read what the worker sends.
+//! A consumer of what the worker sends, as the SSE gateway and the people who look after dead letters have one.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -70,16 +70,16 @@ impl Record {
 }
 
 /// Reads all outcomes and dead letters of a test's topics from the beginning, committed ones only.
-pub struct Gateway {
+pub struct OutcomeReader {
     records: Arc<Mutex<Vec<Record>>>,
     news: watch::Receiver<usize>,
-    /// How many outcomes of a member have been handed out by [`Gateway::next`].
+    /// How many outcomes of a member have been handed out by [`OutcomeReader::next`].
     seen: Mutex<HashMap<i64, usize>>,
     reader: JoinHandle<()>,
     consumer: Arc<StreamConsumer>,
 }
 
-impl Gateway {
+impl OutcomeReader {
     pub async fn open(bootstrap: &str, topics: &Topics, partitions: i32) -> Self {
         let names: Vec<String> = OUTCOMES.iter().map(|kind| topics.of(kind)).chain(topics.dead_letters()).collect();
         Self::over(bootstrap, topics, &names, partitions).await
@@ -89,7 +89,7 @@ impl Gateway {
     pub async fn over(bootstrap: &str, topics: &Topics, names: &[String], partitions: i32) -> Self {
         let consumer: Arc<StreamConsumer> = ClientConfig::new()
             .set("bootstrap.servers", bootstrap)
-            .set("group.id", format!("gateway-{}", topics.suffix))
+            .set("group.id", format!("outcome-reader-{}", topics.suffix))
             .set("enable.auto.commit", "false")
             .set("isolation.level", "read_committed")
             .set("fetch.wait.max.ms", "50")
@@ -138,7 +138,7 @@ impl Gateway {
     }
 
     /// A member's outcomes so far, in the order of reading.
-    pub fn outcomes(&self, member: i64) -> Vec<Record> {
+    pub fn of(&self, member: i64) -> Vec<Record> {
         self.records()
             .into_iter()
             .filter(|record| !record.is_dead_letter() && record.member() == Some(member))
@@ -158,7 +158,7 @@ impl Gateway {
         self.wait_at_most(PATIENCE, what, find).await
     }
 
-    /// [`Gateway::wait_for`] with another limit.
+    /// [`OutcomeReader::wait_for`] with another limit.
     pub async fn wait_at_most<T>(
         &self,
         limit: Duration,
@@ -172,7 +172,7 @@ impl Gateway {
                 if let Some(found) = find(&self.records()) {
                     return found;
                 }
-                news.changed().await.expect("the gateway reads");
+                news.changed().await.expect("the reader runs");
             }
         };
         match tokio::time::timeout(limit, search).await {
@@ -227,7 +227,7 @@ impl Gateway {
     }
 }
 
-impl Drop for Gateway {
+impl Drop for OutcomeReader {
     fn drop(&mut self) {
         self.reader.abort();
     }

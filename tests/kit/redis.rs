@@ -3,7 +3,7 @@
 use fred::prelude::*;
 use fred::types::{ClusterHash, CustomCommand};
 
-use crate::services::Services;
+use crate::kit::services::Services;
 
 /// A connection to the run's Redis.
 pub struct Redis {

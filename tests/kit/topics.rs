@@ -6,7 +6,7 @@ use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 
-use crate::kit::stage::PARTITIONS;
+use crate::kit::test_env::PARTITIONS;
 use crate::kit::wait::eventually;
 
 /// The outcome topics' default names, which are also the outcomes' types.

@@ -8,43 +8,43 @@ use std::time::Duration;
 use tokio::process::Command;
 use tokio::sync::OnceCell;
 
-use crate::kit::front::Front;
-use crate::kit::gateway::Gateway;
+use crate::kit::gateway_process::GatewayProcess;
 use crate::kit::model::ModelServer;
 use crate::kit::offsets::Commits;
+use crate::kit::outcome_reader::OutcomeReader;
+use crate::kit::request_producer::RequestProducer;
 use crate::kit::s3::{ACCESS_KEY, Bucket, REGION, SECRET_KEY};
+use crate::kit::services::ports::free_port;
+use crate::kit::services::{BUCKET, Services};
 use crate::kit::settings::Settings;
-use crate::kit::spring::Spring;
 use crate::kit::topics::Topics;
-use crate::kit::worker::{Ended, Log, Worker, run_to_end};
-use crate::services::ports::free_port;
-use crate::services::{BUCKET, Services};
+use crate::kit::worker_process::{Ended, Log, WorkerProcess, run_to_end};
 
-static STAGES: AtomicU32 = AtomicU32::new(1);
+static ENVS: AtomicU32 = AtomicU32::new(1);
 static MEMBERS: AtomicI64 = AtomicI64::new(1001);
 
 /// How many partitions a test's topics have: more than one, so that a test that hangs on there being one fails.
 pub const PARTITIONS: i32 = 2;
 
 /// A test's own corner of the services.
-pub struct Stage {
+pub struct TestEnv {
     pub services: Arc<Services>,
     pub topics: Topics,
     pub model: ModelServer,
-    pub spring: Spring,
+    pub requests: RequestProducer,
     created: OnceCell<()>,
     logs: Mutex<Vec<Log>>,
 }
 
-impl Stage {
+impl TestEnv {
     pub async fn new(services: Arc<Services>) -> Self {
-        let topics = Topics::new(&format!("e2e{}", STAGES.fetch_add(1, Ordering::Relaxed)));
-        let spring = Spring::new(&services.kafka);
+        let topics = Topics::new(&format!("e2e{}", ENVS.fetch_add(1, Ordering::Relaxed)));
+        let requests = RequestProducer::new(&services.kafka);
         Self {
             services,
             topics,
             model: ModelServer::start().await,
-            spring,
+            requests,
             created: OnceCell::new(),
             logs: Mutex::default(),
         }
@@ -90,12 +90,12 @@ impl Stage {
     }
 
     /// A worker that is ready.
-    pub async fn worker(&self) -> Worker {
+    pub async fn worker(&self) -> WorkerProcess {
         self.worker_with(&self.settings()).await
     }
 
     /// A worker with these settings that is ready.
-    pub async fn worker_with(&self, settings: &Settings) -> Worker {
+    pub async fn worker_with(&self, settings: &Settings) -> WorkerProcess {
         self.create_topics().await;
         let mut worker = self.start_worker(settings);
         worker.ready().await;
@@ -103,30 +103,30 @@ impl Stage {
     }
 
     /// A worker that has just been started, whether its topics are there or not.
-    pub fn start_worker(&self, settings: &Settings) -> Worker {
+    pub fn start_worker(&self, settings: &Settings) -> WorkerProcess {
         let log = Log::default();
         self.logs.lock().expect("the logs").push(log.clone());
-        Worker::start(self.services.process_group, settings, log)
+        WorkerProcess::start(self.services.process_group, settings, log)
     }
 
     /// The program's own gateway, ready.
-    pub async fn front(&self) -> Front {
-        self.front_with(&self.settings()).await
+    pub async fn gateway(&self) -> GatewayProcess {
+        self.gateway_with(&self.settings()).await
     }
 
     /// The program's own gateway with these settings, ready.
-    pub async fn front_with(&self, settings: &Settings) -> Front {
+    pub async fn gateway_with(&self, settings: &Settings) -> GatewayProcess {
         self.create_topics().await;
-        let mut front = self.start_front(&["gateway"], settings);
-        front.process.ready().await;
-        front
+        let mut gateway = self.start_gateway(&["gateway"], settings);
+        gateway.process.ready().await;
+        gateway
     }
 
     /// A command that serves the gateway at `GATEWAY_ADDR`, or at a free port; it has just been started.
-    pub fn start_front(&self, arguments: &[&str], settings: &Settings) -> Front {
+    pub fn start_gateway(&self, arguments: &[&str], settings: &Settings) -> GatewayProcess {
         let log = Log::default();
         self.logs.lock().expect("the logs").push(log.clone());
-        Front::start(self.services.process_group, arguments, settings, log)
+        GatewayProcess::start(self.services.process_group, arguments, settings, log)
     }
 
     /// Runs another command of the program to its end.
@@ -149,9 +149,9 @@ impl Stage {
     }
 
     /// A reader of all outcomes and dead letters.
-    pub async fn gateway(&self) -> Gateway {
+    pub async fn outcomes(&self) -> OutcomeReader {
         self.create_topics().await;
-        Gateway::open(&self.services.kafka, &self.topics, PARTITIONS).await
+        OutcomeReader::open(&self.services.kafka, &self.topics, PARTITIONS).await
     }
 
     /// What the worker's group has committed for a request topic of this test.

@@ -1,30 +1,30 @@
-//! The program's own gateway, and what browsers and callers do with it.
+//! The program's own gateway as a process, and what browsers and callers do with it.
 
 use std::time::Duration;
 
 use reqwest::{Method, RequestBuilder, Response};
 use serde_json::Value;
 
+use crate::kit::services::ports::free_port;
 use crate::kit::settings::Settings;
 use crate::kit::wait::PATIENCE;
-use crate::kit::worker::{Log, Worker};
-use crate::services::ports::free_port;
+use crate::kit::worker_process::{Log, WorkerProcess};
 
 /// A gateway that runs.
-pub struct Front {
-    pub process: Worker,
+pub struct GatewayProcess {
+    pub process: WorkerProcess,
     pub address: String,
     client: reqwest::Client,
 }
 
-impl Front {
+impl GatewayProcess {
     pub fn start(group: i32, arguments: &[&str], settings: &Settings, log: Log) -> Self {
         let address = match settings.get("GATEWAY_ADDR") {
             Some(address) => address.to_owned(),
             None => format!("127.0.0.1:{}", free_port()),
         };
         let settings = settings.clone().with("GATEWAY_ADDR", &address);
-        let process = Worker::start_command(group, arguments, &address, &settings, log);
+        let process = WorkerProcess::start_command(group, arguments, &address, &settings, log);
         Self { process, address, client: reqwest::Client::new() }
     }
 

@@ -12,9 +12,9 @@ use std::time::Instant;
 use anyhow::Context;
 
 use crate::kit::proxy::FaultProxy;
-use crate::services::janitor::Janitor;
-use crate::services::kafka::Ports;
-use crate::services::ports::free_port;
+use crate::kit::services::janitor::Janitor;
+use crate::kit::services::kafka::Ports;
+use crate::kit::services::ports::free_port;
 
 /// The bucket that all tests share; each has its own prefix.
 pub const BUCKET: &str = "resumes";

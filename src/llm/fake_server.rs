@@ -34,7 +34,7 @@ pub enum Reaction {
 }
 
 /// A running server; it ends on drop.
-pub struct Stage {
+pub struct FakeServer {
     pub url: Url,
     got: Arc<Mutex<Vec<Got>>>,
     hung_up: Arc<Notify>,
@@ -43,7 +43,7 @@ pub struct Stage {
 
 type React = dyn Fn(&Got, usize) -> Reaction + Send + Sync;
 
-impl Stage {
+impl FakeServer {
     /// Answers each request by `react`, which is told how many requests for the same path came before.
     pub async fn new(react: impl Fn(&Got, usize) -> Reaction + Send + Sync + 'static) -> Self {
         Self::on(TcpListener::bind("127.0.0.1:0").await.unwrap(), react)
@@ -84,7 +84,7 @@ impl Stage {
     }
 }
 
-impl Drop for Stage {
+impl Drop for FakeServer {
     fn drop(&mut self) {
         self.task.abort();
     }

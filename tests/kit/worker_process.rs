@@ -71,14 +71,14 @@ fn command(group: i32, arguments: &[&str], settings: &Settings) -> Command {
 }
 
 /// A running `ssammu-worker run`, or another command that stays up. Dropping it kills it.
-pub struct Worker {
+pub struct WorkerProcess {
     child: Child,
     address: String,
     log: Log,
     readers: [JoinHandle<()>; 2],
 }
 
-impl Worker {
+impl WorkerProcess {
     /// Starts it; `HTTP_ADDR` must be among the settings.
     pub fn start(group: i32, settings: &Settings, log: Log) -> Self {
         let address = settings.get("HTTP_ADDR").expect("HTTP_ADDR is set");

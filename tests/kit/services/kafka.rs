@@ -6,7 +6,7 @@ use anyhow::Context;
 use rdkafka::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 
-use crate::services::ready::until;
+use crate::kit::services::ready::until;
 
 /// Where the broker listens. What a listener advertises must be known before the broker starts.
 #[derive(Clone, Copy)]

@@ -1,4 +1,4 @@
-//! What a scenario is played on: the services, and for each run topics, groups and a model of its own.
+//! A scenario's environment: the services, and for each run topics, groups and a model of its own.
 
 use std::fmt::Write as _;
 use std::io::{Read, Write};
@@ -13,12 +13,12 @@ use rdkafka::client::DefaultClientContext;
 use tokio::runtime::Runtime;
 
 use crate::kit::s3::{ACCESS_KEY, Bucket, REGION, SECRET_KEY};
+use crate::kit::services::ports::free_port;
+use crate::kit::services::{BUCKET, Services};
 use crate::kit::settings::Settings;
 use crate::load::Sender;
 use crate::model::{self, Seen};
 use crate::process::Process;
-use crate::services::ports::free_port;
-use crate::services::{BUCKET, Services};
 use crate::topic::{Counter, Topic};
 
 /// For what takes a moment, and how long may pass without any progress.
@@ -45,7 +45,7 @@ impl Subject {
 }
 
 /// Kafka, Redis and S3, and the programs.
-pub struct Stage {
+pub struct BenchEnv {
     runtime: Runtime,
     services: Services,
     worker: PathBuf,
@@ -53,7 +53,7 @@ pub struct Stage {
     pub is_short: bool,
 }
 
-impl Stage {
+impl BenchEnv {
     /// Starts the services; logs go to `folder`.
     pub fn open(folder: &Path, is_short: bool) -> anyhow::Result<Self> {
         let logs = folder.join("logs");
@@ -102,7 +102,7 @@ impl Stage {
         for kind in REQUESTS.iter().chain(&OUTCOMES) {
             settings = settings.with(&setting_of(kind), format!("{name}-{kind}"));
         }
-        let set = Set { stage: self, name, partitions, settings, model };
+        let set = Set { env: self, name, partitions, settings, model };
         until("the model listens", || Ok(TcpStream::connect(("127.0.0.1", model_port)).is_ok().then_some(())))?;
         set.make_topics()?;
         Ok(set)
@@ -136,7 +136,7 @@ fn setting_of(kind: &str) -> String {
 
 /// What one run has for itself. Dropping it takes it from the services again.
 pub struct Set<'a> {
-    stage: &'a Stage,
+    env: &'a BenchEnv,
     name: String,
     partitions: i32,
     settings: Settings,
@@ -152,20 +152,20 @@ impl Set<'_> {
 
     /// The topic that has `kind` as its default name.
     pub fn topic(&self, kind: &str) -> Topic {
-        let (bootstrap, name) = (self.stage.services.kafka.clone(), format!("{}-{kind}", self.name));
+        let (bootstrap, name) = (self.env.services.kafka.clone(), format!("{}-{kind}", self.name));
         Topic { bootstrap, name, partitions: self.partitions }
     }
 
     /// A sender whose records may wait for company: for a backlog.
     pub fn sender(&self) -> anyhow::Result<Sender> {
-        Sender::open(&self.stage.services.kafka, 20)
+        Sender::open(&self.env.services.kafka, 20)
     }
 
     /// Starts the worker or the floor.
     pub fn start(&self, subject: Subject) -> anyhow::Result<Process> {
         match subject {
             Subject::Worker => self.start_worker(free_port()),
-            Subject::Floor => self.stage.start_self("floor", &self.settings),
+            Subject::Floor => self.env.start_self("floor", &self.settings),
         }
     }
 
@@ -176,7 +176,7 @@ impl Set<'_> {
         let url = format!("http://127.0.0.1:{port}/readyz");
         until("the worker is ready", || {
             worker.alive()?;
-            let answer = self.stage.runtime.block_on(reqwest::get(&url));
+            let answer = self.env.runtime.block_on(reqwest::get(&url));
             Ok(answer.is_ok_and(|answer| answer.status().is_success()).then_some(()))
         })?;
         Ok(worker)
@@ -184,8 +184,8 @@ impl Set<'_> {
 
     fn start_worker(&self, port: u16) -> anyhow::Result<Process> {
         let settings = self.settings.clone().with("HTTP_ADDR", format!("127.0.0.1:{port}"));
-        let log = self.stage.logs.join("worker.log");
-        Process::start(self.stage.services.process_group, &self.stage.worker, &["run"], &settings, log)
+        let log = self.env.logs.join("worker.log");
+        Process::start(self.env.services.process_group, &self.env.worker, &["run"], &settings, log)
     }
 
     /// An error that says what is known when something does not come: what is in the topics, and what those who had a
@@ -212,13 +212,13 @@ impl Set<'_> {
     pub fn model_saw(&self) -> anyhow::Result<Seen> {
         let url = self.settings.get("VLLM_URL").context("there is no model")?;
         let url = format!("{url}{}", model::SEEN);
-        self.stage.runtime.block_on(async { Ok(reqwest::get(url).await?.json().await?) })
+        self.env.runtime.block_on(async { Ok(reqwest::get(url).await?.json().await?) })
     }
 
     /// The size in bytes of each document that was stored, of at most so many.
     pub fn document_sizes(&self, count: usize) -> anyhow::Result<Vec<f64>> {
-        let bucket = Bucket::new(&self.stage.services);
-        self.stage.runtime.block_on(async {
+        let bucket = Bucket::new(&self.env.services);
+        self.env.runtime.block_on(async {
             let mut sizes = Vec::new();
             for key in bucket.keys(&format!("{}/", self.name)).await.iter().take(count) {
                 sizes.push(bucket.get(key).await.1.len() as f64);
@@ -228,9 +228,9 @@ impl Set<'_> {
     }
 
     fn make_topics(&self) -> anyhow::Result<()> {
-        let (group, log) = (self.stage.services.process_group, self.stage.logs.join("topics.log"));
+        let (group, log) = (self.env.services.process_group, self.env.logs.join("topics.log"));
         let arguments = ["topics", "--partitions", &self.partitions.to_string()];
-        let made = Process::start(group, &self.stage.worker, &arguments, &self.settings, log)?.ended()?;
+        let made = Process::start(group, &self.env.worker, &arguments, &self.settings, log)?.ended()?;
         anyhow::ensure!(made.success(), "the topics were not made: {made}");
         for kind in REQUESTS.iter().chain(&OUTCOMES) {
             let topic = self.topic(kind);
@@ -245,9 +245,9 @@ impl Set<'_> {
         let names: Vec<String> = names.chain(OUTCOMES.iter().map(|kind| format!("{}-{kind}", self.name))).collect();
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         let admin: AdminClient<DefaultClientContext> =
-            ClientConfig::new().set("bootstrap.servers", &self.stage.services.kafka).create()?;
-        self.stage.runtime.block_on(admin.delete_topics(&names, &AdminOptions::new()))?;
-        let mut redis = TcpStream::connect(("127.0.0.1", self.stage.services.redis_port))?;
+            ClientConfig::new().set("bootstrap.servers", &self.env.services.kafka).create()?;
+        self.env.runtime.block_on(admin.delete_topics(&names, &AdminOptions::new()))?;
+        let mut redis = TcpStream::connect(("127.0.0.1", self.env.services.redis_port))?;
         redis.write_all(b"FLUSHALL\r\n")?;
         redis.read_exact(&mut [0; 5]).context("Redis was not emptied")
     }

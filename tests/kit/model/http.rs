@@ -19,7 +19,7 @@ use tokio::task::JoinHandle;
 use crate::kit::model::answer::How;
 use crate::kit::model::script::{count_tokens, kind};
 use crate::kit::model::{Call, Shared};
-use crate::services::ports::free_port;
+use crate::kit::services::ports::free_port;
 
 type Body = UnsyncBoxBody<Bytes, std::io::Error>;
 
