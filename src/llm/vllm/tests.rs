@@ -6,7 +6,6 @@ use tokio::net::TcpListener;
 use super::*;
 use crate::flow_control::backoff::Backoff;
 use crate::llm::failover::{Failover, Patience};
-use crate::llm::gate::Gate;
 use crate::llm::stage::{Reaction, Stage, models, said};
 use crate::llm::{Model, Preamble, Role};
 
@@ -153,7 +152,6 @@ async fn a_connection_that_was_closed_while_idle_costs_one_repeat_and_no_failure
     let model = Failover::new(
         Arc::new(client(&stage)),
         None,
-        Arc::new(Gate::new(4)),
         Patience { backoff: Backoff { base: FOR_EVER, cap: FOR_EVER }, ..Patience::default() },
         Arc::new(()),
     );
