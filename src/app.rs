@@ -22,7 +22,6 @@ use crate::kafka::outbox::Outbox;
 use crate::kafka::producer::KafkaOutbox;
 use crate::llm::chat::Endpoint;
 use crate::llm::failover::{Failover, Patience};
-use crate::llm::gate::Gate;
 use crate::llm::openai::OpenAi;
 use crate::llm::vllm::Vllm;
 use crate::readiness::{self, Readiness};
@@ -83,6 +82,8 @@ pub async fn run(
     let metrics = Arc::new(Metrics::new()?);
     let model = Arc::new(model(config, &metrics)?);
     let admission = Admission::new(config.max_in_flight);
+    // A request in work has at most one call out.
+    metrics.model_calls_limit.set(i64::try_from(config.max_in_flight).unwrap_or(i64::MAX));
     let outbox = Arc::new(KafkaOutbox::open(&config.kafka).context("the Kafka producer could not be opened")?);
     let BackEnds { state, state_name, documents, documents_name } = back_ends;
     let locks = Locks::new(state.clone(), LOCK_TTL);
@@ -151,7 +152,7 @@ pub async fn run(
         ("renewing locks", Ok(()))
     });
     let circuits = vec![("model", model.watch()), (documents_name, archive.watch())];
-    background.spawn(observe(metrics.clone(), admission, model.clone(), circuits));
+    background.spawn(observe(metrics.clone(), admission, circuits));
     let kafka = outbox.clone();
     look_after(&mut background, &readiness, "kafka", move || {
         let kafka = kafka.clone();
@@ -226,8 +227,7 @@ fn model(config: &Config, metrics: &Arc<Metrics>) -> anyhow::Result<Failover> {
         }
         None => None,
     };
-    let gate = Arc::new(Gate::new(config.max_in_flight));
-    Ok(Failover::new(primary, fallback, gate, Patience::default(), Arc::new(ModelMetrics(metrics.clone()))))
+    Ok(Failover::new(primary, fallback, Patience::default(), Arc::new(ModelMetrics(metrics.clone()))))
 }
 
 type Background = JoinSet<(&'static str, anyhow::Result<()>)>;
@@ -266,16 +266,13 @@ async fn follow(
 async fn observe(
     metrics: Arc<Metrics>,
     admission: Arc<Admission>,
-    model: Arc<Failover>,
     circuits: Vec<(&'static str, watch::Receiver<bool>)>,
 ) -> (&'static str, anyhow::Result<()>) {
     let mut ticks = tokio::time::interval(LOOK);
     let count = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
-    metrics.model_calls_limit.set(count(model.gate().size()));
     loop {
         ticks.tick().await;
         metrics.requests_in_work.set(count(admission.in_work()));
-        metrics.model_calls_out.set(count(model.gate().out()));
         for (part, open) in &circuits {
             metrics.circuit_open.with_label_values(&[*part]).set(i64::from(*open.borrow()));
         }

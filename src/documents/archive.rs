@@ -1,7 +1,7 @@
-//! The document store as the résumé agent uses it: uploads are tried again inside their deadline, and while the store
-//! is away they wait, except for one that finds out whether it is back.
+//! The document store as the résumé agent uses it: behind a circuit breaker, with retries inside an upload's deadline.
+//! While the store is away uploads wait, except for one, the probe, that finds out whether it is back.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -10,41 +10,41 @@ use tracing::{debug, info, warn};
 
 use super::{DocumentError, Documents};
 use crate::flow_control::backoff::Backoff;
-use crate::flow_control::circuit::Circuit;
-use crate::flow_control::turnstile::{Pass, Turnstile};
+use crate::flow_control::breaker::{Breaker, Change, Verdict};
+use crate::flow_control::gate::GatePermit;
 
 const BACKOFF: Backoff = Backoff { base: Duration::from_millis(200), cap: Duration::from_secs(3) };
+/// The store is one server to its breaker.
+const STORE: usize = 0;
 
 /// A document store with patience.
 pub struct Archive {
     documents: Arc<dyn Documents>,
-    circuit: Mutex<Circuit>,
-    turnstile: Turnstile,
+    breaker: Breaker,
 }
 
 impl Archive {
     /// Uploads to `documents`, which works as far as is known.
     pub fn new(documents: Arc<dyn Documents>) -> Self {
-        // How often the one that finds out tries is its backoff's affair.
-        let circuit = Mutex::new(Circuit::new(Duration::ZERO));
-        Self { documents, circuit, turnstile: Turnstile::default() }
+        // No pause between probes: one upload at a time is the probe, and its own backoff paces its tries.
+        Self { documents, breaker: Breaker::new(1, Duration::ZERO) }
     }
 
     /// Whether uploads wait because the store is away.
     pub fn is_away(&self) -> bool {
-        self.turnstile.is_shut()
+        self.breaker.is_away()
     }
 
     /// Follows whether the store is away.
     pub fn watch(&self) -> watch::Receiver<bool> {
-        self.turnstile.watch()
+        self.breaker.watch()
     }
 
     /// Waits until it makes sense to upload: not at all while the store works, one at a time while it is away. An
     /// upload's deadline begins after this, so that an outage fails those that were uploading when it began, and those
     /// that find out, and no others.
-    pub async fn admit(&self) -> Pass {
-        self.turnstile.enter().await
+    pub async fn admit(&self) -> GatePermit {
+        self.breaker.admit().await
     }
 
     /// Stores a Word document, trying again until `deadline`.
@@ -58,14 +58,14 @@ impl Archive {
             let stored = timeout_at(deadline, self.documents.put(key, document.to_vec())).await;
             let reason = match stored {
                 Ok(Ok(())) => {
-                    self.note(|circuit, now| circuit.succeeded(now));
+                    self.record(started, Verdict::Works);
                     return Ok(());
                 }
                 Ok(Err(refused @ DocumentError::Refused(_))) => return Err(refused),
                 Ok(Err(DocumentError::Unavailable(reason))) => reason,
                 Err(_) => "the store did not answer in time".to_owned(),
             };
-            self.note(|circuit, now| circuit.failed(started, now, None));
+            self.record(started, Verdict::Down { retry_after: None });
             let again = Instant::now() + BACKOFF.jittered(attempt);
             if again >= deadline {
                 return Err(DocumentError::Unavailable(reason));
@@ -76,26 +76,19 @@ impl Archive {
         }
     }
 
-    /// Takes in what an upload says about the store.
-    fn note(&self, learn: impl FnOnce(&mut Circuit, Instant) -> bool) {
-        let mut circuit = self.circuit.lock().unwrap_or_else(PoisonError::into_inner);
-        if !learn(&mut circuit, Instant::now()) {
-            return;
-        }
-        let away = circuit.is_open();
-        // Under the lock, so that changes are seen in the order in which they happened.
-        self.turnstile.set_shut(away);
-        if away {
-            warn!("the document store is unavailable; finished résumés wait until it is back");
-        } else {
-            info!("the document store is back");
-        }
+    /// Learns from an upload what it says about the store.
+    fn record(&self, started: Instant, verdict: Verdict) {
+        self.breaker.record(STORE, started, verdict, |change| match change {
+            Change::Opened => warn!("the document store is unavailable; finished résumés wait until it is back"),
+            Change::Closed => info!("the document store is back"),
+        });
     }
 }
 
 #[cfg(test)]
 mod tests {
     use std::collections::VecDeque;
+    use std::sync::Mutex;
 
     use async_trait::async_trait;
     use futures_util::FutureExt;
@@ -168,7 +161,7 @@ mod tests {
     async fn everybody_uploads_again_when_one_upload_worked() {
         let archive = Troubled::with((0..8).map(|_| down()));
         let found_out = async {
-            let _pass = archive.admit().await;
+            let _permit = archive.admit().await;
             archive.put("a.docx", b"a", in_seconds(60)).await
         };
         found_out.await.unwrap();

@@ -30,7 +30,7 @@ pub async fn write(
     expiry: &Expiry,
     limit: Duration,
 ) -> Result<String, Failure> {
-    let _pass = expiry.wait_for(model.admit()).await?;
+    let _permit = expiry.wait_for(model.admit()).await?;
     let deadline = Instant::now() + limit;
     for prompts in [prompt::prompts, prompt::firmer] {
         match model.ask(&ask(prompts(request)), deadline).await {

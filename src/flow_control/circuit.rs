@@ -1,17 +1,18 @@
-//! Whether a service can be used. Pure: the time is an argument.
+//! One server's circuit: closed while the server works, open while it does not, half-open whenever a probe is due.
+//! Pure: the time is an argument, so that its rules are tested without waiting.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// Failures in a row after which a service counts as unavailable.
+/// Failures in a row after which a server counts as unavailable.
 const FAILURES: u32 = 5;
 /// Time over which at least two failures in a row do so too.
 const LASTING: Duration = Duration::from_secs(2);
-/// However long a service asks to be left alone, it is asked again after this.
-const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+/// However long a server asks to be left alone, it is asked again after this.
+pub const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
-/// Closed while a service works; open while it does not, with a probe now and then.
+/// Closed, open or half-open, as what calls say of the server has it.
 #[derive(Debug)]
 pub struct Circuit {
     probe_every: Duration,
@@ -23,13 +24,9 @@ pub struct Circuit {
     next_probe: Option<Instant>,
 }
 
-/// Whether a call may go out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Entry {
-    Now,
-    /// The circuit is open, and a probe was sent not long ago.
-    NotBefore(Instant),
-}
+/// The circuit is open, and no probe is due before this.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct NotBefore(pub Instant);
 
 impl Circuit {
     /// A closed circuit that lets one call through per `probe_every` while it is open.
@@ -37,24 +34,27 @@ impl Circuit {
         Self { probe_every, failures: 0, failing_since: None, last_success: None, next_probe: None }
     }
 
-    /// Whether the service counts as unavailable.
+    /// Whether the server counts as unavailable.
     pub fn is_open(&self) -> bool {
         self.next_probe.is_some()
     }
 
-    /// Asks to send a call. While open, whoever gets [`Entry::Now`] is the probe, and the next has to wait.
-    pub fn enter(&mut self, now: Instant) -> Entry {
+    /// Asks to send a call. While the circuit is open, a call that may go out is the probe, and the next has to wait.
+    ///
+    /// # Errors
+    /// When the next probe is due, while the circuit is open.
+    pub fn try_call(&mut self, now: Instant) -> Result<(), NotBefore> {
         match self.next_probe {
-            Some(at) if now < at => Entry::NotBefore(at),
+            Some(at) if now < at => Err(NotBefore(at)),
             Some(_) => {
                 self.next_probe = Some(now + self.probe_every);
-                Entry::Now
+                Ok(())
             }
-            None => Entry::Now,
+            None => Ok(()),
         }
     }
 
-    /// The service answered. Tells whether this closed the circuit.
+    /// The server answered. Tells whether this closed the circuit.
     pub fn succeeded(&mut self, now: Instant) -> bool {
         self.failures = 0;
         self.failing_since = None;
@@ -62,14 +62,14 @@ impl Circuit {
         self.next_probe.take().is_some()
     }
 
-    /// A call that began at `started` found the service unavailable. Tells whether this opened the circuit.
+    /// A call that began at `started` found the server unavailable. Tells whether this opened the circuit.
     ///
     /// A call that began before the last success says nothing about the time since, and is left out.
     pub fn failed(&mut self, started: Instant, now: Instant, retry_after: Option<Duration>) -> bool {
         self.fail(started, now, retry_after.unwrap_or_default(), false)
     }
 
-    /// A call that began at `started` was told what only a person can mend: the service is left alone for `pause`. Tells
+    /// A call that began at `started` was told what only a person can mend: the server is left alone for `pause`. Tells
     /// whether this opened the circuit, as the first such call does where none has ever succeeded.
     pub fn misconfigured(&mut self, started: Instant, now: Instant, pause: Duration) -> bool {
         self.fail(started, now, pause, self.last_success.is_none())
@@ -139,7 +139,7 @@ mod tests {
         let now = Instant::now();
         let mut never_worked = Circuit::new(PROBE_EVERY);
         assert!(never_worked.misconfigured(now, now, ms(5_000)));
-        assert_eq!(never_worked.enter(now), Entry::NotBefore(now + ms(5_000)));
+        assert_eq!(never_worked.try_call(now), Err(NotBefore(now + ms(5_000))));
 
         let mut worked = Circuit::new(PROBE_EVERY);
         worked.succeeded(now);
@@ -153,8 +153,8 @@ mod tests {
         let mut circuit = opened_at(now);
         assert!(circuit.succeeded(now + ms(1)));
         assert!(!circuit.is_open());
-        assert_eq!(circuit.enter(now + ms(1)), Entry::Now);
-        assert_eq!(circuit.enter(now + ms(1)), Entry::Now);
+        assert_eq!(circuit.try_call(now + ms(1)), Ok(()));
+        assert_eq!(circuit.try_call(now + ms(1)), Ok(()));
     }
 
     #[test]
@@ -171,10 +171,10 @@ mod tests {
         let now = Instant::now();
         let mut circuit = opened_at(now);
         let first = now + PROBE_EVERY;
-        assert_eq!(circuit.enter(now), Entry::NotBefore(first));
-        assert_eq!(circuit.enter(first), Entry::Now);
-        assert_eq!(circuit.enter(first), Entry::NotBefore(first + PROBE_EVERY));
-        assert_eq!(circuit.enter(first + PROBE_EVERY), Entry::Now);
+        assert_eq!(circuit.try_call(now), Err(NotBefore(first)));
+        assert_eq!(circuit.try_call(first), Ok(()));
+        assert_eq!(circuit.try_call(first), Err(NotBefore(first + PROBE_EVERY)));
+        assert_eq!(circuit.try_call(first + PROBE_EVERY), Ok(()));
     }
 
     #[test]
@@ -182,10 +182,10 @@ mod tests {
         let now = Instant::now();
         let mut circuit = opened_at(now);
         circuit.failed(now, now, Some(ms(9_000)));
-        assert_eq!(circuit.enter(now), Entry::NotBefore(now + ms(9_000)));
+        assert_eq!(circuit.try_call(now), Err(NotBefore(now + ms(9_000))));
         circuit.failed(now, now, Some(Duration::MAX));
-        assert_eq!(circuit.enter(now), Entry::NotBefore(now + LONGEST_PAUSE));
+        assert_eq!(circuit.try_call(now), Err(NotBefore(now + LONGEST_PAUSE)));
         circuit.failed(now, now, None);
-        assert_eq!(circuit.enter(now), Entry::NotBefore(now + LONGEST_PAUSE));
+        assert_eq!(circuit.try_call(now), Err(NotBefore(now + LONGEST_PAUSE)));
     }
 }

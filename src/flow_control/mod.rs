@@ -3,5 +3,6 @@
 
 pub mod admission;
 pub mod backoff;
+pub mod breaker;
 pub mod circuit;
-pub mod turnstile;
+pub mod gate;

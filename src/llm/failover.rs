@@ -1,11 +1,12 @@
-//! The model as the worker sees it: a primary server and perhaps a fallback, behind one gate, with retries inside the
-//! deadline.
+//! The model as the worker sees it: a primary server and perhaps a fallback, behind one circuit breaker, with retries
+//! inside the deadline.
 //!
 //! A call that may succeed on another try is repeated on the same server after a jittered pause. The fallback is
 //! asked when the primary is unavailable (its circuit is open), silent or misconfigured. While no server can be used,
-//! calls wait for one instead of failing, and a single probe per interval finds out.
+//! calls wait for one instead of failing, and a single probe per interval finds out. How many calls are out at once is
+//! not limited here: a request in work has at most one out, and the requests in work are limited.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -15,22 +16,24 @@ use tracing::{debug, info, warn};
 
 use super::chat::Endpoint;
 use super::classify::{Action, Cause, Completion, Fault, Health, Usage};
-use super::gate::Gate;
 use super::{Ask, Model, ModelFailure, Reply};
 use crate::flow_control::backoff::Backoff;
-use crate::flow_control::circuit::{Circuit, Entry};
-use crate::flow_control::turnstile::{Pass, Turnstile};
+use crate::flow_control::breaker::{Breaker, Change, Verdict};
+use crate::flow_control::circuit::NotBefore;
+use crate::flow_control::gate::GatePermit;
 
 /// Told what happens, for metrics. Does nothing by default.
 pub trait Observer: Send + Sync {
-    /// A call ended, after so many seconds.
+    /// A call goes out.
+    fn call_began(&self) {}
+    /// A call is no longer out: it ended, or was dropped.
+    fn call_ended(&self) {}
+    /// A call had a result, after so many seconds.
     fn called(&self, _endpoint: &'static str, _result: Result<(), Cause>, _seconds: f64) {}
     /// A request is going to be sent once more.
     fn retried(&self, _cause: Cause) {}
     /// What a reply cost.
     fn tokens(&self, _usage: Usage) {}
-    /// A server became unavailable, or came back.
-    fn circuit(&self, _endpoint: &'static str, _open: bool) {}
 }
 
 impl Observer for () {}
@@ -56,18 +59,26 @@ impl Default for Patience {
 pub struct Failover {
     /// The primary, and after it the fallback.
     endpoints: Vec<Arc<dyn Endpoint>>,
-    /// One for each endpoint.
-    circuits: Mutex<Vec<Circuit>>,
-    /// Shut while all circuits are open.
-    turnstile: Turnstile,
-    gate: Arc<Gate>,
+    /// With one circuit for each endpoint.
+    breaker: Breaker,
     patience: Patience,
     observer: Arc<dyn Observer>,
 }
 
-enum Pick {
-    Call(usize),
-    NotBefore(Instant),
+/// A call that is out, as the observer counts them. A guard, so that a call whose future is dropped is counted, too.
+struct CallOut<'a>(&'a dyn Observer);
+
+impl<'a> CallOut<'a> {
+    fn begin(observer: &'a dyn Observer) -> Self {
+        observer.call_began();
+        Self(observer)
+    }
+}
+
+impl Drop for CallOut<'_> {
+    fn drop(&mut self) {
+        self.0.call_ended();
+    }
 }
 
 impl Failover {
@@ -75,23 +86,17 @@ impl Failover {
     pub fn new(
         primary: Arc<dyn Endpoint>,
         fallback: Option<Arc<dyn Endpoint>>,
-        gate: Arc<Gate>,
         patience: Patience,
         observer: Arc<dyn Observer>,
     ) -> Self {
         let endpoints: Vec<_> = [primary].into_iter().chain(fallback).collect();
-        let circuits = endpoints.iter().map(|_| Circuit::new(patience.probe_every)).collect();
-        Self { endpoints, circuits: Mutex::new(circuits), turnstile: Turnstile::default(), gate, patience, observer }
-    }
-
-    /// The gate that all calls pass.
-    pub fn gate(&self) -> &Gate {
-        &self.gate
+        let breaker = Breaker::new(endpoints.len(), patience.probe_every);
+        Self { endpoints, breaker, patience, observer }
     }
 
     /// Follows whether no server can be used.
     pub fn watch(&self) -> watch::Receiver<bool> {
-        self.turnstile.watch()
+        self.breaker.watch()
     }
 
     /// Whether any server answers; costs no tokens. For start-up and readiness. A primary that only a person can mend is
@@ -112,67 +117,33 @@ impl Failover {
         Err(troubles.join("; "))
     }
 
-    fn circuits(&self) -> MutexGuard<'_, Vec<Circuit>> {
-        self.circuits.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// The first server that may be called; `last_choice` only when no other may.
-    fn pick(&self, now: Instant, last_choice: Option<usize>) -> Pick {
-        let mut circuits = self.circuits();
-        let order = (0..circuits.len()).filter(|index| Some(*index) != last_choice).chain(last_choice);
-        let mut earliest = None;
-        for index in order {
-            match circuits.get_mut(index).map(|circuit| circuit.enter(now)) {
-                Some(Entry::Now) => return Pick::Call(index),
-                Some(Entry::NotBefore(at)) => {
-                    earliest = Some(earliest.map_or(at, |earliest: Instant| earliest.min(at)))
-                }
-                None => {}
-            }
-        }
-        Pick::NotBefore(earliest.unwrap_or(now + self.patience.probe_every))
-    }
-
-    /// Whether a server other than this one works, as far as is known.
-    fn has_other(&self, index: usize) -> bool {
-        self.circuits().iter().enumerate().any(|(other, circuit)| other != index && !circuit.is_open())
-    }
-
-    /// Takes in what a call says about its server.
+    /// Learns from a call what it says about its server.
     fn record(&self, index: usize, endpoint: &'static str, started: Instant, result: &Result<Completion, Fault>) {
-        let now = Instant::now();
-        let mut circuits = self.circuits();
-        let Some(circuit) = circuits.get_mut(index) else { return };
-        let changed = match result {
-            Ok(_) => circuit.succeeded(now),
-            Err(fault) => match fault.cause.health() {
-                Health::Up => circuit.succeeded(now),
-                Health::Down if fault.cause.is_misconfiguration() => {
-                    circuit.misconfigured(started, now, self.asked_pause(fault))
-                }
-                Health::Down => circuit.failed(started, now, fault.retry_after),
-                Health::Unclear => false,
-            },
-        };
-        if !changed {
-            return;
-        }
-        let open = circuit.is_open();
-        // Told under the lock, so that changes are seen in the order in which they happened.
-        self.turnstile.set_shut(circuits.iter().all(Circuit::is_open));
-        drop(circuits);
-        self.observer.circuit(endpoint, open);
-        match result {
-            Err(fault) if open => {
+        let Some(verdict) = self.verdict(result) else { return };
+        self.breaker.record(index, started, verdict, |change| match result {
+            Err(fault) if change == Change::Opened => {
                 warn!(endpoint, cause = %fault, "the model server is unavailable; probing until it is back")
             }
             _ => info!(endpoint, "the model server is back"),
+        });
+    }
+
+    /// What a call says about its server; `None` where that is unclear.
+    fn verdict(&self, result: &Result<Completion, Fault>) -> Option<Verdict> {
+        let Err(fault) = result else { return Some(Verdict::Works) };
+        match fault.cause.health() {
+            Health::Up => Some(Verdict::Works),
+            Health::Down if fault.cause.is_misconfiguration() => {
+                Some(Verdict::Misconfigured { pause: self.asked_pause(fault) })
+            }
+            Health::Down => Some(Verdict::Down { retry_after: fault.retry_after }),
+            Health::Unclear => None,
         }
     }
 
     /// Until a server works again, or it is time to probe.
     async fn wait_for_server(&self, until: Instant) {
-        let mut unavailable = self.turnstile.watch();
+        let mut unavailable = self.breaker.watch();
         // Either way the caller looks again.
         drop(timeout_at(until, unavailable.wait_for(|unavailable| !unavailable)).await);
     }
@@ -191,8 +162,8 @@ impl Failover {
 
 #[async_trait]
 impl Model for Failover {
-    async fn admit(&self) -> Pass {
-        self.turnstile.enter().await
+    async fn admit(&self) -> GatePermit {
+        self.breaker.admit().await
     }
 
     async fn ask(&self, ask: &Ask, deadline: Instant) -> Result<Reply, ModelFailure> {
@@ -204,24 +175,23 @@ impl Model for Failover {
         let mut switched = false;
         let mut dropped_before = false;
         while Instant::now() < deadline {
-            let Ok(pass) = timeout_at(deadline, self.gate.enter()).await else { break };
             let started = Instant::now();
-            let picked = match self.pick(started, left.take()) {
-                Pick::Call(index) => self.endpoints.get(index).map(|endpoint| (index, endpoint)),
-                Pick::NotBefore(at) => {
-                    drop(pass);
+            let index = match self.breaker.pick(started, left.take()) {
+                Ok(index) => index,
+                Err(NotBefore(at)) => {
                     self.wait_for_server(at.min(deadline)).await;
                     continue;
                 }
             };
-            let Some((index, endpoint)) = picked else { break };
+            let Some(endpoint) = self.endpoints.get(index) else { break };
             let name = endpoint.name();
             if let Some((_, Fault { cause, .. })) = last_fault {
                 self.observer.retried(cause);
             }
             let call_limit = limit(started, ask.attempt_timeout, deadline);
+            let call_out = CallOut::begin(self.observer.as_ref());
             let result = endpoint.call(ask, call_limit).await;
-            drop(pass);
+            drop(call_out);
             let outcome = result.as_ref().map(drop).map_err(|fault| fault.cause);
             self.observer.called(name, outcome, started.elapsed().as_secs_f64());
             // An idle connection may have been closed just as it was taken from the pool. That says nothing about
@@ -248,7 +218,7 @@ impl Model for Failover {
                 Action::GiveUp => return Err(ModelFailure::Unusable(format!("{name}: {fault}"))),
                 // The endpoint has tried whatever is briefer.
                 Action::AskBriefly => return Err(ModelFailure::TooLong),
-                Action::TryOther if !switched && self.has_other(index) => {
+                Action::TryOther if !switched && self.breaker.has_other(index) => {
                     left = Some(index);
                     switched = true;
                 }
@@ -262,7 +232,7 @@ impl Model for Failover {
         }
         Err(ModelFailure::Unavailable(match last_fault {
             Some((name, fault)) => format!("{name}: {fault}"),
-            None => "its turn did not come".to_owned(),
+            None => "no server could be asked".to_owned(),
         }))
     }
 }

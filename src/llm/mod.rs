@@ -6,7 +6,6 @@ pub mod classify;
 pub mod failover;
 #[cfg(test)]
 pub(crate) mod fake_server;
-pub mod gate;
 pub mod naming;
 pub mod openai;
 pub mod prompt;
@@ -21,7 +20,7 @@ use async_trait::async_trait;
 use tokio::time::Instant;
 
 use crate::events::outcome::{Failure, FailureCode};
-use crate::flow_control::turnstile::Pass;
+use crate::flow_control::gate::GatePermit;
 
 pub mod text;
 pub use prompt::{Preamble, Prompt, Role};
@@ -89,7 +88,7 @@ pub trait Model: Send + Sync {
     /// Waits until it makes sense to ask: at once while a model can be reached, one caller at a time while none can.
     /// A request's deadline begins after this, so that an outage fails those that were asking when it began, and the
     /// probes, and no others.
-    async fn admit(&self) -> Pass;
+    async fn admit(&self) -> GatePermit;
 
     /// Asks until there is a reply, or until `deadline`. Dropping the future cancels the call.
     async fn ask(&self, ask: &Ask, deadline: Instant) -> Result<Reply, ModelFailure>;

@@ -14,7 +14,7 @@ use crate::events::outcome::{Failure, FailureCode, Outcome};
 use crate::events::request::{ResumeAnswer, ResumeInputs};
 use crate::failpoint;
 use crate::flow_control::admission;
-use crate::flow_control::turnstile::Pass;
+use crate::flow_control::gate::GatePermit;
 use crate::llm::{Ask, Model, ModelFailure, Prompt, Reply};
 use crate::resume::document::{self, Document};
 use crate::resume::graph::{
@@ -187,7 +187,7 @@ impl Agent {
             let pass = turn.place.aside(self.archive.admit()).await;
             (pass, Instant::now() + self.settings.deadline)
         } else {
-            (Pass::free(), deadline)
+            (GatePermit::free(), deadline)
         };
         self.store(&session, resume, &object_key, deadline).await?;
         failpoint::reach("uploaded");

@@ -11,6 +11,14 @@ use crate::telemetry::metrics::Metrics;
 pub struct ModelMetrics(pub Arc<Metrics>);
 
 impl Observer for ModelMetrics {
+    fn call_began(&self) {
+        self.0.model_calls_out.inc();
+    }
+
+    fn call_ended(&self) {
+        self.0.model_calls_out.dec();
+    }
+
     fn called(&self, endpoint: &'static str, result: Result<(), Cause>, seconds: f64) {
         let result = result.map_or_else(Cause::label, |()| "ok");
         self.0.model_calls.with_label_values(&[endpoint, result]).inc();

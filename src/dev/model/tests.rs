@@ -9,7 +9,6 @@ use super::*;
 use crate::llm::chat::Endpoint;
 use crate::llm::classify::Cause;
 use crate::llm::failover::{Failover, Patience};
-use crate::llm::gate::Gate;
 use crate::llm::vllm::{Vllm, VllmSettings};
 use crate::llm::{Ask, Model, ModelFailure, Preamble, Prompt, Role};
 use crate::resume::prompt::question_schema;
@@ -54,7 +53,7 @@ fn soon() -> Instant {
 async fn the_workers_own_client_gets_all_three_kinds_of_reply() {
     let server = start(Duration::ZERO).await;
     let vllm = Arc::new(client(&server, None));
-    let model = Failover::new(vllm, None, Arc::new(Gate::new(4)), Patience::default(), Arc::new(()));
+    let model = Failover::new(vllm, None, Patience::default(), Arc::new(()));
     let said = async |ask: Ask| model.ask(&ask, soon()).await.unwrap();
 
     let feedback = said(ask("면접관", "<질문>\nACID란?\n</질문>")).await;
@@ -78,7 +77,7 @@ async fn its_count_keeps_a_long_prompt_from_being_sent() {
     let (vllm, limit) = (client(&server, None), soon());
     let fits = ask("면접관", &"가".repeat(3500));
     assert!(vllm.call(&fits, limit).await.is_ok());
-    let model = Failover::new(Arc::new(vllm), None, Arc::new(Gate::new(4)), Patience::default(), Arc::new(()));
+    let model = Failover::new(Arc::new(vllm), None, Patience::default(), Arc::new(()));
     let too_long = ask("면접관", &"가".repeat(4000));
     assert_eq!(model.ask(&too_long, limit).await, Err(ModelFailure::TooLong));
 }

@@ -1,4 +1,5 @@
 use std::collections::VecDeque;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::*;
@@ -58,7 +59,10 @@ impl Endpoint for Scripted {
 
 /// Remembers what it was told.
 #[derive(Default)]
-struct Notes(Mutex<Vec<String>>);
+struct Notes {
+    all: Mutex<Vec<String>>,
+    calls_out: AtomicUsize,
+}
 
 impl Observer for Notes {
     fn called(&self, endpoint: &'static str, result: Result<(), Cause>, seconds: f64) {
@@ -71,18 +75,25 @@ impl Observer for Notes {
     fn tokens(&self, usage: Usage) {
         self.note(format!("tokens {} {}", usage.prompt, usage.completion));
     }
-    fn circuit(&self, endpoint: &'static str, open: bool) {
-        self.note(format!("{endpoint} {}", if open { "open" } else { "closed" }));
+    fn call_began(&self) {
+        self.calls_out.fetch_add(1, Ordering::SeqCst);
+    }
+    fn call_ended(&self) {
+        self.calls_out.fetch_sub(1, Ordering::SeqCst);
     }
 }
 
 impl Notes {
     fn note(&self, note: String) {
-        self.0.lock().unwrap().push(note);
+        self.all.lock().unwrap().push(note);
     }
 
     fn all(&self) -> Vec<String> {
-        self.0.lock().unwrap().clone()
+        self.all.lock().unwrap().clone()
+    }
+
+    fn calls_out(&self) -> usize {
+        self.calls_out.load(Ordering::SeqCst)
     }
 }
 
@@ -112,11 +123,11 @@ fn ask() -> Ask {
 }
 
 fn alone(primary: &Arc<Scripted>, observer: Arc<dyn Observer>) -> Failover {
-    Failover::new(primary.clone(), None, Arc::new(Gate::new(64)), QUICK, observer)
+    Failover::new(primary.clone(), None, QUICK, observer)
 }
 
 fn pair(primary: &Arc<Scripted>, fallback: &Arc<Scripted>) -> Failover {
-    Failover::new(primary.clone(), Some(fallback.clone()), Arc::new(Gate::new(64)), QUICK, Arc::new(()))
+    Failover::new(primary.clone(), Some(fallback.clone()), QUICK, Arc::new(()))
 }
 
 async fn asked(model: &Failover, within: Duration) -> Result<String, ModelFailure> {
@@ -175,8 +186,7 @@ async fn two_misconfigured_servers_do_not_send_a_request_to_and_fro() {
     let (primary, fallback) =
         (Scripted::new("vllm", [fails(Cause::Denied)]), Scripted::new("openai", [fails(Cause::Denied)]));
     let patience = Patience { misconfigured: LONG, ..QUICK };
-    let gate = Arc::new(Gate::new(64));
-    let model = Failover::new(primary.clone(), Some(fallback.clone()), gate, patience, Arc::new(()));
+    let model = Failover::new(primary.clone(), Some(fallback.clone()), patience, Arc::new(()));
     assert!(matches!(asked(&model, SHORT).await, Err(ModelFailure::Unavailable(_))));
     assert_eq!((primary.calls(), fallback.calls()), (1, 1));
 }
@@ -251,22 +261,21 @@ async fn a_misconfigured_server_is_not_asked_in_a_hot_loop_and_heals() {
 #[tokio::test]
 async fn the_first_dropped_connection_is_repeated_at_once_and_does_not_count_against_the_server() {
     let slow = Patience { backoff: Backoff { base: LONG, cap: LONG }, ..QUICK };
-    let notes = Arc::new(Notes::default());
     let script = (0..20).flat_map(|_| [fails(Cause::Dropped), said("네.")]);
     let primary = Scripted::new("vllm", script);
-    let model = Failover::new(primary.clone(), None, Arc::new(Gate::new(64)), slow, notes.clone());
+    let model = Failover::new(primary.clone(), None, slow, Arc::new(()));
+    let watch = model.watch();
     for _ in 0..10 {
         asked(&model, Duration::from_secs(5)).await.unwrap();
     }
     assert_eq!(primary.calls(), 20);
-    assert!(!notes.all().contains(&"vllm open".to_owned()));
+    assert!(!watch.has_changed().unwrap());
 }
 
 #[tokio::test]
 async fn five_failures_open_the_circuit_and_one_success_closes_it() {
-    let notes = Arc::new(Notes::default());
     let script = (0..7).map(|_| fails(Cause::Unreachable)).chain([said("돌아왔습니다.")]);
-    let model = alone(&Scripted::new("vllm", script), notes.clone());
+    let model = alone(&Scripted::new("vllm", script), Arc::new(()));
     let mut watch = model.watch();
     assert!(!*watch.borrow_and_update());
     let (reply, opened) = tokio::join!(asked(&model, LONG), async {
@@ -277,9 +286,6 @@ async fn five_failures_open_the_circuit_and_one_success_closes_it() {
     assert_eq!(reply, Ok("돌아왔습니다.".to_owned()));
     assert!(opened);
     assert!(!*model.watch().borrow());
-    let changes: Vec<String> =
-        notes.all().into_iter().filter(|note| note.ends_with("open") || note.ends_with("closed")).collect();
-    assert_eq!(changes, ["vllm open", "vllm closed"]);
 }
 
 #[tokio::test]
@@ -296,75 +302,79 @@ async fn silence_counts_against_the_server_only_when_it_had_fair_time_to_answer(
     }
 }
 
+/// Asks until the worker knows that no server can be used.
+async fn find_dead(model: &Failover) {
+    let mut away = model.watch();
+    tokio::select! {
+        reply = asked(model, LONG) => panic!("the model is not dead: {reply:?}"),
+        known = away.wait_for(|away| *away) => drop(known.unwrap()),
+    }
+}
+
 #[tokio::test]
 async fn while_the_model_is_dead_waiting_requests_share_one_probe_and_all_are_answered_when_it_is_back() {
     let script = (0..40).map(|_| fails(Cause::Unreachable)).chain([said("네.")]);
     let primary = Scripted::new("vllm", script);
-    let model = Failover::new(primary.clone(), None, Arc::new(Gate::new(16)), QUICK, Arc::new(()));
+    let model = alone(&primary, Arc::new(()));
+    find_dead(&model).await;
+    let (started, probes) = (Instant::now(), 40 - u32::try_from(primary.calls()).unwrap());
     let asks = (0..100).map(|_| asked(&model, LONG));
     let replies = futures_util::future::join_all(asks).await;
     assert!(replies.iter().all(Result::is_ok));
-    // 40 failures, some of them before the circuit opened, then one call for each.
+    // 40 failures, then one call for each.
     assert_eq!(primary.calls(), 140);
+    assert!(started.elapsed() >= QUICK.probe_every * (probes - 1), "{probes} probes in {:?}", started.elapsed());
 }
 
 #[tokio::test]
 async fn a_dead_model_is_probed_rather_than_hammered() {
     let primary = Scripted::new("vllm", [fails(Cause::Unreachable)]);
-    let model = Failover::new(primary.clone(), None, Arc::new(Gate::new(16)), QUICK, Arc::new(()));
-    let within = Duration::from_millis(200);
+    let model = alone(&primary, Arc::new(()));
+    find_dead(&model).await;
+    let (found, within) = (primary.calls(), Duration::from_millis(200));
     let replies = futures_util::future::join_all((0..200).map(|_| asked(&model, within))).await;
     assert!(replies.iter().all(|reply| matches!(reply, Err(ModelFailure::Unavailable(_)))));
-    // At most the first gateful and one probe per 20 ms.
-    assert!(primary.calls() <= 16 + 11, "{} calls", primary.calls());
+    // At most one probe per 20 ms.
+    assert!(primary.calls() - found <= 11, "{} calls", primary.calls());
 }
 
 #[tokio::test]
-async fn no_more_calls_are_out_than_the_gate_lets() {
-    let primary = Scripted::taking(Duration::from_millis(20), "vllm", [said("네.")]);
-    let gate = Arc::new(Gate::new(3));
-    let model = Failover::new(primary.clone(), None, gate.clone(), QUICK, Arc::new(()));
-    let asks = futures_util::future::join_all((0..12).map(|_| asked(&model, LONG)));
-    let most = async {
-        let mut most = 0;
-        while primary.calls() < 12 {
-            most = most.max(gate.out());
-            tokio::task::yield_now().await;
-        }
-        most
-    };
-    let (replies, most) = tokio::join!(asks, most);
-    assert!(replies.iter().all(Result::is_ok));
-    assert_eq!((most, gate.out()), (3, 0));
+async fn a_request_that_never_had_a_server_to_ask_says_so() {
+    let denied = Err(Fault { cause: Cause::Denied, status: None, retry_after: Some(LONG) });
+    let model = alone(&Scripted::new("vllm", [denied]), Arc::new(()));
+    find_dead(&model).await;
+    let failure = asked(&model, QUICK.probe_every).await.unwrap_err();
+    assert_eq!(failure, ModelFailure::Unavailable("no server could be asked".to_owned()));
 }
 
 #[tokio::test]
-async fn a_pause_does_not_hold_the_gate() {
+async fn a_call_is_out_until_it_ends_or_is_dropped() {
+    let notes = Arc::new(Notes::default());
+    let primary = Scripted::taking(QUICK.probe_every, "vllm", [said("네.")]);
+    let model = alone(&primary, notes.clone());
+    let mut asks: Vec<_> = (0..3).map(|_| Box::pin(asked(&model, LONG))).collect();
+    for ask in &mut asks {
+        assert!(futures_util::poll!(ask.as_mut()).is_pending());
+    }
+    assert_eq!(notes.calls_out(), 3);
+    drop(asks.pop());
+    assert_eq!(notes.calls_out(), 2);
+    assert!(futures_util::future::join_all(asks).await.iter().all(Result::is_ok));
+    assert_eq!(notes.calls_out(), 0);
+}
+
+#[tokio::test]
+async fn a_pause_is_no_call() {
     let slow = Patience { backoff: Backoff { base: LONG, cap: LONG }, ..QUICK };
-    let primary = Scripted::new("vllm", [fails(Cause::Busy), said("네.")]);
-    let model = Failover::new(primary.clone(), None, Arc::new(Gate::new(1)), slow, Arc::new(()));
-    let paused = asked(&model, LONG);
-    let prompt = async {
-        while primary.calls() == 0 {
-            tokio::task::yield_now().await;
-        }
-        asked(&model, LONG).await
-    };
-    futures_util::pin_mut!(paused, prompt);
-    let first = futures_util::future::select(paused, prompt).await;
-    assert!(
-        matches!(first, futures_util::future::Either::Right((Ok(_), _))),
-        "the second request waited for the first"
-    );
-}
-
-#[tokio::test]
-async fn a_dropped_ask_gives_its_place_back() {
-    let gate = Arc::new(Gate::new(1));
-    let primary = Scripted::taking(LONG, "vllm", [said("네.")]);
-    let model = Failover::new(primary, None, gate.clone(), QUICK, Arc::new(()));
-    assert!(tokio::time::timeout(Duration::from_millis(20), asked(&model, LONG)).await.is_err());
-    assert_eq!(gate.out(), 0);
+    let notes = Arc::new(Notes::default());
+    let primary = Scripted::new("vllm", [fails(Cause::Busy)]);
+    let model = Failover::new(primary, None, slow, notes.clone());
+    let mut paused = std::pin::pin!(asked(&model, LONG));
+    while notes.all().is_empty() {
+        assert!(futures_util::poll!(paused.as_mut()).is_pending());
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(notes.calls_out(), 0);
 }
 
 #[tokio::test]
@@ -409,10 +419,9 @@ async fn a_model_that_was_never_there_is_an_outage_from_the_first_call() {
 #[tokio::test]
 async fn while_no_model_answers_one_caller_is_let_in_at_a_time() {
     let primary = Scripted::new("vllm", (0..5).map(|_| fails(Cause::Unreachable)));
-    let model = Failover::new(primary, None, Arc::new(Gate::new(64)), QUICK, Arc::new(()));
+    let model = alone(&primary, Arc::new(()));
     drop(model.admit().await);
-    let _ = asked(&model, Duration::from_millis(50)).await;
-    assert!(*model.watch().borrow());
+    find_dead(&model).await;
     let probe = model.admit().await;
     let mut second = std::pin::pin!(model.admit());
     assert!(futures_util::poll!(second.as_mut()).is_pending());
@@ -420,7 +429,7 @@ async fn while_no_model_answers_one_caller_is_let_in_at_a_time() {
     let probe = second.await;
     let mut third = std::pin::pin!(model.admit());
     assert!(futures_util::poll!(third.as_mut()).is_pending());
-    model.turnstile.set_shut(false);
+    model.breaker.record(0, Instant::now(), Verdict::Works, drop);
     third.await;
     drop(probe);
 }

@@ -7,7 +7,6 @@ use super::*;
 use crate::flow_control::backoff::Backoff;
 use crate::llm::failover::{Failover, Patience};
 use crate::llm::fake_server::{FakeServer, Reaction, models, said};
-use crate::llm::gate::Gate;
 use crate::llm::{Model, Preamble, Role};
 
 const UNKNOWN_MODEL: &str =
@@ -154,7 +153,6 @@ async fn a_connection_that_was_closed_while_idle_costs_one_repeat_and_no_failure
     let model = Failover::new(
         Arc::new(client(&server)),
         None,
-        Arc::new(Gate::new(4)),
         Patience { backoff: Backoff { base: FOR_EVER, cap: FOR_EVER }, ..Patience::default() },
         Arc::new(()),
     );
