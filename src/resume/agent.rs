@@ -1,5 +1,7 @@
-//! Takes a member's turn through the graph: asks the model, saves what was paid for, stores the document.
+//! Takes a member's turn through the [graph](crate::resume::graph): asks the model, saves what was paid for, stores the
+//! document. What to do, and in which order, the graph decides.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,21 +12,17 @@ use uuid::Uuid;
 use crate::documents::archive::Archive;
 use crate::events::expiry::Expiry;
 use crate::events::outcome::SavedOutcome;
-use crate::events::outcome::{Failure, FailureCode, Outcome};
+use crate::events::outcome::{Failure, FailureCode};
 use crate::events::request::{ResumeAnswer, ResumeInputs};
 use crate::failpoint;
 use crate::flow_control::admission;
 use crate::flow_control::gate::GatePermit;
-use crate::llm::{Ask, Model, ModelFailure, Prompt, Reply};
+use crate::llm::{Ask, Model, ModelFailure, Reply};
 use crate::resume::document::{self, Document};
-use crate::resume::graph::{
-    Asked, Next, NextQuestion, Refusal, Resume, ask_ourselves, check_completion, create_resume, generate_question,
-    receive_answer,
-};
-use crate::resume::question::Reading;
-use crate::resume::{markdown, prompt, question};
+use crate::resume::graph::{Attempt, Effect, Event, Finished, Graph, Note, Opened, Resume, Stamp, State, unchanged};
+use crate::resume::prompt;
 use crate::state::patience::until_available;
-use crate::state::session::{Draft, Ended, Session};
+use crate::state::session::{Draft, Session};
 use crate::state::{Change, Claim, MemberState, Saved, SessionChange, Write};
 
 const QUESTION_TEMPERATURE: f32 = 0.7;
@@ -63,16 +61,6 @@ pub struct Agent {
     pub settings: Settings,
 }
 
-/// What was stored when a turn began.
-#[derive(Debug)]
-pub struct Opened {
-    /// The version that a change has to expect.
-    pub expected: Option<u64>,
-    pub session: Option<Session>,
-    pub draft: Option<Draft>,
-    pub ended: Option<Ended>,
-}
-
 /// One request's turn.
 #[derive(Debug)]
 pub struct Turn<'a> {
@@ -99,102 +87,63 @@ impl From<Failure> for Interrupt {
     }
 }
 
-/// What to save together with the outcome.
-pub type Finished = (SessionChange, Outcome);
-
 impl Agent {
     /// A member starts: begins a new interview, or repeats the first question of the one just begun.
     pub async fn init(&self, inputs: &ResumeInputs, turn: Turn<'_>) -> Result<Finished, Interrupt> {
-        if let Some(session) = &turn.opened.session
-            && let Some(first) = session.first_question_for(inputs)
-        {
-            let outcome = self.question_outcome(session, first.question_id, &first.question);
-            return Ok((unchanged(turn.opened.expected), outcome));
-        }
-        let mut session = Session::begin(Uuid::new_v4(), inputs.clone(), OffsetDateTime::now_utc());
-        if let Some(draft) = turn.opened.draft.as_ref().filter(|draft| draft.fingerprint == session.fingerprint()) {
-            session.session_id = draft.session_id;
-            session.started_at = draft.started_at;
-        }
-        self.go_on(session, turn).await
+        self.run(Event::Init(inputs), turn).await
     }
 
     /// A member answers the question on screen.
     pub async fn answer(&self, answer: &ResumeAnswer, turn: Turn<'_>) -> Result<Finished, Interrupt> {
-        let opened = &turn.opened;
-        let session = receive_answer(opened.session.as_ref(), opened.ended.as_ref(), answer, turn.expiry.sent_at())
-            .map_err(|refusal| match refusal {
-                Refusal::NoActiveSession => Failure::new(FailureCode::NoActiveSession, "no interview is open"),
-                Refusal::Stale => Failure::new(FailureCode::StaleAnswer, "the question is no longer open"),
-            })?;
-        self.go_on(session, turn).await
+        let sent_at = turn.expiry.sent_at();
+        self.run(Event::Answer { answer, sent_at }, turn).await
     }
 
-    async fn go_on(&self, session: Session, turn: Turn<'_>) -> Result<Finished, Interrupt> {
-        let Opened { expected, session: stored, draft, ended } = turn.opened;
-        let fingerprint = session.fingerprint();
-        let mut draft = draft.filter(|draft| draft.fingerprint == fingerprint);
-        // An init ends the interview before it.
-        let replaced = stored.filter(|stored| stored.session_id != session.session_id);
-        let ended_before = replaced.map(|old| Ended::after(&old, ended.as_ref(), OffsetDateTime::now_utc()));
-
-        let Settings { min_questions, max_questions, .. } = self.settings;
-        let next = check_completion(&session, min_questions, max_questions, draft.is_some());
-        let is_written = draft.as_ref().is_some_and(|draft| draft.markdown.is_some());
-        let pass = if is_written { None } else { Some(turn.expiry.wait_for(self.model.admit()).await?) };
-        let deadline = Instant::now() + self.settings.deadline;
-        if let Next::GenerateQuestion(next) = next {
-            match self.generate_question(&session, next, deadline).await? {
-                Asked::Waiting(mut asked) => {
-                    asked.version = next_version(expected, OffsetDateTime::now_utc());
-                    let Some(open) = asked.open_question() else {
-                        return Err(Failure::new(FailureCode::Internal, "a question was lost").into());
-                    };
-                    let outcome = self.question_outcome(&asked, open.question_id, &open.question);
-                    let ended = ended_before.map_or(Write::Keep, Write::Put);
-                    let change = SessionChange { expected, session: Write::Put(*asked), draft: Write::Delete, ended };
-                    return Ok((change, outcome));
+    /// Runs the graph: does what it wants done, in its order, and tells it what came of it.
+    async fn run(&self, request: Event<'_>, turn: Turn<'_>) -> Result<Finished, Interrupt> {
+        let Turn { claim, opened, expiry, place } = turn;
+        let Settings { min_questions, max_questions, deadline: limit, .. } = self.settings;
+        let graph = Graph { min_questions, max_questions };
+        let expected = opened.expected;
+        let (mut pass, mut deadline, mut writing_deadline) = (None, Instant::now() + limit, None);
+        let (mut state, effects) = graph.step(State::Start(opened), request, stamp());
+        let mut effects = VecDeque::from(effects);
+        while let Some(effect) = effects.pop_front() {
+            let event = match effect {
+                Effect::Note(note) => {
+                    log(&note);
+                    continue;
                 }
-                Asked::Enough => {
-                    let decided = self.draft(&session, fingerprint, None);
-                    self.save_draft(turn.claim, expected, &decided).await?;
-                    draft = Some(decided);
+                Effect::WaitForModel => {
+                    pass = Some(expiry.wait_for(self.model.admit()).await?);
+                    deadline = Instant::now() + limit;
+                    continue;
                 }
-                Asked::TooEarly | Asked::Nothing => {
-                    return Err(Failure::new(FailureCode::LlmBadOutput, "no usable question in two replies").into());
+                Effect::SaveDraft(draft) => {
+                    self.save_draft(claim, expected, draft).await?;
+                    continue;
                 }
-            }
+                Effect::AskQuestion(session, attempt) => {
+                    Event::Replied(self.ask(&question_ask(&session, attempt), deadline).await)
+                }
+                Effect::WriteResume(session) => {
+                    let until = *writing_deadline.get_or_insert_with(|| before_storing(deadline));
+                    Event::Replied(self.ask(&resume_ask(&session), until).await)
+                }
+                Effect::StoreDocument(session, resume) => {
+                    drop(pass.take());
+                    let object_key = session.object_key(&self.settings.upload_prefix, claim.member);
+                    self.store(session, resume, &object_key, place, deadline).await?;
+                    Event::Stored { object_key }
+                }
+                Effect::End(finished) => return Ok(*finished),
+                Effect::Fail(failure) => return Err(failure.into()),
+            };
+            let (next, more) = graph.step(state, event, stamp());
+            state = next;
+            effects.extend(more);
         }
-
-        let written = match draft.and_then(|draft| draft.markdown) {
-            Some(markdown) => Some(markdown),
-            None => {
-                let written = self.write_resume(&session, deadline).await;
-                if written.is_some() {
-                    let draft = self.draft(&session, fingerprint, written.clone());
-                    self.save_draft(turn.claim, expected, &draft).await?;
-                }
-                written
-            }
-        };
-        drop(pass);
-        let resume = create_resume(&session, written);
-        let degraded = resume.degraded;
-        let object_key = session.object_key(&self.settings.upload_prefix, turn.claim.member);
-        failpoint::reach("before_upload");
-        let (_pass, deadline) = if self.archive.is_away() {
-            // Only finished résumés need the store: whoever does not goes on meanwhile.
-            let pass = turn.place.aside(self.archive.admit()).await;
-            (pass, Instant::now() + self.settings.deadline)
-        } else {
-            (GatePermit::free(), deadline)
-        };
-        self.store(&session, resume, &object_key, deadline).await?;
-        failpoint::reach("uploaded");
-
-        let ended = Ended::after(&session, ended_before.as_ref().or(ended.as_ref()), OffsetDateTime::now_utc());
-        let change = SessionChange { expected, session: Write::Delete, draft: Write::Delete, ended: Write::Put(ended) };
-        Ok((change, Outcome::Completed { session_id: session.session_id, object_key, degraded }))
+        Err(Failure::new(FailureCode::Internal, "the graph did not come to an end").into())
     }
 
     async fn ask(&self, ask: &Ask, deadline: Instant) -> Result<Reply, ModelFailure> {
@@ -204,75 +153,33 @@ impl Agent {
         reply
     }
 
-    /// Asks for a question, and once more with a firmer prompt when the reply is unusable, or says too early that it is
-    /// enough. A model that would still rather not ask is not asked a third time: we ask a question of our own.
-    async fn generate_question(
+    /// Renders and stores the document; where the store is away, once it is back.
+    async fn store(
         &self,
-        session: &Session,
-        next: NextQuestion,
+        session: Arc<Session>,
+        resume: Resume,
+        object_key: &str,
+        place: &mut admission::Turn,
         deadline: Instant,
-    ) -> Result<Asked, Failure> {
-        let NextQuestion { number, may_end, .. } = next;
-        let earlier: Vec<&str> = session.exchanges.iter().map(|exchange| exchange.question.as_str()).collect();
-        let mut is_content = false;
-        for prompts in [prompt::question, prompt::firmer_question] {
-            let prompts = prompts(&session.inputs, &session.exchanges, next);
-            let reading = match self.ask(&question_ask(prompts, may_end), deadline).await {
-                Ok(reply) => question::read(&reply.text, reply.truncated, &earlier, may_end),
-                Err(ModelFailure::Unusable(_)) => Reading::Unusable,
-                Err(failure) => return Err(failure.into()),
-            };
-            match generate_question(session, reading, may_end, Uuid::new_v4(), OffsetDateTime::now_utc()) {
-                Asked::TooEarly => is_content = true,
-                Asked::Nothing => tracing::debug!(number, "no usable question in the reply"),
-                asked @ (Asked::Waiting(_) | Asked::Enough) => return Ok(asked),
-            }
-        }
-        if !is_content {
-            return Ok(Asked::Nothing);
-        }
-        tracing::warn!(number, "the model would end the interview too early; the member is asked a question of ours");
-        Ok(ask_ourselves(session, Uuid::new_v4(), OffsetDateTime::now_utc()))
-    }
-
-    /// Asks for the résumé; `None` when the model does not write a usable one in time.
-    async fn write_resume(&self, session: &Session, deadline: Instant) -> Option<String> {
-        let left = deadline.saturating_duration_since(Instant::now());
-        let writing_deadline = deadline - (left / STORING_SHARE).min(STORING_MAX);
-        for _ in 0..2 {
-            let ask = resume_ask(prompt::resume(&session.inputs, &session.exchanges));
-            match self.ask(&ask, writing_deadline).await {
-                Ok(reply) => {
-                    // The last line of a reply that broke off is not whole.
-                    let whole = if reply.truncated { reply.text.rsplit_once('\n')?.0 } else { &reply.text };
-                    if let Some(markdown) = markdown::clean(whole) {
-                        return Some(markdown);
-                    }
-                }
-                Err(ModelFailure::Unusable(_)) => {}
-                Err(failure @ (ModelFailure::Unavailable(_) | ModelFailure::TooLong)) => {
-                    tracing::warn!(reason = %failure, "the résumé is laid out without the model");
-                    return None;
-                }
-            }
-        }
-        tracing::warn!("the résumé is laid out without the model: two replies were unusable");
-        None
-    }
-
-    async fn store(&self, session: &Session, resume: Resume, key: &str, deadline: Instant) -> Result<(), Failure> {
+    ) -> Result<(), Failure> {
+        failpoint::reach("before_upload");
+        let (_pass, deadline) = if self.archive.is_away() {
+            // Only finished résumés need the store: whoever does not goes on meanwhile.
+            let pass = place.aside(self.archive.admit()).await;
+            (pass, Instant::now() + self.settings.deadline)
+        } else {
+            (GatePermit::free(), deadline)
+        };
         let bytes = render(session, resume).await?;
-        let stored = self.archive.put(key, &bytes, deadline).await;
-        stored.map_err(|error| Failure::new(FailureCode::StorageUnavailable, error.to_string()))
-    }
-
-    fn draft(&self, session: &Session, fingerprint: Uuid, markdown: Option<String>) -> Draft {
-        Draft { fingerprint, session_id: session.session_id, started_at: session.started_at, markdown }
+        let stored = self.archive.put(object_key, &bytes, deadline).await;
+        stored.map_err(|error| Failure::new(FailureCode::StorageUnavailable, error.to_string()))?;
+        failpoint::reach("uploaded");
+        Ok(())
     }
 
     /// Saves what was paid for before anything follows from it.
-    async fn save_draft(&self, claim: &Claim, expected: Option<u64>, draft: &Draft) -> Result<(), Interrupt> {
-        let session = SessionChange { draft: Write::Put(draft.clone()), ..unchanged(expected) };
+    async fn save_draft(&self, claim: &Claim, expected: Option<u64>, draft: Draft) -> Result<(), Interrupt> {
+        let session = SessionChange { draft: Write::Put(draft), ..unchanged(expected) };
         let change = Change { session: Some(session), outcome: None };
         match until_available(|| self.state.save(claim, &change)).await {
             Ok(Saved::Done) => {
@@ -284,43 +191,45 @@ impl Agent {
             Err(fault) => Err(Failure::new(FailureCode::Internal, fault.to_string()).into()),
         }
     }
+}
 
-    fn question_outcome(&self, session: &Session, question_id: Uuid, question: &str) -> Outcome {
-        Outcome::Question {
-            session_id: session.session_id,
-            question_id,
-            number: u32::try_from(session.exchanges.len()).unwrap_or(u32::MAX),
-            max: self.settings.max_questions,
-            question: question.to_owned(),
-        }
+fn stamp() -> Stamp {
+    Stamp { id: Uuid::new_v4(), now: OffsetDateTime::now_utc() }
+}
+
+fn log(note: &Note) {
+    match note {
+        Note::NoQuestion { number } => tracing::debug!(number, "no usable question in the reply"),
+        Note::TooEarly { number } => tracing::warn!(
+            number,
+            "the model would end the interview too early; the member is asked a question of ours"
+        ),
+        Note::NoModel(failure) => tracing::warn!(reason = %failure, "the résumé is laid out without the model"),
+        Note::NoResume => tracing::warn!("the résumé is laid out without the model: two replies were unusable"),
     }
 }
 
-/// A first version is the time in milliseconds: should a writer from before an interview ended wake up, the next
-/// interview is not at the version that it expects.
-fn next_version(expected: Option<u64>, now: OffsetDateTime) -> u64 {
-    let millis = u64::try_from(now.unix_timestamp_nanos() / 1_000_000).unwrap_or(0);
-    expected.map_or(millis, |version| version.saturating_add(1))
+/// Until when the model may write: some of what is left is kept for the document.
+fn before_storing(deadline: Instant) -> Instant {
+    let left = deadline.saturating_duration_since(Instant::now());
+    deadline - (left / STORING_SHARE).min(STORING_MAX)
 }
 
-fn unchanged(expected: Option<u64>) -> SessionChange {
-    SessionChange { expected, session: Write::Keep, draft: Write::Keep, ended: Write::Keep }
-}
-
-fn question_ask(prompts: Vec<Prompt>, may_end: bool) -> Ask {
+fn question_ask(session: &Session, attempt: Attempt) -> Ask {
+    let prompts = if attempt.is_firm { prompt::firmer_question } else { prompt::question };
     Ask {
-        prompts,
+        prompts: prompts(&session.inputs, &session.exchanges, attempt.next),
         temperature: QUESTION_TEMPERATURE,
         max_tokens: QUESTION_TOKENS,
         min_tokens: QUESTION_MIN_TOKENS,
-        schema: Some(prompt::question_schema(may_end)),
+        schema: Some(prompt::question_schema(attempt.next.may_end)),
         attempt_timeout: ATTEMPT_TIMEOUT,
     }
 }
 
-fn resume_ask(prompts: Vec<Prompt>) -> Ask {
+fn resume_ask(session: &Session) -> Ask {
     Ask {
-        prompts,
+        prompts: prompt::resume(&session.inputs, &session.exchanges),
         temperature: RESUME_TEMPERATURE,
         max_tokens: RESUME_TOKENS,
         min_tokens: RESUME_MIN_TOKENS,
@@ -330,10 +239,9 @@ fn resume_ask(prompts: Vec<Prompt>) -> Ask {
 }
 
 /// Renders off the runtime's threads: it is pure computation.
-async fn render(session: &Session, resume: Resume) -> Result<Vec<u8>, Failure> {
-    let (inputs, created) = (session.inputs.clone(), session.started_at);
+async fn render(session: Arc<Session>, resume: Resume) -> Result<Vec<u8>, Failure> {
     let rendering = tokio::task::spawn_blocking(move || {
-        document::render(&Document { inputs: &inputs, markdown: &resume.markdown, created })
+        document::render(&Document { inputs: &session.inputs, markdown: &resume.markdown, created: session.started_at })
     });
     match rendering.await {
         Ok(Ok(bytes)) => Ok(bytes),

@@ -1,3 +1,5 @@
+//! The node `check_completion`, which decides the conditional edge: another question, or the résumé.
+
 use crate::state::session::Session;
 
 /// Where the graph goes on.

@@ -1,4 +1,7 @@
+//! The node `create_resume`: what the model wrote, or else the member's own words.
+
 use crate::events::request::SKIPPED;
+use crate::llm::{ModelFailure, Reply};
 use crate::resume::markdown;
 use crate::state::session::Session;
 
@@ -8,6 +11,33 @@ pub struct Resume {
     pub markdown: String,
     /// It was laid out from the member's own words, without the model.
     pub degraded: bool,
+}
+
+/// What the model's reply comes down to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Written {
+    Markdown(String),
+    /// Worth asking again.
+    Unusable,
+    /// It broke off in its first line, so that nothing of it is whole.
+    BrokenOff,
+    NoReply(ModelFailure),
+}
+
+/// Reads a model's reply.
+pub fn read(reply: Result<Reply, ModelFailure>) -> Written {
+    let reply = match reply {
+        Ok(reply) => reply,
+        Err(ModelFailure::Unusable(_)) => return Written::Unusable,
+        Err(failure @ (ModelFailure::Unavailable(_) | ModelFailure::TooLong)) => return Written::NoReply(failure),
+    };
+    // The last line of a reply that broke off is not whole.
+    let whole = if reply.truncated { reply.text.rsplit_once('\n').map(|(whole, _)| whole) } else { Some(&*reply.text) };
+    match whole.map(markdown::clean) {
+        Some(Some(markdown)) => Written::Markdown(markdown),
+        Some(None) => Written::Unusable,
+        None => Written::BrokenOff,
+    }
 }
 
 /// The résumé that the model wrote, or else one laid out from the inputs and answers: the last step never fails for
@@ -31,6 +61,27 @@ fn answered(session: &Session) -> Vec<(&str, &str)> {
 mod tests {
     use super::*;
     use crate::state::session::tests::asked;
+
+    fn read_text(text: &str, truncated: bool) -> Written {
+        read(Ok(Reply { text: text.to_owned(), truncated }))
+    }
+
+    #[test]
+    fn of_a_reply_that_broke_off_the_last_line_is_left_out() {
+        let (whole, broken) = ("# 경력\n\n- 주문 이벤트를 처리했습니다.", "\n- 장애를 일");
+        let Written::Markdown(markdown) = read_text(&[whole, broken].concat(), true) else {
+            panic!("most of it is there")
+        };
+        assert!(markdown.contains("주문 이벤트를") && !markdown.contains("장애를"), "{markdown}");
+        assert_eq!(read_text("# 경력", true), Written::BrokenOff);
+    }
+
+    #[test]
+    fn a_reply_without_a_resume_is_worth_asking_again_and_an_outage_is_not() {
+        assert_eq!(read_text("", false), Written::Unusable);
+        assert_eq!(read(Err(ModelFailure::Unusable("empty".to_owned()))), Written::Unusable);
+        assert_eq!(read(Err(ModelFailure::TooLong)), Written::NoReply(ModelFailure::TooLong));
+    }
 
     #[test]
     fn what_the_model_wrote_is_taken() {

@@ -1,8 +1,7 @@
-use time::OffsetDateTime;
-use uuid::Uuid;
+//! The node `generate_question`: what becomes of a model's reply to it.
 
+use super::check_completion::NextQuestion;
 use crate::resume::question::{Reading, is_new};
-use crate::state::session::{Exchange, Session};
 
 /// What is asked where the model has nothing to ask but may not end the interview: good for anyone, in this order.
 const OWN_QUESTIONS: [&str; 3] = [
@@ -11,89 +10,100 @@ const OWN_QUESTIONS: [&str; 3] = [
     "직접 만들거나 개선한 결과가 얼마나 좋아졌는지, 수치로 보여 줄 수 있는 성과가 있다면 무엇인가요?",
 ];
 
+/// One of the two times that the model is asked for a question.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Attempt {
+    pub next: NextQuestion,
+    /// The second time, in firmer words.
+    pub is_firm: bool,
+    /// The first time the model said that it knows enough, before it may.
+    pub is_content: bool,
+}
+
+impl Attempt {
+    pub fn first(next: NextQuestion) -> Self {
+        Self { next, is_firm: false, is_content: false }
+    }
+}
+
 /// What became of the model's reply.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Asked {
-    /// The question is in the session; wait for the member.
-    Waiting(Box<Session>),
+    /// Ask the member this, and wait.
+    Question(String),
     /// The model knows enough: create the résumé, in this very turn.
     Enough,
-    /// The model knows enough before it may: ask it more firmly, or [ask ourselves](ask_ourselves).
+    /// Nothing usable, or the model knows enough before it may: ask it more firmly.
+    Again(Attempt),
+    /// The model knows enough before it may, and was asked firmly: [ask ourselves](own_question).
     TooEarly,
-    /// Nothing usable: ask the model more firmly, or give up.
+    /// Nothing usable in two replies: give up.
     Nothing,
 }
 
-/// Puts the model's question into the session. `may_end` says whether the model may know enough already.
-pub fn generate_question(
-    session: &Session,
-    reading: Reading,
-    may_end: bool,
-    question_id: Uuid,
-    now: OffsetDateTime,
-) -> Asked {
-    match reading {
-        Reading::Enough if may_end => Asked::Enough,
-        Reading::Enough => Asked::TooEarly,
-        Reading::Unusable => Asked::Nothing,
-        Reading::Question(question) => Asked::Waiting(waiting(session, question, question_id, now)),
+/// Decides what a reply leads to.
+pub fn generate_question(attempt: Attempt, reading: Reading) -> Asked {
+    let is_content = match reading {
+        Reading::Question(question) => return Asked::Question(question),
+        Reading::Enough if attempt.next.may_end => return Asked::Enough,
+        Reading::Enough => true,
+        Reading::Unusable => attempt.is_content,
+    };
+    match (attempt.is_firm, is_content) {
+        (false, _) => Asked::Again(Attempt { is_firm: true, is_content, ..attempt }),
+        (true, true) => Asked::TooEarly,
+        (true, false) => Asked::Nothing,
     }
 }
 
-/// Puts a question of our own into the session, one that has not been asked: a member who begins an interview gets a
-/// question, and no failure because the model is content with little.
-pub fn ask_ourselves(session: &Session, question_id: Uuid, now: OffsetDateTime) -> Asked {
-    let asked: Vec<&str> = session.exchanges.iter().map(|exchange| exchange.question.as_str()).collect();
-    match OWN_QUESTIONS.into_iter().find(|question| is_new(question, &asked)) {
-        Some(question) => Asked::Waiting(waiting(session, question.to_owned(), question_id, now)),
-        None => Asked::Nothing,
-    }
-}
-
-fn waiting(session: &Session, question: String, question_id: Uuid, now: OffsetDateTime) -> Box<Session> {
-    let mut session = Box::new(session.clone());
-    session.exchanges.push(Exchange { question_id, question, asked_at: now, answer: None });
-    session
+/// A question of our own that has not been asked: a member who begins an interview gets a question, and no failure
+/// because the model is content with little.
+pub fn own_question(asked: &[&str]) -> Option<&'static str> {
+    OWN_QUESTIONS.into_iter().find(|question| is_new(question, asked))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::resume::question;
-    use crate::state::session::tests::{NOW, asked};
 
-    #[test]
-    fn a_question_waits_for_its_answer() {
-        let id = Uuid::from_u128(9);
-        let Asked::Waiting(session) =
-            generate_question(&asked(0), Reading::Question("무엇?".to_owned()), false, id, NOW)
-        else {
-            panic!("a question")
-        };
-        assert_eq!(session.open_question().map(|open| open.question_id), Some(id));
+    fn first(may_end: bool) -> Attempt {
+        Attempt::first(NextQuestion { number: 1, max: 3, may_end })
+    }
+
+    fn firm(is_content: bool) -> Attempt {
+        Attempt { is_firm: true, is_content, ..first(false) }
     }
 
     #[test]
-    fn enough_and_nothing_leave_the_session_alone() {
-        let became = |reading, may_end| generate_question(&asked(0), reading, may_end, Uuid::nil(), NOW);
-        assert_eq!(became(Reading::Enough, true), Asked::Enough);
-        assert_eq!(became(Reading::Enough, false), Asked::TooEarly);
-        for may_end in [true, false] {
-            assert_eq!(became(Reading::Unusable, may_end), Asked::Nothing);
+    fn enough_is_enough_only_where_the_model_may_end() {
+        assert_eq!(generate_question(first(true), Reading::Enough), Asked::Enough);
+        assert_eq!(generate_question(first(false), Reading::Enough), Asked::Again(firm(true)));
+    }
+
+    #[test]
+    fn an_unusable_reply_is_asked_for_once_more() {
+        assert_eq!(generate_question(first(false), Reading::Unusable), Asked::Again(firm(false)));
+        assert_eq!(generate_question(firm(false), Reading::Unusable), Asked::Nothing);
+    }
+
+    #[test]
+    fn a_model_that_was_content_once_is_no_failure() {
+        for (attempt, reading) in
+            [(firm(true), Reading::Unusable), (firm(true), Reading::Enough), (firm(false), Reading::Enough)]
+        {
+            assert_eq!(generate_question(attempt, reading), Asked::TooEarly, "{attempt:?}");
         }
     }
 
     #[test]
     fn our_own_questions_are_asked_once_each_and_then_there_is_nothing() {
-        let mut session = asked(0);
+        let mut asked = Vec::new();
         for expected in OWN_QUESTIONS {
-            let Asked::Waiting(mut asked) = ask_ourselves(&session, Uuid::nil(), NOW) else { panic!("{expected}") };
-            let open = asked.exchanges.last_mut().unwrap();
-            assert_eq!(open.question, expected);
-            open.answer = Some("답".to_owned());
-            session = *asked;
+            assert_eq!(own_question(&asked), Some(expected));
+            asked.push(expected);
         }
-        assert_eq!(ask_ourselves(&session, Uuid::nil(), NOW), Asked::Nothing);
+        assert_eq!(own_question(&asked), None);
     }
 
     #[test]

@@ -1,3 +1,5 @@
+//! The node `receive_answer`: whether an answer belongs to the open question.
+
 use time::OffsetDateTime;
 
 use crate::events::request::{ResumeAnswer, SKIPPED};

@@ -7,7 +7,7 @@ use reqwest::Method;
 use serde_json::json;
 use tokio::process::Command;
 
-use crate::kit::front::reply;
+use crate::kit::gateway_process::reply;
 use crate::kit::model::Answer;
 use crate::kit::model::script::FEEDBACK;
 use crate::kit::services::native::installed;
@@ -41,8 +41,8 @@ async fn the_page_does_what_members_do_with_it(env: Arc<TestEnv>) {
     );
 }
 
-async fn what_the_page_loads_is_there_and_is_nobody_elses(stage: Arc<Stage>) {
-    let front = stage.front().await;
+async fn what_the_page_loads_is_there_and_is_nobody_elses(env: Arc<TestEnv>) {
+    let gateway = env.gateway().await;
     let files = [
         ("/", "text/html; charset=utf-8"),
         ("/page/page.css", "text/css; charset=utf-8"),
@@ -50,7 +50,7 @@ async fn what_the_page_loads_is_there_and_is_nobody_elses(stage: Arc<Stage>) {
         ("/page/stream.js", "text/javascript; charset=utf-8"),
     ];
     for (path, content_type) in files {
-        let response = front.ask(Method::GET, path).send().await.unwrap();
+        let response = gateway.ask(Method::GET, path).send().await.unwrap();
         assert_eq!(
             (response.status().as_u16(), &response.headers()["content-type"]),
             (200, &content_type.parse().unwrap())
@@ -62,11 +62,11 @@ async fn what_the_page_loads_is_there_and_is_nobody_elses(stage: Arc<Stage>) {
         assert_eq!(response.headers()["x-content-type-options"], "nosniff", "{path}");
     }
     for path in ["/page/nothing.js", "/page/", "/page/index.html", "/page/..%2fmod.rs", "/page/%ff"] {
-        let response = front.ask(Method::GET, path).send().await.unwrap();
+        let response = gateway.ask(Method::GET, path).send().await.unwrap();
         assert_eq!(response.headers()["x-content-type-options"], "nosniff", "{path}");
-        let (status, body) = reply(front.ask(Method::GET, path)).await;
+        let (status, body) = reply(gateway.ask(Method::GET, path)).await;
         assert_eq!((status, &body["code"]), (404, &json!("NOT_FOUND")), "{path}");
     }
-    let (status, body) = reply(front.ask(Method::POST, "/page/page.js")).await;
+    let (status, body) = reply(gateway.ask(Method::POST, "/page/page.js")).await;
     assert_eq!((status, &body["code"]), (405, &json!("METHOD_NOT_ALLOWED")));
 }
