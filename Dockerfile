@@ -4,10 +4,10 @@
 #   docker run --rm ssammu-worker --help
 #
 # Build arguments:
-#   RUST_VERSION    the compiler; not older than `rust-version` in Cargo.toml
+#   RUST_VERSION    the compiler: the one of rust-toolchain.toml
 #   DEBIAN_VERSION  the release that is built on and run on: librdkafka links against its OpenSSL
 #   VERSION         what the image's label says, such as a tag or a commit
-ARG RUST_VERSION=1.95
+ARG RUST_VERSION=1.95.0
 ARG DEBIAN_VERSION=bookworm
 
 FROM rust:${RUST_VERSION}-${DEBIAN_VERSION} AS build

@@ -139,7 +139,10 @@ def main() -> int:
         if top != "kafka" and re.search(r"\brdkafka(_sys)?::", code(file)):
             wrong.append(f"src/{name} names rdkafka: it stays in src/kafka")
     if found := circle(graph):
-        wrong.append("these files import each other in a circle: " + " -> ".join(f"src/{file.relative_to(SRC)}" for file in found))
+        wrong.append(
+            "these files import each other in a circle: "
+            + " -> ".join(f"src/{file.relative_to(SRC)}" for file in found)
+        )
     if "--list" in sys.argv:
         for top in MAY_KNOW:
             print(f"{top:13} {' '.join(sorted(known.get(top, set())))}")

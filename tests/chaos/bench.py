@@ -15,14 +15,15 @@ from pathlib import Path
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / "outsider"))
 
-import boto3  # noqa: E402
-from load import Bus  # noqa: E402
-from outsider import CannotRun, Clock  # noqa: E402
-from services import Broker, NotStarted, Ports, Redis, Service, Storage, bare_environment, wait_until_answers  # noqa: E402
-from steady_model import SteadyModel  # noqa: E402
-from traffic import QUESTIONS, SECRET, Writer  # noqa: E402
-from wire import FEEDBACK, Names, Outcome, read_outcome  # noqa: E402
-from workers import Worker, make_topics  # noqa: E402
+import boto3
+
+from load import Bus
+from outsider import CannotRun, Clock
+from services import Broker, NotStarted, Ports, Redis, Service, Storage, bare_environment, wait_until_answers
+from steady_model import SteadyModel
+from traffic import QUESTIONS, SECRET, Writer
+from wire import FEEDBACK, Names, Outcome, read_outcome
+from workers import Worker, make_topics
 
 FIRST_MEMBER = 1 << 53
 PARTITIONS = 12

@@ -27,20 +27,21 @@ from pathlib import Path
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / "outsider"))
 
-from confluent_kafka import Consumer, KafkaException, TopicPartition  # noqa: E402
-from documents import Store  # noqa: E402
-from faults import STOP_SLACK_S, Faults, Stage  # noqa: E402
-from figures import Run  # noqa: E402
-from judge import Judge  # noqa: E402
-from load import Bus, Load  # noqa: E402
-from model import Manners  # noqa: E402
-from options import read_options  # noqa: E402
-from outsider import CannotRun, Clock, judge_documents  # noqa: E402
-from payments import bill  # noqa: E402
-from services import NotStarted  # noqa: E402
-from stand import GRACE_S, Stand  # noqa: E402
-from traffic import SECRET  # noqa: E402
-from workers import Worker  # noqa: E402
+from confluent_kafka import Consumer, KafkaException, TopicPartition
+
+from documents import Store
+from faults import STOP_SLACK_S, Faults, Stage
+from figures import Run
+from judge import Judge
+from load import Bus, Load
+from model import Manners
+from options import read_options
+from outsider import CannotRun, Clock, judge_documents
+from payments import bill
+from services import NotStarted
+from stand import GRACE_S, Stand
+from traffic import SECRET
+from workers import Worker
 
 LOOK_S = 0.5
 TOLD_S = 10.0

@@ -78,7 +78,7 @@ def conclude(spoil: Callable[[Tape], None] = lambda tape: None, **known: object)
     """The outsider's good run, spoilt, judged with what else is known of it."""
     tape = good_run()
     spoil(tape)
-    judge = Judge(NAMES, range(100, 200), {topic: 12 for topic in NAMES.dead_letter_topics()}, SECRET)
+    judge = Judge(NAMES, range(100, 200), dict.fromkeys(NAMES.dead_letter_topics(), 12), SECRET)
     for request, places in tape.sends:
         case = judge.sending(request)
         for place in places:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import heapq
 import itertools
 import random
@@ -77,10 +78,8 @@ class Faults:
             self._push(0.0, self._script(kind))
         while self._due and self._due[0][0] <= self._stage.now():
             _, _, script = heapq.heappop(self._due)
-            try:
+            with contextlib.suppress(StopIteration):
                 self._push(next(script), script)
-            except StopIteration:
-                pass
 
     def are_over(self) -> bool:
         return not self._due and not self._plan

@@ -8,8 +8,9 @@ import random
 from collections.abc import Iterator
 from dataclasses import replace
 
-from browser import Browser, Visit
 from confluent_kafka import TopicPartition
+
+from browser import Browser, Visit
 from judge import Case, Judge
 from outsider import Clock, Kafka, Trial
 from traffic import SECRET, Writer, feedback_traffic

@@ -19,11 +19,12 @@ from pathlib import Path
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / "outsider"))
 
-from bench import Bench, Plan  # noqa: E402
-from confluent_kafka import KafkaException  # noqa: E402
-from outsider import CannotRun  # noqa: E402
-from services import NotStarted  # noqa: E402
-from wire import FEEDBACK_GENERATED  # noqa: E402
+from confluent_kafka import KafkaException
+
+from bench import Bench, Plan
+from outsider import CannotRun
+from services import NotStarted
+from wire import FEEDBACK_GENERATED
 
 REQUESTS = 1_000
 LATENCY_S = 0.5

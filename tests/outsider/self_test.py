@@ -52,7 +52,7 @@ class Tape:
         return {violation.kind for violation in self.violations()}
 
     def violations(self) -> list:
-        judge = Judge(NAMES, range(100, 200), {topic: 12 for topic in NAMES.dead_letter_topics()}, SECRET)
+        judge = Judge(NAMES, range(100, 200), dict.fromkeys(NAMES.dead_letter_topics(), 12), SECRET)
         judge.dialogue_members.add(103)
         cases = [(judge.sending(request), places) for request, places in self.sends]
         # The outcomes come first, so that those of requests without an id have to wait for their address.
@@ -368,8 +368,11 @@ FAULTS: list[tuple[str, str, Callable[[Tape], None]]] = [
     ("invalid", "a long of the context went through a double", spoil(F, 0, b"740993", b"740992")),
     ("invalid", "a digit of the context is lost", spoil(F, 3, b"12.50", b"12.5")),
     ("invalid", "a null of the context is lost", spoil(F, 0, b', "none": null', b"")),
-    ("invalid", "names of the context have changed places", spoil(F, 0, CONTEXT.encode(), b'{"type": "DAILY", "id": '
-        b'9007199254740993, "none": null}')),
+    (
+        "invalid",
+        "names of the context have changed places",
+        spoil(F, 0, CONTEXT.encode(), b'{"type": "DAILY", "id": 9007199254740993, "none": null}'),
+    ),
     ("doubled", "a repeat has another context", again(F, context={"id": 1})),
     ("invalid", "a feedback of 1,001 characters", body(F, feedback="가" * 1000 + ".")),
     ("invalid", "a feedback with a label", body(F, feedback="**피드백:** 좋습니다.")),

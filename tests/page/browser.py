@@ -76,7 +76,9 @@ class Page:
 
     def another_window(self, member: int | None = None) -> Page:
         """A second window of the same browser, in front of this one but beside it; of another member, if none is named."""
-        self.run("localStorage.setItem('member', arguments[0])", str(member or self.member + len(self.driver.window_handles)))
+        self.run(
+            "localStorage.setItem('member', arguments[0])", str(member or self.member + len(self.driver.window_handles))
+        )
         self.driver.switch_to.new_window("window")
         other = Page(self.driver, self.url)
         self.driver.get(f"{self.url}#feedback")
@@ -125,7 +127,12 @@ class Page:
         return self.driver.find_elements(By.CSS_SELECTOR, selector)
 
     def is_shown(self, selector: str) -> bool:
-        return bool(self.run("const e = document.querySelector(arguments[0]); return Boolean(e?.checkVisibility({ visibilityProperty: true }))", selector))
+        return bool(
+            self.run(
+                "const e = document.querySelector(arguments[0]); return Boolean(e?.checkVisibility({ visibilityProperty: true }))",
+                selector,
+            )
+        )
 
     def text(self, selector: str) -> str:
         """Its text as it is in the document, '' when it is not there; in one step, since the page may redraw between two."""
@@ -141,7 +148,9 @@ class Page:
 
     def overflow(self) -> int:
         """By how many pixels something is wider than the screen."""
-        return int(self.run("const { scrollWidth, clientWidth } = document.documentElement; return scrollWidth - clientWidth"))
+        return int(
+            self.run("const { scrollWidth, clientWidth } = document.documentElement; return scrollWidth - clientWidth")
+        )
 
     def wait(self, what: str, condition: Callable[[], T]) -> T:
         try:
@@ -230,7 +239,9 @@ class Page:
         self.wait_for_question(1)
 
     def wait_for_question(self, number: int) -> None:
-        is_there = lambda: self.is_shown("#answer-form") and self.text("#progress-text").startswith(f"질문 {number}/")
+        def is_there() -> bool:
+            return self.is_shown("#answer-form") and self.text("#progress-text").startswith(f"질문 {number}/")
+
         self.wait(f"question {number}", is_there)
 
     def answer(self, text: str) -> None:

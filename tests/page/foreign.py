@@ -93,7 +93,12 @@ def main() -> None:
         assert found == events, f"{found} instead of {events}"
 
     def feedback(problem: int) -> dict:
-        return {"memberId": member, "problemId": problem, "question": "캐시란?", "answer": "가까이 두고 쓰는 사본입니다."}
+        return {
+            "memberId": member,
+            "problemId": problem,
+            "question": "캐시란?",
+            "answer": "가까이 두고 쓰는 사본입니다.",
+        }
 
     try:
         driver.get(f"http://127.0.0.1:{arguments.port}/")

@@ -53,7 +53,10 @@ def what_is_missing_or_too_long_is_told_before_it_is_sent(page: Page) -> None:
     page.open()
     page.click("#feedback-send")
     assert page.text("#feedback-answer-error") == "답변을 써 주세요."
-    page.run("const e = arguments[0]; e.value = '가'.repeat(4003); e.dispatchEvent(new Event('input', { bubbles: true }))", page.all("#feedback-answer")[0])
+    page.run(
+        "const e = arguments[0]; e.value = '가'.repeat(4003); e.dispatchEvent(new Event('input', { bubbles: true }))",
+        page.all("#feedback-answer")[0],
+    )
     assert page.text("#feedback-answer-count") == "4,003 / 4,000"
     page.click("#feedback-send")
     assert "3자를 줄여" in page.text("#feedback-answer-error")
@@ -257,7 +260,9 @@ def the_next_question_comes_with_its_buttons_in_view(page: Page) -> None:
     for number in (2, 3):
         page.answer("긴 답변입니다. " * 60)
         page.wait_for_question(number)
-        bottom, height = page.run("return [arguments[0].getBoundingClientRect().bottom, innerHeight]", page.all("#answer-skip")[0])
+        bottom, height = page.run(
+            "return [arguments[0].getBoundingClientRect().bottom, innerHeight]", page.all("#answer-skip")[0]
+        )
         assert bottom <= height, (number, bottom, height)
         assert page.run("return document.activeElement.id") == "answer"
 
@@ -300,7 +305,9 @@ def feedback_is_had_by_keyboard_alone(page: Page) -> None:
     page.tab_to("feedback-answer")
     page.press(ANSWER)
     page.tab_to("feedback-send")
-    outline = page.run("const style = getComputedStyle(document.activeElement); return [style.outlineStyle, style.outlineWidth]")
+    outline = page.run(
+        "const style = getComputedStyle(document.activeElement); return [style.outlineStyle, style.outlineWidth]"
+    )
     assert outline == ["solid", "3px"], outline
     page.press(Keys.ENTER)
     page.wait_shown(FEEDBACK)
@@ -323,7 +330,12 @@ def nothing_is_wider_than_a_small_phone(page: Page) -> None:
     page.click("#events-open")
     page.click("#event-list summary")
     assert page.overflow() == 0
-    assert page.run("const { scrollWidth, clientWidth } = document.getElementById('events'); return scrollWidth - clientWidth") == 0
+    assert (
+        page.run(
+            "const { scrollWidth, clientWidth } = document.getElementById('events'); return scrollWidth - clientWidth"
+        )
+        == 0
+    )
     page.press(Keys.ESCAPE)
     page.wait("the closed sheet", lambda: not page.is_shown("#events[class~=open]"))
     assert page.run("return document.activeElement.id") == "events-open"
@@ -453,8 +465,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--url", required=True, help="the gateway")
     parser.add_argument("--failing-answer", metavar="TEXT", help="the model fails for answers that hold this")
-    parser.add_argument("--slow-answer", metavar="TEXT", help="the model takes three seconds for answers that hold this")
-    parser.add_argument("--screenshots", type=Path, metavar="DIR", help="where to put pictures of the page; none without it")
+    parser.add_argument(
+        "--slow-answer", metavar="TEXT", help="the model takes three seconds for answers that hold this"
+    )
+    parser.add_argument(
+        "--screenshots", type=Path, metavar="DIR", help="where to put pictures of the page; none without it"
+    )
     parser.add_argument("--chromium", default="/usr/bin/chromium")
     parser.add_argument("--chromedriver", default="/usr/bin/chromedriver")
     parser.add_argument("names", nargs="*", metavar="NAME")
@@ -475,7 +491,7 @@ def main() -> int:
         for name, test in chosen:
             page = Page(driver, options.url)
             page.console_errors()
-            results.append(passes(name, lambda: test(page), page))
+            results.append(passes(name, lambda test=test, page=page: test(page), page))
     finally:
         driver.quit()
     print(f"{sum(results)} of {len(results)} passed")

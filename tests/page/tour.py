@@ -25,7 +25,10 @@ def take_screenshots(page: Page, folder: Path, failing: str | None) -> None:
         look = Page(page.driver, page.url)
         look.member = 1001 + LOOKS.index((name, size, scheme))
         look.open("feedback", size, scheme)
-        shoot = lambda what: look.screenshot(folder / f"{name}-{what}.png")
+
+        def shoot(what: str, look: Page = look, name: str = name) -> None:
+            look.screenshot(folder / f"{name}-{what}.png")
+
         feedback(look, shoot, failing)
         dialogue(look, shoot)
         if look.is_shown("#events-open"):
@@ -47,7 +50,10 @@ def feedback(page: Page, shoot: Callable[[str], None], failing: str | None) -> N
 
 def dialogue(page: Page, shoot: Callable[[str], None]) -> None:
     page.click("#tab-resume")
-    page.wait("the form, or the résumé of an earlier tour", lambda: page.is_shown("#resume-form") or page.is_shown("#download"))
+    page.wait(
+        "the form, or the résumé of an earlier tour",
+        lambda: page.is_shown("#resume-form") or page.is_shown("#download"),
+    )
     if page.is_shown("#download"):
         page.click("#resume-done-view [data-start-over]")
     shoot("form")

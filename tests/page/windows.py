@@ -82,7 +82,7 @@ def nothing_moves_when_the_page_is_loaded(page: Page) -> None:
         page.wait_shown(FEEDBACK)
         # A record of the present comes after all that the past may have moved.
         page.post("/api/v1/resume/agent/update", answer="없는 질문의 답변")
-        page.wait("a record of the present", lambda: len(page.events("RequestFailed")) == number)
+        page.wait("a record of the present", lambda number=number: len(page.events("RequestFailed")) == number)
         assert page.run("return scrollY") == 0, size
 
 
