@@ -53,7 +53,11 @@ impl Backoff {
     where
         F: Future<Output = Result<T, E>>,
     {
-        let Ok(done) = self.retry(act, |error, attempt| Ok::<_, Infallible>(failed(error, attempt))).await;
+        let told = |error, attempt| {
+            failed(error, attempt);
+            Ok::<_, Infallible>(())
+        };
+        let Ok(done) = self.retry(act, told).await;
         done
     }
 }

@@ -8,7 +8,6 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use super::letter::Letter;
-use crate::config::read_duration;
 use crate::events::request::MemberId;
 
 /// As it stands on the command line.
@@ -51,7 +50,7 @@ impl FromStr for When {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let at = OffsetDateTime::parse(text, &Rfc3339).ok().map(Self::At);
-        at.or_else(|| read_duration(text).ok().map(Self::Ago)).ok_or(InvalidWhen)
+        at.or_else(|| humantime::parse_duration(text).ok().map(Self::Ago)).ok_or(InvalidWhen)
     }
 }
 

@@ -15,6 +15,7 @@ use crate::state::{SessionChange, Write};
 
 /// Where a turn stands, and what it waits for there. `receive_answer` and `check_completion` wait for nothing.
 #[derive(Debug, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "there is one a turn, and it is taken apart at the next step")]
 pub enum State {
     /// Before the first node, with what was stored.
     Start(Opened),
