@@ -21,7 +21,8 @@
 //! A file each says what its node decides; the edges, and what has to be done on them, are here. [`Graph::step`] is
 //! pure: it takes where a turn stands and what happened, and gives where it stands then and a list of effects. The
 //! [agent](crate::resume::agent) runs these in their order, and comes back with what the model said or where the
-//! document is. What was paid for is saved by an effect before any other follows from it.
+//! document is. What was paid for is saved by an effect before any other follows from it. Either node that asks the
+//! model asks it at most twice.
 
 mod check_completion;
 mod create_resume;
