@@ -6,6 +6,10 @@ use serde::{Deserialize, Serialize};
 use super::{Begin, Change, Claim, StateError, Write, keys};
 use crate::events::outcome::SavedOutcome;
 use crate::events::record::Flow;
+use crate::state::session::Ended;
+
+/// How many questions of ended sessions are remembered; the oldest are forgotten first.
+const ENDED_QUESTIONS: usize = 64;
 
 /// A stored value as JSON.
 pub(super) fn to_json<T: Serialize>(value: &T) -> Result<String, StateError> {
@@ -36,7 +40,10 @@ impl StoredChange {
                 expected: session.expected,
                 session: write_json(&session.session)?,
                 draft: write_json(&session.draft)?,
-                ended: write_json(&session.ended)?,
+                ended: match &session.ended {
+                    Write::Put(ended) => Write::Put(to_json(&latest(ended))?),
+                    other => write_json(other)?,
+                },
             }),
         };
         let outcome = match &change.outcome {
@@ -53,6 +60,11 @@ fn write_json<T: Serialize>(write: &Write<T>) -> Result<Write<String>, StateErro
         Write::Put(value) => Write::Put(to_json(value)?),
         Write::Delete => Write::Delete,
     })
+}
+
+fn latest(ended: &Ended) -> Ended {
+    let old = ended.question_ids.len().saturating_sub(ENDED_QUESTIONS);
+    Ended { question_ids: ended.question_ids.iter().skip(old).copied().collect(), ..*ended }
 }
 
 /// A journal entry. One that cannot be read is a fault: to guess would be to answer twice.
@@ -103,7 +115,17 @@ pub(super) fn parse<T: DeserializeOwned>(json: &[u8]) -> Option<T> {
 
 #[cfg(test)]
 mod tests {
+    use time::OffsetDateTime;
+    use uuid::Uuid;
+
     use super::*;
+
+    #[test]
+    fn only_the_latest_64_ended_questions_are_kept() {
+        let question_ids: Vec<Uuid> = (0..70).map(Uuid::from_u128).collect();
+        let ended = Ended { question_ids, ended_at: OffsetDateTime::UNIX_EPOCH };
+        assert_eq!(latest(&ended).question_ids, (6..70).map(Uuid::from_u128).collect::<Vec<_>>());
+    }
 
     #[test]
     fn the_version_of_a_session_is_found_even_when_the_rest_is_foreign() {
