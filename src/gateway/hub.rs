@@ -13,6 +13,7 @@ use crate::gateway::absence::Absences;
 use crate::gateway::entry::{Entry, Role};
 use crate::gateway::history::{Delivery, History, LastEvent, Limits, Place};
 use crate::gateway::interview::{Answers, question_id};
+use crate::gateway::millis;
 use crate::gateway::waiting::Waiting;
 
 /// Events that a slow stream may be behind before it is cut off; it comes back and says what it had last.
@@ -55,7 +56,7 @@ pub struct Wait {
 impl Hub {
     /// Knows nothing yet.
     pub fn new(limits: Limits) -> Arc<Self> {
-        let millis = OffsetDateTime::now_utc().unix_timestamp().saturating_mul(1_000);
+        let millis = millis(OffsetDateTime::now_utc());
         let known = Known {
             history: History::new(limits),
             waiting: Waiting::default(),

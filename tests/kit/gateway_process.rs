@@ -10,6 +10,11 @@ use crate::kit::settings::Settings;
 use crate::kit::wait::PATIENCE;
 use crate::kit::worker_process::{Log, WorkerProcess};
 
+/// The old HTTP API's paths.
+pub const FEEDBACK_PATH: &str = "/api/v1/feedback/create";
+pub const INIT_PATH: &str = "/api/v1/resume/agent/init";
+pub const UPDATE_PATH: &str = "/api/v1/resume/agent/update";
+
 /// A gateway that runs.
 pub struct GatewayProcess {
     pub process: WorkerProcess,

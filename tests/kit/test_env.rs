@@ -1,5 +1,6 @@
 //! What one test has for itself: topics, groups, members, a place in S3, a model server, and the workers it starts.
 
+use std::ffi::OsStr;
 use std::process::{Output, Stdio};
 use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
@@ -22,6 +23,9 @@ use crate::kit::worker_process::{Ended, Log, WorkerProcess, run_to_end};
 
 static ENVS: AtomicU32 = AtomicU32::new(1);
 static MEMBERS: AtomicI64 = AtomicI64::new(1001);
+
+/// How long Maven may take; the first time it fetches what is needed.
+const MAVEN_PATIENCE: Duration = Duration::from_mins(15);
 
 /// How many partitions a test's topics have: more than one, so that a test that hangs on there being one fails.
 pub const PARTITIONS: i32 = 2;
@@ -146,6 +150,29 @@ impl TestEnv {
             .expect("the program starts; tests/run installs it");
         let ended = tokio::time::timeout(patience, running.wait_with_output()).await;
         ended.expect("the program ends in time").expect("its output can be read")
+    }
+
+    /// Runs the tests of the Maven program in `tests/NAME`, which says of each of its `checks` that it held: none may go
+    /// missing.
+    pub async fn run_maven<N: AsRef<OsStr>, V: AsRef<OsStr>>(
+        &self,
+        name: &str,
+        variables: impl IntoIterator<Item = (N, V)>,
+        checks: usize,
+    ) {
+        let mut maven = Command::new("mvn");
+        let pom = format!("{}/tests/{name}/pom.xml", env!("CARGO_MANIFEST_DIR"));
+        maven.args(["-q", "-B", "-f", &pom, "test"]).envs(variables);
+        let output = self.run_other(&mut maven, MAVEN_PATIENCE).await;
+        let stdout = String::from_utf8_lossy(&output.stdout);
+        // Maven puts a colour code before the first line, in batch mode too.
+        let proven = stdout.lines().filter(|line| line.contains("proven: ")).count();
+        assert!(
+            output.status.success() && proven == checks,
+            "{proven} of {checks} checks held; Maven ended with {}\n{stdout}\n{}",
+            output.status,
+            String::from_utf8_lossy(&output.stderr)
+        );
     }
 
     /// A reader of all outcomes and dead letters.

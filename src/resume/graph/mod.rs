@@ -156,8 +156,9 @@ impl Graph {
             }
             Asked::Again(attempt) => return ask_model(interview, attempt, notes),
             Asked::TooEarly => {
-                notes.push(Effect::Note(Note::TooEarly { number }));
-                own_question(&interview.questions()).map(str::to_owned)
+                let ours = own_question(&interview.questions()).map(str::to_owned);
+                notes.extend(ours.as_ref().map(|_| Effect::Note(Note::TooEarly { number })));
+                ours
             }
             Asked::Nothing => None,
         };

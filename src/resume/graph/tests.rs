@@ -204,6 +204,23 @@ fn a_model_that_would_end_too_early_twice_leaves_the_question_to_us() {
 }
 
 #[test]
+fn where_ours_are_used_up_too_nobody_is_told_that_one_was_asked() {
+    let graph = Graph { min_questions: 5, max_questions: 5 };
+    let mut session = asked(3);
+    for number in 0..3 {
+        let used: Vec<String> = session.exchanges[..number].iter().map(|exchange| exchange.question.clone()).collect();
+        let own = own_question(&used.iter().map(String::as_str).collect::<Vec<_>>()).unwrap();
+        session.exchanges[number].question = own.to_owned();
+    }
+    let answer = ResumeAnswer { answer: Some("답변".to_owned()), question_id: None };
+    let begin = Event::Answer { answer: &answer, sent_at: None };
+    let events = [begin, reply(ENOUGH), reply(ENOUGH)];
+    let step = |(state, _), event| graph.step(state, event, STAMP);
+    let effects = events.into_iter().fold((State::Start(opened(Some(session))), Vec::new()), step).1;
+    assert_eq!((effects.len(), failed(&effects)), (1, FailureCode::LlmBadOutput));
+}
+
+#[test]
 fn that_the_model_knows_enough_is_saved_before_it_writes() {
     let effects = after_answer(opened(Some(asked(2))), vec![reply(ENOUGH)]);
     let decision = tried(asked(2), None).draft.unwrap();

@@ -7,7 +7,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use tokio::process::Command;
 
-use crate::kit::gateway_process::{Events, GatewayProcess, reply};
+use crate::kit::gateway_process::{Events, FEEDBACK_PATH, GatewayProcess, INIT_PATH, UPDATE_PATH, reply};
 use crate::kit::model::Answer;
 use crate::kit::model::script::FEEDBACK;
 use crate::kit::services::native::installed;
@@ -23,7 +23,6 @@ crate::case::cases![
     a_stream_is_not_held_back_on_its_way,
 ];
 
-const FEEDBACK_PATH: &str = "/api/v1/feedback/create";
 const SUBSCRIBE: &str = "/api/v1/sse/subscribe";
 const ORIGIN: &str = "https://www.careerbee.example";
 
@@ -140,9 +139,9 @@ async fn links_lead_where_the_browser_came_from(env: Arc<TestEnv>) {
     let _worker = env.worker_with(&env.settings().with("MAX_QUESTIONS", "1")).await;
     let (gateway, member) = (env.gateway().await, env.member());
     let init = json!({"memberId": member, "inputs": {"email": "hong@example.kr"}});
-    gateway.call("/api/v1/resume/agent/init", &init).await;
+    gateway.call(INIT_PATH, &init).await;
     let update = json!({"memberId": member, "answer": "주문 서비스를 맡았습니다."});
-    let (_, done) = gateway.call("/api/v1/resume/agent/update", &update).await;
+    let (_, done) = gateway.call(UPDATE_PATH, &update).await;
     let key = done["resumeObjectKey"].as_str().unwrap().to_owned();
     let public = env.gateway_with(&env.settings().with("GATEWAY_PUBLIC_URL", "https://demo.example/ssammu/")).await;
     let rows: [(&GatewayProcess, Headers, &str); 4] = [

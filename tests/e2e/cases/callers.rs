@@ -7,7 +7,7 @@ use futures_util::future::join_all;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::kit::gateway_process::{GatewayProcess, SOON, reply};
+use crate::kit::gateway_process::{FEEDBACK_PATH, GatewayProcess, INIT_PATH, SOON, UPDATE_PATH, reply};
 use crate::kit::model::Answer;
 use crate::kit::outcome_reader::OutcomeReader;
 use crate::kit::redis::Redis;
@@ -30,10 +30,6 @@ crate::case::cases![
     what_is_not_served_here_is_passed_on,
     a_server_behind_that_is_away_is_told,
 ];
-
-const FEEDBACK_PATH: &str = "/api/v1/feedback/create";
-const INIT_PATH: &str = "/api/v1/resume/agent/init";
-const UPDATE_PATH: &str = "/api/v1/resume/agent/update";
 
 /// How long an impatient caller waits, which is enough for whatever does not think; and how long a slow model thinks.
 const IMPATIENCE: &str = "5s";

@@ -3,16 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::process::Command;
-
 use crate::kit::model::Answer;
 use crate::kit::model::script::{FEEDBACK, RESUME};
 use crate::kit::test_env::TestEnv;
 
 crate::case::cases![the_backends_strict_reader_understands_every_reply];
-
-/// How long Maven may take; the first time it fetches what is needed.
-const MAVEN_PATIENCE: Duration = Duration::from_mins(15);
 
 /// The checks of `tests/clients`. Each says at the end whether it held; none may go missing.
 const CHECKS: usize = 27;
@@ -33,24 +28,13 @@ async fn the_backends_strict_reader_understands_every_reply(env: Arc<TestEnv>) {
     let gateways =
         [("GATEWAY", gateway), ("IMPATIENT_GATEWAY", impatient), ("SMALL_GATEWAY", small), ("STRICT_GATEWAY", strict)];
 
-    let mut maven = Command::new("mvn");
-    maven.args(["-q", "-B", "-f", concat!(env!("CARGO_MANIFEST_DIR"), "/tests/clients/pom.xml"), "test"]);
-    for (variable, gateway) in &gateways {
-        maven.env(variable, format!("http://{}", gateway.address));
-    }
+    let mut variables: Vec<(&str, String)> =
+        gateways.iter().map(|(variable, gateway)| (*variable, format!("http://{}", gateway.address))).collect();
     for (variable, words, answers) in trouble() {
         env.model.when(words, answers);
-        maven.env(variable, words);
+        variables.push((variable, words.to_owned()));
     }
-    let output = env.run_other(&mut maven, MAVEN_PATIENCE).await;
-    let stdout = String::from_utf8_lossy(&output.stdout);
-    let proven = stdout.lines().filter(|line| line.contains("proven: ")).count();
-    assert!(
-        output.status.success() && proven == CHECKS,
-        "{proven} of {CHECKS} checks held; Maven ended with {}\n{stdout}\n{}",
-        output.status,
-        String::from_utf8_lossy(&output.stderr)
-    );
+    env.run_maven("clients", variables, CHECKS).await;
 }
 
 /// What the reader writes to bring trouble, under the names that it knows, and what the model then answers in turn.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::kit::gateway_process::{GatewayProcess, SOON, reply};
+use crate::kit::gateway_process::{FEEDBACK_PATH, GatewayProcess, INIT_PATH, SOON, UPDATE_PATH, reply};
 use crate::kit::model::script::FEEDBACK;
 use crate::kit::model::{Answer, Kind};
 use crate::kit::proxy::FaultProxy;
@@ -36,10 +36,6 @@ crate::case::cases![
     the_gateways_log_holds_nothing_that_a_member_wrote,
     dev_serves_the_page_and_its_documents,
 ];
-
-const FEEDBACK_PATH: &str = "/api/v1/feedback/create";
-const INIT_PATH: &str = "/api/v1/resume/agent/init";
-const UPDATE_PATH: &str = "/api/v1/resume/agent/update";
 
 fn feedback(member: i64) -> Value {
     json!({"memberId": member, "problemId": 42, "question": "캐시란?", "answer": "가까이 두고 쓰는 사본입니다."})
