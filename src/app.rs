@@ -13,7 +13,7 @@ use tokio::time::{Instant, timeout};
 
 use crate::config::Config;
 use crate::documents::Documents;
-use crate::documents::archive::Archive;
+use crate::documents::retrying::RetryingDocuments;
 use crate::documents::s3::S3Documents;
 use crate::events::record::RequestKind;
 use crate::flow_control::admission::Admission;
@@ -87,7 +87,7 @@ pub async fn run(
     let outbox = Arc::new(KafkaOutbox::open(&config.kafka).context("the Kafka producer could not be opened")?);
     let BackEnds { state, state_name, documents, documents_name } = back_ends;
     let locks = Locks::new(state.clone(), LOCK_TTL);
-    let archive = Arc::new(Archive::new(documents.clone()));
+    let retrying = Arc::new(RetryingDocuments::new(documents.clone()));
     let worker = Arc::new(Worker {
         state: state.clone(),
         model: model.clone(),
@@ -96,7 +96,7 @@ pub async fn run(
         agent: Agent {
             model: model.clone(),
             state: state.clone(),
-            archive: archive.clone(),
+            documents: retrying.clone(),
             settings: agent::Settings {
                 min_questions: config.min_questions,
                 max_questions: config.max_questions,
@@ -151,7 +151,7 @@ pub async fn run(
         locks.renew().await;
         ("renewing locks", Ok(()))
     });
-    let circuits = vec![("model", model.watch()), (documents_name, archive.watch())];
+    let circuits = vec![("model", model.watch()), (documents_name, retrying.watch())];
     background.spawn(observe(metrics.clone(), admission, circuits));
     let kafka = outbox.clone();
     look_after(&mut background, &readiness, "kafka", move || {

@@ -1,7 +1,7 @@
 //! Where finished documents are stored.
 
-pub mod archive;
 pub mod folder;
+pub mod retrying;
 pub mod s3;
 
 use async_trait::async_trait;

@@ -9,7 +9,7 @@ use time::OffsetDateTime;
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use crate::documents::archive::Archive;
+use crate::documents::retrying::RetryingDocuments;
 use crate::events::expiry::Expiry;
 use crate::events::outcome::SavedOutcome;
 use crate::events::outcome::{Failure, FailureCode};
@@ -57,7 +57,7 @@ pub struct Settings {
 pub struct Agent {
     pub model: Arc<dyn Model>,
     pub state: Arc<dyn MemberState>,
-    pub archive: Arc<Archive>,
+    pub documents: Arc<RetryingDocuments>,
     pub settings: Settings,
 }
 
@@ -163,15 +163,15 @@ impl Agent {
         deadline: Instant,
     ) -> Result<(), Failure> {
         failpoint::reach("before_upload");
-        let (_pass, deadline) = if self.archive.is_away() {
+        let (_pass, deadline) = if self.documents.is_away() {
             // Only finished résumés need the store: whoever does not goes on meanwhile.
-            let pass = place.aside(self.archive.admit()).await;
+            let pass = place.aside(self.documents.admit()).await;
             (pass, Instant::now() + self.settings.deadline)
         } else {
             (GatePermit::free(), deadline)
         };
         let bytes = render(session, resume).await?;
-        let stored = self.archive.put(object_key, &bytes, deadline).await;
+        let stored = self.documents.put(object_key, &bytes, deadline).await;
         stored.map_err(|error| Failure::new(FailureCode::StorageUnavailable, error.to_string()))?;
         failpoint::reach("uploaded");
         Ok(())

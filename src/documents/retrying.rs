@@ -1,5 +1,5 @@
-//! The document store as the résumé agent uses it: behind a circuit breaker, with retries inside an upload's deadline.
-//! While the store is away uploads wait, except for one, the probe, that finds out whether it is back.
+//! Retries and a circuit breaker around a document store, as the résumé agent uses it: an upload is tried again until its
+//! deadline. While the store is away uploads wait, except for one, the probe, that finds out whether it is back.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,13 +17,13 @@ const BACKOFF: Backoff = Backoff { base: Duration::from_millis(200), cap: Durati
 /// The store is one server to its breaker.
 const STORE: usize = 0;
 
-/// A document store with patience.
-pub struct Archive {
+/// A document store whose uploads are retried.
+pub struct RetryingDocuments {
     documents: Arc<dyn Documents>,
     breaker: Breaker,
 }
 
-impl Archive {
+impl RetryingDocuments {
     /// Uploads to `documents`, which works as far as is known.
     pub fn new(documents: Arc<dyn Documents>) -> Self {
         // No pause between probes: one upload at a time is the probe, and its own backoff paces its tries.
@@ -101,8 +101,8 @@ mod tests {
     struct Troubled(Mutex<VecDeque<DocumentError>>);
 
     impl Troubled {
-        fn with(errors: impl IntoIterator<Item = DocumentError>) -> Archive {
-            Archive::new(Arc::new(Self(Mutex::new(errors.into_iter().collect()))))
+        fn with(errors: impl IntoIterator<Item = DocumentError>) -> RetryingDocuments {
+            RetryingDocuments::new(Arc::new(Self(Mutex::new(errors.into_iter().collect()))))
         }
     }
 
@@ -135,37 +135,37 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn an_upload_is_tried_again_until_it_works() {
-        let archive = Troubled::with((0..3).map(|_| down()));
-        archive.put("a.docx", b"a", in_seconds(60)).await.unwrap();
-        assert!(!archive.is_away());
+        let documents = Troubled::with((0..3).map(|_| down()));
+        documents.put("a.docx", b"a", in_seconds(60)).await.unwrap();
+        assert!(!documents.is_away());
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_refusal_for_good_is_told_at_once_and_holds_nobody_up() {
-        let archive = Troubled::with([DocumentError::Refused("no such bucket".to_owned())]);
-        let refused = archive.put("a.docx", b"a", in_seconds(60)).now_or_never().unwrap();
+        let documents = Troubled::with([DocumentError::Refused("no such bucket".to_owned())]);
+        let refused = documents.put("a.docx", b"a", in_seconds(60)).now_or_never().unwrap();
         assert!(matches!(refused, Err(DocumentError::Refused(_))));
-        assert!(!archive.is_away());
+        assert!(!documents.is_away());
     }
 
     #[tokio::test(start_paused = true)]
     async fn while_the_store_is_away_one_upload_at_a_time_finds_out() {
-        let archive = Troubled::with((0..1_000).map(|_| down()));
-        assert!(archive.put("a.docx", b"a", in_seconds(10)).await.is_err());
-        assert!(archive.is_away());
-        let probe = archive.admit().now_or_never();
-        assert!(probe.is_some() && archive.admit().now_or_never().is_none());
+        let documents = Troubled::with((0..1_000).map(|_| down()));
+        assert!(documents.put("a.docx", b"a", in_seconds(10)).await.is_err());
+        assert!(documents.is_away());
+        let probe = documents.admit().now_or_never();
+        assert!(probe.is_some() && documents.admit().now_or_never().is_none());
     }
 
     #[tokio::test(start_paused = true)]
     async fn everybody_uploads_again_when_one_upload_worked() {
-        let archive = Troubled::with((0..8).map(|_| down()));
+        let documents = Troubled::with((0..8).map(|_| down()));
         let found_out = async {
-            let _permit = archive.admit().await;
-            archive.put("a.docx", b"a", in_seconds(60)).await
+            let _permit = documents.admit().await;
+            documents.put("a.docx", b"a", in_seconds(60)).await
         };
         found_out.await.unwrap();
-        assert!(!archive.is_away());
-        assert!(archive.admit().now_or_never().is_some());
+        assert!(!documents.is_away());
+        assert!(documents.admit().now_or_never().is_some());
     }
 }
