@@ -168,8 +168,8 @@ pub async fn run(
         async move { state.check().await.map_err(|error| error.to_string()) }
     });
     look_after(&mut background, &readiness, documents_name, move || {
-        let documents = documents.clone();
-        async move { documents.check().await.map_err(|error| error.to_string()) }
+        let documents = retrying.clone();
+        async move { documents.check().await }
     });
     look_after(&mut background, &readiness, "model", move || {
         let model = model.clone();

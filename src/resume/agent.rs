@@ -9,6 +9,7 @@ use time::OffsetDateTime;
 use tokio::time::Instant;
 use uuid::Uuid;
 
+use crate::documents::DocumentError;
 use crate::documents::retrying::RetryingDocuments;
 use crate::events::expiry::Expiry;
 use crate::events::outcome::SavedOutcome;
@@ -16,7 +17,6 @@ use crate::events::outcome::{Failure, FailureCode};
 use crate::events::request::{ResumeAnswer, ResumeInputs};
 use crate::failpoint;
 use crate::flow_control::admission;
-use crate::flow_control::gate::GatePermit;
 use crate::llm::{Ask, Model, ModelFailure, Reply};
 use crate::resume::document::{self, Document};
 use crate::resume::graph::{Attempt, Effect, Event, Finished, Graph, Note, Opened, Resume, Stamp, State, unchanged};
@@ -163,16 +163,23 @@ impl Agent {
         deadline: Instant,
     ) -> Result<(), Failure> {
         failpoint::reach("before_upload");
-        let (_pass, deadline) = if self.documents.is_away() {
-            // Only finished résumés need the store: whoever does not goes on meanwhile.
-            let pass = place.aside(self.documents.admit()).await;
-            (pass, Instant::now() + self.settings.deadline)
-        } else {
-            (GatePermit::free(), deadline)
-        };
-        let bytes = render(session, resume).await?;
-        let stored = self.documents.put(object_key, &bytes, deadline).await;
-        stored.map_err(|error| Failure::new(FailureCode::StorageUnavailable, error.to_string()))?;
+        let upload = self.documents.upload();
+        let (mut permit, mut deadline) = (None, deadline);
+        loop {
+            if upload.has_to_wait() {
+                // Another may be the next to find out.
+                drop(permit.take());
+                // Only finished résumés need the store: whoever does not goes on meanwhile.
+                permit = Some(place.aside(upload.admit()).await);
+                deadline = Instant::now() + self.settings.deadline;
+            }
+            let bytes = render(session.clone(), resume.clone()).await?;
+            match upload.put(object_key, &bytes, deadline).await {
+                Ok(()) => break,
+                Err(DocumentError::Refused(_)) if upload.has_to_wait() => {}
+                Err(error) => return Err(Failure::new(FailureCode::StorageUnavailable, error.to_string())),
+            }
+        }
         failpoint::reach("uploaded");
         Ok(())
     }
