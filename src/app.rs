@@ -16,10 +16,10 @@ use crate::documents::Documents;
 use crate::documents::retrying::RetryingDocuments;
 use crate::documents::s3::S3Documents;
 use crate::events::record::RequestKind;
-use crate::flow_control::admission::Admission;
+use crate::flow_control::slots::Slots;
 use crate::http;
-use crate::kafka::outbox::Outbox;
-use crate::kafka::producer::KafkaOutbox;
+use crate::kafka::outgoing::Producer;
+use crate::kafka::producer::KafkaProducer;
 use crate::llm::chat::Endpoint;
 use crate::llm::failover::{Failover, Patience};
 use crate::llm::openai::OpenAi;
@@ -81,10 +81,10 @@ pub async fn run(
 ) -> anyhow::Result<()> {
     let metrics = Arc::new(Metrics::new()?);
     let model = Arc::new(model(config, &metrics)?);
-    let admission = Admission::new(config.max_in_flight);
+    let slots = Slots::new(config.max_in_flight);
     // A request in work has at most one call out.
     metrics.model_calls_limit.set(i64::try_from(config.max_in_flight).unwrap_or(i64::MAX));
-    let outbox = Arc::new(KafkaOutbox::open(&config.kafka).context("the Kafka producer could not be opened")?);
+    let producer = Arc::new(KafkaProducer::open(&config.kafka).context("the Kafka producer could not be opened")?);
     let BackEnds { state, state_name, documents, documents_name } = back_ends;
     let locks = Locks::new(state.clone(), LOCK_TTL);
     let retrying = Arc::new(RetryingDocuments::new(documents.clone()));
@@ -92,7 +92,7 @@ pub async fn run(
         state: state.clone(),
         model: model.clone(),
         documents: documents.clone(),
-        outbox: outbox.clone(),
+        producer: producer.clone(),
         agent: Agent {
             model: model.clone(),
             state: state.clone(),
@@ -131,7 +131,7 @@ pub async fn run(
             group: group.to_owned(),
             topics,
             worker: worker.clone(),
-            admission: admission.clone(),
+            slots: slots.clone(),
             metrics: metrics.clone(),
             joined,
         };
@@ -152,13 +152,13 @@ pub async fn run(
         ("renewing locks", Ok(()))
     });
     let circuits = vec![("model", model.watch()), (documents_name, retrying.watch())];
-    background.spawn(observe(metrics.clone(), admission, circuits));
-    let kafka = outbox.clone();
+    background.spawn(observe(metrics.clone(), slots, circuits));
+    let kafka = producer.clone();
     look_after(&mut background, &readiness, "kafka", move || {
         let kafka = kafka.clone();
         async move { kafka.check().await }
     });
-    let (kafka, topics) = (outbox.clone(), config.topics.all());
+    let (kafka, topics) = (producer.clone(), config.topics.all());
     look_after(&mut background, &readiness, "topics", move || {
         let (kafka, topics) = (kafka.clone(), topics.clone());
         async move { kafka.check_topics(&topics).await }
@@ -213,7 +213,7 @@ pub async fn run(
         let _ = timeout(LEAVE_TIMEOUT, left).await;
     }
     background.shutdown().await;
-    tokio::task::spawn_blocking(move || outbox.flush(FLUSH)).await?;
+    tokio::task::spawn_blocking(move || producer.flush(FLUSH)).await?;
     result
 }
 
@@ -265,14 +265,14 @@ async fn follow(
 /// Keeps the gauges that are read, not counted.
 async fn observe(
     metrics: Arc<Metrics>,
-    admission: Arc<Admission>,
+    slots: Arc<Slots>,
     circuits: Vec<(&'static str, watch::Receiver<bool>)>,
 ) -> (&'static str, anyhow::Result<()>) {
     let mut ticks = tokio::time::interval(LOOK);
     let count = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
     loop {
         ticks.tick().await;
-        metrics.requests_in_work.set(count(admission.in_work()));
+        metrics.requests_in_work.set(count(slots.in_work()));
         for (part, open) in &circuits {
             metrics.circuit_open.with_label_values(&[*part]).set(i64::from(*open.borrow()));
         }

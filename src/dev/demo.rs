@@ -15,8 +15,8 @@ use crate::events::header_names::CE_ID;
 use crate::events::outcome::OutcomeKind;
 use crate::events::record::Header;
 use crate::kafka::client::Connection;
-use crate::kafka::outbox::{Outbox, Parcel};
-use crate::kafka::producer::KafkaOutbox;
+use crate::kafka::outgoing::{OutgoingRecord, Producer};
+use crate::kafka::producer::KafkaProducer;
 use crate::kafka::reader::{Seen, Start, follow};
 
 const MEMBER: i64 = 7;
@@ -37,7 +37,7 @@ pub async fn show(kafka: &Connection, topics: &Topics, documents: &Path) -> anyh
     let outcomes: Vec<String> = topics.outcomes.values().map(ToString::to_string).collect();
     let connection = kafka.clone();
     let arriving = tokio::task::spawn_blocking(move || follow(&connection, &outcomes, &Start::Beginning)).await??;
-    let mut visit = Visit { outbox: KafkaOutbox::open(kafka)?, arriving, topics };
+    let mut visit = Visit { producer: KafkaProducer::open(kafka)?, arriving, topics };
 
     let question = "TCP와 UDP의 차이점은?";
     let answer = "TCP는 느리지만 신뢰성이 높고, UDP는 빠릅니다.";
@@ -75,7 +75,7 @@ pub async fn show(kafka: &Connection, topics: &Topics, documents: &Path) -> anyh
 }
 
 struct Visit<'a> {
-    outbox: KafkaOutbox,
+    producer: KafkaProducer,
     arriving: Receiver<Seen>,
     topics: &'a Topics,
 }
@@ -83,14 +83,14 @@ struct Visit<'a> {
 impl Visit<'_> {
     async fn send(&self, topic: &Arc<str>, value: &Value) -> anyhow::Result<()> {
         println!("→ {topic} {value}");
-        let parcel = Parcel {
+        let outgoing = OutgoingRecord {
             topic: topic.clone(),
             partition: None,
             key: Some(MEMBER.to_string().into_bytes()),
             value: Some(value.to_string().into_bytes()),
             headers: vec![Header::new(CE_ID, Uuid::new_v4().to_string())],
         };
-        Ok(self.outbox.send(&parcel).await?)
+        Ok(self.producer.send(&outgoing).await?)
     }
 
     async fn next(&mut self) -> anyhow::Result<(OutcomeKind, Value)> {

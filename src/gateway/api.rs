@@ -21,7 +21,7 @@ use crate::gateway::interview::Answers;
 use crate::gateway::outcomes::{Call, is_stale, reply};
 use crate::gateway::refusal::Refusal;
 use crate::gateway::requests::{Asked, Fresh};
-use crate::kafka::outbox::Outbox;
+use crate::kafka::outgoing::Producer;
 
 /// How long the brokers may take for a request, and the gateway to be able to see its outcome.
 const SENDING: Duration = Duration::from_secs(10);
@@ -103,7 +103,7 @@ fn tell(served: &Served, call: Call, asked: &Asked, outcome: &Entry) -> Result<R
 async fn send(served: &Served, asked: &Asked) -> Result<(), Refusal> {
     let refused = || Refusal::broker_unavailable().of(&asked.id);
     // A request that times out here may still be taken later; with the same key it is the same request.
-    let sent = timeout(SENDING, served.outbox.send(&asked.parcel(&served.topics))).await.map_err(|_| refused())?;
+    let sent = timeout(SENDING, served.producer.send(&asked.outgoing(&served.topics))).await.map_err(|_| refused())?;
     sent.map_err(|error| {
         tracing::error!(%error, kind = ?asked.kind, "a request was not taken");
         refused()

@@ -92,18 +92,18 @@ mod tests {
     use crate::gateway::entry::tests::topics;
     use crate::gateway::history::{LastEvent, Limits};
     use crate::kafka::embedded::EmbeddedBroker;
-    use crate::kafka::outbox::{Outbox, Parcel};
-    use crate::kafka::producer::KafkaOutbox;
+    use crate::kafka::outgoing::{OutgoingRecord, Producer};
+    use crate::kafka::producer::KafkaProducer;
 
-    async fn send(outbox: &KafkaOutbox, id: &str) {
-        let parcel = Parcel {
+    async fn send(producer: &KafkaProducer, id: &str) {
+        let outgoing = OutgoingRecord {
             topic: "FeedbackGenerated".into(),
             partition: None,
             key: Some(b"7".to_vec()),
             value: Some(br#"{"memberId":7,"feedback":"."}"#.to_vec()),
             headers: vec![Header::new("ce_id", id), Header::new("ce_subject", "7"), Header::new("ce_causationid", "r")],
         };
-        outbox.send(&parcel).await.unwrap();
+        producer.send(&outgoing).await.unwrap();
     }
 
     #[tokio::test]
@@ -111,15 +111,15 @@ mod tests {
         let broker = EmbeddedBroker::start().unwrap();
         broker.create_topic("FeedbackGenerated", 2).unwrap();
         let connection = Connection { bootstrap: broker.address().unwrap(), properties: vec![] };
-        let outbox = KafkaOutbox::open(&connection).unwrap();
-        send(&outbox, "past").await;
+        let producer = KafkaProducer::open(&connection).unwrap();
+        send(&producer, "past").await;
         let hub = Hub::new(Limits::default());
         let feed = Feed { connection, topics: topics(), since: None, hub: hub.clone() };
         let reading = tokio::spawn(feed.run());
         hub.caught_up().await;
         let mut stream = hub.subscribe(MemberId::new(7).unwrap(), LastEvent::parse("0"));
         assert_eq!(stream.missed.len(), 1);
-        send(&outbox, "present").await;
+        send(&producer, "present").await;
         assert!(stream.coming.recv().await.unwrap().entry.outcome_event_id().unwrap().ends_with("-present"));
         reading.abort();
     }

@@ -58,8 +58,8 @@ use crate::gateway::outcomes::Call;
 use crate::gateway::pass::Upstream;
 use crate::gateway::refusal::Refusal;
 use crate::http;
-use crate::kafka::outbox::Outbox as _;
-use crate::kafka::producer::KafkaOutbox;
+use crate::kafka::outgoing::Producer as _;
+use crate::kafka::producer::KafkaProducer;
 use crate::readiness::{self, Readiness};
 
 /// Longest body of a request, in bytes.
@@ -100,7 +100,7 @@ pub struct Options {
 /// What the handlers share.
 struct Served {
     hub: Arc<Hub>,
-    outbox: Arc<KafkaOutbox>,
+    producer: Arc<KafkaProducer>,
     documents: Arc<dyn Documents>,
     topics: Topics,
     guard: Guard,
@@ -124,14 +124,14 @@ pub async fn run(
     stop: impl Future<Output = ()>,
 ) -> anyhow::Result<()> {
     let hub = Hub::new(Limits::default());
-    let outbox = Arc::new(KafkaOutbox::open(&config.kafka).context("the Kafka producer could not be opened")?);
+    let producer = Arc::new(KafkaProducer::open(&config.kafka).context("the Kafka producer could not be opened")?);
     let readiness = Readiness::new(&["kafka"], &[], |_, _| {});
     let (stop_sender, stopping) = watch::channel(false);
     let since = options.replay.map(|replay| millis(OffsetDateTime::now_utc() - replay));
     let feed = Feed { connection: config.kafka.clone(), topics: config.topics.clone(), since, hub: hub.clone() };
 
     let mut background = JoinSet::new();
-    let (kafka, topics, known) = (outbox.clone(), feed.names(), hub.clone());
+    let (kafka, topics, known) = (producer.clone(), feed.names(), hub.clone());
     let check = move || {
         let (kafka, topics, known) = (kafka.clone(), topics.clone(), known.clone());
         async move { check(&kafka, &topics, &known).await }
@@ -146,7 +146,7 @@ pub async fn run(
     let origins: Vec<_> = options.allowed_origins.iter().filter_map(|origin| origin.parse().ok()).collect();
     let served = Arc::new(Served {
         hub,
-        outbox: outbox.clone(),
+        producer: producer.clone(),
         documents,
         topics: config.topics.clone(),
         guard: Guard::new(options.allowed_hosts, options.allowed_origins, options.client_rate),
@@ -178,7 +178,7 @@ pub async fn run(
         }
     }
     background.shutdown().await;
-    tokio::task::spawn_blocking(move || outbox.flush(FLUSH)).await?;
+    tokio::task::spawn_blocking(move || producer.flush(FLUSH)).await?;
     result
 }
 
@@ -200,7 +200,7 @@ async fn until(mut stopping: watch::Receiver<bool>) {
 }
 
 /// Whether requests can be sent and their outcomes seen.
-async fn check(kafka: &KafkaOutbox, topics: &[String], hub: &Hub) -> Result<(), String> {
+async fn check(kafka: &KafkaProducer, topics: &[String], hub: &Hub) -> Result<(), String> {
     kafka.check().await?;
     kafka.check_topics(topics).await?;
     if hub.is_caught_up() { Ok(()) } else { Err("still reading what came before".to_owned()) }

@@ -20,7 +20,7 @@ use crate::events::outcome::timestamp;
 use crate::events::record::{Header, RequestKind};
 use crate::events::request::{MemberId, Request};
 use crate::gateway::refusal::Refusal;
-use crate::kafka::outbox::Parcel;
+use crate::kafka::outgoing::OutgoingRecord;
 
 /// The `ce_source` of what the gateway produces.
 const SOURCE: &str = "/ssammu-gateway";
@@ -136,13 +136,13 @@ impl Asked {
     }
 
     /// The record to be sent.
-    pub fn parcel(&self, topics: &Topics) -> Parcel {
+    pub fn outgoing(&self, topics: &Topics) -> OutgoingRecord {
         let topic = match self.kind {
             RequestKind::FeedbackRequested => &topics.feedback_requested,
             RequestKind::ResumeInit => &topics.resume_init,
             RequestKind::ResumeAnswer => &topics.resume_answer,
         };
-        Parcel {
+        OutgoingRecord {
             topic: Arc::clone(topic),
             partition: None,
             key: Some(self.member.to_string().into_bytes()),
@@ -245,10 +245,10 @@ mod tests {
     fn a_request_becomes_a_record_with_the_body_as_it_came() {
         let body = r#"{ "member_id": "7", "inputs": {"email": "a@b.kr"}, "extra": [1e2, 18446744073709551616] }"#;
         let asked = read_with(RequestKind::ResumeInit, &[], body).unwrap();
-        let parcel = asked.parcel(&topics());
+        let outgoing = asked.outgoing(&topics());
         assert_eq!((asked.member.get(), asked.id.as_str()), (7, "00000000-0000-0000-0000-000000000000"));
-        assert_eq!((parcel.topic.as_ref(), parcel.key.as_deref()), ("ResumeInit", Some(b"7".as_slice())));
-        assert_eq!(parcel.value.as_deref(), Some(body.as_bytes()));
+        assert_eq!((outgoing.topic.as_ref(), outgoing.key.as_deref()), ("ResumeInit", Some(b"7".as_slice())));
+        assert_eq!(outgoing.value.as_deref(), Some(body.as_bytes()));
         for (name, value) in [
             ("ce_specversion", "1.0"),
             ("ce_id", "00000000-0000-0000-0000-000000000000"),
@@ -257,9 +257,9 @@ mod tests {
             ("ce_time", "2026-11-22T10:00:00Z"),
             ("content-type", "application/json"),
         ] {
-            assert_eq!(text_header(&parcel.headers, name), Some(value), "{name}");
+            assert_eq!(text_header(&outgoing.headers, name), Some(value), "{name}");
         }
-        assert_eq!(text_header(&parcel.headers, "traceparent"), None);
+        assert_eq!(text_header(&outgoing.headers, "traceparent"), None);
     }
 
     #[test]
@@ -300,7 +300,7 @@ mod tests {
             let mut asked = read_with(RequestKind::ResumeAnswer, &[], body).unwrap();
             assert!(asked.answers_unnamed, "{body}");
             asked.name_question("q");
-            assert_eq!(asked.parcel(&topics()).value.as_deref(), Some(expected.as_bytes()));
+            assert_eq!(asked.outgoing(&topics()).value.as_deref(), Some(expected.as_bytes()));
             let Ok(Request::ResumeAnswer(answer)) =
                 decode(RequestKind::ResumeAnswer, Some(&asked.value)).unwrap().request
             else {
@@ -318,7 +318,7 @@ mod tests {
         for body in [r#"{"question":"q","answer":"a"}"#, r#"{"memberId":null,"question":"q","answer":"a"}"#] {
             let asked = read_with(RequestKind::FeedbackRequested, &[], body).unwrap();
             assert!(asked.member.get() >= MADE_UP_MEMBERS);
-            let value: Value = serde_json::from_slice(&asked.parcel(&topics()).value.unwrap()).unwrap();
+            let value: Value = serde_json::from_slice(&asked.outgoing(&topics()).value.unwrap()).unwrap();
             assert_eq!(value, json!({"question": "q", "answer": "a", "memberId": asked.member.get()}));
         }
     }

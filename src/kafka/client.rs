@@ -77,21 +77,21 @@ impl Connection {
 }
 
 /// How long after the loss of all brokers the bootstrap addresses are added again.
-const RESCUE_AFTER: Duration = Duration::from_secs(1);
+const RE_ADD_AFTER: Duration = Duration::from_secs(1);
 
-/// Remembers that all brokers were lost. librdkafka 2.12 can throw its last broker away for good
+/// Re-adds the brokers when all of them were lost. librdkafka 2.12 can throw its last broker away for good
 /// (confluentinc/librdkafka#5301); adding the bootstrap addresses again, which is harmless when nothing is wrong,
 /// brings the client back.
 #[derive(Debug, Default)]
-pub struct Rescue(Mutex<Option<Instant>>);
+pub struct BrokerReAdd(Mutex<Option<Instant>>);
 
-impl Rescue {
+impl BrokerReAdd {
     /// Takes note of a client error.
     pub fn note(&self, error: &KafkaError) {
         if error.rdkafka_error_code() == Some(RDKafkaErrorCode::AllBrokersDown)
             && let Ok(mut due) = self.0.lock()
         {
-            due.get_or_insert_with(|| Instant::now() + RESCUE_AFTER);
+            due.get_or_insert_with(|| Instant::now() + RE_ADD_AFTER);
         }
     }
 

@@ -22,7 +22,7 @@ use tokio::time::timeout;
 
 use crate::events::record::{Record, RequestKind};
 use crate::failpoint;
-use crate::kafka::client::{self, Connection, Rescue};
+use crate::kafka::client::{self, BrokerReAdd, Connection};
 use crate::kafka::position::Position;
 use crate::kafka::wire;
 
@@ -129,7 +129,7 @@ impl GroupConsumer {
             wake: wake.clone(),
             owed: Mutex::default(),
             closing: AtomicBool::new(false),
-            rescue: Rescue::default(),
+            re_add: BrokerReAdd::default(),
         };
         let mut consumer = BaseConsumer::from_config_and_context(&connection.config(&ours), context)?;
         let main = wake.clone();
@@ -169,7 +169,7 @@ impl GroupConsumer {
                 Err(error) => tracing::debug!(%error, "Kafka consumer error"),
             }
         }
-        self.consumer.context().rescue.run(self.consumer.client(), &self.bootstrap);
+        self.consumer.context().re_add.run(self.consumer.client(), &self.bootstrap);
         self.events.try_recv().ok()
     }
 
@@ -357,7 +357,7 @@ struct GroupContext {
     owed: Mutex<Option<Owed>>,
     /// Nobody answers any more: the final revocation is answered on the spot, or closing would hang.
     closing: AtomicBool,
-    rescue: Rescue,
+    re_add: BrokerReAdd,
 }
 
 impl GroupContext {
@@ -373,7 +373,7 @@ impl ClientContext for GroupContext {
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        self.rescue.note(&error);
+        self.re_add.note(&error);
         tracing::debug!(%error, reason, "Kafka consumer error");
     }
 }

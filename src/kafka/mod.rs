@@ -4,7 +4,7 @@ pub mod admin;
 pub mod client;
 pub mod consumer;
 pub mod embedded;
-pub mod outbox;
+pub mod outgoing;
 pub mod position;
 pub mod producer;
 pub mod reader;

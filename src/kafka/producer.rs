@@ -1,4 +1,4 @@
-//! Sends outcomes and dead letters, and does not give up on a broker that is away.
+//! The idempotent producer, which sends outcomes and dead letters and does not give up on a broker that is away.
 
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
@@ -8,14 +8,14 @@ use rdkafka::client::{Client, ClientContext};
 use rdkafka::config::{FromClientConfigAndContext, RDKafkaLogLevel};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::message::DeliveryResult;
-use rdkafka::producer::{BaseProducer, BaseRecord, Producer, ProducerContext};
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _, ProducerContext};
 use tokio::sync::{Notify, oneshot};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use crate::flow_control::backoff::Backoff;
 use crate::kafka::admin::count_partitions;
-use crate::kafka::client::{self, Connection, Rescue};
-use crate::kafka::outbox::{Outbox, Parcel, Refused};
+use crate::kafka::client::{self, BrokerReAdd, Connection};
+use crate::kafka::outgoing::{OutgoingRecord, Producer, RecordRejected};
 use crate::kafka::wire;
 
 const BACKOFF: Backoff = Backoff { base: Duration::from_millis(100), cap: Duration::from_secs(2) };
@@ -23,9 +23,9 @@ const BACKOFF: Backoff = Backoff { base: Duration::from_millis(100), cap: Durati
 /// Larger than any record that a topic takes: the broker decides, not the client.
 const MESSAGE_MAX_BYTES: &str = "100000000";
 
-/// How long records wait for others after some have left; then they leave together, so that the client's threads and the
-/// broker are woken once for all of them.
-const DEPARTURES: Duration = Duration::from_millis(10);
+/// Linger: how long records wait for others after some have left. Then they leave together, so that the client's threads
+/// and the broker are woken once for all of them.
+const LINGER: Duration = Duration::from_millis(10);
 
 /// How often acknowledgements are looked for while there are any to come: a thread that waits for them would wake the
 /// runtime for each.
@@ -37,12 +37,12 @@ type Acknowledgement = KafkaResult<()>;
 type Waiter = oneshot::Sender<Acknowledgement>;
 
 /// An idempotent producer that acknowledges what all replicas have.
-pub struct KafkaOutbox {
+pub struct KafkaProducer {
     connection: Connection,
     producer: Mutex<Arc<Polled>>,
-    rescue: Arc<Rescue>,
+    re_add: Arc<BrokerReAdd>,
     /// When records leave that are ready before that moment.
-    next_departure: Mutex<Instant>,
+    lingers_until: Mutex<Instant>,
 }
 
 /// A producer, and the word that something was handed to it.
@@ -51,12 +51,12 @@ struct Polled {
     sent: Arc<Notify>,
 }
 
-impl KafkaOutbox {
+impl KafkaProducer {
     /// Opens the producer. The brokers need not be there yet. Must be called inside a Tokio runtime.
     pub fn open(connection: &Connection) -> KafkaResult<Self> {
-        let rescue = Arc::new(Rescue::default());
-        let producer = Mutex::new(create(connection, &rescue)?);
-        Ok(Self { connection: connection.clone(), producer, rescue, next_departure: Mutex::new(Instant::now()) })
+        let re_add = Arc::new(BrokerReAdd::default());
+        let producer = Mutex::new(create(connection, &re_add)?);
+        Ok(Self { connection: connection.clone(), producer, re_add, lingers_until: Mutex::new(Instant::now()) })
     }
 
     fn producer(&self) -> Arc<Polled> {
@@ -64,13 +64,13 @@ impl KafkaOutbox {
     }
 
     /// When a record leaves that is ready now: at once, unless others left just before.
-    fn departure(&self) -> Instant {
-        let mut next = self.next_departure.lock().unwrap_or_else(PoisonError::into_inner);
+    fn leaves_at(&self) -> Instant {
+        let mut until = self.lingers_until.lock().unwrap_or_else(PoisonError::into_inner);
         let now = Instant::now();
-        if *next > now {
-            return *next;
+        if *until > now {
+            return *until;
         }
-        *next = now + DEPARTURES;
+        *until = now + LINGER;
         now
     }
 
@@ -79,7 +79,7 @@ impl KafkaOutbox {
         let mut producer = self.producer.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((code, reason)) = producer.client().fatal_error() {
             tracing::error!(%code, reason, "the Kafka producer is dead; opening another");
-            match create(&self.connection, &self.rescue) {
+            match create(&self.connection, &self.re_add) {
                 Ok(new) => {
                     let dead = std::mem::replace(&mut *producer, new);
                     // Dropping a producer blocks.
@@ -104,7 +104,7 @@ impl KafkaOutbox {
 
     async fn missing(&self, topics: &[String]) -> Result<Vec<String>, String> {
         let (producer, topics) = (self.producer(), topics.to_vec());
-        self.rescue.run(producer.client(), &self.connection.bootstrap);
+        self.re_add.run(producer.client(), &self.connection.bootstrap);
         let asking = tokio::task::spawn_blocking(move || {
             let mut missing = Vec::new();
             for topic in topics {
@@ -125,7 +125,7 @@ impl KafkaOutbox {
     }
 }
 
-fn create(connection: &Connection, rescue: &Arc<Rescue>) -> KafkaResult<Arc<Polled>> {
+fn create(connection: &Connection, re_add: &Arc<BrokerReAdd>) -> KafkaResult<Arc<Polled>> {
     let config = connection.config(&[
         ("enable.idempotence", "true"),
         ("acks", "all"),
@@ -143,7 +143,7 @@ fn create(connection: &Connection, rescue: &Arc<Rescue>) -> KafkaResult<Arc<Poll
         // The partition that a Java producer would choose for the same key.
         ("partitioner", "murmur2_random"),
     ]);
-    let producer = BaseProducer::from_config_and_context(&config, Context { rescue: rescue.clone() })?;
+    let producer = BaseProducer::from_config_and_context(&config, Context { re_add: re_add.clone() })?;
     let polled = Arc::new(Polled { producer, sent: Arc::default() });
     tokio::spawn(poll(Arc::downgrade(&polled), polled.sent.clone()));
     Ok(polled)
@@ -162,14 +162,14 @@ async fn poll(polled: Weak<Polled>, sent: Arc<Notify>) {
 }
 
 #[async_trait]
-impl Outbox for KafkaOutbox {
-    async fn send(&self, parcel: &Parcel) -> Result<(), Refused> {
-        let mut partition = parcel.partition;
+impl Producer for KafkaProducer {
+    async fn send(&self, outgoing: &OutgoingRecord) -> Result<(), RecordRejected> {
+        let mut partition = outgoing.partition;
         let mut attempt = 0;
         loop {
-            sleep_until(self.departure()).await;
+            sleep_until(self.leaves_at()).await;
             let producer = self.producer();
-            let Err(error) = producer.send(parcel, partition).await else { return Ok(()) };
+            let Err(error) = producer.send(outgoing, partition).await else { return Ok(()) };
             match error.rdkafka_error_code() {
                 Some(RDKafkaErrorCode::UnknownPartition) if partition.is_some() => partition = None,
                 Some(
@@ -177,11 +177,11 @@ impl Outbox for KafkaOutbox {
                     | RDKafkaErrorCode::InvalidMessageSize
                     | RDKafkaErrorCode::InvalidRecord
                     | RDKafkaErrorCode::InvalidTopic,
-                ) => return Err(Refused(error.to_string())),
+                ) => return Err(RecordRejected(error.to_string())),
                 // Whether a timed-out record was stored is unknown: it is sent again, with the same id.
                 _ => {
-                    tracing::warn!(topic = %parcel.topic, %error, attempt, "sending again");
-                    self.rescue.run(producer.client(), &self.connection.bootstrap);
+                    tracing::warn!(topic = %outgoing.topic, %error, attempt, "sending again");
+                    self.re_add.run(producer.client(), &self.connection.bootstrap);
                     self.replace_if_fatal();
                     tokio::time::sleep(BACKOFF.jittered(attempt)).await;
                     attempt = attempt.saturating_add(1);
@@ -192,7 +192,7 @@ impl Outbox for KafkaOutbox {
 
     async fn check(&self) -> Result<(), String> {
         let producer = self.producer();
-        self.rescue.run(producer.client(), &self.connection.bootstrap);
+        self.re_add.run(producer.client(), &self.connection.bootstrap);
         let asking = tokio::task::spawn_blocking(move || {
             producer.client().fetch_metadata(Some("__consumer_offsets"), Duration::from_secs(2)).map(|_| ())
         });
@@ -220,12 +220,12 @@ impl Polled {
     }
 
     /// Sends a record once, and waits for its acknowledgement.
-    async fn send(&self, parcel: &Parcel, partition: Option<i32>) -> Acknowledgement {
+    async fn send(&self, outgoing: &OutgoingRecord, partition: Option<i32>) -> Acknowledgement {
         let (waiter, acknowledged) = oneshot::channel();
-        let mut record =
-            BaseRecord::with_opaque_to(&parcel.topic, Box::new(waiter)).headers(wire::owned_headers(&parcel.headers));
-        record.key = parcel.key.as_deref();
-        record.payload = parcel.value.as_deref();
+        let mut record = BaseRecord::with_opaque_to(&outgoing.topic, Box::new(waiter))
+            .headers(wire::owned_headers(&outgoing.headers));
+        record.key = outgoing.key.as_deref();
+        record.payload = outgoing.value.as_deref();
         record.partition = partition;
         self.producer.send(record).map_err(|(error, _)| error)?;
         self.sent.notify_one();
@@ -234,7 +234,7 @@ impl Polled {
 }
 
 struct Context {
-    rescue: Arc<Rescue>,
+    re_add: Arc<BrokerReAdd>,
 }
 
 impl ClientContext for Context {
@@ -243,7 +243,7 @@ impl ClientContext for Context {
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        self.rescue.note(&error);
+        self.re_add.note(&error);
         tracing::debug!(%error, reason, "Kafka producer error");
     }
 }

@@ -13,7 +13,7 @@ use rdkafka::{Offset, TopicPartitionList};
 use tokio::sync::mpsc;
 
 use crate::events::record::{Header, RecordTime};
-use crate::kafka::client::{self, Connection, Rescue};
+use crate::kafka::client::{self, BrokerReAdd, Connection};
 use crate::kafka::wire;
 
 /// A record as it stands in its topic.
@@ -113,7 +113,7 @@ impl Following {
                 }
                 looked = Instant::now();
             }
-            self.consumer.context().rescue.run(self.consumer.client(), bootstrap);
+            self.consumer.context().re_add.run(self.consumer.client(), bootstrap);
             let Some(Ok(message)) = self.consumer.poll(POLL) else { continue };
             if sender.blocking_send(seen(&message)).is_err() {
                 return;
@@ -125,7 +125,7 @@ impl Following {
 /// Writes the client's log, and brings the client back when all brokers were lost.
 #[derive(Debug, Default)]
 pub(super) struct ReaderContext {
-    rescue: Rescue,
+    re_add: BrokerReAdd,
 }
 
 impl ClientContext for ReaderContext {
@@ -134,7 +134,7 @@ impl ClientContext for ReaderContext {
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        self.rescue.note(&error);
+        self.re_add.note(&error);
         tracing::debug!(%error, reason, "Kafka reader error");
     }
 }

@@ -165,15 +165,15 @@ mod tests {
     use super::*;
     use crate::events::record::RecordTime;
     use crate::kafka::embedded::EmbeddedBroker;
-    use crate::kafka::outbox::{Outbox, Parcel};
-    use crate::kafka::producer::KafkaOutbox;
+    use crate::kafka::outgoing::{OutgoingRecord, Producer};
+    use crate::kafka::producer::KafkaProducer;
     use crate::kafka::reader::{Start, follow};
 
     /// A broker with a topic of two partitions, and a way to send to it.
     struct Kafka {
         _broker: EmbeddedBroker,
         connection: Connection,
-        outbox: KafkaOutbox,
+        producer: KafkaProducer,
         topics: Vec<String>,
     }
 
@@ -185,15 +185,15 @@ mod tests {
                 broker.create_topic(topic, 2).unwrap();
             }
             let connection = Connection { bootstrap: broker.address().unwrap(), properties: vec![] };
-            let outbox = KafkaOutbox::open(&connection).unwrap();
-            Self { _broker: broker, connection, outbox, topics }
+            let producer = KafkaProducer::open(&connection).unwrap();
+            Self { _broker: broker, connection, producer, topics }
         }
 
         async fn send(&self, topic: &str, partition: i32, value: &str) {
             let topic = Arc::from(topic);
             let value = Some(value.as_bytes().to_vec());
-            let parcel = Parcel { topic, partition: Some(partition), key: None, value, headers: vec![] };
-            self.outbox.send(&parcel).await.unwrap();
+            let outgoing = OutgoingRecord { topic, partition: Some(partition), key: None, value, headers: vec![] };
+            self.producer.send(&outgoing).await.unwrap();
         }
 
         fn take(&self) -> Snapshot {

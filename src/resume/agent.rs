@@ -16,7 +16,7 @@ use crate::events::outcome::SavedOutcome;
 use crate::events::outcome::{Failure, FailureCode};
 use crate::events::request::{ResumeAnswer, ResumeInputs};
 use crate::failpoint;
-use crate::flow_control::admission;
+use crate::flow_control::slots::Slot;
 use crate::llm::{Ask, Model, ModelFailure, Reply};
 use crate::resume::document::{self, Document};
 use crate::resume::graph::{Attempt, Effect, Event, Finished, Graph, Note, Opened, Resume, Stamp, State, unchanged};
@@ -68,7 +68,7 @@ pub struct Turn<'a> {
     pub opened: Opened,
     /// Until when it may begin.
     pub expiry: Expiry,
-    pub place: &'a mut admission::Turn,
+    pub slot: &'a mut Slot,
 }
 
 /// Why a turn did not reach an outcome of its own.
@@ -101,7 +101,7 @@ impl Agent {
 
     /// Runs the graph: does what it wants done, in its order, and tells it what came of it.
     async fn run(&self, request: Event<'_>, turn: Turn<'_>) -> Result<Finished, Interrupt> {
-        let Turn { claim, opened, expiry, place } = turn;
+        let Turn { claim, opened, expiry, slot } = turn;
         let Settings { min_questions, max_questions, deadline: limit, .. } = self.settings;
         let graph = Graph { min_questions, max_questions };
         let expected = opened.expected;
@@ -133,7 +133,7 @@ impl Agent {
                 Effect::StoreDocument(session, resume) => {
                     drop(pass.take());
                     let object_key = session.object_key(&self.settings.upload_prefix, claim.member);
-                    self.store(session, resume, &object_key, place, deadline).await?;
+                    self.store(session, resume, &object_key, slot, deadline).await?;
                     Event::Stored { object_key }
                 }
                 Effect::End(finished) => return Ok(*finished),
@@ -159,7 +159,7 @@ impl Agent {
         session: Arc<Session>,
         resume: Resume,
         object_key: &str,
-        place: &mut admission::Turn,
+        slot: &mut Slot,
         deadline: Instant,
     ) -> Result<(), Failure> {
         failpoint::reach("before_upload");
@@ -170,7 +170,7 @@ impl Agent {
                 // Another may be the next to find out.
                 drop(permit.take());
                 // Only finished résumés need the store: whoever does not goes on meanwhile.
-                permit = Some(place.aside(upload.admit()).await);
+                permit = Some(slot.aside(upload.admit()).await);
                 deadline = Instant::now() + self.settings.deadline;
             }
             let bytes = render(session.clone(), resume.clone()).await?;

@@ -17,8 +17,8 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
 use crate::events::record::{Record, RequestKind};
 use crate::events::request::MemberId;
 use crate::failpoint;
-use crate::flow_control::admission::{Admission, Entrance, Turn};
 use crate::flow_control::backoff::Backoff;
+use crate::flow_control::slots::{GroupSlots, Slot, Slots};
 use crate::kafka::client::Connection;
 use crate::kafka::consumer::{Committed, Ends, FatalError, GroupConsumer, GroupEvent, OpenError, Partition};
 use crate::kafka::position::Position;
@@ -59,7 +59,7 @@ pub struct Intake {
     pub group: String,
     pub topics: Vec<(Arc<str>, RequestKind)>,
     pub worker: Arc<Worker>,
-    pub admission: Arc<Admission>,
+    pub slots: Arc<Slots>,
     pub metrics: Arc<Metrics>,
     /// Whether the group has given this member its partitions (perhaps none).
     pub joined: watch::Sender<bool>,
@@ -166,9 +166,9 @@ struct Membership<'a> {
     assigning: Pending<(Vec<Partition>, Committed)>,
     /// Where the partitions end is being asked for.
     measuring: Pending<Ends>,
-    /// A place in work that is being waited for; kept while there is something to start, so as not to lose its turn.
-    entering: Pending<Turn>,
-    entrance: Entrance,
+    /// A slot that is being waited for; kept while there is something to start, so as not to lose its turn.
+    acquiring: Pending<Slot>,
+    slots: GroupSlots,
     /// The group was given an answer that it did not take: it would wait for ever.
     broken: Option<FatalError>,
 }
@@ -186,8 +186,8 @@ impl<'a> Membership<'a> {
             revocation: None,
             assigning: None,
             measuring: None,
-            entering: None,
-            entrance: intake.admission.entrance(),
+            acquiring: None,
+            slots: intake.slots.of_group(),
             broken: None,
         }
     }
@@ -226,8 +226,8 @@ impl<'a> Membership<'a> {
                 self.start_what_can();
             }
             self.answer_revocation();
-            if self.entering.is_none() && self.may_begin() {
-                self.entering = Some(Box::pin(self.entrance.enter()));
+            if self.acquiring.is_none() && self.may_begin() {
+                self.acquiring = Some(Box::pin(self.slots.acquire()));
             }
             let revoke_at = self.revocation.as_ref().map(|revocation| revocation.deadline);
             let wake_at = [stopping, revoke_at].into_iter().flatten().min();
@@ -238,9 +238,9 @@ impl<'a> Membership<'a> {
                         self.on_done(done)?;
                     }
                 }
-                turn = wait_for(&mut self.entering) => {
-                    self.entering = None;
-                    self.start(turn);
+                slot = wait_for(&mut self.acquiring) => {
+                    self.acquiring = None;
+                    self.start(slot);
                 }
                 (partitions, committed) = wait_for(&mut self.assigning) => {
                     self.assigning = None;
@@ -421,16 +421,16 @@ impl<'a> Membership<'a> {
         }
     }
 
-    /// Whether there is something to begin. Outcomes that wait for their acknowledgement hold no place in work, but they
+    /// Whether there is something to begin. Outcomes that wait for their acknowledgement hold no slot, but they
     /// do not pile up either when the broker is away.
     fn may_begin(&self) -> bool {
-        self.lanes.has_ready() && self.tasks.len() < self.entrance.max().saturating_add(UNACKNOWLEDGED_MAX)
+        self.lanes.has_ready() && self.tasks.len() < self.slots.max().saturating_add(UNACKNOWLEDGED_MAX)
     }
 
     fn start_what_can(&mut self) {
-        while self.entering.is_none() && self.may_begin() {
-            let Some(turn) = self.entrance.try_enter() else { return };
-            self.start(turn);
+        while self.acquiring.is_none() && self.may_begin() {
+            let Some(slot) = self.slots.try_acquire() else { return };
+            self.start(slot);
             // What has just made room is read when there is nothing else to start.
             if !self.lanes.has_ready() {
                 self.read();
@@ -438,8 +438,8 @@ impl<'a> Membership<'a> {
         }
     }
 
-    fn start(&mut self, mut turn: Turn) {
-        // Without a ready record the place is free again at once.
+    fn start(&mut self, mut slot: Slot) {
+        // Without a ready record the slot is free again at once.
         let Some((lane, (job, generation))) = self.lanes.start_next() else { return };
         let partition = Partition { topic: job.record.at.topic.clone(), number: job.record.at.partition };
         if let Some(assigned) = self.partitions.get_mut(&partition) {
@@ -447,7 +447,7 @@ impl<'a> Membership<'a> {
         }
         let worker = self.intake.worker.clone();
         self.tasks.spawn(async move {
-            worker.work(&job, &mut turn).await;
+            worker.work(&job, &mut slot).await;
             Done { lane, partition, generation, offset: job.record.at.offset }
         });
     }
@@ -507,7 +507,7 @@ impl<'a> Membership<'a> {
     fn forget_waiting(&mut self) {
         let all: Vec<Partition> = self.partitions.keys().cloned().collect();
         self.lanes.drop_partitions(&all);
-        self.entering = None;
+        self.acquiring = None;
     }
 
     async fn finish_stopping(&mut self) -> Result<(), IntakeError> {

@@ -22,7 +22,7 @@ pub struct Load {
 pub struct Lanes<M, P, T> {
     lanes: HashMap<M, Lane<P, T>>,
     /// Partitions with a ready lane, in the order in which they are served.
-    turn: VecDeque<P>,
+    served_next: VecDeque<P>,
     partitions: HashMap<P, Partition<M>>,
 }
 
@@ -48,20 +48,20 @@ struct Partition<M> {
 
 impl<M: Copy + Eq + Hash, P: Clone + Eq + Hash, T> Default for Lanes<M, P, T> {
     fn default() -> Self {
-        Self { lanes: HashMap::new(), turn: VecDeque::new(), partitions: HashMap::new() }
+        Self { lanes: HashMap::new(), served_next: VecDeque::new(), partitions: HashMap::new() }
     }
 }
 
 impl<M: Copy + Eq + Hash, P: Clone + Eq + Hash, T> Lanes<M, P, T> {
     /// Puts a record at the end of its member's lane.
     pub fn push(&mut self, member: M, partition: P, bytes: usize, record: T) {
-        let place = self.partitions.entry(partition.clone()).or_insert_with(|| Partition {
+        let queue = self.partitions.entry(partition.clone()).or_insert_with(|| Partition {
             ready: VecDeque::new(),
             waiting: 0,
             bytes: 0,
         });
-        place.waiting += 1;
-        place.bytes += bytes;
+        queue.waiting += 1;
+        queue.bytes += bytes;
         let lane = self.lanes.entry(member).or_insert_with(|| Lane { busy: false, waiting: VecDeque::new() });
         lane.waiting.push_back(Waiting { partition: partition.clone(), bytes, record });
         if !lane.busy && lane.waiting.len() == 1 {
@@ -72,11 +72,11 @@ impl<M: Copy + Eq + Hash, P: Clone + Eq + Hash, T> Lanes<M, P, T> {
     /// The next record whose turn it is; its lane is busy until [`finish`](Self::finish).
     pub fn start_next(&mut self) -> Option<(M, T)> {
         loop {
-            let partition = self.turn.pop_front()?;
-            let Some(place) = self.partitions.get_mut(&partition) else { continue };
-            let Some(member) = place.ready.pop_front() else { continue };
-            if !place.ready.is_empty() {
-                self.turn.push_back(partition.clone());
+            let partition = self.served_next.pop_front()?;
+            let Some(queue) = self.partitions.get_mut(&partition) else { continue };
+            let Some(member) = queue.ready.pop_front() else { continue };
+            if !queue.ready.is_empty() {
+                self.served_next.push_back(partition.clone());
             }
             let Some(lane) = self.lanes.get_mut(&member) else { continue };
             let Some(waiting) = lane.waiting.pop_front() else { continue };
@@ -108,9 +108,9 @@ impl<M: Copy + Eq + Hash, P: Clone + Eq + Hash, T> Lanes<M, P, T> {
         }
         self.lanes.retain(|_, lane| lane.busy || !lane.waiting.is_empty());
         // A lane may have lost its first record, so that it is ready from another partition now.
-        self.turn.clear();
-        for place in self.partitions.values_mut() {
-            place.ready.clear();
+        self.served_next.clear();
+        for queue in self.partitions.values_mut() {
+            queue.ready.clear();
         }
         self.partitions.retain(|partition, _| !gone.contains(partition));
         let ready: Vec<(M, P)> = self
@@ -126,36 +126,36 @@ impl<M: Copy + Eq + Hash, P: Clone + Eq + Hash, T> Lanes<M, P, T> {
 
     /// Whether [`start_next`](Self::start_next) would give a record.
     pub fn has_ready(&self) -> bool {
-        !self.turn.is_empty()
+        !self.served_next.is_empty()
     }
 
     /// What waits from a partition.
     pub fn load(&self, partition: &P) -> Load {
-        self.partitions.get(partition).map_or_else(Load::default, |place| Load {
-            ready: place.ready.len(),
-            waiting: place.waiting,
-            bytes: place.bytes,
+        self.partitions.get(partition).map_or_else(Load::default, |queue| Load {
+            ready: queue.ready.len(),
+            waiting: queue.waiting,
+            bytes: queue.bytes,
         })
     }
 
     /// All records that wait.
     pub fn waiting(&self) -> usize {
-        self.partitions.values().map(|place| place.waiting).sum()
+        self.partitions.values().map(|queue| queue.waiting).sum()
     }
 
     fn make_ready(&mut self, member: M, partition: P) {
-        let Some(place) = self.partitions.get_mut(&partition) else { return };
-        if place.ready.is_empty() {
-            self.turn.push_back(partition);
+        let Some(queue) = self.partitions.get_mut(&partition) else { return };
+        if queue.ready.is_empty() {
+            self.served_next.push_back(partition);
         }
-        place.ready.push_back(member);
+        queue.ready.push_back(member);
     }
 
     fn forget(&mut self, partition: &P, bytes: usize) {
-        if let Some(place) = self.partitions.get_mut(partition) {
-            place.waiting -= 1;
-            place.bytes -= bytes;
-            if place.waiting == 0 {
+        if let Some(queue) = self.partitions.get_mut(partition) {
+            queue.waiting -= 1;
+            queue.bytes -= bytes;
+            if queue.waiting == 0 {
                 self.partitions.remove(partition);
             }
         }

@@ -22,9 +22,9 @@ use crate::events::request::{MemberId, Request};
 use crate::events::{headers, outcome};
 use crate::failpoint;
 use crate::feedback;
-use crate::flow_control::admission::Turn;
 use crate::flow_control::backoff::Backoff;
-use crate::kafka::outbox::{Outbox, Parcel};
+use crate::flow_control::slots::Slot;
+use crate::kafka::outgoing::{OutgoingRecord, Producer};
 use crate::llm::Model;
 use crate::resume::agent::{self, Agent, Interrupt};
 use crate::resume::graph::Opened;
@@ -78,7 +78,7 @@ pub struct Worker {
     pub state: Arc<dyn MemberState>,
     pub model: Arc<dyn Model>,
     pub documents: Arc<dyn Documents>,
-    pub outbox: Arc<dyn Outbox>,
+    pub producer: Arc<dyn Producer>,
     pub agent: Agent,
     pub locks: Arc<Locks>,
     pub metrics: Arc<Metrics>,
@@ -88,22 +88,22 @@ pub struct Worker {
 impl Worker {
     /// Works a record until its outcome, and its dead letter if there is one, are stored by the broker. It does not
     /// fail: whatever cannot be done ends in an outcome, and what is away is waited for.
-    pub async fn work(&self, job: &Job, turn: &mut Turn) {
+    pub async fn work(&self, job: &Job, slot: &mut Slot) {
         let record = &job.record;
         let decoded = match &job.decoded {
             Ok(decoded) => decoded,
-            Err(undecodable) => return self.bury(record, UNDECODABLE, &undecodable.to_string()).await,
+            Err(undecodable) => return self.dead_letter(record, UNDECODABLE, &undecodable.to_string()).await,
         };
         let started = Instant::now();
         let id = request_id(record, decoded.request_id.as_deref());
         let origin = Origin { record, member: decoded.member, request_id: &id, context: decoded.context.as_ref() };
-        let answered = self.answer(&origin, decoded, turn).await;
+        let answered = self.answer(&origin, decoded, slot).await;
         // What is left is to hand over what is saved.
-        turn.end();
+        slot.release();
         match answered {
             Ok((saved, reason)) => self.settle(&origin, &saved, reason.as_deref()).await,
             // An outcome is plain data; should it not be JSON after all, a person has to look.
-            Err(error) => self.bury(record, FailureCode::Internal.name(), &error.to_string()).await,
+            Err(error) => self.dead_letter(record, FailureCode::Internal.name(), &error.to_string()).await,
         }
         self.metrics
             .request_seconds
@@ -116,7 +116,7 @@ impl Worker {
         &self,
         origin: &Origin<'_>,
         decoded: &Decoded,
-        turn: &mut Turn,
+        slot: &mut Slot,
     ) -> Result<(SavedOutcome, Option<String>), serde_json::Error> {
         let claim = Claim {
             flow: origin.record.kind.flow(),
@@ -146,7 +146,7 @@ impl Worker {
                 Ok(Begin::Busy) => {
                     self.metrics.lock_waits.inc();
                     lock = None;
-                    turn.aside(tokio::time::sleep(LOCK_BACKOFF.jittered(waits))).await;
+                    slot.aside(tokio::time::sleep(LOCK_BACKOFF.jittered(waits))).await;
                     waits += 1;
                     continue;
                 }
@@ -170,7 +170,7 @@ impl Worker {
             };
             lock.get_or_insert_with(|| self.locks.hold(&claim));
             failpoint::reach("begun");
-            let working = AssertUnwindSafe(self.work_on(request, origin, &claim, opened, turn)).catch_unwind();
+            let working = AssertUnwindSafe(self.work_on(request, origin, &claim, opened, slot)).catch_unwind();
             let (session, outcome) = match working.await {
                 Ok(Ok((session, outcome))) => (session, outcome),
                 Ok(Err(Interrupt::Failed(failure))) => (None, failed(failure)),
@@ -213,11 +213,11 @@ impl Worker {
         origin: &Origin<'_>,
         claim: &Claim,
         opened: Opened,
-        place: &mut Turn,
+        slot: &mut Slot,
     ) -> Result<(Option<SessionChange>, Outcome), Interrupt> {
         let expiry = Expiry::of(origin.record, self.settings.request_max_age);
         expiry.check(OffsetDateTime::now_utc())?;
-        let resume_turn = agent::Turn { claim, opened, expiry, place };
+        let resume_turn = agent::Turn { claim, opened, expiry, slot };
         match request {
             Request::Feedback(request) => {
                 failpoint::reach("before_call");
@@ -264,7 +264,7 @@ impl Worker {
         let code = code.and_then(|name| FailureCode::ALL.into_iter().find(|code| code.name() == name));
         let dead_letter = async {
             if let Some(code) = code.filter(|code| code.dead_letters()) {
-                self.bury(origin.record, code.name(), reason.unwrap_or("it failed in an earlier try")).await;
+                self.dead_letter(origin.record, code.name(), reason.unwrap_or("it failed in an earlier try")).await;
             }
         };
         tokio::join!(self.send(origin, saved, code), dead_letter);
@@ -282,26 +282,28 @@ impl Worker {
         let kind = OutcomeKind::named(&saved.kind);
         let Some(topic) = kind.and_then(|kind| self.settings.outcome_topics.get(&kind)) else {
             tracing::error!(record = %origin.record.at, "the journal holds an outcome of an unknown type");
-            return self.bury(origin.record, FailureCode::Internal.name(), "an outcome of an unknown type").await;
+            return self
+                .dead_letter(origin.record, FailureCode::Internal.name(), "an outcome of an unknown type")
+                .await;
         };
         let linked = match kind {
             Some(OutcomeKind::ResumeCompleted) => self.with_link(&saved.data).await,
             _ => None,
         };
-        let parcel = Parcel {
+        let outgoing = OutgoingRecord {
             topic: topic.clone(),
             partition: None,
             key: Some(origin.member.to_string().into_bytes()),
             value: Some(linked.as_ref().unwrap_or(&saved.data).get().into()),
             headers: headers::of_outcome(origin, saved),
         };
-        match self.outbox.send(&parcel).await {
+        match self.producer.send(&outgoing).await {
             Ok(()) => {
                 failpoint::reach("sent");
                 let code = code.map_or("", FailureCode::name);
                 self.metrics.outcomes.with_label_values(&[saved.kind.as_str(), code]).inc();
             }
-            Err(refused) => self.lose(origin.record, "outcome", &refused.to_string()),
+            Err(rejected) => self.give_up(origin.record, "outcome", &rejected.to_string()),
         }
     }
 
@@ -317,31 +319,31 @@ impl Worker {
     }
 
     /// Keeps a record as a dead letter, byte by byte.
-    async fn bury(&self, record: &Record, code: &str, reason: &str) {
+    async fn dead_letter(&self, record: &Record, code: &str, reason: &str) {
         let group = match record.kind.flow() {
             Flow::Feedback => &self.settings.feedback_group,
             Flow::Resume => &self.settings.resume_group,
         };
         let chain = format!("{code}: {reason}\n\tat {}", record.at);
-        let parcel = Parcel {
+        let outgoing = OutgoingRecord {
             topic: format!("{}{}", record.at.topic, self.settings.dead_letter_suffix).into(),
             partition: Some(record.at.partition),
             key: record.key.clone(),
             value: record.value.clone(),
             headers: headers::of_dead_letter(record, group, code, reason, &chain),
         };
-        match self.outbox.send(&parcel).await {
+        match self.producer.send(&outgoing).await {
             Ok(()) => {
                 self.metrics.dead_letters.with_label_values(&[code]).inc();
                 tracing::warn!(record = %record.at, code, reason, "kept as a dead letter");
             }
-            Err(refused) => self.lose(record, "dead letter", &refused.to_string()),
+            Err(rejected) => self.give_up(record, "dead letter", &rejected.to_string()),
         }
     }
 
-    /// The broker will never take it. The record stays in its topic for as long as that keeps it, and the log says
-    /// where.
-    fn lose(&self, record: &Record, what: &str, reason: &str) {
+    /// Rejected for good: the broker will never take it. The record stays in its topic for as long as that keeps it,
+    /// and the log says where.
+    fn give_up(&self, record: &Record, what: &str, reason: &str) {
         self.metrics.refused_records.inc();
         tracing::error!(record = %record.at, what, reason, "a record was refused by the broker");
     }

@@ -10,7 +10,7 @@ use super::letter::Letter;
 use crate::events::header_names::REPLAY_COUNT;
 use crate::events::header_names::{CE_ID, DEAD_LETTER_PREFIX};
 use crate::events::record::{Coordinates, Header, replayed_id, text_header};
-use crate::kafka::outbox::Parcel;
+use crate::kafka::outgoing::OutgoingRecord;
 
 /// What becomes of the dead letters that an operator selected.
 #[derive(Debug, PartialEq)]
@@ -107,7 +107,7 @@ pub fn id_after_replay(letter: &Letter) -> String {
 }
 
 /// The request as it goes back: as it came the first time, except that it says its id and how often it was replayed.
-pub fn parcel(letter: &Letter) -> Parcel {
+pub fn outgoing(letter: &Letter) -> OutgoingRecord {
     let added = |header: &Header| {
         header.name.starts_with(DEAD_LETTER_PREFIX.as_bytes()) || header.name == REPLAY_COUNT.as_bytes()
     };
@@ -117,7 +117,7 @@ pub fn parcel(letter: &Letter) -> Parcel {
         headers.push(Header::new(CE_ID, letter.id.as_str()));
     }
     headers.push(Header::new(REPLAY_COUNT, letter.replays.saturating_add(1).to_string()));
-    Parcel {
+    OutgoingRecord {
         topic: letter.original.topic.clone(),
         partition: letter.original.partition.filter(|partition| *partition >= 0),
         key: letter.key.clone(),
@@ -153,11 +153,11 @@ mod tests {
         let headers: [(&str, &[u8]); 4] =
             [("a", b"1"), ("kafka_dlt-exception-fqcn", b"INTERNAL"), ("replay-count", b"1"), ("a", b"\xff")];
         let letter = letter(seen(0, "the value", &headers));
-        let parcel = parcel(&letter);
-        assert_eq!((parcel.topic.as_ref(), parcel.partition), ("FeedbackRequested", Some(2)));
-        assert_eq!((parcel.key.as_deref(), parcel.value.as_deref()), (Some(&b"7"[..]), Some(&b"the value"[..])));
+        let outgoing = outgoing(&letter);
+        assert_eq!((outgoing.topic.as_ref(), outgoing.partition), ("FeedbackRequested", Some(2)));
+        assert_eq!((outgoing.key.as_deref(), outgoing.value.as_deref()), (Some(&b"7"[..]), Some(&b"the value"[..])));
         assert_eq!(
-            parcel.headers,
+            outgoing.headers,
             [
                 Header::new("a", "1"),
                 Header::new("a", vec![0xff]),
@@ -169,8 +169,8 @@ mod tests {
 
     #[test]
     fn an_id_that_came_with_the_request_stays_as_it_is() {
-        let parcel = parcel(&of("mine", 0, 0));
-        assert_eq!(parcel.headers, [Header::new("ce_id", "mine"), Header::new("replay-count", "1")]);
+        let outgoing = outgoing(&of("mine", 0, 0));
+        assert_eq!(outgoing.headers, [Header::new("ce_id", "mine"), Header::new("replay-count", "1")]);
     }
 
     #[test]
@@ -178,7 +178,7 @@ mod tests {
         let ids = ["c", " ", &"x".repeat(3_000)];
         for (id, value) in ids.iter().zip([r#"{"memberId": 7}"#, r#"{"memberId": 7, "requestId": "r"}"#, "nonsense"]) {
             let letter = letter(seen(0, value, &[("ce_id", id.as_bytes()), ("replay-count", b"4")]));
-            let Parcel { topic, key, value, headers, .. } = parcel(&letter);
+            let OutgoingRecord { topic, key, value, headers, .. } = outgoing(&letter);
             let at = Coordinates { topic, partition: 0, offset: 1_000 };
             let record = Record { kind: RequestKind::FeedbackRequested, at, time: None, key, value, headers };
             assert_eq!(request_id(&record, None), id_after_replay(&letter));

@@ -13,10 +13,10 @@ use tokio::time::{Instant, timeout_at};
 use super::filter::Filter;
 use super::follow::Waiting;
 use super::letter::Letter;
-use super::plan::{Left, Plan, Planner, parcel};
+use super::plan::{Left, Plan, Planner, outgoing};
 use crate::config::{Config, Settings, read_duration};
-use crate::kafka::outbox::Outbox;
-use crate::kafka::producer::KafkaOutbox;
+use crate::kafka::outgoing::Producer;
+use crate::kafka::producer::KafkaProducer;
 use crate::kafka::reader::{Seen, Start, follow};
 use crate::ops::text;
 
@@ -102,14 +102,14 @@ async fn send<'a>(
     plan: &'a Plan,
     partitions: &BTreeMap<String, usize>,
 ) -> anyhow::Result<Vec<&'a Letter>> {
-    let outbox = Arc::new(KafkaOutbox::open(&config.kafka)?);
+    let producer = Arc::new(KafkaProducer::open(&config.kafka)?);
     let sending = stream::iter(&plan.send).map(|letter| {
-        let mut parcel = parcel(letter);
+        let mut outgoing = outgoing(letter);
         if lacks_partition(letter, partitions) {
-            parcel.partition = None;
+            outgoing.partition = None;
         }
-        let outbox = outbox.clone();
-        async move { (letter, outbox.send(&parcel).await) }
+        let producer = producer.clone();
+        async move { (letter, producer.send(&outgoing).await) }
     });
     let mut sending = std::pin::pin!(sending.buffered(AT_ONCE));
     let mut sent = Vec::new();

@@ -1,4 +1,4 @@
-//! Where outcomes and dead letters go.
+//! The producer port: how outcomes and dead letters are sent, and what it means that a record is rejected.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use crate::events::record::Header;
 
 /// A record to be sent.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Parcel {
+pub struct OutgoingRecord {
     pub topic: Arc<str>,
     /// Where to put it; the key decides when there is none, or when the topic has no such partition.
     pub partition: Option<i32>,
@@ -17,19 +17,19 @@ pub struct Parcel {
     pub headers: Vec<Header>,
 }
 
-/// The topic will never take this record (it is too large).
+/// Rejected for good: the topic will never take this record (it is too large).
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the broker refused the record: {0}")]
-pub struct Refused(pub String);
+pub struct RecordRejected(pub String);
 
-/// The way out.
+/// A producer. It acknowledges what is stored on all replicas.
 #[async_trait]
-pub trait Outbox: Send + Sync {
+pub trait Producer: Send + Sync {
     /// Sends a record and waits until it is stored on all replicas; for as long as that takes.
     ///
     /// # Errors
-    /// [`Refused`] when sending it again cannot help.
-    async fn send(&self, parcel: &Parcel) -> Result<(), Refused>;
+    /// [`RecordRejected`] when sending it again cannot help.
+    async fn send(&self, outgoing: &OutgoingRecord) -> Result<(), RecordRejected>;
 
     /// Whether records can be sent now; for readiness.
     async fn check(&self) -> Result<(), String>;
