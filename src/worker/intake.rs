@@ -80,8 +80,9 @@ pub enum IntakeError {
     Open { group: String, source: OpenError },
     #[error("group {group}: another worker has the same group.instance.id")]
     Fenced { group: String },
-    #[error("a task of group {group} ended unexpectedly: {source}")]
-    Task { group: String, source: JoinError },
+    /// Without the panic's own text, which may quote what a member wrote: the log has its place.
+    #[error("a task of group {group} panicked")]
+    Panicked { group: String },
 }
 
 impl Intake {
@@ -453,7 +454,7 @@ impl<'a> Membership<'a> {
     }
 
     fn on_done(&mut self, done: Result<Done, JoinError>) -> Result<(), IntakeError> {
-        let done = done.map_err(|source| IntakeError::Task { group: self.intake.group.clone(), source })?;
+        let done = done.map_err(|_panic| IntakeError::Panicked { group: self.intake.group.clone() })?;
         self.lanes.finish(done.lane);
         if let Some(assigned) = self.partitions.get_mut(&done.partition)
             && assigned.generation == done.generation
