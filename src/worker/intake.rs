@@ -1,11 +1,11 @@
 //! Reads one consumer group's records, gives each its turn, and releases its offset when it is done.
 //!
-//! One task owns all of a group's bookkeeping. It reads a partition only while there is room, starts records in the
-//! order of their members' lanes, and stores a partition's position as records finish. A revocation is answered as
-//! soon as the partitions' work is done, or after a second; what is still in work then goes on, and its
-//! saved result is found by the next owner.
+//! One task, the async shell around a group's bookkeeping: [`Assignments`] knows how far each partition is, [`Lanes`]
+//! whose turn it is. It reads a partition only while there is room (backpressure), starts records in the order of their
+//! members' lanes, and stores a partition's position as records finish. A revocation is answered as soon as the
+//! partitions' work is done, or after a second; what is still in work then goes on, and its saved result is found by
+//! the next owner.
 
-use std::collections::BTreeMap;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,17 +14,18 @@ use tokio::sync::{Notify, watch};
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
 
-use crate::events::record::{Record, RequestKind};
+use crate::events::record::RequestKind;
 use crate::events::request::MemberId;
 use crate::failpoint;
 use crate::flow_control::backoff::Backoff;
 use crate::flow_control::slots::{GroupSlots, Slot, Slots};
 use crate::kafka::client::Connection;
-use crate::kafka::consumer::{Committed, Ends, FatalError, GroupConsumer, GroupEvent, OpenError, Partition};
-use crate::kafka::position::Position;
+use crate::kafka::consumer::{Committed, Ends, FatalError, GroupConsumer, GroupEvent, OpenError};
+use crate::kafka::position::Partition;
+use crate::telemetry::group::GroupMetrics;
 use crate::telemetry::metrics::Metrics;
-use crate::worker::lanes::{Lanes, Load};
-use crate::worker::offsets::{Offsets, Take};
+use crate::worker::assignments::{Assignments, Read, Ticket};
+use crate::worker::lanes::Lanes;
 use crate::worker::work::{Job, Worker};
 
 /// How long work that is nearly done may hold up a revocation. All partitions of the member stand still meanwhile.
@@ -40,15 +41,8 @@ const MAP_TICK: Duration = Duration::from_secs(1);
 /// How often the lag is measured.
 const LAG_TICK: Duration = Duration::from_secs(5);
 
-/// Members of a partition that are ready for their turn before its reading stops.
-const READY_MAX: usize = 64;
-
 /// Outcomes that may wait for their acknowledgement before nothing more is begun; each is saved already.
 const UNACKNOWLEDGED_MAX: usize = 1_000;
-
-/// Bytes of records that wait, over all partitions, before reading stops; a partition may always have its least.
-const WAITING_MAX_BYTES: usize = 16 << 20;
-const WAITING_LEAST_BYTES: usize = 256 << 10;
 
 const REOPEN_BACKOFF: Backoff = Backoff { base: Duration::from_secs(1), cap: Duration::from_secs(10) };
 const COMMITTED_RETRY: Duration = Duration::from_secs(1);
@@ -120,17 +114,6 @@ enum Ended {
     Fatal(FatalError),
 }
 
-/// One partition while it is ours.
-struct Assigned {
-    /// Tells this assignment from an earlier one of the same partition.
-    generation: u64,
-    offsets: Offsets,
-    /// Read, but too far ahead of the first open record.
-    held: Option<Record>,
-    in_work: usize,
-    changed: bool,
-}
-
 struct Revocation {
     partitions: Vec<Partition>,
     deadline: Instant,
@@ -143,11 +126,16 @@ enum Lane {
     Nobody(RequestKind, i32, i64),
 }
 
+impl Lane {
+    fn of(job: &Job) -> Self {
+        let at = &job.record.at;
+        job.member().map_or(Self::Nobody(job.record.kind, at.partition, at.offset), Self::Member)
+    }
+}
+
 struct Done {
     lane: Lane,
-    partition: Partition,
-    generation: u64,
-    offset: i64,
+    ticket: Ticket,
 }
 
 /// Something that is waited for.
@@ -155,11 +143,11 @@ type Pending<T> = Option<Pin<Box<dyn Future<Output = T> + Send>>>;
 
 struct Membership<'a> {
     intake: &'a Intake,
+    metrics: GroupMetrics<'a>,
     consumer: GroupConsumer,
     wake: Arc<Notify>,
-    partitions: BTreeMap<Partition, Assigned>,
-    generation: u64,
-    lanes: Lanes<Lane, Partition, (Job, u64)>,
+    assignments: Assignments,
+    lanes: Lanes<Lane, Partition, (Job, Ticket)>,
     tasks: JoinSet<Done>,
     revocation: Option<Revocation>,
     /// An assignment whose committed positions are being asked for.
@@ -177,10 +165,10 @@ impl<'a> Membership<'a> {
     fn new(intake: &'a Intake, consumer: GroupConsumer, wake: Arc<Notify>) -> Self {
         Self {
             intake,
+            metrics: GroupMetrics { metrics: &intake.metrics, group: &intake.group },
             consumer,
             wake,
-            partitions: BTreeMap::new(),
-            generation: 0,
+            assignments: Assignments::default(),
             lanes: Lanes::default(),
             tasks: JoinSet::new(),
             revocation: None,
@@ -262,11 +250,7 @@ impl<'a> Membership<'a> {
 
     fn on_revoked(&mut self, partitions: Vec<Partition>, lost: bool) {
         self.lanes.drop_partitions(&partitions);
-        for partition in &partitions {
-            if let Some(assigned) = self.partitions.get_mut(partition) {
-                assigned.held = None;
-            }
-        }
+        self.assignments.revoke(&partitions);
         let grace = if lost { Duration::ZERO } else { REVOKE_GRACE };
         if lost {
             tracing::warn!(group = self.intake.group, partitions = partitions.len(), "partitions were lost");
@@ -295,7 +279,6 @@ impl<'a> Membership<'a> {
                 return self.ask_committed(partitions);
             }
         };
-        self.generation += 1;
         let from: Vec<(Partition, Option<i64>)> = positions
             .iter()
             .map(|(partition, position)| (partition.clone(), position.as_ref().map(|position| position.offset)))
@@ -304,26 +287,22 @@ impl<'a> Membership<'a> {
             self.broken = Some(FatalError::Other(format!("an assignment could not be taken: {error}")));
             return;
         }
-        for (partition, position) in positions {
-            let offsets = position.as_ref().map_or_else(Offsets::fresh, Offsets::resume);
-            let assigned = Assigned { generation: self.generation, offsets, held: None, in_work: 0, changed: false };
-            self.partitions.insert(partition, assigned);
-        }
+        self.assignments.assign(positions);
         self.intake.joined.send_replace(true);
-        self.count_partitions();
+        self.metrics.assigned(self.assignments.len());
         tracing::info!(
             group = self.intake.group,
             added = from.len(),
-            now = self.partitions.len(),
+            now = self.assignments.len(),
             "partitions assigned"
         );
     }
 
     fn ask_ends(&mut self) {
-        if self.measuring.is_some() || self.partitions.is_empty() {
+        if self.measuring.is_some() || self.assignments.is_empty() {
             return;
         }
-        let asking = self.consumer.ends(self.partitions.keys().cloned().collect());
+        let asking = self.consumer.ends(self.assignments.partitions());
         self.measuring = Some(Box::pin(async { asking.await.unwrap_or_else(|_| Err("asking panicked".to_owned())) }));
     }
 
@@ -331,13 +310,8 @@ impl<'a> Membership<'a> {
         match ends {
             Ok(ends) => {
                 for (partition, end) in ends {
-                    // Unless it was revoked meanwhile, or nothing is known of it yet.
-                    if let Some(open) =
-                        self.partitions.get(&partition).and_then(|assigned| assigned.offsets.first_open())
-                    {
-                        let number = partition.number.to_string();
-                        let labels = [self.intake.group.as_str(), &partition.topic, &number];
-                        self.intake.metrics.partition_lag.with_label_values(&labels).set((end - open).max(0));
+                    if let Some(lag) = self.assignments.lag(&partition, end) {
+                        self.metrics.lag(&partition.topic, partition.number, lag);
                     }
                 }
             }
@@ -348,11 +322,7 @@ impl<'a> Membership<'a> {
     /// Answers a revocation once its partitions are at rest, or its time is over.
     fn answer_revocation(&mut self) {
         let Some(revocation) = &self.revocation else { return };
-        let busy = revocation
-            .partitions
-            .iter()
-            .any(|partition| self.partitions.get(partition).is_some_and(|assigned| assigned.in_work > 0));
-        if busy && Instant::now() < revocation.deadline {
+        if self.assignments.is_in_work(&revocation.partitions) && Instant::now() < revocation.deadline {
             return;
         }
         let Some(revocation) = self.revocation.take() else { return };
@@ -362,59 +332,38 @@ impl<'a> Membership<'a> {
         if let Err(error) = self.consumer.unassign(&revocation.partitions) {
             self.broken = Some(FatalError::Other(format!("a revocation could not be answered: {error}")));
         }
-        self.count_partitions();
-        let (gone, left) = (revocation.partitions.len(), self.partitions.len());
+        self.metrics.assigned(self.assignments.len());
+        let (gone, left) = (revocation.partitions.len(), self.assignments.len());
         tracing::info!(group = self.intake.group, gone, now = left, "partitions revoked");
     }
 
     fn forget(&mut self, partitions: &[Partition]) {
+        self.assignments.forget(partitions);
         for partition in partitions {
-            self.partitions.remove(partition);
-            let number = partition.number.to_string();
-            let labels = [self.intake.group.as_str(), &partition.topic, &number];
-            // It may not have been measured yet.
-            let _ = self.intake.metrics.partition_lag.remove_label_values(&labels);
+            self.metrics.forget_lag(&partition.topic, partition.number);
         }
     }
 
     fn forget_all(&mut self) {
-        let all: Vec<Partition> = self.partitions.keys().cloned().collect();
-        self.forget(&all);
-        self.count_partitions();
-    }
-
-    /// Bytes of one partition's records that may wait: all partitions share the memory.
-    fn bytes_max(&self) -> usize {
-        (WAITING_MAX_BYTES / self.partitions.len().max(1)).max(WAITING_LEAST_BYTES)
+        self.forget(&self.assignments.partitions());
+        self.metrics.assigned(self.assignments.len());
     }
 
     /// Reads from every partition that has room.
     fn read(&mut self) {
-        let bytes_max = self.bytes_max();
-        for (partition, assigned) in &mut self.partitions {
-            if self.revocation.as_ref().is_some_and(|revocation| revocation.partitions.contains(partition)) {
-                continue;
-            }
-            while !is_full(&self.lanes.load(partition), bytes_max) {
-                let Some(record) = assigned.held.take().or_else(|| self.consumer.take(partition)) else { break };
-                let topic = record.at.topic.clone();
-                match assigned.offsets.take(record.at.offset) {
-                    Take::Wait => {
-                        assigned.held = Some(record);
-                        break;
-                    }
-                    Take::Skip => {
-                        assigned.changed = true;
-                        self.intake.metrics.records_skipped.with_label_values(&[topic.as_ref()]).inc();
-                    }
-                    Take::Work => {
-                        self.intake.metrics.records_received.with_label_values(&[topic.as_ref()]).inc();
-                        let (bytes, offset) = (record.size(), record.at.offset);
+        let partitions = self.assignments.len();
+        for (partition, assigned) in self.assignments.readable() {
+            while !self.lanes.load(partition).is_full(partitions) {
+                let Some(record) = assigned.take_held().or_else(|| self.consumer.take(partition)) else { break };
+                match assigned.read(record) {
+                    Read::Hold => break,
+                    Read::Skip => self.metrics.skipped(&partition.topic),
+                    Read::Work(record) => {
+                        self.metrics.received(&partition.topic);
+                        let (bytes, ticket) = (record.size(), Ticket::new(&record.at, assigned.generation()));
                         let job = Job::new(record);
                         failpoint::reach("decoded");
-                        let lane =
-                            job.member().map_or(Lane::Nobody(job.record.kind, partition.number, offset), Lane::Member);
-                        self.lanes.push(lane, partition.clone(), bytes, (job, assigned.generation));
+                        self.lanes.push(Lane::of(&job), partition.clone(), bytes, (job, ticket));
                     }
                 }
             }
@@ -440,64 +389,38 @@ impl<'a> Membership<'a> {
 
     fn start(&mut self, mut slot: Slot) {
         // Without a ready record the slot is free again at once.
-        let Some((lane, (job, generation))) = self.lanes.start_next() else { return };
-        let partition = Partition { topic: job.record.at.topic.clone(), number: job.record.at.partition };
-        if let Some(assigned) = self.partitions.get_mut(&partition) {
-            assigned.in_work += 1;
-        }
+        let Some((lane, (job, ticket))) = self.lanes.start_next() else { return };
+        self.assignments.begin(&ticket);
         let worker = self.intake.worker.clone();
         self.tasks.spawn(async move {
             worker.work(&job, &mut slot).await;
-            Done { lane, partition, generation, offset: job.record.at.offset }
+            Done { lane, ticket }
         });
     }
 
     fn on_done(&mut self, done: Result<Done, JoinError>) -> Result<(), IntakeError> {
         let done = done.map_err(|source| IntakeError::Task { group: self.intake.group.clone(), source })?;
         self.lanes.finish(done.lane);
-        if let Some(assigned) = self.partitions.get_mut(&done.partition)
-            && assigned.generation == done.generation
-        {
-            assigned.offsets.finish(done.offset);
-            assigned.in_work = assigned.in_work.saturating_sub(1);
-            assigned.changed = true;
-        }
+        self.assignments.finish(&done.ticket);
         Ok(())
     }
 
     /// Stores the positions that changed; they are committed with the next commit.
     fn store(&mut self) {
-        let changed: Vec<(Partition, Position)> = self
-            .partitions
-            .iter_mut()
-            .filter_map(|(partition, assigned)| {
-                let changed = std::mem::take(&mut assigned.changed);
-                changed.then(|| (partition.clone(), assigned.offsets.position()))
-            })
-            .collect();
-        let group = self.intake.group.as_str();
+        let changed = self.assignments.take_changed();
         if !changed.is_empty() {
-            let longest = changed.iter().map(|(_, position)| position.metadata.len()).max().unwrap_or(0);
-            let longest = i64::try_from(longest).unwrap_or(i64::MAX);
-            self.intake.metrics.offset_map_chars.with_label_values(&[group]).set(longest);
+            self.metrics.longest_map(changed.iter().map(|(_, position)| position.metadata.len()).max().unwrap_or(0));
             self.consumer.store(&changed);
             failpoint::reach("stored");
         }
-        let bytes_max = self.bytes_max();
-        let held_back = |(partition, assigned): &(&Partition, &Assigned)| {
-            assigned.held.is_some() || is_full(&self.lanes.load(partition), bytes_max)
-        };
-        let held_back = self.partitions.iter().filter(held_back).count();
-        let count = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
-        self.intake.metrics.partitions_held_back.with_label_values(&[group]).set(count(held_back));
-        self.intake.metrics.requests_waiting.with_label_values(&[group]).set(count(self.lanes.waiting()));
+        let partitions = self.assignments.len();
+        let held_back = self.assignments.held_back(|partition| self.lanes.load(partition).is_full(partitions));
+        self.metrics.held_back(held_back);
+        self.metrics.waiting(self.lanes.waiting());
     }
 
     fn commit_maps(&self) {
-        let positions =
-            self.partitions.iter().map(|(partition, assigned)| (partition.clone(), assigned.offsets.position()));
-        let mapped: Vec<(Partition, Position)> =
-            positions.filter(|(_, position)| !position.metadata.is_empty()).collect();
+        let mapped = self.assignments.mapped();
         if !mapped.is_empty() {
             self.consumer.commit(&mapped);
         }
@@ -505,8 +428,7 @@ impl<'a> Membership<'a> {
 
     /// What has not begun is left to whoever reads next.
     fn forget_waiting(&mut self) {
-        let all: Vec<Partition> = self.partitions.keys().cloned().collect();
-        self.lanes.drop_partitions(&all);
+        self.lanes.drop_partitions(&self.assignments.partitions());
         self.acquiring = None;
     }
 
@@ -523,16 +445,6 @@ impl<'a> Membership<'a> {
         self.commit_maps();
         Ok(())
     }
-
-    fn count_partitions(&self) {
-        let count = i64::try_from(self.partitions.len()).unwrap_or(i64::MAX);
-        self.intake.metrics.partitions_assigned.with_label_values(&[self.intake.group.as_str()]).set(count);
-    }
-}
-
-/// Whether enough of a partition waits already.
-fn is_full(load: &Load, bytes_max: usize) -> bool {
-    load.ready >= READY_MAX || load.bytes >= bytes_max
 }
 
 /// The result of a future that may not be there.
