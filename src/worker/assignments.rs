@@ -1,6 +1,6 @@
 //! The assignment of one membership: which partitions are ours, and how far each is.
 //!
-//! Plain bookkeeping, without a clock and without Kafka. What the [intake](crate::worker::intake) is told by its group
+//! Plain bookkeeping, without a clock and without Kafka. What the [membership](crate::worker::membership) is told by its group
 //! goes in; what to read, to store and to commit comes out.
 
 use std::collections::BTreeMap;

@@ -4,5 +4,6 @@ pub mod assignments;
 pub mod intake;
 pub mod lanes;
 pub mod locks;
+pub mod membership;
 pub mod offsets;
 pub mod work;
