@@ -31,8 +31,9 @@ use crate::state::{Lifetimes, MemberState};
 use crate::supervise::Supervisor;
 use crate::telemetry::metrics::Metrics;
 use crate::telemetry::model::ModelMetrics;
-use crate::worker::intake::{Intake, Stop};
+use crate::worker::intake::Intake;
 use crate::worker::locks::Locks;
+use crate::worker::membership::{Group, Stop};
 use crate::worker::work::{self, Worker};
 
 /// How long a member whose worker died waits for its lock, unless it is renewed.
@@ -129,12 +130,14 @@ pub async fn run(
         let topics = config.topics.requests().into_iter().filter(|(_, kind)| kinds.contains(kind)).collect();
         let intake = Intake {
             connection: config.kafka.clone(),
-            group: group.to_owned(),
             topics,
-            worker: worker.clone(),
-            slots: slots.clone(),
-            metrics: metrics.clone(),
-            joined,
+            group: Group {
+                name: group.to_owned(),
+                worker: worker.clone(),
+                slots: slots.clone(),
+                metrics: metrics.clone(),
+                joined,
+            },
         };
         (intake.run(stop_receiver.clone()), has_joined)
     };

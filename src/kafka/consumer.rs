@@ -23,15 +23,8 @@ use tokio::time::timeout;
 use crate::events::record::{Record, RequestKind};
 use crate::failpoint;
 use crate::kafka::client::{self, BrokerReAdd, Connection};
-use crate::kafka::position::Position;
+use crate::kafka::position::{Partition, Position};
 use crate::kafka::wire;
-
-/// A partition of one of the group's topics.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Partition {
-    pub topic: Arc<str>,
-    pub number: i32,
-}
 
 /// What the group tells its member. Each assignment and revocation has to be answered.
 #[derive(Debug)]

@@ -6,6 +6,14 @@
 use std::collections::{HashMap, VecDeque};
 use std::hash::Hash;
 
+/// Backpressure: members of a partition that are ready for their turn before its reading stops.
+const READY_MAX: usize = 64;
+
+/// Backpressure: bytes of records that wait, over all partitions, before reading stops; a partition may always have its
+/// least.
+const WAITING_MAX_BYTES: usize = 16 << 20;
+const WAITING_LEAST_BYTES: usize = 256 << 10;
+
 /// What waits in a partition.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Load {
@@ -15,6 +23,14 @@ pub struct Load {
     pub waiting: usize,
     /// Their size in bytes.
     pub bytes: usize,
+}
+
+impl Load {
+    /// Whether enough of a partition waits already; `partitions` share the memory.
+    pub fn is_full(&self, partitions: usize) -> bool {
+        let bytes_max = (WAITING_MAX_BYTES / partitions.max(1)).max(WAITING_LEAST_BYTES);
+        self.ready >= READY_MAX || self.bytes >= bytes_max
+    }
 }
 
 /// Waiting records of type `T`, by member `M`, from partitions `P`.
@@ -219,6 +235,15 @@ mod tests {
         lanes.start_next();
         assert_eq!(lanes.load(&0), Load { ready: 1, waiting: 2, bytes: 20 });
         assert_eq!(lanes.load(&9), Load::default());
+    }
+
+    #[test]
+    fn a_partition_is_full_with_enough_members_or_with_its_share_of_the_memory() {
+        let load = |ready, bytes| Load { ready, waiting: ready, bytes };
+        assert_eq!((load(63, 0).is_full(1), load(64, 0).is_full(1)), (false, true));
+        assert_eq!((load(1, (16 << 20) - 1).is_full(1), load(1, 16 << 20).is_full(1)), (false, true));
+        assert_eq!((load(1, (4 << 20) - 1).is_full(4), load(1, 4 << 20).is_full(4)), (false, true));
+        assert_eq!((load(1, (256 << 10) - 1).is_full(1_000), load(1, 256 << 10).is_full(1_000)), (false, true));
     }
 
     #[test]

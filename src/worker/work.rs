@@ -17,7 +17,7 @@ use crate::events::json::JsonText;
 use crate::events::outcome::SavedOutcome;
 use crate::events::outcome::{DownloadLink, Failure, FailureCode, Origin, Outcome, OutcomeKind, timestamp};
 use crate::events::record::Flow;
-use crate::events::record::{Record, record_name, request_id, request_name};
+use crate::events::record::{Record, RequestKind, record_name, request_id, request_name};
 use crate::events::request::{MemberId, Request};
 use crate::events::{headers, outcome};
 use crate::failpoint;
@@ -53,6 +53,13 @@ pub struct Settings {
     pub request_max_age: Duration,
 }
 
+/// Whose lane a record goes to. A record of nobody waits for nobody.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Lane {
+    Member(MemberId),
+    Nobody(RequestKind, i32, i64),
+}
+
 /// A record that waits for its turn.
 #[derive(Debug)]
 pub struct Job {
@@ -67,9 +74,12 @@ impl Job {
         Self { record, decoded }
     }
 
-    /// Whose request it is, if anybody's.
-    pub fn member(&self) -> Option<MemberId> {
-        self.decoded.as_ref().ok().map(|decoded| decoded.member)
+    /// The lane of whose request it is.
+    pub fn lane(&self) -> Lane {
+        let (kind, at) = (self.record.kind, &self.record.at);
+        self.decoded
+            .as_ref()
+            .map_or(Lane::Nobody(kind, at.partition, at.offset), |decoded| Lane::Member(decoded.member))
     }
 }
 

@@ -1,0 +1,372 @@
+//! The assignment of one membership: which partitions are ours, and how far each is.
+//!
+//! Plain bookkeeping, without a clock and without Kafka. What the [membership](crate::worker::membership) is told by its group
+//! goes in; what to read, to store and to commit comes out.
+
+use std::collections::BTreeMap;
+
+use crate::events::record::{Coordinates, Record};
+use crate::kafka::position::{Partition, Position};
+use crate::worker::offsets::{Offsets, Take};
+
+/// Where the group's partitions were committed; `None` where it never did.
+pub type Committed = Vec<(Partition, Option<Position>)>;
+
+/// The partitions of one membership.
+#[derive(Debug, Default)]
+pub struct Assignments {
+    partitions: BTreeMap<Partition, Assigned>,
+    /// Raised with each assignment.
+    generation: u64,
+}
+
+/// One partition while it is ours.
+#[derive(Debug)]
+pub struct Assigned {
+    generation: u64,
+    offsets: Offsets,
+    /// Read, but too far ahead of the first open record.
+    held: Option<Record>,
+    in_work: usize,
+    /// Its position has changed since it was last stored.
+    changed: bool,
+    /// It is about to be let go: nothing more of it begins.
+    revoked: bool,
+}
+
+/// What becomes of a record that was read.
+#[derive(Debug, PartialEq)]
+pub enum Read {
+    Work(Record),
+    /// It is done already, or in work.
+    Skip,
+    /// It lies too far ahead of the first open record: it is held until that is done.
+    Hold,
+}
+
+/// A record to be worked, and the assignment in which it was read. The fencing token of our own bookkeeping: what was
+/// begun in an earlier assignment of the same partition releases nothing of a later one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ticket {
+    partition: Partition,
+    offset: i64,
+    generation: u64,
+}
+
+impl Ticket {
+    /// For the record at these coordinates, read in this generation.
+    pub fn new(at: &Coordinates, generation: u64) -> Self {
+        let partition = Partition { topic: at.topic.clone(), number: at.partition };
+        Self { partition, offset: at.offset, generation }
+    }
+}
+
+impl Assignments {
+    /// Partitions are ours from here on, each from where it was committed.
+    pub fn assign(&mut self, committed: Committed) {
+        self.generation += 1;
+        for (partition, position) in committed {
+            let offsets = position.as_ref().map_or_else(Offsets::fresh, Offsets::resume);
+            let generation = self.generation;
+            let assigned = Assigned { generation, offsets, held: None, in_work: 0, changed: false, revoked: false };
+            self.partitions.insert(partition, assigned);
+        }
+    }
+
+    /// Partitions are to be let go: nothing more of theirs is read. What is in work is still theirs.
+    pub fn revoke(&mut self, partitions: &[Partition]) {
+        for partition in partitions {
+            if let Some(assigned) = self.partitions.get_mut(partition) {
+                assigned.revoked = true;
+                assigned.held = None;
+            }
+        }
+    }
+
+    /// Whether anything of these partitions is in work.
+    pub fn is_in_work(&self, partitions: &[Partition]) -> bool {
+        partitions.iter().any(|partition| self.partitions.get(partition).is_some_and(|assigned| assigned.in_work > 0))
+    }
+
+    /// Partitions are no longer ours: nothing is stored or committed for them any more.
+    pub fn forget(&mut self, partitions: &[Partition]) {
+        for partition in partitions {
+            self.partitions.remove(partition);
+        }
+    }
+
+    /// Partitions that may be read.
+    pub fn readable(&mut self) -> impl Iterator<Item = (&Partition, &mut Assigned)> {
+        self.partitions.iter_mut().filter(|(_, assigned)| !assigned.revoked)
+    }
+
+    /// A record is in work.
+    pub fn begin(&mut self, ticket: &Ticket) {
+        if let Some(assigned) = self.of(ticket) {
+            assigned.in_work += 1;
+        }
+    }
+
+    /// A record is done: its outcome has been acknowledged.
+    pub fn finish(&mut self, ticket: &Ticket) {
+        if let Some(assigned) = self.of(ticket) {
+            assigned.offsets.finish(ticket.offset);
+            assigned.in_work = assigned.in_work.saturating_sub(1);
+            assigned.changed = true;
+        }
+    }
+
+    fn of(&mut self, ticket: &Ticket) -> Option<&mut Assigned> {
+        self.partitions.get_mut(&ticket.partition).filter(|assigned| assigned.generation == ticket.generation)
+    }
+
+    /// Positions that have changed since this was last asked.
+    pub fn take_changed(&mut self) -> Vec<(Partition, Position)> {
+        let changed = self.partitions.iter_mut().filter_map(|(partition, assigned)| {
+            let changed = std::mem::take(&mut assigned.changed);
+            changed.then(|| (partition.clone(), assigned.offsets.position()))
+        });
+        changed.collect()
+    }
+
+    /// Positions with a map of what is done behind their offset.
+    pub fn mapped(&self) -> Vec<(Partition, Position)> {
+        let positions = self.partitions.iter().map(|(partition, assigned)| (partition, assigned.offsets.position()));
+        let mapped = positions.filter(|(_, position)| !position.metadata.is_empty());
+        mapped.map(|(partition, position)| (partition.clone(), position)).collect()
+    }
+
+    /// The lag, in records, of a partition that ends at `end`; `None` while nothing is known of it, or when it is not
+    /// ours.
+    pub fn lag(&self, partition: &Partition, end: i64) -> Option<i64> {
+        let open = self.partitions.get(partition)?.offsets.first_open()?;
+        Some((end - open).max(0))
+    }
+
+    /// How many partitions are not read now: a record of theirs is held, or they are full.
+    pub fn held_back(&self, is_full: impl Fn(&Partition) -> bool) -> usize {
+        let held_back = self.partitions.iter().filter(|(partition, it)| it.held.is_some() || is_full(partition));
+        held_back.count()
+    }
+
+    /// All partitions that are ours.
+    pub fn partitions(&self) -> Vec<Partition> {
+        self.partitions.keys().cloned().collect()
+    }
+
+    pub fn len(&self) -> usize {
+        self.partitions.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.partitions.is_empty()
+    }
+}
+
+impl Assigned {
+    /// The record that is held, to be [read](Self::read) again.
+    pub fn take_held(&mut self) -> Option<Record> {
+        self.held.take()
+    }
+
+    /// A record was read. Records come in the order of their offsets.
+    pub fn read(&mut self, record: Record) -> Read {
+        match self.offsets.take(record.at.offset) {
+            Take::Work => Read::Work(record),
+            Take::Skip => {
+                self.changed = true;
+                Read::Skip
+            }
+            Take::Wait => {
+                self.held = Some(record);
+                Read::Hold
+            }
+        }
+    }
+
+    /// For the [`Ticket`]s of its records.
+    pub fn generation(&self) -> u64 {
+        self.generation
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::events::record::RequestKind;
+    use crate::worker::offsets::SPAN_MAX;
+
+    fn partition(number: i32) -> Partition {
+        Partition { topic: "ResumeInit".into(), number }
+    }
+
+    fn record(number: i32, offset: i64) -> Record {
+        let at = Coordinates { topic: "ResumeInit".into(), partition: number, offset };
+        Record { kind: RequestKind::ResumeInit, at, time: None, key: None, value: None, headers: vec![] }
+    }
+
+    /// An assignment of partitions that were never committed.
+    fn fresh(numbers: &[i32]) -> Assignments {
+        let mut assignments = Assignments::default();
+        assignments.assign(numbers.iter().map(|number| (partition(*number), None)).collect());
+        assignments
+    }
+
+    fn assigned(assignments: &mut Assignments, number: i32) -> &mut Assigned {
+        let found = assignments.readable().find(|(partition, _)| partition.number == number);
+        found.expect("a partition that may be read").1
+    }
+
+    /// Reads a record that is to be worked.
+    fn read(assignments: &mut Assignments, number: i32, offset: i64) -> Ticket {
+        let assigned = assigned(assignments, number);
+        let Read::Work(record) = assigned.read(record(number, offset)) else { panic!("{offset} is not to be worked") };
+        Ticket::new(&record.at, assigned.generation())
+    }
+
+    /// Begins a record.
+    fn begun(assignments: &mut Assignments, number: i32, offset: i64) -> Ticket {
+        let ticket = read(assignments, number, offset);
+        assignments.begin(&ticket);
+        ticket
+    }
+
+    fn at(number: i32, offset: i64, metadata: &str) -> (Partition, Position) {
+        (partition(number), Position { offset, metadata: metadata.to_owned() })
+    }
+
+    #[test]
+    fn a_partition_is_read_from_where_it_was_committed() {
+        let mut assignments = Assignments::default();
+        // Of 5, 6 and 7 the second is done.
+        assignments.assign(vec![(partition(0), Some(at(0, 5, "s1:Ag").1)), (partition(1), None)]);
+        let resumed = assigned(&mut assignments, 0);
+        let read = [5, 6, 7].map(|offset| resumed.read(record(0, offset)));
+        assert_eq!(read, [Read::Work(record(0, 5)), Read::Skip, Read::Work(record(0, 7))]);
+        assert_eq!(assigned(&mut assignments, 1).read(record(1, 40)), Read::Work(record(1, 40)));
+    }
+
+    #[test]
+    fn a_position_is_stored_once_whenever_it_has_changed() {
+        let mut assignments = fresh(&[0, 1]);
+        let (first, second) = (begun(&mut assignments, 0, 3), begun(&mut assignments, 0, 4));
+        begun(&mut assignments, 1, 8);
+        assert_eq!(assignments.take_changed(), []);
+        assignments.finish(&second);
+        assert_eq!(assignments.take_changed(), [at(0, 3, "s1:Ag")]);
+        assert_eq!(assignments.take_changed(), []);
+        assert_eq!(assignments.mapped(), [at(0, 3, "s1:Ag")]);
+        assignments.finish(&first);
+        assert_eq!((assignments.take_changed(), assignments.mapped()), (vec![at(0, 5, "")], vec![]));
+    }
+
+    #[test]
+    fn what_is_skipped_is_stored_too() {
+        let mut assignments = Assignments::default();
+        assignments.assign(vec![at(0, 5, "s1:AQ")].into_iter().map(|(of, it)| (of, Some(it))).collect());
+        assert_eq!(assigned(&mut assignments, 0).read(record(0, 5)), Read::Skip);
+        assert_eq!(assignments.take_changed(), [at(0, 6, "")]);
+    }
+
+    #[test]
+    fn work_of_an_earlier_assignment_releases_nothing_of_a_later_one() {
+        let mut assignments = fresh(&[0]);
+        let earlier = begun(&mut assignments, 0, 3);
+        assignments.forget(&[partition(0)]);
+        assignments.finish(&earlier);
+        assert_eq!(assignments.take_changed(), []);
+        assignments.assign(vec![(partition(0), None)]);
+        let later = begun(&mut assignments, 0, 3);
+        assignments.finish(&earlier);
+        assert!(assignments.is_in_work(&[partition(0)]));
+        assert_eq!(assignments.take_changed(), []);
+        assignments.finish(&later);
+        assert!(!assignments.is_in_work(&[partition(0)]));
+        assert_eq!(assignments.take_changed(), [at(0, 4, "")]);
+    }
+
+    #[test]
+    fn what_was_read_in_an_earlier_assignment_does_not_count_as_work_of_a_later_one() {
+        let mut assignments = fresh(&[0]);
+        let earlier = read(&mut assignments, 0, 3);
+        assignments.assign(vec![(partition(0), None)]);
+        assignments.begin(&earlier);
+        assert!(!assignments.is_in_work(&[partition(0)]));
+    }
+
+    #[test]
+    fn a_partition_that_stays_is_not_touched_by_an_assignment_of_others() {
+        let mut assignments = fresh(&[0]);
+        let kept = begun(&mut assignments, 0, 3);
+        assignments.assign(vec![(partition(1), None)]);
+        assert_eq!(assignments.len(), 2);
+        assert!(assignments.is_in_work(&[partition(0)]));
+        assignments.finish(&kept);
+        assert_eq!(assignments.take_changed(), [at(0, 4, "")]);
+    }
+
+    #[test]
+    fn a_revoked_partition_is_read_no_more_and_still_releases_what_was_in_work() {
+        let mut assignments = fresh(&[0, 1]);
+        let ticket = begun(&mut assignments, 0, 3);
+        assignments.revoke(&[partition(0)]);
+        assert_eq!(assignments.readable().map(|(partition, _)| partition.number).collect::<Vec<_>>(), [1]);
+        assert!(assignments.is_in_work(&[partition(0), partition(1)]));
+        assignments.finish(&ticket);
+        assert!(!assignments.is_in_work(&[partition(0), partition(1)]));
+        assert_eq!(assignments.take_changed(), [at(0, 4, "")]);
+        assignments.forget(&[partition(0)]);
+        assert_eq!(assignments.partitions(), [partition(1)]);
+    }
+
+    #[test]
+    fn what_was_lost_is_neither_stored_nor_committed() {
+        let mut assignments = fresh(&[0]);
+        let (_open, done) = (begun(&mut assignments, 0, 3), begun(&mut assignments, 0, 4));
+        assignments.finish(&done);
+        assignments.forget(&[partition(0)]);
+        assert_eq!((assignments.take_changed(), assignments.mapped()), (vec![], vec![]));
+        assert!(assignments.is_empty());
+    }
+
+    #[test]
+    fn a_record_too_far_ahead_is_held_until_the_first_open_one_is_done() {
+        let mut assignments = fresh(&[0, 1]);
+        let first = begun(&mut assignments, 0, 0);
+        let (far, nobody_is_full) = (record(0, SPAN_MAX), |_: &Partition| false);
+        assert_eq!(assigned(&mut assignments, 0).read(far.clone()), Read::Hold);
+        assert_eq!(assignments.held_back(nobody_is_full), 1);
+        assignments.finish(&first);
+        let held = assigned(&mut assignments, 0).take_held();
+        assert_eq!(held, Some(far.clone()));
+        assert_eq!(assignments.held_back(nobody_is_full), 0);
+        assert_eq!(assigned(&mut assignments, 0).read(far.clone()), Read::Work(far));
+    }
+
+    #[test]
+    fn a_revocation_lets_go_of_what_is_held() {
+        let mut assignments = fresh(&[0]);
+        begun(&mut assignments, 0, 0);
+        assert_eq!(assigned(&mut assignments, 0).read(record(0, SPAN_MAX)), Read::Hold);
+        assignments.revoke(&[partition(0)]);
+        assert_eq!(assignments.held_back(|_| false), 0);
+    }
+
+    #[test]
+    fn full_partitions_count_as_held_back() {
+        assert_eq!(fresh(&[0, 1, 2]).held_back(|partition| partition.number > 0), 2);
+    }
+
+    #[test]
+    fn the_lag_is_counted_from_the_first_record_that_is_not_done() {
+        let mut assignments = fresh(&[0]);
+        assert_eq!(assignments.lag(&partition(0), 9), None);
+        let (first, second) = (begun(&mut assignments, 0, 3), begun(&mut assignments, 0, 4));
+        assignments.finish(&second);
+        assert_eq!(assignments.lag(&partition(0), 9), Some(6));
+        assignments.finish(&first);
+        // The end is as old as its answer.
+        assert_eq!((assignments.lag(&partition(0), 9), assignments.lag(&partition(0), 2)), (Some(4), Some(0)));
+        assert_eq!(assignments.lag(&partition(1), 9), None);
+    }
+}
