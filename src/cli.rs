@@ -248,20 +248,20 @@ async fn topics(args: TopicsArgs) -> anyhow::Result<()> {
     let admin = Admin::open(&config.kafka)?;
     let requests = config.topics.requests().map(|(topic, _)| topic);
     let all = config.topics.all();
-    let mut there = admin.partitions(&all).await.map_err(|error| anyhow::anyhow!("Kafka: {error}"))?;
+    let mut there = admin.partitions(&all).await?;
     for name in all {
         let dead_letters_of = requests.iter().find(|topic| config.topics.dead_letters(topic) == name);
         let wanted = Wanted { name, dead_letters_of: dead_letters_of.map(ToString::to_string) };
         let Some(partitions) = there.get(&wanted.name).copied() else {
             let made = admin.create(&wanted, shape).await;
-            made.map_err(|error| anyhow::anyhow!("{} could not be made: {error}", wanted.name))?;
+            made.with_context(|| format!("{} could not be made", wanted.name))?;
             println!("made    {} ({} partitions)", wanted.name, shape.partitions);
             there.insert(wanted.name, usize::try_from(shape.partitions).unwrap_or(0));
             continue;
         };
         println!("exists  {} ({partitions} partitions)", wanted.name);
         let describe = async |topic: &str, partitions: usize| {
-            admin.describe(topic, partitions).await.map_err(|error| anyhow::anyhow!("{topic}: {error}"))
+            admin.describe(topic, partitions).await.with_context(|| topic.to_owned())
         };
         let found = describe(&wanted.name, partitions).await?;
         let request = match &wanted.dead_letters_of {

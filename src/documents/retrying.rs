@@ -33,6 +33,16 @@ pub struct RetryingDocuments {
     trouble: Mutex<String>,
 }
 
+/// Why no document can be stored now.
+#[derive(Debug, thiserror::Error)]
+pub enum NotReady {
+    #[error(transparent)]
+    Store(#[from] DocumentError),
+    /// With what the last of them found out.
+    #[error("documents cannot be stored: {0}")]
+    Uploads(String),
+}
+
 /// A document that is to be stored; dropped when it is, or when that was given up.
 pub struct Upload<'a>(&'a RetryingDocuments);
 
@@ -60,9 +70,9 @@ impl RetryingDocuments {
     ///
     /// # Errors
     /// Why not.
-    pub async fn check(&self) -> Result<(), String> {
+    pub async fn check(&self) -> Result<(), NotReady> {
         let started = Instant::now();
-        self.documents.check().await.map_err(|error| error.to_string())?;
+        self.documents.check().await?;
         if !self.breaker.is_away() {
             return Ok(());
         }
@@ -71,7 +81,7 @@ impl RetryingDocuments {
             self.record(started, Verdict::Works);
             return Ok(());
         }
-        Err(format!("documents cannot be stored: {}", self.trouble()))
+        Err(NotReady::Uploads(self.trouble().clone()))
     }
 
     /// Begins an upload.
@@ -227,14 +237,17 @@ mod tests {
         let mut tries = 0;
         while let Err(error) = upload.put("a.docx", b"a", in_seconds(60)).await {
             assert!(matches!(error, DocumentError::Refused(_)) && upload.has_to_wait());
-            assert!(documents.check().await.unwrap_err().contains("access denied"), "though it can be looked at");
+            assert!(
+                documents.check().await.unwrap_err().to_string().contains("access denied"),
+                "though it can be looked at"
+            );
             let refused_at = Instant::now();
             let _permit = upload.admit().await;
             assert_eq!(refused_at.elapsed(), REFUSED_PAUSE);
             tries += 1;
         }
         assert_eq!(tries, 3);
-        assert_eq!(documents.check().await, Ok(()));
+        documents.check().await.unwrap();
     }
 
     #[tokio::test(start_paused = true)]
@@ -276,7 +289,7 @@ mod tests {
         assert!(documents.upload().put("a.docx", b"a", in_seconds(10)).await.is_err());
         assert!(*documents.watch().borrow());
         tokio::time::advance(Duration::from_secs(1)).await;
-        assert_eq!(documents.check().await, Ok(()));
+        documents.check().await.unwrap();
         assert!(!*documents.watch().borrow());
     }
 }

@@ -12,6 +12,7 @@ use crate::flow_control::backoff::Backoff;
 use crate::gateway::entry::Entry;
 use crate::gateway::hub::Hub;
 use crate::kafka::client::Connection;
+use crate::kafka::error::KafkaError;
 use crate::kafka::reader::{Offsets, Seen, Start, follow};
 use crate::kafka::snapshot::Snapshot;
 
@@ -38,10 +39,7 @@ impl Feed {
         let names = self.names();
         let begin = || {
             let (connection, names, start) = (self.connection.clone(), names.clone(), start.clone());
-            async move {
-                let began = spawn_blocking(move || follow(&connection, &names, &start)).await;
-                began.map_err(anyhow::Error::new)?.map_err(anyhow::Error::new)
-            }
+            async move { spawn_blocking(move || follow(&connection, &names, &start)).await? }
         };
         let mut coming: mpsc::Receiver<Seen> = until_done("the present", begin).await;
         self.hub.set_caught_up();
@@ -60,7 +58,7 @@ impl Feed {
     }
 
     /// Recalls what was there before, and tells where it ends. What was recalled before a failure is not recalled twice.
-    async fn read_past(self) -> anyhow::Result<Offsets> {
+    async fn read_past(self) -> Result<Offsets, KafkaError> {
         let reading = spawn_blocking(move || {
             let snapshot = Snapshot::take(&self.connection, &self.names(), self.since)?;
             let ends = snapshot.ends().clone();
@@ -69,7 +67,7 @@ impl Feed {
                     self.hub.recall(entry);
                 }
             })?;
-            anyhow::Ok(ends)
+            Ok(ends)
         });
         reading.await?
     }
@@ -78,9 +76,9 @@ impl Feed {
 /// Does it again until it is done.
 async fn until_done<T, F>(what: &str, act: impl FnMut() -> F) -> T
 where
-    F: Future<Output = anyhow::Result<T>>,
+    F: Future<Output = Result<T, KafkaError>>,
 {
-    let failed = |error: anyhow::Error, attempt| tracing::debug!(%error, what, attempt, "Kafka cannot be read yet");
+    let failed = |error: KafkaError, attempt| tracing::debug!(%error, what, attempt, "Kafka cannot be read yet");
     BACKOFF.retry_forever(act, failed).await
 }
 

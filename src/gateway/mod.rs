@@ -193,10 +193,11 @@ async fn until(mut stopping: watch::Receiver<bool>) {
 }
 
 /// Whether requests can be sent and their outcomes seen.
-async fn check(kafka: &KafkaProducer, topics: &[String], hub: &Hub) -> Result<(), String> {
+async fn check(kafka: &KafkaProducer, topics: &[String], hub: &Hub) -> anyhow::Result<()> {
     kafka.check().await?;
     kafka.check_topics(topics).await?;
-    if hub.is_caught_up() { Ok(()) } else { Err("still reading what came before".to_owned()) }
+    anyhow::ensure!(hub.is_caught_up(), "still reading what came before");
+    Ok(())
 }
 
 fn router(served: Arc<Served>, origins: &[HeaderValue], readiness: Arc<Readiness>) -> Router {

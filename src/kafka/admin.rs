@@ -7,9 +7,10 @@ use std::time::Duration;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, ResourceSpecifier, TopicReplication};
 use rdkafka::client::{Client, ClientContext};
 use rdkafka::config::FromClientConfigAndContext;
-use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
+use rdkafka::error::{KafkaResult, RDKafkaErrorCode};
 
 use crate::kafka::client::{Connection, PlainContext};
+use crate::kafka::error::KafkaError;
 
 const METADATA_TIMEOUT: Duration = Duration::from_secs(5);
 const ADMIN_TIMEOUT: Duration = Duration::from_secs(30);
@@ -58,36 +59,31 @@ pub struct Admin {
 
 impl Admin {
     /// A client. The brokers need not be there yet.
-    pub fn open(connection: &Connection) -> KafkaResult<Self> {
+    pub fn open(connection: &Connection) -> Result<Self, KafkaError> {
         let config = connection.config(&[("allow.auto.create.topics", "false")]);
         Ok(Self { client: Arc::new(AdminClient::from_config_and_context(&config, PlainContext)?) })
     }
 
     /// How many partitions each of these topics has; those that do not exist are left out.
-    pub async fn partitions(&self, topics: &[String]) -> Result<BTreeMap<String, usize>, String> {
+    pub async fn partitions(&self, topics: &[String]) -> Result<BTreeMap<String, usize>, KafkaError> {
         let (client, topics) = (self.client.clone(), topics.to_vec());
         let asking = tokio::task::spawn_blocking(move || {
             let mut found = BTreeMap::new();
             for topic in topics {
-                let partitions = count_partitions(client.inner(), &topic).map_err(|error| error.to_string())?;
+                let partitions = count_partitions(client.inner(), &topic)?;
                 if partitions > 0 {
                     found.insert(topic, partitions);
                 }
             }
             Ok(found)
         });
-        asking.await.map_err(|error| error.to_string())?
+        asking.await?
     }
 
     /// What an existing topic is like.
-    pub async fn describe(&self, topic: &str, partitions: usize) -> Result<Found, String> {
-        let described = self
-            .client
-            .describe_configs([&ResourceSpecifier::Topic(topic)], &options())
-            .await
-            .map_err(|error| error.to_string())?;
-        let config =
-            described.into_iter().next().ok_or("the broker did not answer")?.map_err(|code| code.to_string())?;
+    pub async fn describe(&self, topic: &str, partitions: usize) -> Result<Found, KafkaError> {
+        let described = self.client.describe_configs([&ResourceSpecifier::Topic(topic)], &options()).await?;
+        let config = described.into_iter().next().ok_or_else(no_answer)??;
         let value = |name: &str| config.get(name).and_then(|entry| entry.value.clone());
         Ok(Found {
             partitions,
@@ -97,7 +93,7 @@ impl Admin {
     }
 
     /// Makes a topic; one that is there already is left as it is.
-    pub async fn create(&self, wanted: &Wanted, shape: Shape) -> Result<(), String> {
+    pub async fn create(&self, wanted: &Wanted, shape: Shape) -> Result<(), KafkaError> {
         let retention = shape.retention.map(|retention| retention.as_millis().to_string());
         let large = DEAD_LETTER_MAX_BYTES.to_string();
         let replication = TopicReplication::Fixed(shape.replication.unwrap_or(-1));
@@ -108,13 +104,17 @@ impl Admin {
         if wanted.dead_letters_of.is_some() {
             topic = topic.set("max.message.bytes", &large);
         }
-        let made = self.client.create_topics([&topic], &options()).await.map_err(|error| error.to_string())?;
+        let made = self.client.create_topics([&topic], &options()).await?;
         match made.into_iter().next() {
             Some(Ok(_)) | Some(Err((_, RDKafkaErrorCode::TopicAlreadyExists))) => Ok(()),
-            Some(Err((_, code))) => Err(code.to_string()),
-            None => Err("the broker did not answer".to_owned()),
+            Some(Err((_, code))) => Err(code.into()),
+            None => Err(no_answer()),
         }
     }
+}
+
+fn no_answer() -> KafkaError {
+    KafkaError::Request("the broker did not answer".to_owned())
 }
 
 fn options() -> AdminOptions {
@@ -122,7 +122,7 @@ fn options() -> AdminOptions {
 }
 
 /// How many partitions a topic has; none when it does not exist. Blocks.
-pub(super) fn count_partitions<C: ClientContext>(client: &Client<C>, topic: &str) -> Result<usize, KafkaError> {
+pub(super) fn count_partitions<C: ClientContext>(client: &Client<C>, topic: &str) -> KafkaResult<usize> {
     let metadata = client.fetch_metadata(Some(topic), METADATA_TIMEOUT)?;
     Ok(metadata.topics().iter().map(|topic| topic.partitions().len()).sum())
 }

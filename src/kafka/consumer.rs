@@ -13,7 +13,7 @@ use rdkafka::client::ClientContext;
 use rdkafka::config::{FromClientConfigAndContext, RDKafkaLogLevel};
 use rdkafka::consumer::base_consumer::PartitionQueue;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext, RebalanceProtocol};
-use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
+use rdkafka::error::{KafkaError as RdKafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::types::RDKafkaRespErr;
 use rdkafka::{Offset, TopicPartitionList};
 use tokio::sync::{Notify, mpsc, oneshot};
@@ -23,6 +23,7 @@ use tokio::time::timeout;
 use crate::events::record::{Record, RequestKind};
 use crate::failpoint;
 use crate::kafka::client::{self, BrokerReAdd, Connection};
+use crate::kafka::error::KafkaError;
 use crate::kafka::position::{Partition, Position};
 use crate::kafka::wire;
 
@@ -47,16 +48,11 @@ pub enum FatalError {
     Other(String),
 }
 
-/// A consumer could not be made from its settings.
-#[derive(Clone, Debug, thiserror::Error)]
-#[error(transparent)]
-pub struct OpenError(#[from] KafkaError);
-
 /// What a group has committed; `None` where it never did.
-pub type Committed = Result<Vec<(Partition, Option<Position>)>, String>;
+pub type Committed = Result<Vec<(Partition, Option<Position>)>, KafkaError>;
 
 /// Where partitions end; those that no broker told are left out.
-pub type Ends = Result<Vec<(Partition, i64)>, String>;
+pub type Ends = Result<Vec<(Partition, i64)>, KafkaError>;
 
 /// How long leaving a group may take; a dead broker does not keep the program.
 const LEAVE_TIMEOUT: Duration = Duration::from_secs(8);
@@ -89,7 +85,7 @@ impl GroupConsumer {
         group: &str,
         topics: &[(Arc<str>, RequestKind)],
         wake: Arc<Notify>,
-    ) -> Result<Self, OpenError> {
+    ) -> Result<Self, KafkaError> {
         let mut ours = vec![
             ("group.id", group),
             ("auto.offset.reset", "earliest"),
@@ -151,12 +147,12 @@ impl GroupConsumer {
                     let error = FatalError::Other("a record came past its partition's queue".to_owned());
                     return Some(GroupEvent::Fatal(error));
                 }
-                Err(KafkaError::MessageConsumptionFatal(
+                Err(RdKafkaError::MessageConsumptionFatal(
                     RDKafkaErrorCode::FencedInstanceId | RDKafkaErrorCode::UnreleasedInstanceId,
                 )) => {
                     return Some(GroupEvent::Fatal(FatalError::Fenced));
                 }
-                Err(KafkaError::MessageConsumptionFatal(code)) => {
+                Err(RdKafkaError::MessageConsumptionFatal(code)) => {
                     return Some(GroupEvent::Fatal(FatalError::Other(code.to_string())));
                 }
                 Err(error) => tracing::debug!(%error, "Kafka consumer error"),
@@ -175,14 +171,14 @@ impl GroupConsumer {
             for partition in &partitions {
                 list.add_partition(&partition.topic, partition.number);
             }
-            let list = consumer.committed_offsets(list, ASKING_TIMEOUT).map_err(|error| error.to_string())?;
+            let list = consumer.committed_offsets(list, ASKING_TIMEOUT)?;
             partitions
                 .into_iter()
                 .map(|partition| {
                     let element = list
                         .find_partition(&partition.topic, partition.number)
-                        .ok_or("the coordinator left a partition out")?;
-                    element.error().map_err(|error| error.to_string())?;
+                        .ok_or_else(|| KafkaError::Request("the coordinator left a partition out".to_owned()))?;
+                    element.error()?;
                     let position = match element.offset() {
                         Offset::Offset(offset) => Some(Position { offset, metadata: element.metadata().to_owned() }),
                         _ => None,
@@ -200,10 +196,9 @@ impl GroupConsumer {
             // To the broker, this time is the end of the log.
             let mut list = TopicPartitionList::new();
             for partition in &partitions {
-                list.add_partition_offset(&partition.topic, partition.number, Offset::End)
-                    .map_err(|error| error.to_string())?;
+                list.add_partition_offset(&partition.topic, partition.number, Offset::End)?;
             }
-            let list = consumer.offsets_for_times(list, ASKING_TIMEOUT).map_err(|error| error.to_string())?;
+            let list = consumer.offsets_for_times(list, ASKING_TIMEOUT)?;
             let end = |partition: Partition| match list.find_partition(&partition.topic, partition.number)?.offset() {
                 Offset::Offset(end) => Some((partition, end)),
                 _ => None,
@@ -225,7 +220,7 @@ impl GroupConsumer {
     }
 
     /// Answers an assignment: reads each partition from its position, in a queue of its own.
-    pub fn assign(&mut self, partitions: &[(Partition, Option<i64>)]) -> KafkaResult<()> {
+    pub fn assign(&mut self, partitions: &[(Partition, Option<i64>)]) -> Result<(), KafkaError> {
         self.consumer.context().take_owed();
         let mut list = TopicPartitionList::new();
         for (partition, offset) in partitions {
@@ -238,18 +233,19 @@ impl GroupConsumer {
             }
         }
         match self.consumer.rebalance_protocol() {
-            RebalanceProtocol::Cooperative => self.consumer.incremental_assign(&list),
-            RebalanceProtocol::Eager | RebalanceProtocol::None => self.consumer.assign(&list),
+            RebalanceProtocol::Cooperative => self.consumer.incremental_assign(&list)?,
+            RebalanceProtocol::Eager | RebalanceProtocol::None => self.consumer.assign(&list)?,
         }
+        Ok(())
     }
 
     /// Answers a revocation. What was [stored](Self::store) for the partitions before is committed with it.
-    pub fn unassign(&mut self, partitions: &[Partition]) -> KafkaResult<()> {
+    pub fn unassign(&mut self, partitions: &[Partition]) -> Result<(), KafkaError> {
         for partition in partitions {
             self.queues.remove(partition);
         }
         self.consumer.context().take_owed();
-        unassign(&self.consumer, &list(partitions))
+        Ok(unassign(&self.consumer, &list(partitions))?)
     }
 
     /// The next record of a partition, if one is there.
@@ -365,7 +361,7 @@ impl ClientContext for GroupContext {
         client::log(level, facility, line);
     }
 
-    fn error(&self, error: KafkaError, reason: &str) {
+    fn error(&self, error: RdKafkaError, reason: &str) {
         self.re_add.note(&error);
         tracing::debug!(%error, reason, "Kafka consumer error");
     }

@@ -5,8 +5,10 @@ use std::time::Duration;
 
 use rdkafka::bindings;
 use rdkafka::config::ClientConfig;
-use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
+use rdkafka::error::{KafkaError as RdKafkaError, RDKafkaErrorCode};
 use rdkafka::producer::{BaseProducer, Producer};
+
+use crate::kafka::error::KafkaError;
 
 /// The broker; it ends when this is dropped.
 pub struct EmbeddedBroker {
@@ -16,7 +18,7 @@ pub struct EmbeddedBroker {
 
 impl EmbeddedBroker {
     /// Starts a broker on a free port of 127.0.0.1.
-    pub fn start() -> KafkaResult<Self> {
+    pub fn start() -> Result<Self, KafkaError> {
         let carrier: BaseProducer = ClientConfig::new().set("test.mock.num.brokers", "1").create()?;
         // SAFETY: the handle belongs to the carrier's client, which lives through the call.
         unsafe {
@@ -28,14 +30,14 @@ impl EmbeddedBroker {
     }
 
     /// Where it listens.
-    pub fn address(&self) -> KafkaResult<String> {
+    pub fn address(&self) -> Result<String, KafkaError> {
         let cluster = self.carrier.client().mock_cluster().ok_or(NO_CLUSTER)?;
         Ok(cluster.bootstrap_servers())
     }
 
     /// Makes a topic.
-    pub fn create_topic(&self, topic: &str, partitions: i32) -> KafkaResult<()> {
-        self.carrier.client().mock_cluster().ok_or(NO_CLUSTER)?.create_topic(topic, partitions, 1)
+    pub fn create_topic(&self, topic: &str, partitions: i32) -> Result<(), KafkaError> {
+        Ok(self.carrier.client().mock_cluster().ok_or(NO_CLUSTER)?.create_topic(topic, partitions, 1)?)
     }
 }
 
@@ -46,4 +48,4 @@ impl Drop for EmbeddedBroker {
     }
 }
 
-const NO_CLUSTER: KafkaError = KafkaError::MockCluster(RDKafkaErrorCode::Fail);
+const NO_CLUSTER: RdKafkaError = RdKafkaError::MockCluster(RDKafkaErrorCode::Fail);

@@ -4,6 +4,7 @@ pub mod admin;
 pub mod client;
 pub mod consumer;
 pub mod embedded;
+pub mod error;
 pub mod outgoing;
 pub mod position;
 pub mod producer;

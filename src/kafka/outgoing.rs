@@ -5,6 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use crate::events::record::Header;
+use crate::kafka::error::KafkaError;
 
 /// A record to be sent.
 #[derive(Clone, Debug, PartialEq)]
@@ -32,5 +33,5 @@ pub trait Producer: Send + Sync {
     async fn send(&self, outgoing: &OutgoingRecord) -> Result<(), RecordRejected>;
 
     /// Whether records can be sent now; for readiness.
-    async fn check(&self) -> Result<(), String>;
+    async fn check(&self) -> Result<(), KafkaError>;
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use rdkafka::client::{Client, ClientContext};
 use rdkafka::config::{FromClientConfigAndContext, RDKafkaLogLevel};
-use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
+use rdkafka::error::{KafkaError as RdKafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::message::DeliveryResult;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _, ProducerContext};
 use tokio::sync::{Notify, oneshot};
@@ -15,6 +15,7 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 use crate::flow_control::backoff::Backoff;
 use crate::kafka::admin::count_partitions;
 use crate::kafka::client::{self, BrokerReAdd, Connection};
+use crate::kafka::error::KafkaError;
 use crate::kafka::outgoing::{OutgoingRecord, Producer, RecordRejected};
 use crate::kafka::wire;
 
@@ -53,7 +54,7 @@ struct Polled {
 
 impl KafkaProducer {
     /// Opens the producer. The brokers need not be there yet. Must be called inside a Tokio runtime.
-    pub fn open(connection: &Connection) -> KafkaResult<Self> {
+    pub fn open(connection: &Connection) -> Result<Self, KafkaError> {
         let re_add = Arc::new(BrokerReAdd::default());
         let producer = Mutex::new(create(connection, &re_add)?);
         Ok(Self { connection: connection.clone(), producer, re_add, lingers_until: Mutex::new(Instant::now()) })
@@ -94,27 +95,24 @@ impl KafkaProducer {
     ///
     /// # Errors
     /// Which do not, or that the brokers cannot be asked.
-    pub async fn check_topics(&self, topics: &[String]) -> Result<(), String> {
+    pub async fn check_topics(&self, topics: &[String]) -> Result<(), KafkaError> {
         let missing = self.missing(topics).await?;
-        if missing.is_empty() {
-            return Ok(());
-        }
-        Err(format!("topics are missing: {}; `ssammu-worker topics` makes them", missing.join(", ")))
+        if missing.is_empty() { Ok(()) } else { Err(KafkaError::MissingTopics(missing)) }
     }
 
-    async fn missing(&self, topics: &[String]) -> Result<Vec<String>, String> {
+    async fn missing(&self, topics: &[String]) -> Result<Vec<String>, KafkaError> {
         let (producer, topics) = (self.producer(), topics.to_vec());
         self.re_add.run(producer.client(), &self.connection.bootstrap);
         let asking = tokio::task::spawn_blocking(move || {
             let mut missing = Vec::new();
             for topic in topics {
-                if count_partitions(producer.client(), &topic).map_err(|error| error.to_string())? == 0 {
+                if count_partitions(producer.client(), &topic)? == 0 {
                     missing.push(topic);
                 }
             }
             Ok(missing)
         });
-        asking.await.map_err(|error| error.to_string())?
+        asking.await?
     }
 
     /// Waits until everything is sent, at most `limit`. Blocks.
@@ -125,7 +123,7 @@ impl KafkaProducer {
     }
 }
 
-fn create(connection: &Connection, re_add: &Arc<BrokerReAdd>) -> KafkaResult<Arc<Polled>> {
+fn create(connection: &Connection, re_add: &Arc<BrokerReAdd>) -> Result<Arc<Polled>, KafkaError> {
     let config = connection.config(&[
         ("enable.idempotence", "true"),
         ("acks", "all"),
@@ -190,13 +188,13 @@ impl Producer for KafkaProducer {
         }
     }
 
-    async fn check(&self) -> Result<(), String> {
+    async fn check(&self) -> Result<(), KafkaError> {
         let producer = self.producer();
         self.re_add.run(producer.client(), &self.connection.bootstrap);
         let asking = tokio::task::spawn_blocking(move || {
             producer.client().fetch_metadata(Some("__consumer_offsets"), Duration::from_secs(2)).map(|_| ())
         });
-        asking.await.map_err(|error| error.to_string())?.map_err(|error: KafkaError| error.to_string())
+        Ok(asking.await??)
     }
 }
 
@@ -229,7 +227,7 @@ impl Polled {
         record.partition = partition;
         self.producer.send(record).map_err(|(error, _)| error)?;
         self.sent.notify_one();
-        acknowledged.await.unwrap_or(Err(KafkaError::Canceled))
+        acknowledged.await.unwrap_or(Err(RdKafkaError::Canceled))
     }
 }
 
@@ -242,7 +240,7 @@ impl ClientContext for Context {
         client::log(level, facility, line);
     }
 
-    fn error(&self, error: KafkaError, reason: &str) {
+    fn error(&self, error: RdKafkaError, reason: &str) {
         self.re_add.note(&error);
         tracing::debug!(%error, reason, "Kafka producer error");
     }

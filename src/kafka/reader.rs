@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use rdkafka::client::ClientContext;
 use rdkafka::config::{FromClientConfigAndContext, RDKafkaLogLevel};
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
-use rdkafka::error::{KafkaError, KafkaResult};
+use rdkafka::error::{KafkaError as RdKafkaError, KafkaResult};
 use rdkafka::message::{BorrowedMessage, Message};
 use rdkafka::metadata::MetadataTopic;
 use rdkafka::{Offset, TopicPartitionList};
@@ -14,6 +14,7 @@ use tokio::sync::mpsc;
 
 use crate::events::record::{Header, RecordTime};
 use crate::kafka::client::{self, BrokerReAdd, Connection};
+use crate::kafka::error::KafkaError;
 use crate::kafka::wire;
 
 /// A record as it stands in its topic.
@@ -57,7 +58,7 @@ pub(super) type Reader = BaseConsumer<ReaderContext>;
 ///
 /// # Errors
 /// When the brokers cannot be asked for the partitions; an outage later is waited for.
-pub fn follow(connection: &Connection, topics: &[String], start: &Start) -> KafkaResult<mpsc::Receiver<Seen>> {
+pub fn follow(connection: &Connection, topics: &[String], start: &Start) -> Result<mpsc::Receiver<Seen>, KafkaError> {
     let consumer = open(connection)?;
     let mut following = Following { consumer, topics: topics.to_vec(), found: BTreeSet::new() };
     following.look(start)?;
@@ -133,7 +134,7 @@ impl ClientContext for ReaderContext {
         client::log(level, facility, line);
     }
 
-    fn error(&self, error: KafkaError, reason: &str) {
+    fn error(&self, error: RdKafkaError, reason: &str) {
         self.re_add.note(&error);
         tracing::debug!(%error, reason, "Kafka reader error");
     }

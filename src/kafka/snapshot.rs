@@ -4,26 +4,17 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use rdkafka::consumer::Consumer;
-use rdkafka::error::{KafkaError, KafkaResult};
+use rdkafka::error::{KafkaError as RdKafkaError, KafkaResult};
 use rdkafka::message::Message;
 use rdkafka::{Offset, TopicPartitionList};
 
 use crate::events::record::Coordinates;
 use crate::kafka::client::Connection;
+use crate::kafka::error::KafkaError;
 use crate::kafka::reader::{self, ASKING, Offsets, POLL, Reader, Seen};
 
 /// How long reading goes on without any progress.
 const PATIENCE: Duration = Duration::from_secs(30);
-
-/// Why a snapshot could not be read.
-#[derive(Debug, thiserror::Error)]
-pub enum SnapshotError {
-    #[error(transparent)]
-    Kafka(#[from] KafkaError),
-    /// With the client's latest error, if it had one.
-    #[error("{topic} could not be read to its end: {reason}")]
-    Stalled { topic: String, reason: String },
-}
 
 /// What some topics held when this was taken.
 pub struct Snapshot {
@@ -44,7 +35,7 @@ impl Snapshot {
     /// What `topics` hold now; of topics that do not exist, nothing. With `since` (milliseconds since 1970) each
     /// partition begins with its first record of that time or later; records after it may still be older. Blocks
     /// while it asks the brokers.
-    pub fn take(connection: &Connection, topics: &[String], since: Option<i64>) -> KafkaResult<Self> {
+    pub fn take(connection: &Connection, topics: &[String], since: Option<i64>) -> Result<Self, KafkaError> {
         let consumer = reader::open(connection)?;
         let (mut all, mut ends) = (Vec::new(), Offsets::new());
         for topic in topics {
@@ -65,7 +56,7 @@ impl Snapshot {
     ///
     /// # Errors
     /// When the brokers stop answering.
-    pub fn read(self, mut each: impl FnMut(Seen)) -> Result<(), SnapshotError> {
+    pub fn read(self, mut each: impl FnMut(Seen)) -> Result<(), KafkaError> {
         for (topic, spans) in &self.topics {
             read_spans(&self.consumer, topic, spans, &mut each)?;
         }
@@ -77,7 +68,7 @@ impl Snapshot {
 ///
 /// # Errors
 /// When the brokers cannot be asked.
-pub fn read_one(connection: &Connection, at: &Coordinates) -> Result<Option<Seen>, SnapshotError> {
+pub fn read_one(connection: &Connection, at: &Coordinates) -> Result<Option<Seen>, KafkaError> {
     let consumer = reader::open(connection)?;
     if !reader::partitions(&consumer, &at.topic)?.contains(&at.partition) {
         return Ok(None);
@@ -116,12 +107,7 @@ fn spans_of(consumer: &Reader, topic: &str, since: Option<i64>) -> KafkaResult<V
     Ok(spans)
 }
 
-fn read_spans(
-    consumer: &Reader,
-    topic: &str,
-    spans: &[Span],
-    each: &mut impl FnMut(Seen),
-) -> Result<(), SnapshotError> {
+fn read_spans(consumer: &Reader, topic: &str, spans: &[Span], each: &mut impl FnMut(Seen)) -> Result<(), KafkaError> {
     let mut list = TopicPartitionList::new();
     for span in spans {
         list.add_partition_offset(topic, span.partition, Offset::Offset(span.start))?;
@@ -143,7 +129,7 @@ fn read_spans(
                 }
             }
             // The last offsets may hold no record: removed by compaction, or the marks of a transaction.
-            Some(Err(KafkaError::PartitionEOF(partition))) => {
+            Some(Err(RdKafkaError::PartitionEOF(partition))) => {
                 ends.remove(&partition);
                 progress = Instant::now();
             }
@@ -151,7 +137,8 @@ fn read_spans(
             None => {}
         }
         if progress.elapsed() > PATIENCE {
-            return Err(SnapshotError::Stalled { topic: topic.to_owned(), reason });
+            // With the client's latest error, if it had one.
+            return Err(KafkaError::Request(format!("{topic} could not be read to its end: {reason}")));
         }
     }
     consumer.unassign()?;

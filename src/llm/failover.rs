@@ -55,6 +55,11 @@ impl Default for Patience {
     }
 }
 
+/// What is wrong with each server, and that another stands in.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{}", .0.join("; "))]
+pub struct NotReady(Vec<String>);
+
 /// A [`Model`] made of one or two servers.
 pub struct Failover {
     /// The primary, and after it the fallback.
@@ -101,7 +106,7 @@ impl Failover {
 
     /// Whether any server answers; costs no tokens. For start-up and readiness. A primary that only a person can mend is
     /// told even while the fallback answers: else everything would go there, and nobody would know.
-    pub async fn check(&self, limit: Instant) -> Result<(), String> {
+    pub async fn check(&self, limit: Instant) -> Result<(), NotReady> {
         let mut troubles = Vec::new();
         let mut needs_a_person = false;
         for endpoint in &self.endpoints {
@@ -114,7 +119,7 @@ impl Failover {
                 }
             }
         }
-        Err(troubles.join("; "))
+        Err(NotReady(troubles))
     }
 
     /// Learns from a call what it says about its server.

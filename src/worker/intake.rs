@@ -9,7 +9,8 @@ use tokio::time::timeout;
 use crate::events::record::RequestKind;
 use crate::flow_control::backoff::Backoff;
 use crate::kafka::client::Connection;
-use crate::kafka::consumer::{FatalError, GroupConsumer, OpenError};
+use crate::kafka::consumer::{FatalError, GroupConsumer};
+use crate::kafka::error::KafkaError;
 use crate::worker::membership::{Ended, Group, Membership, Stop};
 
 const REOPEN_BACKOFF: Backoff = Backoff { base: Duration::from_secs(1), cap: Duration::from_secs(10) };
@@ -24,8 +25,8 @@ pub struct Intake {
 /// Why an intake ended by itself.
 #[derive(Debug, thiserror::Error)]
 pub enum IntakeError {
-    #[error("the Kafka consumer of group {group} could not be opened: {source}")]
-    Open { group: String, source: OpenError },
+    #[error("the Kafka consumer of group {group} could not be opened")]
+    Open { group: String, source: KafkaError },
     #[error("group {group}: another worker has the same group.instance.id")]
     Fenced { group: String },
     /// Without the panic's own text, which may quote what a member wrote: the log has its place.

@@ -209,7 +209,7 @@ impl<'a> Membership<'a> {
     fn ask_committed(&mut self, partitions: Vec<Partition>) {
         let asking = self.consumer.committed(partitions.clone());
         self.assigning = Some(Box::pin(async move {
-            let committed = asking.await.unwrap_or_else(|_| Err("asking for them panicked".to_owned()));
+            let committed = asking.await.unwrap_or_else(|panicked| Err(panicked.into()));
             if committed.is_err() {
                 tokio::time::sleep(COMMITTED_RETRY).await;
             }
@@ -220,8 +220,8 @@ impl<'a> Membership<'a> {
     fn on_committed(&mut self, partitions: Vec<Partition>, committed: Committed) {
         let positions = match committed {
             Ok(positions) => positions,
-            Err(reason) => {
-                tracing::warn!(group = self.group.name, reason, "committed offsets could not be read; asking again");
+            Err(error) => {
+                tracing::warn!(group = self.group.name, %error, "committed offsets could not be read; asking again");
                 return self.ask_committed(partitions);
             }
         };
@@ -249,7 +249,7 @@ impl<'a> Membership<'a> {
             return;
         }
         let asking = self.consumer.ends(self.assignments.partitions());
-        self.measuring = Some(Box::pin(async { asking.await.unwrap_or_else(|_| Err("asking panicked".to_owned())) }));
+        self.measuring = Some(Box::pin(async { asking.await.unwrap_or_else(|panicked| Err(panicked.into())) }));
     }
 
     fn on_ends(&self, ends: Ends) {
@@ -261,7 +261,7 @@ impl<'a> Membership<'a> {
                     }
                 }
             }
-            Err(reason) => tracing::debug!(group = self.group.name, reason, "the lag could not be measured"),
+            Err(error) => tracing::debug!(group = self.group.name, %error, "the lag could not be measured"),
         }
     }
 

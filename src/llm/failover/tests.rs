@@ -384,7 +384,7 @@ async fn a_check_is_content_with_either_server_and_names_both_when_none_answers(
     assert_eq!(pair(&down, &up).check(limit).await, Ok(()));
     let denied = Scripted::new("openai", [fails(Cause::Denied)]);
     assert_eq!(
-        pair(&down, &denied).check(limit).await.unwrap_err(),
+        pair(&down, &denied).check(limit).await.unwrap_err().to_string(),
         "vllm: no connection to the server; openai: the server does not accept the API key"
     );
 }
@@ -394,7 +394,7 @@ async fn a_check_tells_a_misconfigured_primary_though_the_fallback_answers() {
     let (misnamed, up) = (Scripted::new("vllm", [fails(Cause::UnknownModel)]), Scripted::new("openai", [said("x")]));
     let limit = Instant::now() + LONG;
     assert_eq!(
-        pair(&misnamed, &up).check(limit).await.unwrap_err(),
+        pair(&misnamed, &up).check(limit).await.unwrap_err().to_string(),
         "vllm: the server does not serve the model; openai stands in"
     );
 }

@@ -17,6 +17,7 @@ use self::filter::{Filter, Selection};
 use self::letter::Letter;
 use crate::config::{Config, Topics};
 use crate::kafka::admin::Admin;
+use crate::kafka::error::KafkaError;
 use crate::kafka::snapshot::Snapshot;
 use crate::telemetry::log;
 
@@ -77,9 +78,9 @@ async fn read<T: Send + 'static>(
                 each(&mut into, letter, chosen);
             }
         })?;
-        anyhow::Ok(into)
+        Ok(into)
     });
-    reading.await?.context("the dead letters could not be read")
+    reading.await.map_err(KafkaError::from).flatten().context("the dead letters could not be read")
 }
 
 /// The dead-letter topics to be read; those that do not exist are told.
@@ -95,7 +96,7 @@ async fn existing(config: &Config, selection: &Selection) -> anyhow::Result<Vec<
 /// How many partitions each topic has, of those that exist.
 async fn partitions(config: &Config, topics: &[String]) -> anyhow::Result<BTreeMap<String, usize>> {
     let admin = Admin::open(&config.kafka)?;
-    admin.partitions(topics).await.map_err(|error| anyhow::anyhow!("Kafka: {error}"))
+    Ok(admin.partitions(topics).await?)
 }
 
 /// The request topics that an operator names; all when none is named.
