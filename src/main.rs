@@ -2,7 +2,6 @@
 
 use std::process::ExitCode;
 
-use clap::Parser;
 use ssammu_worker::cli::Cli;
 use ssammu_worker::config::Mistakes;
 
@@ -10,14 +9,7 @@ use ssammu_worker::config::Mistakes;
 const MISTAKEN_SETTINGS: u8 = 2;
 
 fn main() -> ExitCode {
-    // docker compose passes a variable that nobody set as an empty one.
-    for variable in Cli::variables() {
-        if std::env::var_os(&variable).is_some_and(|value| value.is_empty()) {
-            // SAFETY: there is no other thread yet.
-            unsafe { std::env::remove_var(&variable) };
-        }
-    }
-    match Cli::parse().run() {
+    match Cli::read().run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("ssammu-worker: {error:#}");
