@@ -10,7 +10,7 @@ use futures_util::future::join_all;
 use serde_json::json;
 use ssammu_worker::events::outcome::{SavedOutcome, Scope};
 use ssammu_worker::events::record::Flow;
-use ssammu_worker::state::session::Exchange;
+use ssammu_worker::state::session::{Ended, Exchange, Session};
 use ssammu_worker::state::{Begin, Change, Claim, Lifetimes, MemberState, Saved, SessionChange, Write};
 use uuid::Uuid;
 
@@ -53,6 +53,7 @@ pub fn all() -> Vec<Test> {
         of_many_turns_on_one_version_one_is_saved,
         of_many_answers_to_one_request_one_is_saved,
         text_of_any_kind_comes_back_as_it_was,
+        what_a_newer_worker_stored_beside_survives_a_turn,
         the_store_says_that_it_can_be_used,
     ]
 }
@@ -325,7 +326,7 @@ async fn text_of_any_kind_comes_back_as_it_was(state: &dyn MemberState) {
     let texts =
         ["", "-", "'\"\\\u{0}\u{7}\u{1b}", "이력서 ✅ 👩‍💻", "{\"version\": 9}", "]]> ${x} %s \r\n\u{2028}\u{feff}"];
     let mut stored = session(1);
-    stored.inputs.additional_experiences = Some(texts.concat());
+    stored.inputs.known.additional_experiences = Some(texts.concat());
     stored.exchanges = texts.into_iter().map(|text| Exchange { question: text.to_owned(), ..exchange() }).collect();
     state.begin(&claim).await.unwrap();
     assert_eq!(state.save(&claim, &put_session(None, stored.clone())).await.unwrap(), Saved::Done);
@@ -340,6 +341,40 @@ async fn text_of_any_kind_comes_back_as_it_was(state: &dyn MemberState) {
         state.save(&claim, &change(None, Some((Scope::Request, outcome.clone())))).await.unwrap();
         assert_eq!(state.begin(&claim).await.unwrap(), Begin::Answered(outcome));
     }
+}
+
+/// Old and new workers take turns on an interview while one replaces the other.
+async fn what_a_newer_worker_stored_beside_survives_a_turn(state: &dyn MemberState) {
+    let mood = json!({"mood": ["좋음", 1, 0.5, null], "at": {"place": "새 버전"}}).as_object().cloned().unwrap();
+    let mut newer = session(1);
+    let places = |session: &mut Session| {
+        [&mut session.unknown, &mut session.inputs.unknown, &mut session.exchanges[0].unknown].map(std::mem::take)
+    };
+    newer.unknown = mood.clone();
+    newer.inputs.unknown = mood.clone();
+    newer.exchanges[0].unknown = mood.clone();
+    let list = Ended { unknown: mood.clone(), ..ended(3) };
+    let claim = claim(member());
+    state.begin(&claim).await.unwrap();
+    let turn = SessionChange { session: Write::Put(newer), ended: Write::Put(list), ..nothing(None) };
+    state.save(&claim, &change(Some(turn), None)).await.unwrap();
+
+    let Begin::Open { session: Some(mut found), ended: Some(earlier), .. } = state.begin(&claim).await.unwrap() else {
+        panic!("both were stored")
+    };
+    found.version = 2;
+    found.exchanges[0].answer = Some("답".to_owned());
+    found.exchanges.push(exchange());
+    let list = Ended::after(&found, Some(&earlier), found.started_at);
+    let turn = SessionChange { session: Write::Put(found.clone()), ended: Write::Put(list), ..nothing(Some(1)) };
+    state.save(&claim, &change(Some(turn), None)).await.unwrap();
+
+    let Begin::Open { session: Some(mut kept), ended: Some(list), .. } = state.begin(&claim).await.unwrap() else {
+        panic!("both were stored")
+    };
+    assert_eq!(kept, found);
+    assert_eq!(places(&mut kept), [mood.clone(), mood.clone(), mood.clone()]);
+    assert_eq!((list.question_ids.len(), list.unknown), (5, mood));
 }
 
 async fn the_store_says_that_it_can_be_used(state: &dyn MemberState) {
