@@ -53,7 +53,6 @@ pub async fn an_unreadable_session_can_be_replaced(state: &dyn MemberState, put:
         (at("5"), Some(5)),
         (at("5.0"), Some(5)),
         (at("1.7636e+12"), Some(1_763_600_000_000)),
-        (at("0x10"), Some(16)),
         (at(r#"4, "version": 5"#), Some(5)),
         (at("5.5"), None),
         (at("-1"), None),
