@@ -345,23 +345,18 @@ async fn text_of_any_kind_comes_back_as_it_was(state: &dyn MemberState) {
 
 /// Old and new workers take turns on an interview while one replaces the other.
 async fn what_a_newer_worker_stored_beside_survives_a_turn(state: &dyn MemberState) {
-    let mood = json!({"mood": ["좋음", 1, 0.5, null], "at": {"place": "새 버전"}}).as_object().cloned().unwrap();
+    let beside = json!({"mood": ["좋음", 1, 0.5, null], "at": {"place": "새 버전"}}).as_object().cloned().unwrap();
     let mut newer = session(1);
-    let places = |session: &mut Session| {
-        [&mut session.unknown, &mut session.inputs.unknown, &mut session.exchanges[0].unknown].map(std::mem::take)
-    };
-    newer.unknown = mood.clone();
-    newer.inputs.unknown = mood.clone();
-    newer.exchanges[0].unknown = mood.clone();
-    let list = Ended { unknown: mood.clone(), ..ended(3) };
+    newer.unknown = beside.clone();
+    newer.inputs.unknown = beside.clone();
+    newer.exchanges[0].unknown = beside.clone();
+    let list = Ended { unknown: beside.clone(), ..ended(3) };
     let claim = claim(member());
     state.begin(&claim).await.unwrap();
     let turn = SessionChange { session: Write::Put(newer), ended: Write::Put(list), ..nothing(None) };
     state.save(&claim, &change(Some(turn), None)).await.unwrap();
 
-    let Begin::Open { session: Some(mut found), ended: Some(earlier), .. } = state.begin(&claim).await.unwrap() else {
-        panic!("both were stored")
-    };
+    let (mut found, earlier) = session_and_ended(state, &claim).await;
     found.version = 2;
     found.exchanges[0].answer = Some("답".to_owned());
     found.exchanges.push(exchange());
@@ -369,12 +364,19 @@ async fn what_a_newer_worker_stored_beside_survives_a_turn(state: &dyn MemberSta
     let turn = SessionChange { session: Write::Put(found.clone()), ended: Write::Put(list), ..nothing(Some(1)) };
     state.save(&claim, &change(Some(turn), None)).await.unwrap();
 
-    let Begin::Open { session: Some(mut kept), ended: Some(list), .. } = state.begin(&claim).await.unwrap() else {
-        panic!("both were stored")
-    };
+    let (kept, list) = session_and_ended(state, &claim).await;
     assert_eq!(kept, found);
-    assert_eq!(places(&mut kept), [mood.clone(), mood.clone(), mood.clone()]);
-    assert_eq!((list.question_ids.len(), list.unknown), (5, mood));
+    for unknown in [&kept.unknown, &kept.inputs.unknown, &kept.exchanges[0].unknown, &list.unknown] {
+        assert_eq!(*unknown, beside);
+    }
+    assert_eq!(list.question_ids.len(), 5);
+}
+
+async fn session_and_ended(state: &dyn MemberState, claim: &Claim) -> (Session, Ended) {
+    match state.begin(claim).await.unwrap() {
+        Begin::Open { session: Some(session), ended: Some(ended), .. } => (session, ended),
+        other => panic!("both were stored: {other:?}"),
+    }
 }
 
 async fn the_store_says_that_it_can_be_used(state: &dyn MemberState) {
