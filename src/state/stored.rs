@@ -157,7 +157,7 @@ mod tests {
             "type":"FeedbackGenerated","data":{"memberId":7,"feedback":"."}}"#;
         let saved = outcome(json.as_bytes()).unwrap();
         assert_eq!(saved.data.get(), r#"{"memberId":7,"feedback":"."}"#);
-        assert_eq!(outcome(entry(&saved).unwrap().as_bytes()).unwrap(), saved);
+        assert_eq!(outcome(to_json(&saved).unwrap().as_bytes()).unwrap(), saved);
     }
 
     #[test]
@@ -196,14 +196,12 @@ mod tests {
 
     #[test]
     fn an_outcome_of_a_newer_format_is_a_fault_although_it_could_be_read() {
-        let json =
-            br#"{"format": 2, "id": "00000000-0000-0000-0000-000000000001", "time": "", "type": "", "data": {}}"#;
-        let error = outcome(json).unwrap_err().to_string();
-        assert!(
-            error.contains("the stored outcome has format 2, of a newer program; this one reads up to 1"),
-            "{error}"
-        );
-        assert!(outcome(&json.map(|byte| if byte == b'2' { b'1' } else { byte })).is_ok());
+        let json = include_str!("../../tests/golden/feedback.1.json");
+        assert!(outcome(json.as_bytes()).is_ok());
+        let newer = json.replace(r#""format":1"#, r#""format":2"#);
+        let error = outcome(newer.as_bytes()).unwrap_err().to_string();
+        let reason = "the stored outcome has format 2, of a newer program; this one reads up to 1";
+        assert!(error.contains(reason), "{error}");
     }
 
     #[test]
