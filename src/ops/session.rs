@@ -195,7 +195,7 @@ async fn lock(state: &dyn MemberState, claims: &[Claim]) -> anyhow::Result<()> {
     for claim in claims {
         match state.begin(claim).await? {
             Begin::Busy => bail!("a worker works for member {} now: nothing was removed; try again", claim.member),
-            Begin::Open { .. } | Begin::Unreadable { .. } => {}
+            Begin::Open { .. } | Begin::Unreadable { .. } | Begin::Newer(_) => {}
             Begin::Answered(_) => bail!("the journal knows a request that was never sent: nothing was removed"),
         }
     }
@@ -248,10 +248,8 @@ mod tests {
     #[test]
     fn a_question_is_open_answered_or_skipped() {
         let exchange = |answer: Option<&str>| Exchange {
-            question_id: Uuid::from_u128(1),
-            question: "비밀?".to_owned(),
-            asked_at: NOW,
             answer: answer.map(str::to_owned),
+            ..Exchange::open(Uuid::from_u128(1), "비밀?".to_owned(), NOW)
         };
         let id = Uuid::from_u128(1);
         for (answer, word) in [(None, "open"), (Some("비밀"), "answered"), (Some(SKIPPED), "skipped")] {

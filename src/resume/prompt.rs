@@ -225,12 +225,8 @@ mod tests {
     }
 
     fn exchange(question: &str, answer: Option<&str>) -> Exchange {
-        Exchange {
-            question_id: Uuid::nil(),
-            question: question.to_owned(),
-            asked_at: OffsetDateTime::UNIX_EPOCH,
-            answer: answer.map(str::to_owned),
-        }
+        let open = Exchange::open(Uuid::nil(), question.to_owned(), OffsetDateTime::UNIX_EPOCH);
+        Exchange { answer: answer.map(str::to_owned), ..open }
     }
 
     fn at(number: u32) -> NextQuestion {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::time::Instant;
 
-use super::stored::StoredChange;
+use super::stored::{Found, StoredChange};
 use super::{Begin, Change, Claim, Lifetimes, MemberState, Saved, StateError, Write, keys, stored};
 use crate::events::outcome::{SavedOutcome, Scope};
 use crate::events::record::Flow;
@@ -47,12 +47,16 @@ impl MemberState for MemoryState {
         entries.put(keys::lock(claim), claim.token.to_string(), self.lifetimes.lock);
         Ok(match claim.flow {
             Flow::Feedback => Begin::Open { session: None, draft: None, ended: None },
-            Flow::Resume => stored::open(
-                claim,
-                entries.get(&keys::session(claim)).map(str::as_bytes),
-                entries.get(&keys::draft(claim)).map(str::as_bytes),
-                entries.get(&keys::ended(claim)).map(str::as_bytes),
-            ),
+            Flow::Resume => {
+                let session = entries.get(&keys::session(claim)).map(str::as_bytes);
+                let found = Found {
+                    session,
+                    version: session.and_then(stored::version),
+                    draft: entries.get(&keys::draft(claim)).map(str::as_bytes),
+                    ended: entries.get(&keys::ended(claim)).map(str::as_bytes),
+                };
+                found.show(claim)
+            }
         })
     }
 
@@ -88,7 +92,7 @@ impl MemberState for MemoryState {
 
     async fn remember(&self, claim: &Claim, scope: Scope, outcome: &SavedOutcome) -> Result<SavedOutcome, StateError> {
         let key = keys::outcome(claim, scope);
-        let json = stored::to_json(outcome)?;
+        let json = stored::entry(outcome)?;
         let mut entries = self.entries();
         if let Some(standing) = entries.get(&key) {
             return stored::outcome(standing.as_bytes());

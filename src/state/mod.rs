@@ -4,6 +4,9 @@
 //! Correctness rests on [`MemberState::save`] alone, one compare-and-set: it refuses a session that somebody else
 //! has changed, and a request that somebody else has answered. The lock only keeps paid work from being done twice.
 
+pub mod format;
+#[cfg(test)]
+mod golden;
 pub mod inspect;
 mod keys;
 pub mod memory;
@@ -20,6 +23,7 @@ use uuid::Uuid;
 use crate::events::outcome::{SavedOutcome, Scope};
 use crate::events::record::Flow;
 use crate::events::request::MemberId;
+use crate::state::format::Newer;
 use crate::state::session::{Draft, Ended, Session};
 
 /// One attempt to work on one request for one member.
@@ -56,9 +60,11 @@ pub enum Begin {
     Busy,
     /// The lock is ours. All parts are `None` for the feedback flow.
     Open { session: Option<Session>, draft: Option<Draft>, ended: Option<Ended> },
-    /// The lock is ours, but the stored session cannot be read: it is damaged, or of a newer program. Nothing can
-    /// be done with it but to replace or delete it, by a change that expects `version`.
+    /// The lock is ours, but the stored session is damaged. Nothing can be done with it but to replace or delete it, by
+    /// a change that expects `version`.
     Unreadable { version: Option<u64> },
+    /// The lock is ours, but part of what is stored has a format of a newer program: it is to be left alone.
+    Newer(Newer),
 }
 
 /// What to do with a stored value.

@@ -3,13 +3,11 @@
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use super::format::{self, Format, Newer};
 use super::{Begin, Change, Claim, StateError, Write, keys};
 use crate::events::outcome::SavedOutcome;
 use crate::events::record::Flow;
-use crate::state::session::Ended;
-
-/// How many questions of ended sessions are remembered; the oldest are forgotten first.
-const ENDED_QUESTIONS: usize = 64;
+use crate::state::session::Session;
 
 /// A stored value as JSON.
 pub(super) fn to_json<T: Serialize>(value: &T) -> Result<String, StateError> {
@@ -41,14 +39,14 @@ impl StoredChange {
                 session: write_json(&session.session)?,
                 draft: write_json(&session.draft)?,
                 ended: match &session.ended {
-                    Write::Put(ended) => Write::Put(to_json(&latest(ended))?),
+                    Write::Put(ended) => Write::Put(to_json(&ended.clone().latest())?),
                     other => write_json(other)?,
                 },
             }),
         };
         let outcome = match &change.outcome {
             None => None,
-            Some((scope, outcome)) => Some((keys::outcome(claim, *scope), to_json(outcome)?)),
+            Some((scope, outcome)) => Some((keys::outcome(claim, *scope), entry(outcome)?)),
         };
         Ok(Self { session, outcome })
     }
@@ -62,32 +60,54 @@ fn write_json<T: Serialize>(write: &Write<T>) -> Result<Write<String>, StateErro
     })
 }
 
-fn latest(ended: &Ended) -> Ended {
-    let old = ended.question_ids.len().saturating_sub(ENDED_QUESTIONS);
-    Ended { question_ids: ended.question_ids.iter().skip(old).copied().collect(), ..*ended }
+/// A journal entry as JSON.
+pub(super) fn entry(outcome: &SavedOutcome) -> Result<String, StateError> {
+    #[derive(Serialize)]
+    struct Entry<'a> {
+        format: u32,
+        #[serde(flatten)]
+        outcome: &'a SavedOutcome,
+    }
+    to_json(&Entry { format: format::OUTCOME.written, outcome })
 }
 
 /// A journal entry. One that cannot be read is a fault: to guess would be to answer twice.
 pub(super) fn outcome(json: &[u8]) -> Result<SavedOutcome, StateError> {
-    parse(json).ok_or_else(|| StateError::Fault("a saved outcome cannot be read".to_owned()))
+    let read = read(format::OUTCOME, json).map_err(|newer| StateError::Fault(newer.to_string()))?;
+    read.ok_or_else(|| StateError::Fault("a saved outcome cannot be read".to_owned()))
 }
 
-/// What [`MemberState::begin`](super::MemberState::begin) shows of a member whose lock is ours.
-///
-/// A draft or a list of ended questions that cannot be read is as good as none: the one is made again, the other
-/// only tells a late click from a stray one.
-pub(super) fn open(claim: &Claim, session: Option<&[u8]>, draft: Option<&[u8]>, ended: Option<&[u8]>) -> Begin {
-    let readable = match session {
-        None => None,
-        Some(json) => match parse(json) {
-            Some(session) => Some(session),
-            None => return Begin::Unreadable { version: version(json) },
-        },
-    };
-    Begin::Open {
-        session: readable,
-        draft: draft.and_then(|json| parse_or_warn(claim, "draft", json)),
-        ended: ended.and_then(|json| parse_or_warn(claim, "list of ended questions", json)),
+/// What a store has of a member.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Found<'a> {
+    pub session: Option<&'a [u8]>,
+    /// The session's version, as a change will find it.
+    pub version: Option<u64>,
+    pub draft: Option<&'a [u8]>,
+    pub ended: Option<&'a [u8]>,
+}
+
+impl Found<'_> {
+    /// What [`MemberState::begin`](super::MemberState::begin) shows of a member whose lock is ours.
+    pub fn show(&self, claim: &Claim) -> Begin {
+        self.read(claim).unwrap_or_else(Begin::Newer)
+    }
+
+    /// A draft or a list of ended questions that is damaged is as good as none: the one is made again, the other only
+    /// tells a late click from a stray one.
+    fn read(&self, claim: &Claim) -> Result<Begin, Newer> {
+        let draft = read_or_warn(format::DRAFT, claim, self.draft)?;
+        let ended = read_or_warn(format::ENDED, claim, self.ended)?;
+        let Some(json) = self.session else {
+            return Ok(Begin::Open { session: None, draft, ended });
+        };
+        Ok(match read::<Session>(format::SESSION, json)? {
+            // A change that expects another version than the store finds would be refused for ever.
+            Some(session) if Some(session.version) == self.version => {
+                Begin::Open { session: Some(session), draft, ended }
+            }
+            Some(_) | None => Begin::Unreadable { version: self.version },
+        })
     }
 }
 
@@ -100,32 +120,29 @@ pub(super) fn version(json: &[u8]) -> Option<u64> {
     parse::<Versioned>(json).map(|session| session.version)
 }
 
-fn parse_or_warn<T: DeserializeOwned>(claim: &Claim, what: &str, json: &[u8]) -> Option<T> {
-    let value = parse(json);
+fn read_or_warn<T: DeserializeOwned>(format: Format, claim: &Claim, json: Option<&[u8]>) -> Result<Option<T>, Newer> {
+    let Some(json) = json else { return Ok(None) };
+    let value = read(format, json)?;
     if value.is_none() {
-        tracing::warn!(member = claim.member.get(), "the stored {what} cannot be read and is ignored");
+        tracing::warn!(member = claim.member.get(), "the stored {} cannot be read and is ignored", format.kind);
     }
-    value
+    Ok(value)
+}
+
+/// Saved data; `None` when it is damaged.
+pub(super) fn read<T: DeserializeOwned>(format: Format, json: &[u8]) -> Result<Option<T>, Newer> {
+    format.check(json)?;
+    Ok(parse(json))
 }
 
 /// serde's message is dropped on purpose: it may quote what a member wrote.
-pub(super) fn parse<T: DeserializeOwned>(json: &[u8]) -> Option<T> {
+fn parse<T: DeserializeOwned>(json: &[u8]) -> Option<T> {
     serde_json::from_slice(json).ok()
 }
 
 #[cfg(test)]
 mod tests {
-    use time::OffsetDateTime;
-    use uuid::Uuid;
-
     use super::*;
-
-    #[test]
-    fn only_the_latest_64_ended_questions_are_kept() {
-        let question_ids: Vec<Uuid> = (0..70).map(Uuid::from_u128).collect();
-        let ended = Ended { question_ids, ended_at: OffsetDateTime::UNIX_EPOCH };
-        assert_eq!(latest(&ended).question_ids, (6..70).map(Uuid::from_u128).collect::<Vec<_>>());
-    }
 
     #[test]
     fn the_version_of_a_session_is_found_even_when_the_rest_is_foreign() {
@@ -147,5 +164,53 @@ mod tests {
     fn an_outcome_that_cannot_be_read_is_a_fault_that_quotes_nothing() {
         let error = outcome(br#"{"id": "my secret"}"#).unwrap_err();
         assert!(matches!(&error, StateError::Fault(_)) && !error.to_string().contains("secret"));
+    }
+
+    const NEWER: &[u8] = br#"{"format": 2, "version": 5, "mood": "new"}"#;
+
+    fn claim() -> Claim {
+        let id = uuid::Uuid::from_u128(1);
+        let member = crate::events::request::MemberId::new(7).unwrap();
+        Claim { flow: Flow::Resume, member, request: id, record: id, token: id }
+    }
+
+    #[test]
+    fn a_newer_format_anywhere_is_left_alone() {
+        let none = Found::default();
+        let session = Found { session: Some(NEWER), version: Some(5), ..none };
+        let damaged = Found { session: Some(b"damaged"), ..none };
+        for found in [
+            session,
+            Found { draft: Some(NEWER), ..none },
+            Found { ended: Some(NEWER), ..none },
+            Found { draft: Some(NEWER), ..damaged },
+        ] {
+            assert!(matches!(found.show(&claim()), Begin::Newer(_)), "{found:?}");
+        }
+        assert_eq!(damaged.show(&claim()), Begin::Unreadable { version: None });
+        assert_eq!(
+            Found { draft: Some(b"damaged"), ended: Some(b"damaged"), ..none }.show(&claim()),
+            Begin::Open { session: None, draft: None, ended: None }
+        );
+    }
+
+    #[test]
+    fn an_outcome_of_a_newer_format_is_a_fault_although_it_could_be_read() {
+        let json = include_str!("../../tests/golden/feedback.1.json");
+        assert!(outcome(json.as_bytes()).is_ok());
+        let newer = json.replace(r#""format":1"#, r#""format":2"#);
+        let error = outcome(newer.as_bytes()).unwrap_err().to_string();
+        let reason = "the stored outcome has format 2, of a newer program; this one reads up to 1";
+        assert!(error.contains(reason), "{error}");
+    }
+
+    #[test]
+    fn a_session_at_a_version_that_a_change_would_not_find_cannot_be_gone_on_with() {
+        let json = to_json(&crate::state::session::tests::asked(1)).unwrap();
+        let found = |version| Found { session: Some(json.as_bytes()), version, ..Found::default() };
+        assert!(matches!(found(Some(0)).show(&claim()), Begin::Open { session: Some(_), .. }));
+        for version in [None, Some(1)] {
+            assert_eq!(found(version).show(&claim()), Begin::Unreadable { version });
+        }
     }
 }

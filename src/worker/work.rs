@@ -173,6 +173,11 @@ impl Worker {
                     let failure = Failure::new(FailureCode::Internal, "the stored session cannot be read");
                     return self.remember(origin, &claim, failed(failure)).await;
                 }
+                Ok(Begin::Newer(newer)) => {
+                    let _lock = lock.get_or_insert_with(|| self.locks.hold(&claim));
+                    let failure = Failure::new(FailureCode::Internal, newer.to_string());
+                    return self.remember(origin, &claim, failed(failure)).await;
+                }
                 Err(fault) => {
                     let failure = Failure::new(FailureCode::Internal, fault.to_string());
                     return self.remember(origin, &claim, failed(failure)).await;

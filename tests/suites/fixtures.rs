@@ -79,43 +79,30 @@ pub fn outcome(number: u128) -> SavedOutcome {
 }
 
 pub fn session(version: u64) -> Session {
-    Session {
-        version,
-        session_id: Uuid::from_u128(11),
-        started_at: OffsetDateTime::UNIX_EPOCH,
-        inputs: ResumeInputs {
-            email: "a@b.kr".to_owned(),
-            preferred_job: None,
-            major_type: None,
-            certification_count: 1,
-            project_count: 2,
-            work_period: 3,
-            company_name: None,
-            position: None,
-            additional_experiences: Some("동아리".to_owned()),
-        },
-        exchanges: vec![exchange()],
-    }
+    let inputs = ResumeInputs {
+        email: "a@b.kr".to_owned(),
+        preferred_job: None,
+        major_type: None,
+        certification_count: 1,
+        project_count: 2,
+        work_period: 3,
+        company_name: None,
+        position: None,
+        additional_experiences: Some("동아리".to_owned()),
+    };
+    let begun = Session::begin(Uuid::from_u128(11), inputs, OffsetDateTime::UNIX_EPOCH);
+    Session { version, exchanges: vec![exchange()], ..begun }
 }
 
 pub fn exchange() -> Exchange {
-    Exchange {
-        question_id: Uuid::from_u128(12),
-        question: "어떤 역할을 맡았나요?".to_owned(),
-        asked_at: OffsetDateTime::UNIX_EPOCH + Duration::from_millis(1_234),
-        answer: None,
-    }
+    let asked_at = OffsetDateTime::UNIX_EPOCH + Duration::from_millis(1_234);
+    Exchange::open(Uuid::from_u128(12), "어떤 역할을 맡았나요?".to_owned(), asked_at)
 }
 
 pub fn draft() -> Draft {
-    Draft {
-        fingerprint: Uuid::from_u128(13),
-        session_id: Uuid::from_u128(11),
-        started_at: OffsetDateTime::UNIX_EPOCH,
-        markdown: Some("# 이력서".to_owned()),
-    }
+    Draft::of(&session(1), Some("# 이력서".to_owned()))
 }
 
 pub fn ended(questions: u128) -> Ended {
-    Ended { question_ids: (0..questions).map(Uuid::from_u128).collect(), ended_at: OffsetDateTime::UNIX_EPOCH }
+    Ended::of((0..questions).map(Uuid::from_u128).collect(), OffsetDateTime::UNIX_EPOCH)
 }

@@ -10,7 +10,7 @@ use futures_util::future::join_all;
 use serde_json::json;
 use ssammu_worker::events::outcome::{SavedOutcome, Scope};
 use ssammu_worker::events::record::Flow;
-use ssammu_worker::state::session::Exchange;
+use ssammu_worker::state::session::{Ended, Exchange, Session};
 use ssammu_worker::state::{Begin, Change, Claim, Lifetimes, MemberState, Saved, SessionChange, Write};
 use uuid::Uuid;
 
@@ -53,6 +53,7 @@ pub fn all() -> Vec<Test> {
         of_many_turns_on_one_version_one_is_saved,
         of_many_answers_to_one_request_one_is_saved,
         text_of_any_kind_comes_back_as_it_was,
+        what_a_newer_worker_stored_beside_survives_a_turn,
         the_store_says_that_it_can_be_used,
     ]
 }
@@ -325,7 +326,7 @@ async fn text_of_any_kind_comes_back_as_it_was(state: &dyn MemberState) {
     let texts =
         ["", "-", "'\"\\\u{0}\u{7}\u{1b}", "이력서 ✅ 👩‍💻", "{\"version\": 9}", "]]> ${x} %s \r\n\u{2028}\u{feff}"];
     let mut stored = session(1);
-    stored.inputs.additional_experiences = Some(texts.concat());
+    stored.inputs.known.additional_experiences = Some(texts.concat());
     stored.exchanges = texts.into_iter().map(|text| Exchange { question: text.to_owned(), ..exchange() }).collect();
     state.begin(&claim).await.unwrap();
     assert_eq!(state.save(&claim, &put_session(None, stored.clone())).await.unwrap(), Saved::Done);
@@ -339,6 +340,42 @@ async fn text_of_any_kind_comes_back_as_it_was(state: &dyn MemberState) {
         let outcome = SavedOutcome { data: serde_json::from_str(text).unwrap(), ..outcome(1) };
         state.save(&claim, &change(None, Some((Scope::Request, outcome.clone())))).await.unwrap();
         assert_eq!(state.begin(&claim).await.unwrap(), Begin::Answered(outcome));
+    }
+}
+
+/// Old and new workers take turns on an interview while one replaces the other.
+async fn what_a_newer_worker_stored_beside_survives_a_turn(state: &dyn MemberState) {
+    let beside = json!({"mood": ["좋음", 1, 0.5, null], "at": {"place": "새 버전"}}).as_object().cloned().unwrap();
+    let mut newer = session(1);
+    newer.unknown = beside.clone();
+    newer.inputs.unknown = beside.clone();
+    newer.exchanges[0].unknown = beside.clone();
+    let list = Ended { unknown: beside.clone(), ..ended(3) };
+    let claim = claim(member());
+    state.begin(&claim).await.unwrap();
+    let turn = SessionChange { session: Write::Put(newer), ended: Write::Put(list), ..nothing(None) };
+    state.save(&claim, &change(Some(turn), None)).await.unwrap();
+
+    let (mut found, earlier) = session_and_ended(state, &claim).await;
+    found.version = 2;
+    found.exchanges[0].answer = Some("답".to_owned());
+    found.exchanges.push(exchange());
+    let list = Ended::after(&found, Some(&earlier), found.started_at);
+    let turn = SessionChange { session: Write::Put(found.clone()), ended: Write::Put(list), ..nothing(Some(1)) };
+    state.save(&claim, &change(Some(turn), None)).await.unwrap();
+
+    let (kept, list) = session_and_ended(state, &claim).await;
+    assert_eq!(kept, found);
+    for unknown in [&kept.unknown, &kept.inputs.unknown, &kept.exchanges[0].unknown, &list.unknown] {
+        assert_eq!(*unknown, beside);
+    }
+    assert_eq!(list.question_ids.len(), 5);
+}
+
+async fn session_and_ended(state: &dyn MemberState, claim: &Claim) -> (Session, Ended) {
+    match state.begin(claim).await.unwrap() {
+        Begin::Open { session: Some(session), ended: Some(ended), .. } => (session, ended),
+        other => panic!("both were stored: {other:?}"),
     }
 }
 

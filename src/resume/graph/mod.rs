@@ -171,7 +171,7 @@ impl Graph {
 
     /// END: the question waits for its answer.
     fn ask_member(self, interview: Interview, question: String, stamp: Stamp) -> Step {
-        let open = Exchange { question_id: stamp.id, question, asked_at: stamp.now, answer: None };
+        let open = Exchange::open(stamp.id, question, stamp.now);
         let session = interview.with(open.clone(), stamp.now);
         let outcome = self.question(&session, &open);
         end((interview.goes_on(session), outcome))

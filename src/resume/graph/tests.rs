@@ -23,9 +23,7 @@ fn opened(session: Option<Session>) -> Opened {
 
 /// With what an earlier try of this turn has paid for.
 fn tried(session: Session, markdown: Option<&str>) -> Opened {
-    let Session { session_id, started_at, .. } = session;
-    let fingerprint = given(&session).fingerprint();
-    let draft = Draft { fingerprint, session_id, started_at, markdown: markdown.map(str::to_owned) };
+    let draft = Draft::of(&given(&session), markdown.map(str::to_owned));
     Opened { draft: Some(draft), ..opened(Some(session)) }
 }
 
@@ -96,8 +94,7 @@ fn the_same_init_gets_the_first_question_again_and_changes_nothing() {
 #[test]
 fn an_init_goes_on_as_the_session_of_its_earlier_try() {
     let session = Session::begin(Uuid::from_u128(5), inputs(), NOW - Duration::from_secs(9));
-    let Session { session_id, started_at, .. } = session;
-    let draft = Draft { fingerprint: begun().fingerprint(), session_id, started_at, markdown: None };
+    let draft = Draft { fingerprint: begun().fingerprint(), ..Draft::of(&session, None) };
     let effects = after_init(Opened { draft: Some(draft), ..opened(None) }, vec![]);
     assert_eq!(effects, [Effect::WaitForModel, Effect::WriteResume(Arc::new(session))]);
 }
@@ -147,7 +144,7 @@ fn a_draft_of_another_answer_is_worth_nothing() {
 #[test]
 fn a_question_is_saved_and_waits_for_the_member() {
     let effects = after_answer(opened(Some(asked(1))), vec![reply(QUESTION)]);
-    let open = Exchange { question_id: STAMP.id, question: QUESTION.to_owned(), asked_at: NOW, answer: None };
+    let open = Exchange::open(STAMP.id, QUESTION.to_owned(), NOW);
     let mut session = Session { version: 5, ..Session::clone(&given(&asked(1))) };
     session.exchanges.push(open);
     let session_id = session.session_id;

@@ -142,8 +142,7 @@ impl Interview {
 
     /// The decision to write the résumé, or the résumé.
     pub fn draft(&self, markdown: Option<String>) -> Draft {
-        let Session { session_id, started_at, .. } = *self.session;
-        Draft { fingerprint: self.session.fingerprint(), session_id, started_at, markdown }
+        Draft::of(&self.session, markdown)
     }
 
     /// What to save when `session` waits for the member.

@@ -1,7 +1,7 @@
 -- Looks a request up in the journal and, when it is new, takes the member's lock.
 -- KEYS: lock, outcome of the request, outcome of the record [, session, draft, ended]
 -- ARGV: token, lifetime of the lock (ms)
--- Returns {'answered', outcome} | {'busy'} | {'open' [, session, draft, ended]}.
+-- Returns {'answered', outcome} | {'busy'} | {'open' [, session, its version, draft, ended]}.
 local holder = redis.call('GET', KEYS[1])
 local outcome = redis.call('GET', KEYS[2]) or redis.call('GET', KEYS[3])
 if outcome then
@@ -10,6 +10,6 @@ if outcome then
 end
 if holder and holder ~= ARGV[1] then return {'busy'} end
 redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
-local reply = {'open'}
-for i = 4, #KEYS do reply[i - 2] = redis.call('GET', KEYS[i]) end
-return reply
+if #KEYS == 3 then return {'open'} end
+local session = redis.call('GET', KEYS[4])
+return {'open', session, version_of(session), redis.call('GET', KEYS[5]), redis.call('GET', KEYS[6])}

@@ -15,7 +15,7 @@ use crate::events::record::Flow;
 use crate::events::request::MemberId;
 use crate::state::inspect::{Holdings, Inspect, StoredSession};
 use crate::state::keys::{self, Kind};
-use crate::state::{StateError, stored};
+use crate::state::{StateError, format, stored};
 
 /// How many keys a step of a scan looks at.
 const SCAN_STEP: u32 = 1_000;
@@ -75,7 +75,7 @@ impl Inspect for RedisState {
         let Some(json) = json else { return Ok(None) };
         let left: i64 = client.pttl(&key).await.map_err(|error| self.connection.failed(&error))?;
         Ok(Some(StoredSession {
-            session: stored::parse(&json),
+            session: stored::read(format::SESSION, &json).ok().flatten(),
             // Below that it has expired between the two commands.
             expires_in: (left != NO_EXPIRY).then(|| Duration::from_millis(u64::try_from(left).unwrap_or(0))),
         }))

@@ -16,7 +16,7 @@ use fred::types::{Expiration, SetOptions, Value};
 pub use self::address::{InvalidAddress, RedisAddress};
 use self::connection::Connection;
 use self::together::SharedScript;
-use super::stored::StoredChange;
+use super::stored::{Found, StoredChange};
 use super::{Begin, Change, Claim, Lifetimes, MemberState, Saved, StateError, Write, keys, stored};
 use crate::events::outcome::{SavedOutcome, Scope};
 
@@ -38,8 +38,8 @@ impl RedisState {
         let script = |lua| SharedScript::start(connection.clone(), lua);
         Self {
             lifetimes,
-            begin: script(include_str!("begin.lua")),
-            save: script(include_str!("save.lua")),
+            begin: script(concat!(include_str!("version.lua"), include_str!("begin.lua"))),
+            save: script(concat!(include_str!("version.lua"), include_str!("save.lua"))),
             renew: script(include_str!("renew.lua")),
             release: script(include_str!("release.lua")),
             connection,
@@ -61,7 +61,11 @@ impl MemberState for RedisState {
         match word(&reply) {
             "answered" => stored::outcome(part(&reply, 1).unwrap_or_default()).map(Begin::Answered),
             "busy" => Ok(Begin::Busy),
-            "open" => Ok(stored::open(claim, part(&reply, 1), part(&reply, 2), part(&reply, 3))),
+            "open" => {
+                let version = part(&reply, 2).and_then(|text| std::str::from_utf8(text).ok()?.parse().ok());
+                let [session, draft, ended] = [1, 3, 4].map(|index| part(&reply, index));
+                Ok(Found { session, version, draft, ended }.show(claim))
+            }
             _ => Err(unexpected_reply()),
         }
     }
@@ -94,7 +98,7 @@ impl MemberState for RedisState {
         let (client, key) = (self.connection.client()?, keys::outcome(claim, scope));
         let lifetime = Expiration::PX(whole_milliseconds(self.lifetimes.outcome));
         let failed = |error| self.connection.failed(&error);
-        let json = stored::to_json(outcome)?;
+        let json = stored::entry(outcome)?;
         let set = client.set(&key, json, Some(lifetime), Some(SetOptions::NX), false).await;
         let set: Option<String> = set.map_err(failed)?;
         if set.is_some() {

@@ -25,15 +25,7 @@ local function write(key, value, lifetime)
 end
 
 if #ARGV > 5 then
-  local version
-  local stored = redis.call('GET', KEYS[4])
-  if stored then
-    local readable, session = pcall(cjson.decode, stored)
-    if readable and type(session) == 'table' and type(session.version) == 'number' then
-      version = session.version
-    end
-  end
-  if version ~= tonumber(ARGV[7]) then return {'conflict'} end
+  if version_of(redis.call('GET', KEYS[4])) ~= ARGV[7] then return {'conflict'} end
   write(KEYS[4], ARGV[8], ARGV[6])
   write(KEYS[5], ARGV[9], ARGV[6])
   write(KEYS[6], ARGV[10], ARGV[4])

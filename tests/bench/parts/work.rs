@@ -59,11 +59,10 @@ fn inputs() -> ResumeInputs {
 
 /// An interview with three answers.
 pub fn session() -> Session {
+    let question = "그 프로젝트에서 직접 맡은 부분과 가장 어려웠던 점은 무엇이었나요?";
     let exchange = |number| Exchange {
-        question_id: Uuid::from_u128(number),
-        question: "그 프로젝트에서 직접 맡은 부분과 가장 어려웠던 점은 무엇이었나요?".to_owned(),
-        asked_at: NOW,
         answer: Some(ANSWER.to_owned()),
+        ..Exchange::open(Uuid::from_u128(number), question.to_owned(), NOW)
     };
     Session { exchanges: (1..=3).map(exchange).collect(), ..Session::begin(Uuid::from_u128(1), inputs(), NOW) }
 }

@@ -15,6 +15,7 @@ mod process;
 mod questions;
 mod resume;
 mod rules;
+mod saved_data;
 mod scenarios;
 mod spring;
 mod suites;
@@ -30,6 +31,7 @@ pub fn all() -> Vec<(&'static str, Vec<Case>)> {
         ("resume", resume::cases()),
         ("questions", questions::cases()),
         ("failures", failures::cases()),
+        ("saved_data", saved_data::cases()),
         ("process", process::cases()),
         ("environment", environment::cases()),
         ("crash", crash::cases()),

@@ -25,8 +25,15 @@ pub fn cases() -> Vec<Case> {
     let unreadable = Case::new("an_unreadable_session_can_be_replaced", |env| {
         Box::pin(async move {
             let redis = Redis::connect(&env.services).await;
-            let put = async |key: String, value: &'static str| redis.run("SET", &[&key, value]).await;
+            let put = async |key: String, value: String| redis.run("SET", &[&key, &value]).await;
             redis::an_unreadable_session_can_be_replaced(&redis_state(&env, state::LASTING).await, put).await;
+        })
+    });
+    let earlier = Case::new("what_earlier_workers_stored_is_gone_on_with", |env| {
+        Box::pin(async move {
+            let redis = Redis::connect(&env.services).await;
+            let put = async |key: String, value: String| redis.run("SET", &[&key, &value]).await;
+            redis::what_earlier_workers_stored_is_gone_on_with(&redis_state(&env, state::LASTING).await, put).await;
         })
     });
     let at_once = Case::new("what_happens_at_once_is_answered_one_by_one", |env| {
@@ -36,7 +43,7 @@ pub fn cases() -> Vec<Case> {
             redis::what_happens_at_once_is_answered_one_by_one(&redis_state(&env, state::LASTING).await, spoil).await;
         })
     });
-    lasting.chain(short).chain(stored).chain([unreadable, at_once]).collect()
+    lasting.chain(short).chain(stored).chain([unreadable, earlier, at_once]).collect()
 }
 
 /// Connected, since until then every operation fails.
