@@ -1,6 +1,7 @@
 //! The composition root: the worker, put together from its settings and back ends. `run`, `dev` and tests start the
 //! same program.
 
+use std::fmt::Display;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,12 +9,11 @@ use std::time::Duration;
 use anyhow::Context;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
-use tokio::task::JoinSet;
-use tokio::time::{Instant, timeout};
+use tokio::time::Instant;
 
 use crate::config::Config;
 use crate::documents::Documents;
-use crate::documents::archive::Archive;
+use crate::documents::retrying::RetryingDocuments;
 use crate::documents::s3::S3Documents;
 use crate::events::record::RequestKind;
 use crate::flow_control::slots::Slots;
@@ -28,6 +28,7 @@ use crate::readiness::{self, Readiness};
 use crate::resume::agent::{self, Agent};
 use crate::state::redis::RedisState;
 use crate::state::{Lifetimes, MemberState};
+use crate::supervise::Supervisor;
 use crate::telemetry::metrics::Metrics;
 use crate::telemetry::model::ModelMetrics;
 use crate::worker::intake::Intake;
@@ -88,7 +89,7 @@ pub async fn run(
     let producer = Arc::new(KafkaProducer::open(&config.kafka).context("the Kafka producer could not be opened")?);
     let BackEnds { state, state_name, documents, documents_name } = back_ends;
     let locks = Locks::new(state.clone(), LOCK_TTL);
-    let archive = Arc::new(Archive::new(documents.clone()));
+    let retrying = Arc::new(RetryingDocuments::new(documents.clone()));
     let worker = Arc::new(Worker {
         state: state.clone(),
         model: model.clone(),
@@ -97,7 +98,7 @@ pub async fn run(
         agent: Agent {
             model: model.clone(),
             state: state.clone(),
-            archive: archive.clone(),
+            documents: retrying.clone(),
             settings: agent::Settings {
                 min_questions: config.min_questions,
                 max_questions: config.max_questions,
@@ -142,80 +143,51 @@ pub async fn run(
     };
     let (feedback, feedback_joined) = intake(&config.group_feedback, &[RequestKind::FeedbackRequested]);
     let (resume, resume_joined) = intake(&config.group_resume, &[RequestKind::ResumeInit, RequestKind::ResumeAnswer]);
-    let mut intakes = JoinSet::new();
-    intakes.spawn(feedback);
-    intakes.spawn(resume);
+    let mut supervisor = Supervisor::default();
+    supervisor.foreground("the feedback intake", feedback);
+    supervisor.foreground("the resume intake", resume);
 
-    // None of these ends by itself.
-    let mut background = Background::new();
-    let served = http::serve(listener, readiness.clone(), metrics.clone());
-    background.spawn(async { ("the HTTP server", served.await.map_err(Into::into)) });
-    background.spawn(async move {
-        locks.renew().await;
-        ("renewing locks", Ok(()))
-    });
-    let circuits = vec![("model", model.watch()), (documents_name, archive.watch())];
-    background.spawn(observe(metrics.clone(), slots, circuits));
+    supervisor.background("the HTTP server", http::serve(listener, readiness.clone(), metrics.clone()));
+    supervisor.background("renewing locks", locks.renew());
+    let circuits = vec![("model", model.watch()), (documents_name, retrying.watch())];
+    supervisor.background("the gauges", observe(metrics.clone(), slots, circuits));
     let kafka = producer.clone();
-    look_after(&mut background, &readiness, "kafka", move || {
+    look_after(&mut supervisor, &readiness, "kafka", move || {
         let kafka = kafka.clone();
         async move { kafka.check().await }
     });
     let (kafka, topics) = (producer.clone(), config.topics.all());
-    look_after(&mut background, &readiness, "topics", move || {
+    look_after(&mut supervisor, &readiness, "topics", move || {
         let (kafka, topics) = (kafka.clone(), topics.clone());
         async move { kafka.check_topics(&topics).await }
     });
-    look_after(&mut background, &readiness, state_name, move || {
+    look_after(&mut supervisor, &readiness, state_name, move || {
         let state = state.clone();
-        async move { state.check().await.map_err(|error| error.to_string()) }
+        async move { state.check().await }
     });
-    look_after(&mut background, &readiness, documents_name, move || {
-        let documents = documents.clone();
-        async move { documents.check().await.map_err(|error| error.to_string()) }
+    look_after(&mut supervisor, &readiness, documents_name, move || {
+        let documents = retrying.clone();
+        async move { documents.check().await }
     });
-    look_after(&mut background, &readiness, "model", move || {
+    look_after(&mut supervisor, &readiness, "model", move || {
         let model = model.clone();
         async move { model.check(Instant::now() + MODEL_CHECK).await }
     });
     for (part, joined) in [("feedback group", feedback_joined), ("resume group", resume_joined)] {
-        background.spawn(follow(readiness.clone(), part, joined));
+        supervisor.background(format!("following the {part}"), follow(readiness.clone(), part, joined));
     }
 
-    let mut stop = std::pin::pin!(stop);
-    let mut stopping = false;
-    let result = loop {
-        tokio::select! {
-            () = &mut stop, if !stopping => {
-                stopping = true;
-                tracing::info!(grace = ?config.shutdown_grace, "stopping: finishing what is in work");
-                readiness.stop();
-                stop_sender.send_replace(Stop::Until(Instant::now() + config.shutdown_grace));
-            }
-            Some(ended) = intakes.join_next() => match ended {
-                Ok(Ok(())) if stopping && intakes.is_empty() => break Ok(()),
-                Ok(Ok(())) if stopping => {}
-                Ok(Ok(())) => break Err(anyhow::anyhow!("an intake ended")),
-                Ok(Err(error)) => break Err(error.into()),
-                Err(error) => break Err(anyhow::Error::new(error).context("an intake ended")),
-            },
-            Some(ended) = background.join_next() => match ended {
-                Ok((part, result)) => {
-                    let error = result.err().unwrap_or_else(|| anyhow::anyhow!("it is not meant to"));
-                    break Err(error.context(format!("{part} ended")));
-                }
-                Err(error) => break Err(anyhow::Error::new(error).context("a background task ended")),
-            },
-        }
+    let tell = || {
+        tracing::info!(grace = ?config.shutdown_grace, "stopping: finishing what is in work");
+        readiness.stop();
+        stop_sender.send_replace(Stop::Until(Instant::now() + config.shutdown_grace));
     };
-    if let Err(error) = &result {
-        tracing::error!(error = format!("{error:#}"), "ending");
+    let result = supervisor.watch(stop, tell).await;
+    if result.is_err() {
         // The groups are left in order all the same, so that others have the partitions at once.
         stop_sender.send_replace(Stop::Until(Instant::now()));
-        let left = async { while intakes.join_next().await.is_some() {} };
-        let _ = timeout(LEAVE_TIMEOUT, left).await;
     }
-    background.shutdown().await;
+    supervisor.shutdown(LEAVE_TIMEOUT).await;
     tokio::task::spawn_blocking(move || producer.flush(FLUSH)).await?;
     result
 }
@@ -233,30 +205,21 @@ fn model(config: &Config, metrics: &Arc<Metrics>) -> anyhow::Result<Failover> {
     Ok(Failover::new(primary, fallback, Patience::default(), Arc::new(ModelMetrics(metrics.clone()))))
 }
 
-type Background = JoinSet<(&'static str, anyhow::Result<()>)>;
-
 /// Looks at a part of the worker for as long as it runs.
-fn look_after<F>(
-    background: &mut Background,
+fn look_after<F, E>(
+    supervisor: &mut Supervisor,
     readiness: &Arc<Readiness>,
     part: &'static str,
     check: impl Fn() -> F + Send + Sync + 'static,
 ) where
-    F: Future<Output = Result<(), String>> + Send + 'static,
+    F: Future<Output = Result<(), E>> + Send + 'static,
+    E: Display + 'static,
 {
-    let readiness = readiness.clone();
-    background.spawn(async move {
-        readiness::watch(readiness, part, check).await;
-        ("a readiness check", Ok(()))
-    });
+    supervisor.background(format!("the check of {part}"), readiness::watch(readiness.clone(), part, check));
 }
 
 /// Follows whether a group has been joined.
-async fn follow(
-    readiness: Arc<Readiness>,
-    part: &'static str,
-    mut joined: watch::Receiver<bool>,
-) -> (&'static str, anyhow::Result<()>) {
+async fn follow(readiness: Arc<Readiness>, part: &'static str, mut joined: watch::Receiver<bool>) {
     // An intake that has ended is dealt with where it is awaited.
     while joined.changed().await.is_ok() {
         let state = if *joined.borrow_and_update() { Ok(()) } else { Err("not a member of its group".to_owned()) };
@@ -266,11 +229,7 @@ async fn follow(
 }
 
 /// Keeps the gauges that are read, not counted.
-async fn observe(
-    metrics: Arc<Metrics>,
-    slots: Arc<Slots>,
-    circuits: Vec<(&'static str, watch::Receiver<bool>)>,
-) -> (&'static str, anyhow::Result<()>) {
+async fn observe(metrics: Arc<Metrics>, slots: Arc<Slots>, circuits: Vec<(&'static str, watch::Receiver<bool>)>) {
     let mut ticks = tokio::time::interval(LOOK);
     let count = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
     loop {

@@ -23,5 +23,6 @@ pub mod ops;
 pub mod readiness;
 pub mod resume;
 pub mod state;
+mod supervise;
 pub mod telemetry;
 pub mod worker;

@@ -1,6 +1,7 @@
 //! Whether the worker can do its job now, part by part.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -96,13 +97,14 @@ impl Readiness {
 }
 
 /// Looks at a part for ever.
-pub async fn watch<F>(readiness: Arc<Readiness>, part: &'static str, check: impl Fn() -> F)
+pub async fn watch<F, E>(readiness: Arc<Readiness>, part: &'static str, check: impl Fn() -> F)
 where
-    F: Future<Output = Result<(), String>>,
+    F: Future<Output = Result<(), E>>,
+    E: fmt::Display,
 {
     let mut away_since = None;
     loop {
-        let state = check().await;
+        let state = check().await.map_err(|error| error.to_string());
         let pause = if state.is_ok() {
             away_since = None;
             LOOK

@@ -1,7 +1,7 @@
 //! Where finished documents are stored.
 
-pub mod archive;
 pub mod folder;
+pub mod retrying;
 pub mod s3;
 
 use async_trait::async_trait;
@@ -26,9 +26,12 @@ pub enum DocumentError {
     /// The store is down, slow or asks to come again: another try can succeed.
     #[error("document store unavailable: {0}")]
     Unavailable(String),
-    /// The store refused for good (no such bucket, access denied): another try cannot succeed until a person acts.
+    /// The store refuses everything (no such bucket, access denied, no credentials): no try succeeds until a person acts.
     #[error("document store refused: {0}")]
     Refused(String),
+    /// The store will never take this very document; others it may.
+    #[error("document store rejected the document: {0}")]
+    Rejected(String),
 }
 
 /// A store for finished documents. Storing the same key again replaces the object and is harmless.

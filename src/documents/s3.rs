@@ -32,6 +32,9 @@ const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(10);
 /// An attempt, and the search for credentials before it.
 const OPERATION_TIMEOUT: Duration = Duration::from_secs(15);
 
+/// What the store answers to one document, whatever it does with others.
+const REJECTIONS: [&str; 5] = ["EntityTooLarge", "KeyTooLongError", "BadDigest", "InvalidDigest", "IncompleteBody"];
+
 /// Documents as objects in one bucket.
 #[derive(Clone, Debug)]
 pub struct S3Documents {
@@ -240,7 +243,13 @@ fn answered(status: u16, code: &str) -> DocumentError {
         300..=399 => false,
         _ => true,
     };
-    if passing { DocumentError::Unavailable(text) } else { DocumentError::Refused(text) }
+    if passing {
+        DocumentError::Unavailable(text)
+    } else if REJECTIONS.contains(&code) {
+        DocumentError::Rejected(text)
+    } else {
+        DocumentError::Refused(text)
+    }
 }
 
 #[cfg(test)]
@@ -262,6 +271,12 @@ mod tests {
         assert!(passes(409, "OperationAborted"));
         assert!(passes(400, "ExpiredToken"));
         assert!(passes(200, "InternalError"), "an error inside a success is as good as a 500");
+    }
+
+    #[test]
+    fn what_is_wrong_with_one_document_is_no_refusal_of_all() {
+        assert!(matches!(answered(400, "EntityTooLarge"), DocumentError::Rejected(_)));
+        assert!(matches!(answered(400, "InvalidRequest"), DocumentError::Refused(_)), "encryption may be demanded");
     }
 
     #[test]

@@ -42,8 +42,7 @@ use serde_json::json;
 use time::OffsetDateTime;
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
-use tokio::task::JoinSet;
-use tokio::time::timeout;
+use tokio::time::sleep;
 use tower_http::cors::{AllowHeaders, AllowMethods, AllowOrigin, CorsLayer, ExposeHeaders};
 use url::Url;
 
@@ -61,6 +60,7 @@ use crate::http;
 use crate::kafka::outgoing::Producer as _;
 use crate::kafka::producer::KafkaProducer;
 use crate::readiness::{self, Readiness};
+use crate::supervise::Supervisor;
 
 /// Longest body of a request, in bytes.
 const BODY_MAX_BYTES: usize = 64 * 1024;
@@ -130,18 +130,14 @@ pub async fn run(
     let since = options.replay.map(|replay| millis(OffsetDateTime::now_utc() - replay));
     let feed = Feed { connection: config.kafka.clone(), topics: config.topics.clone(), since, hub: hub.clone() };
 
-    let mut background = JoinSet::new();
+    let mut supervisor = Supervisor::default();
     let (kafka, topics, known) = (producer.clone(), feed.names(), hub.clone());
     let check = move || {
         let (kafka, topics, known) = (kafka.clone(), topics.clone(), known.clone());
         async move { check(&kafka, &topics, &known).await }
     };
-    let watched = readiness.clone();
-    background.spawn(async move {
-        readiness::watch(watched, "kafka", check).await;
-        Ok(())
-    });
-    background.spawn(feed.run());
+    supervisor.background("the check of kafka", readiness::watch(readiness.clone(), "kafka", check));
+    supervisor.background("reading Kafka", feed.run());
 
     let origins: Vec<_> = options.allowed_origins.iter().filter_map(|origin| origin.parse().ok()).collect();
     let served = Arc::new(Served {
@@ -158,26 +154,23 @@ pub async fn run(
         stopping: stopping.clone(),
     });
     let service = router(served, &origins, readiness.clone()).into_make_service_with_connect_info::<SocketAddr>();
-    let server = axum::serve(listener, service).with_graceful_shutdown(until(stopping)).into_future();
-    let mut server = std::pin::pin!(server);
-    let result = tokio::select! {
-        () = stop => Ok(()),
-        ended = &mut server => Err(ended.err().map_or_else(|| anyhow::anyhow!("it is not meant to"), Into::into))
-            .context("the HTTP server ended"),
-        Some(ended) = background.join_next() => match ended {
-            Ok(result) => Err(result.err().unwrap_or_else(|| anyhow::anyhow!("a background task ended"))),
-            Err(error) => Err(anyhow::Error::new(error).context("a background task ended")),
-        },
-    };
-    if result.is_ok() {
+    let server = axum::serve(listener, service).with_graceful_shutdown(until(stopping.clone()));
+    supervisor.foreground("the HTTP server", async move {
+        tokio::select! {
+            served = server.into_future() => served,
+            () = async { until(stopping).await; sleep(STOPPING).await } => {
+                tracing::warn!("not every connection ended in time");
+                Ok(())
+            }
+        }
+    });
+    let tell = || {
         tracing::info!("stopping");
         readiness.stop();
         stop_sender.send_replace(true);
-        if timeout(STOPPING, server).await.is_err() {
-            tracing::warn!("not every connection ended in time");
-        }
-    }
-    background.shutdown().await;
+    };
+    let result = supervisor.watch(stop, tell).await;
+    supervisor.shutdown(Duration::ZERO).await;
     tokio::task::spawn_blocking(move || producer.flush(FLUSH)).await?;
     result
 }

@@ -9,13 +9,13 @@ use time::OffsetDateTime;
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use crate::documents::archive::Archive;
+use crate::documents::DocumentError;
+use crate::documents::retrying::RetryingDocuments;
 use crate::events::expiry::Expiry;
 use crate::events::outcome::SavedOutcome;
 use crate::events::outcome::{Failure, FailureCode};
 use crate::events::request::{ResumeAnswer, ResumeInputs};
 use crate::failpoint;
-use crate::flow_control::gate::GatePermit;
 use crate::flow_control::slots::Slot;
 use crate::llm::{Ask, Model, ModelFailure, Reply};
 use crate::resume::document::{self, Document};
@@ -57,7 +57,7 @@ pub struct Settings {
 pub struct Agent {
     pub model: Arc<dyn Model>,
     pub state: Arc<dyn MemberState>,
-    pub archive: Arc<Archive>,
+    pub documents: Arc<RetryingDocuments>,
     pub settings: Settings,
 }
 
@@ -163,16 +163,23 @@ impl Agent {
         deadline: Instant,
     ) -> Result<(), Failure> {
         failpoint::reach("before_upload");
-        let (_pass, deadline) = if self.archive.is_away() {
-            // Only finished résumés need the store: whoever does not goes on meanwhile.
-            let pass = slot.aside(self.archive.admit()).await;
-            (pass, Instant::now() + self.settings.deadline)
-        } else {
-            (GatePermit::free(), deadline)
-        };
-        let bytes = render(session, resume).await?;
-        let stored = self.archive.put(object_key, &bytes, deadline).await;
-        stored.map_err(|error| Failure::new(FailureCode::StorageUnavailable, error.to_string()))?;
+        let upload = self.documents.upload();
+        let (mut permit, mut deadline) = (None, deadline);
+        loop {
+            if upload.has_to_wait() {
+                // Another may be the next to find out.
+                drop(permit.take());
+                // Only finished résumés need the store: whoever does not goes on meanwhile.
+                permit = Some(slot.aside(upload.admit()).await);
+                deadline = Instant::now() + self.settings.deadline;
+            }
+            let bytes = render(session.clone(), resume.clone()).await?;
+            match upload.put(object_key, &bytes, deadline).await {
+                Ok(()) => break,
+                Err(DocumentError::Refused(_)) if upload.has_to_wait() => {}
+                Err(error) => return Err(Failure::new(FailureCode::StorageUnavailable, error.to_string())),
+            }
+        }
         failpoint::reach("uploaded");
         Ok(())
     }

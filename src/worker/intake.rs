@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{Notify, watch};
-use tokio::task::JoinError;
 use tokio::time::timeout;
 
 use crate::events::record::RequestKind;
@@ -29,8 +28,9 @@ pub enum IntakeError {
     Open { group: String, source: OpenError },
     #[error("group {group}: another worker has the same group.instance.id")]
     Fenced { group: String },
-    #[error("a task of group {group} ended unexpectedly: {source}")]
-    Task { group: String, source: JoinError },
+    /// Without the panic's own text, which may quote what a member wrote: the log has its place.
+    #[error("a task of group {group} panicked")]
+    Panicked { group: String },
 }
 
 impl Intake {
@@ -48,7 +48,7 @@ impl Intake {
             let mut membership = Membership::new(&group, consumer, wake);
             let ended = membership.run(&mut stop).await;
             let _in_work = membership.close().await;
-            match ended.map_err(|source| IntakeError::Task { group: group.name.clone(), source })? {
+            match ended.map_err(|_panic| IntakeError::Panicked { group: group.name.clone() })? {
                 Ended::Stopped => return Ok(()),
                 Ended::Fatal(FatalError::Fenced) => return Err(IntakeError::Fenced { group: group.name }),
                 Ended::Fatal(FatalError::Other(reason)) => {

@@ -2,7 +2,7 @@
 
 use std::net::Ipv4Addr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use axum::Router;
 use axum::body::{Body, Bytes};
@@ -19,36 +19,62 @@ use crate::kit::services::BUCKET;
 #[derive(Clone, Copy)]
 pub struct Denied(pub u16, pub &'static str);
 
+impl Denied {
+    fn response(&self) -> Response {
+        let Self(status, code) = self;
+        let status = StatusCode::from_u16(*status).expect("a status");
+        (status, format!("<Error><Code>{code}</Code><Message>No.</Message></Error>")).into_response()
+    }
+}
+
 /// The proxy; dropping it ends it.
 pub struct Policy {
     port: u16,
     looks: Arc<AtomicUsize>,
+    puts_denied: Arc<AtomicBool>,
     task: JoinHandle<()>,
 }
 
 #[derive(Clone)]
 struct Shared {
     target: u16,
-    denied: Denied,
+    denied: Option<Denied>,
     looks: Arc<AtomicUsize>,
+    puts_denied: Arc<AtomicBool>,
     client: reqwest::Client,
 }
 
 impl Policy {
     /// In front of the S3 at this port: objects can be put and got, the bucket cannot be looked at.
     pub async fn start(target: u16, denied: Denied) -> Self {
+        Self::serve(target, Some(denied)).await
+    }
+
+    /// In front of the S3 at this port: everything may be done, until [puts are denied](Self::deny_puts).
+    pub async fn open(target: u16) -> Self {
+        Self::serve(target, None).await
+    }
+
+    async fn serve(target: u16, denied: Option<Denied>) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a free port");
         let port = listener.local_addr().expect("its address").port();
         let looks = Arc::new(AtomicUsize::new(0));
-        let shared = Shared { target, denied, looks: looks.clone(), client: reqwest::Client::new() };
+        let puts_denied = Arc::new(AtomicBool::new(false));
+        let client = reqwest::Client::new();
+        let shared = Shared { target, denied, looks: looks.clone(), puts_denied: puts_denied.clone(), client };
         let router = Router::new().fallback(answer).with_state(shared);
         let task = tokio::spawn(async move { axum::serve(listener, router).await.expect("the proxy serves") });
-        Self { port, looks, task }
+        Self { port, looks, puts_denied, task }
     }
 
     /// What belongs into `AWS_ENDPOINT_URL_S3`.
     pub fn url(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// From now on no object can be put, or each can again.
+    pub fn deny_puts(&self, denied: bool) {
+        self.puts_denied.store(denied, Ordering::Relaxed);
     }
 
     /// How often the bucket was looked at.
@@ -65,13 +91,16 @@ impl Drop for Policy {
 
 async fn answer(State(shared): State<Shared>, request: Request) -> Response {
     let (head, body) = request.into_parts();
-    if head.uri.path().trim_matches('/') == BUCKET {
+    if let Some(denied) = &shared.denied
+        && head.uri.path().trim_matches('/') == BUCKET
+    {
         if head.method == Method::HEAD {
             shared.looks.fetch_add(1, Ordering::Relaxed);
         }
-        let Denied(status, code) = shared.denied;
-        let status = StatusCode::from_u16(status).expect("a status");
-        return (status, format!("<Error><Code>{code}</Code><Message>No.</Message></Error>")).into_response();
+        return denied.response();
+    }
+    if head.method == Method::PUT && shared.puts_denied.load(Ordering::Relaxed) {
+        return Denied(403, "AccessDenied").response();
     }
     let body = body.collect().await.map(|body| body.to_bytes()).unwrap_or_default();
     let url = format!("http://127.0.0.1:{}{}", shared.target, head.uri);

@@ -2,6 +2,7 @@
 //! without its slash, rights that are just enough.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
@@ -21,6 +22,7 @@ crate::case::cases![
     a_prefix_without_its_slash_is_a_folder_all_the_same,
     a_bucket_that_may_be_put_to_but_not_looked_at_is_ready_with_one_warning,
     a_bucket_that_cannot_be_used_is_not_ready_and_says_why,
+    a_store_that_refuses_holds_finished_resumes_back_and_is_told,
 ];
 
 /// What the old server asked for on its own machine.
@@ -217,4 +219,41 @@ async fn a_bucket_that_cannot_be_used_is_not_ready_and_says_why(env: Arc<TestEnv
         worker.unready(told).await;
         worker.kill().await;
     }
+}
+
+async fn a_store_that_refuses_holds_finished_resumes_back_and_is_told(env: Arc<TestEnv>) {
+    let outcomes = env.outcomes().await;
+    let s3 = Policy::open(env.services.s3_port).await;
+    let settings = env.settings().with("AWS_ENDPOINT_URL_S3", s3.url());
+    let settings = settings.with("MAX_QUESTIONS", 1).with("REQUEST_DEADLINE", "3s").with("MAX_IN_FLIGHT", 2);
+    let worker = env.worker_with(&settings).await;
+    let members: Vec<i64> = (0..2).map(|_| env.member()).collect();
+    for member in &members {
+        let init = json!({"memberId": member, "inputs": {"email": "a@b.kr", "preferred_job": "AI"}});
+        env.requests.ask(&env.topics.resume_init, &init).send().await;
+        outcomes.expect(*member, "ResumeQuestionGenerated").await;
+    }
+    s3.deny_puts(true);
+    for member in &members {
+        let answer = json!({"memberId": member, "answer": "열쇠가 바뀐 날의 답변입니다."});
+        env.requests.ask(&env.topics.resume_answer, &answer).send().await;
+    }
+    env.model.wait_for("all résumés are written", |load| load.calls == 2 * members.len()).await;
+    worker.unready("access to the bucket is denied (403)").await;
+    // Others go on while the finished ones wait, for longer than the deadline.
+    let refused_at = Instant::now();
+    while refused_at.elapsed() < Duration::from_secs(4) {
+        let other = ask_for_feedback(&env).await;
+        outcomes.expect(other, "FeedbackGenerated").await;
+    }
+    s3.deny_puts(false);
+    for member in &members {
+        let completed = outcomes.expect(*member, "ResumeCompleted").await.json();
+        env.bucket().get(completed["resumeObjectKey"].as_str().expect("a key")).await;
+    }
+    assert_eq!(env.model.count(Kind::Resume), members.len(), "no résumé is paid for twice");
+    eventually("s3 is ready again", || async { (worker.get("/readyz").await?.0 == 200).then_some(()) }).await;
+    let log = worker.log();
+    let warnings: Vec<&str> = log.lines().filter(|line| line.contains("WARN") && line.contains("403")).collect();
+    assert!(warnings.len() <= 2, "one of uploads and one of readiness: {warnings:#?}");
 }

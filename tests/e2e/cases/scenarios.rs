@@ -370,7 +370,10 @@ async fn a_panic_outside_a_request_ends_the_process_and_nothing_is_lost(env: Arc
     let request = ask(&env, env.member(), "보내고 넘어지는 질문").await;
     let status = worker.ended().await;
     assert_eq!(status.code(), Some(1));
-    assert!(worker.log().contains("a task of group"), "the log names what ended");
+    let log = worker.log();
+    assert!(log.contains("a task of group"), "the log names what ended");
+    assert!(log.contains("the program panicked"), "the log has the place");
+    assert!(!log.contains("fail point sent reached"), "what a panic says may quote a member:\n{log}");
     let _next = env.worker().await;
     env.commits(&env.topics.feedback_requested).reach_the_end().await;
     assert_each_answered_once(&outcomes, &[request]).await;
