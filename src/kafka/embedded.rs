@@ -7,6 +7,7 @@ use rdkafka::bindings;
 use rdkafka::config::ClientConfig;
 use rdkafka::error::{KafkaError as RdKafkaError, RDKafkaErrorCode};
 use rdkafka::producer::{BaseProducer, Producer};
+use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
 
 use crate::kafka::error::KafkaError;
 
@@ -38,6 +39,14 @@ impl EmbeddedBroker {
     /// Makes a topic.
     pub fn create_topic(&self, topic: &str, partitions: i32) -> Result<(), KafkaError> {
         Ok(self.carrier.client().mock_cluster().ok_or(NO_CLUSTER)?.create_topic(topic, partitions, 1)?)
+    }
+
+    /// The next member that shows a sign of life is told that its group went on without it: its partitions are lost.
+    pub fn expel_a_member(&self) -> KafkaResult<()> {
+        let cluster = self.carrier.client().mock_cluster().ok_or(NO_CLUSTER)?;
+        let went_on = RDKafkaRespErr::RD_KAFKA_RESP_ERR_ILLEGAL_GENERATION;
+        cluster.request_errors(RDKafkaApiKey::Heartbeat, &[went_on]);
+        Ok(())
     }
 }
 

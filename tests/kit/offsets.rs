@@ -7,7 +7,6 @@ use base64::engine::general_purpose::STANDARD_NO_PAD;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 
-use crate::kit::test_env::PARTITIONS;
 use crate::kit::wait::eventually;
 
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -18,6 +17,7 @@ pub struct Commits {
     pub bootstrap: String,
     pub group: String,
     pub topic: String,
+    pub partitions: i32,
 }
 
 /// A commit of one partition.
@@ -55,7 +55,7 @@ impl Commits {
     pub async fn all(&self) -> Vec<Commit> {
         self.ask(|consumer, commits| {
             let mut list = TopicPartitionList::new();
-            list.add_partition_range(&commits.topic, 0, PARTITIONS - 1);
+            list.add_partition_range(&commits.topic, 0, commits.partitions - 1);
             let list = consumer.committed_offsets(list, TIMEOUT).expect("the coordinator answers");
             let elements = list.elements();
             elements
@@ -89,7 +89,7 @@ impl Commits {
         let ends: Vec<i64> = self
             .ask(|consumer, commits| {
                 let end = |partition| consumer.fetch_watermarks(&commits.topic, partition, TIMEOUT);
-                (0..PARTITIONS).map(|partition| end(partition).expect("watermarks").1).collect()
+                (0..commits.partitions).map(|partition| end(partition).expect("watermarks").1).collect()
             })
             .await;
         let what = format!("group {} has committed all of {}, {ends:?}", self.group, self.topic);

@@ -188,6 +188,7 @@ impl TestEnv {
             bootstrap: self.services.kafka.clone(),
             group: format!("ssammu-{flow}-{}", self.topics.suffix),
             topic: topic.to_owned(),
+            partitions: PARTITIONS,
         }
     }
 

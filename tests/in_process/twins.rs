@@ -1,14 +1,9 @@
 //! The contract suites over the twins that need no service: state in memory, documents in a folder.
 
-mod suites {
-    pub mod documents;
-    pub mod expiring;
-    pub mod fixtures;
-    pub mod state;
-}
-
 use ssammu_worker::documents::folder::FolderDocuments;
 use ssammu_worker::state::memory::MemoryState;
+
+use crate::suites;
 
 #[tokio::test]
 async fn state_in_memory_keeps_the_contract() {

@@ -1,0 +1,102 @@
+//! The state in memory, with a gate before it.
+
+use std::collections::VecDeque;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use ssammu_worker::events::outcome::{SavedOutcome, Scope};
+use ssammu_worker::events::record::Flow;
+use ssammu_worker::events::request::MemberId;
+use ssammu_worker::state::memory::MemoryState;
+use ssammu_worker::state::session::Session;
+use ssammu_worker::state::{Begin, Change, Claim, Lifetimes, MemberState, Saved, SessionChange, StateError, Write};
+use uuid::Uuid;
+
+use super::Gate;
+
+const LASTING: Duration = Duration::from_secs(3_600);
+
+/// A [`MemoryState`] that can be made to wait with an answer, and that somebody else can change.
+pub struct StagedState {
+    memory: MemoryState,
+    gates: Mutex<VecDeque<Gate>>,
+    /// The last session that was saved.
+    session: Mutex<Option<Session>>,
+}
+
+impl StagedState {
+    pub fn new() -> Self {
+        Self::with_locks(LASTING)
+    }
+
+    /// With locks that hold nobody up, as if each worker had slept past its own.
+    pub fn without_locks() -> Self {
+        Self::with_locks(Duration::ZERO)
+    }
+
+    fn with_locks(lock: Duration) -> Self {
+        let memory = MemoryState::new(Lifetimes { session: LASTING, outcome: LASTING, lock });
+        Self { memory, gates: Mutex::default(), session: Mutex::default() }
+    }
+
+    /// The next answer is saved when the gate is open.
+    pub fn hold_next_answer(&self) -> Gate {
+        let gate = Gate::shut();
+        self.gates.lock().unwrap().push_back(gate.clone());
+        gate
+    }
+
+    /// Somebody else writes the member's session anew, as it is.
+    pub async fn rewrite_session(&self, member: i64) {
+        let session = self.session.lock().unwrap().clone().expect("a session was saved");
+        let (expected, version) = (Some(session.version), session.version + 1);
+        let session = Write::Put(Session { version, ..session });
+        let change = SessionChange { expected, session, draft: Write::Keep, ended: Write::Keep };
+        let claim = Claim {
+            flow: Flow::Resume,
+            member: MemberId::new(member).unwrap(),
+            request: Uuid::new_v4(),
+            record: Uuid::new_v4(),
+            token: Uuid::new_v4(),
+        };
+        let saved = self.memory.save(&claim, &Change { session: Some(change), outcome: None }).await.unwrap();
+        assert_eq!(saved, Saved::Done);
+    }
+}
+
+#[async_trait]
+impl MemberState for StagedState {
+    async fn begin(&self, claim: &Claim) -> Result<Begin, StateError> {
+        self.memory.begin(claim).await
+    }
+
+    async fn save(&self, claim: &Claim, change: &Change) -> Result<Saved, StateError> {
+        if change.outcome.is_some() {
+            let gate = self.gates.lock().unwrap().pop_front();
+            if let Some(gate) = gate {
+                gate.pass().await;
+            }
+        }
+        if let Some(SessionChange { session: Write::Put(session), .. }) = &change.session {
+            *self.session.lock().unwrap() = Some(session.clone());
+        }
+        self.memory.save(claim, change).await
+    }
+
+    async fn remember(&self, claim: &Claim, scope: Scope, outcome: &SavedOutcome) -> Result<SavedOutcome, StateError> {
+        self.memory.remember(claim, scope, outcome).await
+    }
+
+    async fn renew(&self, claim: &Claim) -> Result<bool, StateError> {
+        self.memory.renew(claim).await
+    }
+
+    async fn release(&self, claim: &Claim) -> Result<(), StateError> {
+        self.memory.release(claim).await
+    }
+
+    async fn check(&self) -> Result<(), StateError> {
+        self.memory.check().await
+    }
+}

@@ -1,0 +1,91 @@
+//! What happens to work when partitions come and go.
+
+use std::collections::BTreeSet;
+
+use ssammu_worker::events::record::Flow;
+
+use crate::doubles::Gate;
+use crate::stage::{FEEDBACK_REQUESTED, Kafka, Member, Shared};
+
+/// A worker with both partitions and a record of each in work, which a gate holds, and another that has just joined: the
+/// first has been told to let one of them go.
+async fn rebalancing(kafka: &Kafka, shared: &Shared) -> (Member, Member, [Gate; 2]) {
+    let gates = ["답변 0", "답변 1"].map(|answer| shared.model.hold(answer));
+    for (partition, member) in [(0, 10), (1, 11)] {
+        kafka.feedback(member, &format!("답변 {partition}")).partition(partition).send().await;
+    }
+    let old = shared.join(kafka, Flow::Feedback, 9);
+    for gate in &gates {
+        gate.reached().await;
+    }
+    let mut new = shared.join(kafka, Flow::Feedback, 9);
+    // The group tells both at once: the one what it has to give, the other that there is nothing yet.
+    new.joined().await;
+    (old, new, gates)
+}
+
+#[tokio::test]
+async fn a_revocation_waits_for_work_that_is_nearly_done_and_the_next_owner_repeats_nothing() {
+    let (kafka, shared) = (Kafka::start(2), Shared::new());
+    let (old, new, gates) = rebalancing(&kafka, &shared).await;
+    for gate in gates {
+        gate.open();
+    }
+    new.has_partitions(1).await;
+    old.has_partitions(1).await;
+    for (partition, member) in [(0, 20), (1, 21)] {
+        kafka.feedback(member, "다음 답변").partition(partition).send().await;
+    }
+    kafka.commits(FEEDBACK_REQUESTED).reach_the_end().await;
+    for member in [10, 11, 20, 21] {
+        shared.producer.outcome(member).await;
+    }
+    assert_eq!((old.received(), new.received()), (3, 1));
+    assert_eq!((shared.model.asked().len(), shared.producer.sent().len()), (4, 4));
+    for member in [old, new] {
+        assert_eq!((member.metrics.journal_hits.get(), member.metrics.lock_waits.get()), (0, 0));
+        member.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn work_that_outlasts_its_partition_is_found_by_the_next_owner() {
+    let (kafka, shared) = (Kafka::start(2), Shared::new());
+    let (old, new, gates) = rebalancing(&kafka, &shared).await;
+    // It has let go of the partition, and what it works there goes on.
+    new.has_partitions(1).await;
+    crate::kit::wait::eventually("the next owner waits for the lock", || async {
+        (new.metrics.lock_waits.get() > 0).then_some(())
+    })
+    .await;
+    for gate in gates {
+        gate.open();
+    }
+    kafka.commits(FEEDBACK_REQUESTED).reach_the_end().await;
+    let sent = shared.producer.sent();
+    let ids: BTreeSet<String> = sent.iter().map(|sent| sent.id()).collect();
+    assert_eq!((sent.len(), ids.len(), shared.model.asked().len()), (3, 2, 2));
+    assert_eq!((new.metrics.journal_hits.get(), old.metrics.journal_hits.get()), (1, 0));
+    for member in [old, new] {
+        member.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn what_is_done_after_its_partition_was_lost_is_not_committed() {
+    let (kafka, shared) = (Kafka::start(1), Shared::new());
+    let gate = shared.model.hold("답변");
+    kafka.feedback(7, "답변").send().await;
+    let mut member = shared.join(&kafka, Flow::Feedback, 9);
+    member.joined().await;
+    gate.reached().await;
+    kafka.expel_a_member();
+    member.has_partitions(0).await;
+    gate.open();
+    // The partition comes back, and the record is read again.
+    let [first, again] = shared.producer.outcomes(7, 2).await.try_into().unwrap();
+    assert_eq!((first.id(), first.json()), (again.id(), again.json()));
+    assert_eq!((shared.model.asked().len(), member.metrics.journal_hits.get()), (1, 1));
+    kafka.commits(FEEDBACK_REQUESTED).reach_the_end().await;
+    member.stop().await;
+}

@@ -1,0 +1,265 @@
+//! What one test works with: a broker of its own, workers, and everything that these need.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use ssammu_worker::documents::Documents;
+use ssammu_worker::documents::folder::FolderDocuments;
+use ssammu_worker::documents::retrying::RetryingDocuments;
+use ssammu_worker::events::outcome::OutcomeKind;
+use ssammu_worker::events::record::{Coordinates, Flow, Record, RequestKind};
+use ssammu_worker::flow_control::slots::Slots;
+use ssammu_worker::kafka::client::Connection;
+use ssammu_worker::kafka::embedded::EmbeddedBroker;
+use ssammu_worker::resume::agent::{self, Agent};
+use ssammu_worker::telemetry::metrics::Metrics;
+use ssammu_worker::worker::intake::{Intake, IntakeError};
+use ssammu_worker::worker::locks::Locks;
+use ssammu_worker::worker::membership::{Group, Stop};
+use ssammu_worker::worker::work::{Job, Settings, Worker};
+use tempfile::TempDir;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+
+use crate::doubles::in_time;
+use crate::doubles::model::ScriptedModel;
+use crate::doubles::producer::StagedProducer;
+use crate::doubles::state::StagedState;
+use crate::kit::offsets::Commits;
+use crate::kit::request_producer::{Request, RequestProducer};
+use crate::kit::wait::{PATIENCE, eventually};
+
+/// The topic of each kind of request is called like it.
+pub const FEEDBACK_REQUESTED: &str = "FeedbackRequested";
+pub const RESUME_INIT: &str = "ResumeInit";
+pub const RESUME_ANSWER: &str = "ResumeAnswer";
+
+const LASTING: Duration = Duration::from_secs(600);
+
+/// What makes librdkafka quick. The embedded broker answers a fetch when the client's wait is over, and rebalances a
+/// second before the session ends.
+const QUICK: [(&str, &str); 4] = [
+    ("fetch.wait.max.ms", "10"),
+    ("auto.commit.interval.ms", "100"),
+    ("heartbeat.interval.ms", "100"),
+    ("session.timeout.ms", "2000"),
+];
+
+/// A broker inside the process, with the request topics.
+pub struct Kafka {
+    broker: EmbeddedBroker,
+    requests: RequestProducer,
+    bootstrap: String,
+    partitions: i32,
+}
+
+impl Kafka {
+    /// With so many partitions a topic.
+    pub fn start(partitions: i32) -> Self {
+        let broker = EmbeddedBroker::start().unwrap();
+        for topic in [FEEDBACK_REQUESTED, RESUME_INIT, RESUME_ANSWER] {
+            broker.create_topic(topic, partitions).unwrap();
+        }
+        let bootstrap = broker.address().unwrap();
+        Self { broker, requests: RequestProducer::new(&bootstrap), bootstrap, partitions }
+    }
+
+    /// A request for feedback, to be sent.
+    pub fn feedback(&self, member: i64, answer: &str) -> Request<'_> {
+        let value = json!({"memberId": member, "question": "TCP와 UDP의 차이는 무엇인가요?", "answer": answer});
+        self.request(FEEDBACK_REQUESTED, &value)
+    }
+
+    /// Any request, to be sent.
+    pub fn request(&self, topic: &str, value: &Value) -> Request<'_> {
+        self.requests.ask(topic, value).partition(0)
+    }
+
+    /// What is no request, to be sent.
+    pub fn garbage(&self, value: &[u8]) -> Request<'_> {
+        self.requests.request(FEEDBACK_REQUESTED).value(value).partition(0)
+    }
+
+    /// What the group of this topic has committed.
+    pub fn commits(&self, topic: &str) -> Commits {
+        let group = if topic == FEEDBACK_REQUESTED { Flow::Feedback } else { Flow::Resume }.name().to_owned();
+        Commits { bootstrap: self.bootstrap.clone(), group, topic: topic.to_owned(), partitions: self.partitions }
+    }
+
+    /// What is committed for the first partition of the feedback requests: the offset, and how many records behind it are
+    /// done.
+    pub async fn committed(&self) -> (i64, u32) {
+        let commit = self.commits(FEEDBACK_REQUESTED).all().await.swap_remove(0);
+        (commit.offset, commit.done_behind())
+    }
+
+    /// A member of a group is told that its partitions are lost.
+    pub fn expel_a_member(&self) {
+        self.broker.expel_a_member().unwrap();
+    }
+
+    fn connection(&self) -> Connection {
+        let properties = QUICK.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
+        Connection { bootstrap: self.bootstrap.clone(), properties }
+    }
+}
+
+/// What workers share: the state, the documents, the model, and where outcomes go.
+pub struct Shared {
+    pub state: Arc<StagedState>,
+    pub model: Arc<ScriptedModel>,
+    pub producer: Arc<StagedProducer>,
+    pub documents: Arc<FolderDocuments>,
+    _folder: TempDir,
+}
+
+impl Shared {
+    pub fn new() -> Self {
+        Self::over(StagedState::new())
+    }
+
+    pub fn over(state: StagedState) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        Self {
+            state: Arc::new(state),
+            model: Arc::new(ScriptedModel::new()),
+            producer: Arc::new(StagedProducer::new()),
+            documents: Arc::new(FolderDocuments::new(folder.path(), LASTING)),
+            _folder: folder,
+        }
+    }
+
+    /// A worker whose interviews have one question.
+    pub fn worker(&self) -> Arc<Worker> {
+        let topic = |kind: OutcomeKind| (kind, kind.name().into());
+        Arc::new(Worker {
+            state: self.state.clone(),
+            model: self.model.clone(),
+            documents: self.documents.clone(),
+            producer: self.producer.clone(),
+            agent: Agent {
+                model: self.model.clone(),
+                state: self.state.clone(),
+                documents: Arc::new(RetryingDocuments::new(self.documents.clone() as Arc<dyn Documents>)),
+                settings: agent::Settings {
+                    min_questions: 1,
+                    max_questions: 1,
+                    upload_prefix: "resume/".to_owned(),
+                    deadline: PATIENCE,
+                },
+            },
+            locks: Locks::new(self.state.clone(), LASTING),
+            metrics: Arc::new(Metrics::new().unwrap()),
+            settings: Settings {
+                outcome_topics: OutcomeKind::ALL.map(topic).into_iter().collect::<HashMap<_, _>>(),
+                dead_letter_suffix: "-dlt".to_owned(),
+                feedback_group: Flow::Feedback.name().to_owned(),
+                resume_group: Flow::Resume.name().to_owned(),
+                request_deadline: PATIENCE,
+                request_max_age: LASTING,
+            },
+        })
+    }
+
+    /// A worker that joins the group of a flow, and works so many requests at once.
+    pub fn join(&self, kafka: &Kafka, flow: Flow, slots: usize) -> Member {
+        let worker = self.worker();
+        let (stop, stopping) = watch::channel(Stop::No);
+        let (joined, has_joined) = watch::channel(false);
+        let kinds = RequestKind::ALL.into_iter().filter(|kind| kind.flow() == flow);
+        let intake = Intake {
+            connection: kafka.connection(),
+            topics: kinds.map(|kind| (kind.name().into(), kind)).collect(),
+            group: Group {
+                name: flow.name().to_owned(),
+                worker: worker.clone(),
+                slots: Slots::new(slots),
+                metrics: worker.metrics.clone(),
+                joined,
+            },
+        };
+        Member { flow, metrics: worker.metrics.clone(), stop, has_joined, intake: tokio::spawn(intake.run(stopping)) }
+    }
+}
+
+/// A member of a consumer group.
+pub struct Member {
+    flow: Flow,
+    pub metrics: Arc<Metrics>,
+    stop: watch::Sender<Stop>,
+    has_joined: watch::Receiver<bool>,
+    intake: JoinHandle<Result<(), IntakeError>>,
+}
+
+impl Member {
+    /// Waits until the group has given it its partitions, perhaps none.
+    pub async fn joined(&mut self) {
+        in_time("the group is joined", self.has_joined.wait_for(|joined| *joined)).await.unwrap();
+    }
+
+    /// Waits until it has so many partitions.
+    pub async fn has_partitions(&self, count: i64) {
+        let partitions = self.metrics.partitions_assigned.with_label_values(&[self.flow.name()]);
+        let what = format!("{count} partitions are assigned");
+        eventually(&what, || async { (partitions.get() == count).then_some(()) }).await;
+    }
+
+    /// Waits until so many records wait for their turn.
+    pub async fn has_waiting(&self, count: i64) {
+        let waiting = self.metrics.requests_waiting.with_label_values(&[self.flow.name()]);
+        let what = format!("{count} records wait");
+        eventually(&what, || async { (waiting.get() == count).then_some(()) }).await;
+    }
+
+    /// How many feedback requests it was given to work.
+    pub fn received(&self) -> u64 {
+        self.metrics.records_received.with_label_values(&[FEEDBACK_REQUESTED]).get()
+    }
+
+    /// How many feedback requests it knew to be done.
+    pub fn skipped(&self) -> u64 {
+        self.metrics.records_skipped.with_label_values(&[FEEDBACK_REQUESTED]).get()
+    }
+
+    /// Tells it to stop, with all the time that its work needs.
+    pub fn tell_to_stop(&self) {
+        self.stop.send_replace(Stop::Until(Instant::now() + LASTING));
+    }
+
+    /// Ends it, whatever is in work.
+    pub async fn cut_off(self) {
+        self.stop.send_replace(Stop::Until(Instant::now()));
+        self.ended().await;
+    }
+
+    /// Ends it when its work is done.
+    pub async fn stop(self) {
+        self.tell_to_stop();
+        self.ended().await;
+    }
+
+    async fn ended(self) {
+        in_time("the intake ends", self.intake).await.unwrap().unwrap();
+    }
+}
+
+/// A record as if it had been read from its topic.
+pub fn record(kind: RequestKind, offset: i64, value: &Value) -> Record {
+    Record {
+        kind,
+        at: Coordinates { topic: kind.name().into(), partition: 0, offset },
+        time: None,
+        key: None,
+        value: Some(value.to_string().into_bytes()),
+        headers: Vec::new(),
+    }
+}
+
+/// Works a record in a worker that has nothing else to do.
+pub async fn work(worker: &Worker, record: Record) {
+    let mut slot = Slots::new(1).of_group().acquire().await;
+    in_time("the record is worked", worker.work(&Job::new(record), &mut slot)).await;
+}
