@@ -47,6 +47,11 @@ pub enum Undecodable {
     NoMember,
 }
 
+impl Undecodable {
+    /// The code of its dead letter.
+    pub const CODE: &str = "UNDECODABLE";
+}
+
 /// A broken field rule. It holds no part of the value.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{field} {rule:?}")]
