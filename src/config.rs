@@ -150,6 +150,11 @@ impl Topics {
         ]
     }
 
+    /// The outcomes that are in this topic.
+    pub fn outcome_kind(&self, topic: &str) -> Option<OutcomeKind> {
+        self.outcomes.iter().find(|(_, name)| name.as_ref() == topic).map(|(kind, _)| *kind)
+    }
+
     /// The topic of a request topic's dead letters.
     pub fn dead_letters(&self, request_topic: &str) -> String {
         format!("{request_topic}{}", self.dead_letter_suffix)

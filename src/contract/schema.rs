@@ -5,7 +5,9 @@ use schemars::{JsonSchema, Schema};
 use serde_json::{Map, Value};
 
 use crate::events::decode;
-use crate::events::outcome::{FeedbackGenerated, OutcomeKind, RequestFailed, ResumeCompleted, ResumeQuestionGenerated};
+use crate::events::outcome::{
+    DownloadLink, FeedbackGenerated, OutcomeKind, RequestFailed, ResumeCompleted, ResumeQuestionGenerated,
+};
 use crate::events::record::RequestKind;
 
 /// A member asks for feedback on an interview answer. Names are read in camelCase and snake_case, unknown fields
@@ -96,6 +98,17 @@ struct AnswerInputs {
     answer: Option<String>,
 }
 
+/// The finished résumé.
+#[derive(JsonSchema)]
+#[schemars(rename = "ResumeCompleted")]
+#[expect(dead_code, reason = "the shape is what counts: the link stands behind the fields that are saved")]
+struct LinkedResume {
+    #[serde(flatten)]
+    completed: ResumeCompleted,
+    #[serde(flatten)]
+    link: DownloadLink,
+}
+
 /// Everything that is on the wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Event {
@@ -149,7 +162,7 @@ impl Event {
             Self::Request(RequestKind::ResumeAnswer) => Shape::of::<ResumeAnswer>(),
             Self::Outcome(OutcomeKind::FeedbackGenerated) => Shape::of::<FeedbackGenerated>(),
             Self::Outcome(OutcomeKind::ResumeQuestionGenerated) => Shape::of::<ResumeQuestionGenerated>(),
-            Self::Outcome(OutcomeKind::ResumeCompleted) => Shape::of::<ResumeCompleted>(),
+            Self::Outcome(OutcomeKind::ResumeCompleted) => Shape::of::<LinkedResume>(),
             Self::Outcome(OutcomeKind::RequestFailed) => Shape::of::<RequestFailed>(),
         }
     }

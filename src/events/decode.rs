@@ -21,6 +21,11 @@ pub const ADDITIONAL_EXPERIENCES_MAX: usize = 2_000;
 /// Most bytes of a context, as the JSON that came.
 pub const CONTEXT_MAX_BYTES: usize = 1_024;
 
+/// How the field that names the member may be spelled; the first counts for more.
+pub const MEMBER_ID: [&str; 2] = ["memberId", "member_id"];
+/// The field of an answer that names its question.
+pub const QUESTION_ID: &str = "questionId";
+
 /// A value that names a member.
 #[derive(Debug, PartialEq)]
 pub struct Decoded {
@@ -45,6 +50,11 @@ pub enum Undecodable {
     TooDeep,
     #[error("memberId is missing or not a whole number above 0")]
     NoMember,
+}
+
+impl Undecodable {
+    /// The code of its dead letter.
+    pub const CODE: &str = "UNDECODABLE";
 }
 
 /// A broken field rule. It holds no part of the value.
@@ -102,11 +112,9 @@ pub fn decode(kind: RequestKind, value: Option<&[u8]>) -> Result<Decoded, Undeco
     }
     let text = std::str::from_utf8(bytes).map_err(|_| Undecodable::NotAnObject)?;
     let fields = Fields::read(text).ok_or(Undecodable::NotAnObject)?;
-    let member = fields
-        .get("memberId", "member_id")
-        .and_then(whole_number)
-        .and_then(MemberId::new)
-        .ok_or(Undecodable::NoMember)?;
+    let [camel, snake] = MEMBER_ID;
+    let member =
+        fields.get(camel, snake).and_then(whole_number).and_then(MemberId::new).ok_or(Undecodable::NoMember)?;
     let problem_id = match kind {
         RequestKind::FeedbackRequested => fields.get("problemId", "problem_id").and_then(whole_number),
         RequestKind::ResumeInit | RequestKind::ResumeAnswer => None,
@@ -172,7 +180,7 @@ fn resume_answer(fields: &Fields<'_>) -> Result<ResumeAnswer, Invalid> {
         inputs.as_ref().and_then(|inputs| inputs.get("answer", "answer")).or_else(|| fields.get("answer", "answer"));
     Ok(ResumeAnswer {
         answer: optional_text(answer, "answer", ANSWER_MAX)?,
-        question_id: optional_text(fields.get("questionId", "question_id"), "questionId", usize::MAX)?,
+        question_id: optional_text(fields.get(QUESTION_ID, "question_id"), QUESTION_ID, usize::MAX)?,
     })
 }
 

@@ -36,7 +36,7 @@ pub fn of_outcome(origin: &Origin<'_>, outcome: &SavedOutcome) -> Vec<Header> {
         Header::new(CE_SPECVERSION, SPEC_VERSION),
         Header::new(CE_ID, outcome.id.to_string()),
         Header::new(CE_SOURCE, SOURCE),
-        Header::new(CE_TYPE, outcome.kind.as_str()),
+        Header::new(CE_TYPE, outcome.data().kind().name()),
         Header::new(CE_TIME, outcome.time.as_str()),
         Header::new(CE_SUBJECT, origin.member.to_string()),
         Header::new(CONTENT_TYPE, JSON),
@@ -104,7 +104,7 @@ fn cut(text: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::events::json::JsonText;
+    use crate::events::outcome::samples;
     use crate::events::record::{Coordinates, RecordTime, RequestKind};
     use crate::events::request::MemberId;
 
@@ -124,12 +124,8 @@ mod tests {
     fn outcome_headers(headers: Vec<Header>) -> Vec<(String, String)> {
         let record = record(headers);
         let origin = Origin { record: &record, member: MemberId::new(7).unwrap(), request_id: "r", context: None };
-        let outcome = SavedOutcome {
-            id: Uuid::from_u128(0x8000_0000_0000_0001),
-            time: "2026-11-22T10:00:00Z".to_owned(),
-            kind: "ResumeCompleted".to_owned(),
-            data: JsonText::of(&()).unwrap(),
-        };
+        let (id, time) = (Uuid::from_u128(0x8000_0000_0000_0001), "2026-11-22T10:00:00Z".to_owned());
+        let outcome = SavedOutcome::new(id, time, samples::completed("resume/7/a.docx")).unwrap();
         let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
         of_outcome(&origin, &outcome)
             .iter()

@@ -1,6 +1,5 @@
 //! JSON that is kept as its text. A tree of values would lose digits of large numbers, duplicate names, and spelling.
 
-use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -24,16 +23,15 @@ impl JsonText {
         self.0.get()
     }
 
-    /// What an object's field says, if it is text.
-    pub fn text(&self, field: &str) -> Option<String> {
-        let fields: BTreeMap<String, &RawValue> = serde_json::from_str(self.get()).ok()?;
-        serde_json::from_str(fields.get(field)?.get()).ok()
-    }
-
-    /// This object, and behind its fields those of another; `None` where one of them is no object with fields.
-    pub fn with(&self, more: &Self) -> Option<Self> {
-        let (ours, more) = (self.get().strip_suffix('}')?, more.get().strip_prefix('{')?);
-        RawValue::from_string(format!("{ours},{more}")).ok().map(Self)
+    /// This object, and behind its fields those of another.
+    ///
+    /// # Errors
+    /// Where one of them is no object with fields.
+    pub fn with(&self, more: &impl Serialize) -> Result<Self, serde_json::Error> {
+        let more = serde_json::to_string(more)?;
+        let joint = (self.get().strip_suffix('}'), more.strip_prefix('{'));
+        let (Some(ours), Some(more)) = joint else { return Err(serde::ser::Error::custom("an object is needed")) };
+        RawValue::from_string(format!("{ours},{more}")).map(Self)
     }
 }
 
@@ -58,6 +56,8 @@ impl fmt::Debug for JsonText {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
 
     /// What a tree of values would not keep.
@@ -79,17 +79,11 @@ mod tests {
 
     #[test]
     fn the_fields_of_another_object_stand_behind_its_own() {
-        assert_eq!(json(r#"{"a":1.0}"#).with(&json(r#"{"b":"\n"}"#)), Some(json(r#"{"a":1.0,"b":"\n"}"#)));
+        let both = json(r#"{"a":1.0}"#).with(&json(r#"{"b":"\n"}"#));
+        assert_eq!(both.unwrap(), json(r#"{"a":1.0,"b":"\n"}"#));
         for (one, other) in [("[1]", r#"{"b":2}"#), (r#"{"a":1}"#, "null"), ("{}", r#"{"b":2}"#)] {
-            assert_eq!(json(one).with(&json(other)), None, "{one} {other}");
+            assert!(json(one).with(&json(other)).is_err(), "{one} {other}");
         }
-    }
-
-    #[test]
-    fn only_a_field_that_is_text_is_read_as_text() {
-        let object = json(&format!(r#"{{"code":"A\u00e9","number":7,"context":{ODD}}}"#));
-        assert_eq!(object.text("code").as_deref(), Some("Aé"));
-        assert_eq!((object.text("number"), object.text("b"), json("[]").text("code")), (None, None, None));
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::fmt::{self, Write as _};
 use std::str::FromStr;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::events::header_names::{CE_ID, REPLAY_COUNT};
@@ -26,11 +27,14 @@ impl Flow {
     }
 }
 
-/// The three kinds of request, one a topic.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+/// The three kinds of request, one a topic. In JSON they have the names that the product gives them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum RequestKind {
+    #[serde(rename = "PROBLEM_FEEDBACK")]
     FeedbackRequested,
+    #[serde(rename = "ADVANCED_RESUME_INIT")]
     ResumeInit,
+    #[serde(rename = "ADVANCED_RESUME_UPDATE")]
     ResumeAnswer,
 }
 

@@ -10,7 +10,7 @@ use axum::extract::rejection::BytesRejection;
 use axum::extract::{ConnectInfo, State};
 use axum::http::{HeaderMap, HeaderName, StatusCode};
 use axum::response::{IntoResponse, Response};
-use serde_json::json;
+use serde::Serialize;
 use time::OffsetDateTime;
 use tokio::time::{Instant, timeout, timeout_at};
 use uuid::Uuid;
@@ -31,6 +31,13 @@ const SETTLING: Duration = Duration::from_secs(10);
 pub const CROWDED: Duration = Duration::from_secs(5);
 
 const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
+
+/// What a caller gets that waits for events.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Accepted<'a> {
+    request_id: &'a str,
+}
 
 /// A handler for one of the calls.
 pub async fn ask(
@@ -58,7 +65,7 @@ pub async fn ask(
         let answers = timeout_at(deadline, served.hub.answers(asked.member)).await;
         match answers.map_err(|_| Refusal::timed_out().of(&asked.id))? {
             Answers::Question(id) => {
-                asked.name_question(&id);
+                asked.name_question(id);
                 answered = Some(id);
             }
             // Not what the member answers, which is thrown away: it cannot be an answer to this.
@@ -68,7 +75,7 @@ pub async fn ask(
     }
     if asked.respond_async {
         send(&served, &asked).await?;
-        let body = Json(json!({"requestId": asked.id}));
+        let body = Json(Accepted { request_id: &asked.id });
         return Ok((StatusCode::ACCEPTED, [(PREFERENCE_APPLIED, "respond-async")], body).into_response());
     }
     // Before it is sent, so that no outcome comes too early.
@@ -83,7 +90,7 @@ pub async fn ask(
     let mut outcome = outcome.ok_or_else(|| Refusal::timed_out().of(&asked.id))?;
     if asked.answers_unnamed && is_stale(&outcome) {
         // Who knows no question ids cannot know what went wrong: it is shown where the interview stands now.
-        let standing = served.hub.standing_after(asked.member, answered.as_deref());
+        let standing = served.hub.standing_after(asked.member, answered);
         let settled = timeout_at(deadline.min(Instant::now() + SETTLING), standing).await;
         outcome = settled.ok().flatten().unwrap_or(outcome);
     }

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use crate::config::Topics;
 use crate::events::decode::decode;
 use crate::events::header_names::{CE_CAUSATIONID, CE_ID, CE_SUBJECT};
-use crate::events::outcome::OutcomeKind;
+use crate::events::outcome::{OutcomeData, OutcomeKind};
 use crate::events::record::{Coordinates, Record, RecordTime, RequestKind, request_id, text_header};
 use crate::events::request::MemberId;
 use crate::kafka::reader::Seen;
@@ -27,7 +27,7 @@ pub struct Entry {
 }
 
 /// What the record is.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Role {
     Request {
         kind: RequestKind,
@@ -36,6 +36,8 @@ pub enum Role {
     },
     Outcome {
         kind: OutcomeKind,
+        /// What it says; `None` when it is none of the contract.
+        data: Option<OutcomeData>,
         /// Its `ce_id`, or its place when that is no id.
         id: String,
         /// The id of the request that caused it.
@@ -47,14 +49,14 @@ impl Entry {
     /// Reads a record; `None` when the topic is none of these, or it names no member.
     pub fn read(seen: Seen, topics: &Topics) -> Option<Self> {
         let millis = seen.time.map_or(0, RecordTime::millis);
-        let outcome = topics.outcomes.iter().find(|(_, topic)| topic.as_ref() == seen.topic);
-        let (member, role) = match outcome {
-            Some((kind, _)) => {
+        let (member, role) = match topics.outcome_kind(&seen.topic) {
+            Some(kind) => {
                 let member = text_header(&seen.headers, CE_SUBJECT)?.parse().ok()?;
                 let id = text_header(&seen.headers, CE_ID).filter(|id| is_plain(id));
                 let id = id.map_or_else(|| place(&seen), str::to_owned);
                 let request = text_header(&seen.headers, CE_CAUSATIONID).map(str::to_owned);
-                (member, Role::Outcome { kind: *kind, id, request })
+                let data = OutcomeData::read(kind, seen.value.as_deref().unwrap_or_default());
+                (member, Role::Outcome { kind, data, id, request })
             }
             None => {
                 let (_, kind) = topics.requests().into_iter().find(|(topic, _)| topic.as_ref() == seen.topic)?;
@@ -69,7 +71,15 @@ impl Entry {
         place(&self.seen)
     }
 
-    /// Its value; text where it is no JSON. A field that only its text can hold, such as a context with a number that is
+    /// What it says, if it is an outcome.
+    pub fn data(&self) -> Option<&OutcomeData> {
+        match &self.role {
+            Role::Outcome { data, .. } => data.as_ref(),
+            Role::Request { .. } => None,
+        }
+    }
+
+    /// Its value as it is shown; text where it is no JSON. A field that only its text can hold, such as a context with a number that is
     /// too large for anybody, is told as that text, and the others as they are.
     pub fn value(&self) -> Value {
         let bytes = self.seen.value.as_deref().unwrap_or_default();
@@ -87,12 +97,10 @@ impl Entry {
     }
 
     /// The document that it tells of.
-    pub fn document(&self) -> Option<String> {
-        match self.role {
-            Role::Outcome { kind: OutcomeKind::ResumeCompleted, .. } => {
-                self.value().get("resumeObjectKey").and_then(Value::as_str).map(str::to_owned)
-            }
-            Role::Outcome { .. } | Role::Request { .. } => None,
+    pub fn document(&self) -> Option<&str> {
+        match self.data()? {
+            OutcomeData::Completed(completed) => Some(&completed.resume_object_key),
+            OutcomeData::Feedback(_) | OutcomeData::Question(_) | OutcomeData::Failed(_) => None,
         }
     }
 
@@ -100,7 +108,9 @@ impl Entry {
     pub fn size(&self) -> usize {
         let bytes = |value: &Option<Vec<u8>>| value.as_ref().map_or(0, Vec::len);
         let headers: usize = self.seen.headers.iter().map(|header| header.name.len() + bytes(&header.value)).sum();
-        size_of::<Self>() + bytes(&self.seen.key) + bytes(&self.seen.value) + headers
+        // An outcome is kept as it came and as it was read.
+        let times = if self.data().is_some() { 2 } else { 1 };
+        size_of::<Self>() + bytes(&self.seen.key) + times * bytes(&self.seen.value) + headers
     }
 }
 
@@ -131,6 +141,7 @@ fn is_plain(id: &str) -> bool {
 pub mod tests {
     use super::*;
     use crate::config::Settings;
+    use crate::events::outcome::samples;
     use crate::events::record::Header;
 
     pub fn topics() -> Topics {
@@ -151,9 +162,14 @@ pub mod tests {
     }
 
     /// An outcome for member 7, caused by the request `request`.
-    pub fn outcome(topic: &str, offset: i64, id: &str, request: &str, value: &str) -> Entry {
+    pub fn outcome(data: &OutcomeData, offset: i64, id: &str, request: &str) -> Entry {
+        with_value(data.kind(), offset, id, request, data.json().unwrap().get())
+    }
+
+    /// The same with any value.
+    pub fn with_value(kind: OutcomeKind, offset: i64, id: &str, request: &str, value: &str) -> Entry {
         let headers = [("ce_id", id), ("ce_subject", "7"), ("ce_causationid", request)];
-        Entry::read(seen(topic, offset, value, &headers), &topics()).unwrap()
+        Entry::read(seen(kind.name(), offset, value, &headers), &topics()).unwrap()
     }
 
     /// A feedback request of member 7.
@@ -182,7 +198,7 @@ pub mod tests {
     #[test]
     fn an_id_that_could_break_an_event_is_replaced_by_the_place() {
         for id in ["a\nid: b", "가", &"x".repeat(200), "a b"] {
-            let entry = outcome("FeedbackGenerated", 4, id, "r", "{}");
+            let entry = outcome(&samples::feedback(), 4, id, "r");
             let Role::Outcome { id, .. } = entry.role else { panic!("an outcome") };
             assert_eq!(id, "FeedbackGenerated/3/4");
         }
@@ -190,12 +206,15 @@ pub mod tests {
 
     #[test]
     fn a_value_that_is_no_json_is_text() {
-        assert_eq!(outcome("FeedbackGenerated", 4, "a", "r", "no {json").value(), "no {json");
+        assert_eq!(with_value(OutcomeKind::FeedbackGenerated, 4, "a", "r", "no {json").value(), "no {json");
     }
 
     #[test]
     fn a_context_that_nobody_can_read_hides_no_other_field() {
-        let value = outcome("FeedbackGenerated", 4, "a", "r", r#"{"feedback":"f","context":{"n":1e999}}"#).value();
+        let text = r#"{"memberId":7,"feedback":"f","context":{"n":1e999}}"#;
+        let entry = with_value(OutcomeKind::FeedbackGenerated, 4, "a", "r", text);
+        let value = entry.value();
         assert_eq!((&value["feedback"], &value["context"]), (&"f".into(), &r#"{"n":1e999}"#.into()));
+        assert!(matches!(entry.data(), Some(OutcomeData::Feedback(data)) if data.feedback == "f"));
     }
 }

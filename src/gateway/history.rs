@@ -122,7 +122,7 @@ impl History {
         member.entries.insert(index, entry.clone());
         member.bytes = member.bytes.saturating_add(entry.size());
         self.bytes = self.bytes.saturating_add(entry.size());
-        self.documents.extend(entry.document());
+        self.documents.extend(entry.document().map(str::to_owned));
         let took = took(&member.entries, entry);
         self.forget();
         Some(Delivery { entry: entry.clone(), record_told: false, took })
@@ -194,7 +194,7 @@ impl History {
                 member.bytes = member.bytes.saturating_sub(size);
                 self.bytes = self.bytes.saturating_sub(size);
                 if let Some(key) = entry.document() {
-                    self.documents.remove(&key);
+                    self.documents.remove(key);
                 }
             }
         }
@@ -204,7 +204,7 @@ impl History {
             let Some(member) = self.members.remove(&silent) else { continue };
             self.bytes = self.bytes.saturating_sub(member.bytes);
             for key in member.entries.iter().filter_map(|entry| entry.document()) {
-                self.documents.remove(&key);
+                self.documents.remove(key);
             }
         }
     }
@@ -238,12 +238,13 @@ fn took(entries: &VecDeque<Arc<Entry>>, outcome: &Entry) -> Option<i64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::events::outcome::samples;
     use crate::gateway::entry::tests::{asked, outcome, seen, topics};
 
     const SMALL: Limits = Limits { members: 2, entries: 3, bytes: 10_000, total_bytes: 20_000 };
 
     fn feedback(millis: i64, id: &str, request: &str) -> Arc<Entry> {
-        Arc::new(outcome("FeedbackGenerated", millis, id, request, r#"{"memberId": 7, "feedback": "."}"#))
+        Arc::new(outcome(&samples::feedback(), millis, id, request))
     }
 
     fn of_member(member: i64, offset: i64, length: usize) -> Arc<Entry> {
@@ -353,7 +354,7 @@ mod tests {
 
     #[test]
     fn only_documents_of_remembered_resumes_are_known() {
-        let completed = outcome("ResumeCompleted", 1, "a", "r", r#"{"resumeObjectKey": "resume/7/a.docx"}"#);
+        let completed = outcome(&samples::completed("resume/7/a.docx"), 1, "a", "r");
         let mut history = with(&[Arc::new(completed)], Place::Last);
         assert!(history.has_document("resume/7/a.docx") && !history.has_document("resume/7/b.docx"));
         (2..=4).for_each(|offset| drop(history.remember(&of_member(7, offset, 0), Place::Last)));

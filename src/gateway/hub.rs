@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use time::OffsetDateTime;
 use tokio::sync::{broadcast, oneshot, watch};
 use tokio::time::Instant;
+use uuid::Uuid;
 
 use crate::events::record::RequestKind;
 use crate::events::request::MemberId;
@@ -157,12 +158,12 @@ impl Hub {
 
     /// The step of the member's interview that came after the question `answered`; waits for it, since the worker's
     /// outcomes come by several topics. Without `answered`, whatever is known now.
-    pub async fn standing_after(&self, member: MemberId, answered: Option<&str>) -> Option<Arc<Entry>> {
+    pub async fn standing_after(&self, member: MemberId, answered: Option<Uuid>) -> Option<Arc<Entry>> {
         let mut news = self.news.subscribe();
         loop {
             news.borrow_and_update();
             let standing = self.known().history.standing(member);
-            let is_later = |step: &Arc<Entry>| question_id(step).is_none_or(|id| Some(id.as_str()) != answered);
+            let is_later = |step: &Arc<Entry>| question_id(step).is_none_or(|id| Some(id) != answered);
             if answered.is_none() || standing.as_ref().is_some_and(is_later) {
                 return standing;
             }
@@ -206,10 +207,11 @@ impl Drop for Wait {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::events::outcome::samples;
     use crate::gateway::entry::tests::outcome;
 
     fn feedback(millis: i64, id: &str) -> Entry {
-        outcome("FeedbackGenerated", millis, id, "r", r#"{"feedback":"."}"#)
+        outcome(&samples::feedback(), millis, id, "r")
     }
 
     fn member() -> MemberId {
@@ -241,36 +243,36 @@ mod tests {
         assert_eq!(stream.coming.recv().await.unwrap().entry.millis, 3);
     }
 
-    fn question(millis: i64, id: &str) -> Entry {
-        let value = format!(r#"{{"questionId":"{id}","question":"{id}?"}}"#);
-        outcome("ResumeQuestionGenerated", millis, id, &format!("r-{id}"), &value)
+    /// Question number `number`, which came at that moment.
+    fn question(millis: i64, number: u32) -> Entry {
+        outcome(&samples::question(number), millis, &format!("q{number}"), &format!("r-q{number}"))
     }
 
     #[tokio::test]
     async fn the_step_after_a_question_is_waited_for() {
         let hub = Hub::new(Limits::default());
-        hub.take_in(question(1, "q1"));
+        hub.take_in(question(1, 1));
         assert_eq!(hub.standing_after(member(), None).await.unwrap().millis, 1);
-        let mut next = std::pin::pin!(hub.standing_after(member(), Some("q1")));
+        let mut next = std::pin::pin!(hub.standing_after(member(), Some(samples::question_id(1))));
         assert!(futures_util::poll!(next.as_mut()).is_pending());
         hub.take_in(feedback(2, "f"));
         assert!(futures_util::poll!(next.as_mut()).is_pending());
-        hub.take_in(question(3, "q2"));
+        hub.take_in(question(3, 2));
         assert_eq!(next.await.unwrap().millis, 3);
     }
 
     #[tokio::test]
     async fn a_caller_that_goes_without_its_outcome_was_not_shown_it() {
         let hub = Hub::new(Limits::default());
-        hub.take_in(question(1, "q1"));
+        hub.take_in(question(1, 1));
         drop(hub.wait(member(), "r-q2", RequestKind::ResumeAnswer));
-        hub.take_in(question(2, "q2"));
-        assert_eq!(hub.answers(member()).await, Answers::Question("q1".to_owned()));
+        hub.take_in(question(2, 2));
+        assert_eq!(hub.answers(member()).await, Answers::Question(samples::question_id(1)));
         let mut again = hub.wait(member(), "r-q3", RequestKind::ResumeAnswer);
-        hub.take_in(question(3, "q3"));
+        hub.take_in(question(3, 3));
         assert!(again.outcome().await.is_some());
         drop(again);
-        assert_eq!(hub.answers(member()).await, Answers::Question("q3".to_owned()));
+        assert_eq!(hub.answers(member()).await, Answers::Question(samples::question_id(3)));
     }
 
     #[tokio::test]

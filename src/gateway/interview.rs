@@ -4,12 +4,12 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use serde_json::Value;
 use time::OffsetDateTime;
+use uuid::Uuid;
 
 use crate::events::expiry;
 use crate::events::header_names::{CE_EXPIRYTIME, CE_TIME};
-use crate::events::outcome::OutcomeKind;
+use crate::events::outcome::OutcomeData;
 use crate::events::record::{RequestKind, text_header};
 use crate::gateway::entry::{Entry, Role};
 
@@ -48,7 +48,7 @@ fn remember(ids: &mut VecDeque<String>, id: &str) {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Answers {
     /// The question that the member was last shown.
-    Question(String),
+    Question(Uuid),
     /// Nothing yet: this question is open, and nobody was shown it.
     Unseen(Arc<Entry>),
     /// Nothing yet: the interview is only beginning, and who began it did not wait for that.
@@ -77,19 +77,16 @@ pub fn latest(entries: &VecDeque<Arc<Entry>>) -> Option<&Arc<Entry>> {
 }
 
 /// The id of the question that an outcome asks.
-pub fn question_id(entry: &Entry) -> Option<String> {
-    match entry.role {
-        Role::Outcome { kind: OutcomeKind::ResumeQuestionGenerated, .. } => {
-            entry.value().get("questionId").and_then(Value::as_str).map(str::to_owned)
-        }
-        Role::Outcome { .. } | Role::Request { .. } => None,
+pub fn question_id(entry: &Entry) -> Option<Uuid> {
+    match entry.data()? {
+        OutcomeData::Question(question) => Some(question.question_id),
+        OutcomeData::Feedback(_) | OutcomeData::Completed(_) | OutcomeData::Failed(_) => None,
     }
 }
 
 /// Whether it is a step of an interview.
 fn is_step(entry: &Entry) -> bool {
-    let Role::Outcome { kind, .. } = &entry.role else { return false };
-    matches!(kind, OutcomeKind::ResumeQuestionGenerated | OutcomeKind::ResumeCompleted)
+    matches!(entry.data(), Some(OutcomeData::Question(_) | OutcomeData::Completed(_)))
 }
 
 /// Whether it begins an interview whose first question has not been seen, and nobody waits for that.
@@ -135,17 +132,17 @@ fn was_shown(step: &Entry, entries: &VecDeque<Arc<Entry>>, told: &Told) -> bool 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::events::outcome::{FailureCode, samples};
     use crate::gateway::entry::tests::{outcome, seen, topics};
 
     /// Question number `number`, made and sent at `millis`, for the request `request`.
     fn question(number: u32, millis: i64, request: &str) -> Arc<Entry> {
-        let value = format!(r#"{{"questionId":"q{number}","questionNumber":{number},"question":"{number}?"}}"#);
-        Arc::new(outcome("ResumeQuestionGenerated", millis, &format!("o{number}"), request, &value))
+        Arc::new(outcome(&samples::question(number), millis, &format!("o{number}"), request))
     }
 
     /// The résumé, for a request that is not remembered.
     fn completed(millis: i64) -> Arc<Entry> {
-        Arc::new(outcome("ResumeCompleted", millis, "done", "gone", r#"{"resumeObjectKey":"resume/7/a.docx"}"#))
+        Arc::new(outcome(&samples::completed("resume/7/a.docx"), millis, "done", "gone"))
     }
 
     /// A request whose caller waits until 90 s after 1970.
@@ -158,17 +155,17 @@ mod tests {
         answers(&entries.iter().cloned().collect(), told)
     }
 
-    fn named(id: &str) -> Answers {
-        Answers::Question(id.to_owned())
+    fn named(number: u32) -> Answers {
+        Answers::Question(samples::question_id(number))
     }
 
     #[test]
     fn an_answer_is_to_the_question_that_was_last_shown() {
         let told = Told::default();
         assert_eq!(now(&[], &told), Answers::Unknown);
-        assert_eq!(now(&[question(1, 10, "a"), question(2, 20, "b")], &told), named("q2"));
+        assert_eq!(now(&[question(1, 10, "a"), question(2, 20, "b")], &told), named(2));
         // In whatever order topics and partitions are read.
-        assert_eq!(now(&[question(2, 20, "b"), question(1, 10, "a"), completed(5)], &told), named("q2"));
+        assert_eq!(now(&[question(2, 20, "b"), question(1, 10, "a"), completed(5)], &told), named(2));
         assert_eq!(now(&[question(3, 20, "b"), completed(30)], &told), Answers::Unknown, "it is over");
     }
 
@@ -176,9 +173,9 @@ mod tests {
     fn a_question_that_came_after_its_caller_had_gone_was_not_shown() {
         let told = Told::default();
         let late = [question(1, 10, "a"), request("b", 20), question(2, 90_001, "b")];
-        assert_eq!(now(&late, &told), named("q1"));
+        assert_eq!(now(&late, &told), named(1));
         let in_time = [question(1, 10, "a"), request("b", 20), question(2, 90_000, "b")];
-        assert_eq!(now(&in_time, &told), named("q2"));
+        assert_eq!(now(&in_time, &told), named(2));
     }
 
     #[test]
@@ -189,15 +186,16 @@ mod tests {
         told.leave("i");
         assert_eq!(now(std::slice::from_ref(&init), &told), Answers::Coming);
         assert_eq!(now(&[completed(10), init.clone()], &told), Answers::Coming);
-        let failed = outcome("RequestFailed", 30, "f", "i", "{}");
+        let failed = samples::failed(RequestKind::ResumeInit, FailureCode::LlmUnavailable);
+        let failed = outcome(&failed, 30, "f", "i");
         assert_eq!(now(&[init, Arc::new(failed)], &told), Answers::Unknown);
     }
 
     #[test]
     fn a_resume_that_nobody_was_shown_does_not_end_the_interview_on_screen() {
-        let done = outcome("ResumeCompleted", 90_001, "done", "c", r#"{"resumeObjectKey":"resume/7/a.docx"}"#);
+        let done = outcome(&samples::completed("resume/7/a.docx"), 90_001, "done", "c");
         let entries = [question(3, 10, "b"), request("c", 20), Arc::new(done)];
-        assert_eq!(now(&entries, &Told::default()), named("q3"));
+        assert_eq!(now(&entries, &Told::default()), named(3));
     }
 
     #[test]
@@ -205,9 +203,9 @@ mod tests {
         let entries = [question(1, 10, "a"), request("b", 20), question(2, 30, "b")];
         let mut told = Told::default();
         told.leave("b");
-        assert_eq!(now(&entries, &told), named("q1"), "a proxy cut the caller off");
+        assert_eq!(now(&entries, &told), named(1), "a proxy cut the caller off");
         told.show("o2");
-        assert_eq!(now(&entries, &told), named("q2"), "an event stream told it all the same");
+        assert_eq!(now(&entries, &told), named(2), "an event stream told it all the same");
     }
 
     #[test]
@@ -227,8 +225,9 @@ mod tests {
         assert_eq!(step(&[request("b", 50)]), None);
         // A repeat is sent later, and is as old as it was.
         let headers = [("ce_id", "old"), ("ce_subject", "7"), ("ce_time", "1970-01-01T00:00:00.005Z")];
-        let repeat = Entry::read(seen("ResumeQuestionGenerated", 60, r#"{"questionId":"q0"}"#, &headers), &topics());
-        assert_eq!(step(&[Arc::new(repeat.unwrap()), question(1, 40, "a")]), Some(40));
+        let value = samples::question(1).json().unwrap();
+        let repeat = Entry::read(seen("ResumeQuestionGenerated", 60, value.get(), &headers), &topics());
+        assert_eq!(step(&[Arc::new(repeat.unwrap()), question(2, 40, "a")]), Some(40));
     }
 
     #[test]

@@ -2,11 +2,15 @@
 //! not know.
 
 use axum::http::StatusCode;
-use serde_json::{Map, Value};
+use serde::Serialize;
 
-use crate::events::outcome::{FailureCode, OutcomeKind};
+use crate::events::open_enum::OpenEnum;
+use crate::events::outcome::{
+    FailureCode, FeedbackGenerated, OutcomeData, RequestFailed, ResumeCompleted, ResumeQuestionGenerated,
+};
 use crate::events::record::RequestKind;
-use crate::gateway::entry::{Entry, Role};
+use crate::gateway::entry::Entry;
+use crate::gateway::refusal::FailureBody;
 use crate::gateway::requests::{Asked, Spelling};
 
 /// What the envelope of a feedback says to people.
@@ -38,64 +42,106 @@ impl Call {
 
 /// A reply.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Reply {
+pub struct Reply<'a> {
     pub status: StatusCode,
-    pub body: Value,
+    pub body: Body<'a>,
 }
 
-/// The reply to a call that ended in `outcome`; `None` when that is no outcome of the contract.
-pub fn reply(call: Call, asked: &Asked, outcome: &Entry) -> Option<Reply> {
-    let Role::Outcome { kind, .. } = &outcome.role else { return None };
-    let value = outcome.value();
-    let field = |name: &str| value.get(name).cloned();
-    let mut body = Map::new();
-    let mut add = |name: &str, value: Value| drop(body.insert(name.to_owned(), value));
-    match kind {
-        OutcomeKind::FeedbackGenerated if call == Call::FeedbackInEnvelope => {
-            let mut data = Map::from_iter(member(asked));
-            data.insert("feedback".to_owned(), field("feedback")?);
-            add("httpStatusCode", StatusCode::OK.as_u16().into());
-            add("message", FEEDBACK_MADE.into());
-            add("data", data.into());
-        }
-        OutcomeKind::FeedbackGenerated => add("feedback", field("feedback")?),
-        OutcomeKind::ResumeQuestionGenerated => {
-            member(asked).into_iter().for_each(|(name, member)| add(&name, member));
-            if call == Call::Update {
-                add("isComplete", false.into());
-            }
-            add("question", field("question")?);
-        }
-        OutcomeKind::ResumeCompleted => {
-            member(asked).into_iter().for_each(|(name, member)| add(&name, member));
-            add("isComplete", true.into());
-            add("resumeObjectKey", field("resumeObjectKey")?);
-        }
-        OutcomeKind::RequestFailed => return failure(&value),
-    }
-    Some(Reply { status: StatusCode::OK, body: body.into() })
+/// Its body: fields and their order are the old API's.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(untagged, rename_all_fields = "camelCase")]
+pub enum Body<'a> {
+    Enveloped {
+        http_status_code: u16,
+        message: &'static str,
+        data: Feedback<'a>,
+    },
+    Feedback(Feedback<'a>),
+    Question {
+        #[serde(flatten)]
+        member: Option<Member>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        is_complete: Option<bool>,
+        question: &'a str,
+    },
+    Completed {
+        #[serde(flatten)]
+        member: Option<Member>,
+        is_complete: bool,
+        resume_object_key: &'a str,
+    },
+    Failed(FailureBody<'a>),
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Feedback<'a> {
+    #[serde(flatten)]
+    member: Option<Member>,
+    feedback: &'a str,
 }
 
 /// The member, spelled as in the request.
-fn member(asked: &Asked) -> Option<(String, Value)> {
-    asked.spelling.map(|spelling: Spelling| (spelling.member().to_owned(), asked.member.get().into()))
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(untagged)]
+pub enum Member {
+    #[serde(rename_all = "camelCase")]
+    Camel {
+        member_id: i64,
+    },
+    Snake {
+        member_id: i64,
+    },
+}
+
+impl Member {
+    fn of(asked: &Asked) -> Option<Self> {
+        let member_id = asked.member.get();
+        asked.spelling.map(|spelling| match spelling {
+            Spelling::Camel => Self::Camel { member_id },
+            Spelling::Snake => Self::Snake { member_id },
+        })
+    }
+}
+
+/// The reply to a call that ended in `outcome`; `None` when that is no outcome of the contract.
+pub fn reply<'a>(call: Call, asked: &Asked, outcome: &'a Entry) -> Option<Reply<'a>> {
+    let member = Member::of(asked);
+    let body = match outcome.data()? {
+        OutcomeData::Feedback(FeedbackGenerated { feedback, .. }) if call == Call::FeedbackInEnvelope => {
+            let (http_status_code, message) = (StatusCode::OK.as_u16(), FEEDBACK_MADE);
+            Body::Enveloped { http_status_code, message, data: Feedback { member, feedback } }
+        }
+        OutcomeData::Feedback(FeedbackGenerated { feedback, .. }) => {
+            Body::Feedback(Feedback { member: None, feedback })
+        }
+        OutcomeData::Question(ResumeQuestionGenerated { question, .. }) => {
+            Body::Question { member, is_complete: (call == Call::Update).then_some(false), question }
+        }
+        OutcomeData::Completed(ResumeCompleted { resume_object_key, .. }) => {
+            Body::Completed { member, is_complete: true, resume_object_key }
+        }
+        OutcomeData::Failed(failed) => return Some(failure(failed)),
+    };
+    Some(Reply { status: StatusCode::OK, body })
 }
 
 /// Whether the answer came too late for its question.
 pub fn is_stale(outcome: &Entry) -> bool {
-    matches!(outcome.role, Role::Outcome { kind: OutcomeKind::RequestFailed, .. })
-        && outcome.value().get("code").and_then(Value::as_str) == Some(FailureCode::StaleAnswer.name())
+    let code = outcome.data().and_then(OutcomeData::failure_code);
+    code.and_then(OpenEnum::known) == Some(FailureCode::StaleAnswer)
 }
 
-fn failure(value: &Value) -> Option<Reply> {
-    let code = value.get("code").and_then(Value::as_str)?;
-    let status = FailureCode::ALL.into_iter().find(|known| known.name() == code).map(status);
-    let mut body = Map::new();
-    for name in ["code", "message", "retryable", "requestId", "field"] {
-        body.extend(value.get(name).map(|field| (name.to_owned(), field.clone())));
-    }
+fn failure(failed: &RequestFailed) -> Reply<'_> {
+    let body = FailureBody {
+        code: failed.code.name(),
+        message: &failed.message,
+        retryable: failed.retryable,
+        request_id: Some(&failed.request_id),
+        field: failed.field.as_deref(),
+    };
     // A newer worker may know codes that this gateway does not.
-    Some(Reply { status: status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR), body: Value::Object(body) })
+    let status = failed.code.known().map_or(StatusCode::INTERNAL_SERVER_ERROR, status);
+    Reply { status, body: Body::Failed(body) }
 }
 
 fn status(code: FailureCode) -> StatusCode {
@@ -119,7 +165,8 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::gateway::entry::tests::{asked as request, outcome};
+    use crate::events::outcome::{OutcomeKind, samples};
+    use crate::gateway::entry::tests::{asked as request, outcome, with_value};
     use crate::gateway::requests::Fresh;
 
     const CALLS: [Call; 4] = [Call::FeedbackInEnvelope, Call::Feedback, Call::Init, Call::Update];
@@ -131,32 +178,31 @@ mod tests {
     }
 
     /// The reply to the letter, the order of fields too.
-    fn body(call: Call, request: &str, topic: &str, value: &str) -> String {
-        let reply = reply(call, &asked(call, request), &outcome(topic, 1, "a", "r", value)).unwrap();
+    fn body(call: Call, request: &str, data: &OutcomeData) -> String {
+        let outcome = outcome(data, 1, "a", "r");
+        let reply = reply(call, &asked(call, request), &outcome).unwrap();
         assert_eq!(reply.status, StatusCode::OK);
-        reply.body.to_string()
+        serde_json::to_string(&reply.body).unwrap()
     }
 
     #[test]
     fn replies_are_those_of_the_old_server() {
-        let feedback = |call, request| body(call, request, "FeedbackGenerated", r#"{"memberId":7,"feedback":"f"}"#);
-        assert_eq!(feedback(Call::Feedback, r#"{"memberId":7}"#), r#"{"feedback":"f"}"#);
+        let feedback = |call, request| body(call, request, &samples::feedback());
+        assert_eq!(feedback(Call::Feedback, r#"{"memberId":7}"#), r#"{"feedback":"좋습니다."}"#);
         let envelope = |data| format!(r#"{{"httpStatusCode":200,"message":"{FEEDBACK_MADE}","data":{data}}}"#);
         let enveloped = |request| feedback(Call::FeedbackInEnvelope, request);
-        assert_eq!(enveloped(r#"{"memberId":7}"#), envelope(r#"{"memberId":7,"feedback":"f"}"#));
-        assert_eq!(enveloped(r#"{"member_id":"7"}"#), envelope(r#"{"member_id":7,"feedback":"f"}"#));
-        assert_eq!(enveloped("{}"), envelope(r#"{"feedback":"f"}"#));
+        assert_eq!(enveloped(r#"{"memberId":7}"#), envelope(r#"{"memberId":7,"feedback":"좋습니다."}"#));
+        assert_eq!(enveloped(r#"{"member_id":"7"}"#), envelope(r#"{"member_id":7,"feedback":"좋습니다."}"#));
+        assert_eq!(enveloped("{}"), envelope(r#"{"feedback":"좋습니다."}"#));
 
         for name in ["memberId", "member_id"] {
             let request = format!(r#"{{"{name}":7}}"#);
-            let question = r#"{"memberId":7,"isComplete":false,"questionNumber":1,"question":"q?"}"#;
-            let first = body(Call::Init, &request, "ResumeQuestionGenerated", question);
-            assert_eq!(first, format!(r#"{{"{name}":7,"question":"q?"}}"#));
-            let next = body(Call::Update, &request, "ResumeQuestionGenerated", question);
-            assert_eq!(next, format!(r#"{{"{name}":7,"isComplete":false,"question":"q?"}}"#));
-            let completed = r#"{"memberId":7,"isComplete":true,"resumeObjectKey":"resume/7/a.docx","resumeUrl":"u"}"#;
+            let first = body(Call::Init, &request, &samples::question(1));
+            assert_eq!(first, format!(r#"{{"{name}":7,"question":"1?"}}"#));
+            let next = body(Call::Update, &request, &samples::question(2));
+            assert_eq!(next, format!(r#"{{"{name}":7,"isComplete":false,"question":"2?"}}"#));
             for call in [Call::Init, Call::Update] {
-                let done = body(call, &request, "ResumeCompleted", completed);
+                let done = body(call, &request, &samples::completed("resume/7/a.docx"));
                 assert_eq!(done, format!(r#"{{"{name}":7,"isComplete":true,"resumeObjectKey":"resume/7/a.docx"}}"#));
             }
         }
@@ -181,12 +227,18 @@ mod tests {
             let fields =
                 json!({"code": code, "message": "m", "retryable": true, "requestId": "r", "field": "question"});
             let mut value = fields.clone();
-            value["memberId"] = 7.into();
-            value["eventName"] = "PROBLEM_FEEDBACK".into();
-            let failed = outcome("RequestFailed", 1, "a", "r", &value.to_string());
+            for (name, more) in [
+                ("memberId", 7.into()),
+                ("eventName", json!("PROBLEM_FEEDBACK")),
+                ("requestTopic", "FeedbackRequested".into()),
+            ] {
+                value[name] = more;
+            }
+            let failed = with_value(OutcomeKind::RequestFailed, 1, "a", "r", &value.to_string());
             let call = Call::Feedback;
             let reply = reply(call, &asked(call, "{}"), &failed).unwrap();
-            assert_eq!((reply.status.as_u16(), reply.body), (status, fields), "{code}");
+            let body = serde_json::to_string(&reply.body).unwrap();
+            assert_eq!((reply.status.as_u16(), body), (status, fields.to_string()), "{code}");
             assert_eq!(is_stale(&failed), code == "STALE_ANSWER");
         }
     }
@@ -195,8 +247,8 @@ mod tests {
     fn what_is_no_outcome_is_no_reply() {
         for call in CALLS {
             let asked = asked(call, r#"{"memberId":7}"#);
-            for topic in ["FeedbackGenerated", "ResumeQuestionGenerated", "ResumeCompleted", "RequestFailed"] {
-                assert_eq!(reply(call, &asked, &outcome(topic, 1, "a", "r", "{}")), None, "{topic}");
+            for kind in OutcomeKind::ALL {
+                assert_eq!(reply(call, &asked, &with_value(kind, 1, "a", "r", "{}")), None, "{kind:?}");
             }
             assert_eq!(reply(call, &asked, &request(1, "r")), None);
         }

@@ -5,7 +5,23 @@ use std::time::Duration;
 use axum::Json;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use serde_json::json;
+use serde::Serialize;
+
+use crate::events::decode::MEMBER_ID;
+use crate::events::outcome::FailureCode;
+
+/// What a caller is told of a failure, the worker's or the gateway's own.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FailureBody<'a> {
+    pub code: &'a str,
+    pub message: &'a str,
+    pub retryable: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub request_id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub field: Option<&'a str>,
+}
 
 /// A failure of the gateway's own, in the form of the worker's.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,23 +49,23 @@ impl Refusal {
     /// The body is no JSON object.
     pub fn not_json() -> Self {
         let message = "요청 내용을 읽을 수 없습니다. JSON 객체로 보내 주세요.";
-        Self::new(StatusCode::BAD_REQUEST, "INVALID_REQUEST", message)
+        Self::new(StatusCode::BAD_REQUEST, FailureCode::InvalidRequest.name(), message)
     }
 
     /// A field or header breaks a rule.
     pub fn invalid(field: &'static str, message: &'static str) -> Self {
-        Self { field: Some(field), ..Self::new(StatusCode::BAD_REQUEST, "INVALID_REQUEST", message) }
+        Self { field: Some(field), ..Self::new(StatusCode::BAD_REQUEST, FailureCode::InvalidRequest.name(), message) }
     }
 
     /// There is no valid member id.
     pub fn no_member() -> Self {
-        Self::invalid("memberId", "회원 번호(memberId)를 1 이상의 정수로 보내 주세요.")
+        Self::invalid(MEMBER_ID[0], "회원 번호(memberId)를 1 이상의 정수로 보내 주세요.")
     }
 
     /// The body is longer than any request may be.
     pub fn too_long() -> Self {
         let message = "보낸 내용이 너무 깁니다. 내용을 줄여서 다시 시도해 주세요.";
-        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "INPUT_TOO_LONG", message)
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, FailureCode::InputTooLong.name(), message)
     }
 
     /// The body says that it is something else than JSON.
@@ -94,7 +110,7 @@ impl Refusal {
     /// The outcome cannot be understood.
     pub fn internal() -> Self {
         let message = "일시적인 오류가 발생했습니다. 잠시 후 다시 시도해 주세요.";
-        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL", message)
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, FailureCode::Internal.name(), message)
     }
 
     /// No résumé that the gateway remembers has this document.
@@ -106,7 +122,7 @@ impl Refusal {
     /// The documents' store does not answer.
     pub fn no_store() -> Self {
         let message = "문서를 가져오지 못했습니다. 잠시 후 다시 시도해 주세요.";
-        Self::new(StatusCode::SERVICE_UNAVAILABLE, "STORAGE_UNAVAILABLE", message)
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, FailureCode::StorageUnavailable.name(), message)
     }
 
     /// There is nothing at this address.
@@ -133,11 +149,13 @@ impl Refusal {
 
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
-        let mut body = json!({"code": self.code, "message": self.message, "retryable": self.retryable});
-        if let Some(body) = body.as_object_mut() {
-            body.extend(self.request_id.map(|id| ("requestId".to_owned(), id.into())));
-            body.extend(self.field.map(|field| ("field".to_owned(), field.into())));
-        }
+        let body = FailureBody {
+            code: self.code,
+            message: self.message,
+            retryable: self.retryable,
+            request_id: self.request_id.as_deref(),
+            field: self.field,
+        };
         let mut response = (self.status, Json(body)).into_response();
         if let Some(pause) = self.retry_after {
             // Whole seconds, and never none: who comes back at once is refused again.

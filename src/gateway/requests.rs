@@ -11,7 +11,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::config::Topics;
-use crate::events::decode::{Undecodable, decode};
+use crate::events::decode::{MEMBER_ID, QUESTION_ID, Undecodable, decode};
 use crate::events::header_names::{
     CE_EXPIRYTIME, CE_ID, CE_SOURCE, CE_SPECVERSION, CE_TIME, CE_TYPE, CONTENT_TYPE, TRACEPARENT, TRACESTATE,
 };
@@ -54,10 +54,11 @@ pub enum Spelling {
 
 impl Spelling {
     /// The field's name.
-    pub fn member(self) -> &'static str {
+    fn member(self) -> &'static str {
+        let [camel, snake] = MEMBER_ID;
         match self {
-            Self::Camel => "memberId",
-            Self::Snake => "member_id",
+            Self::Camel => camel,
+            Self::Snake => snake,
         }
     }
 }
@@ -131,8 +132,8 @@ impl Asked {
     }
 
     /// Says which question it answers.
-    pub fn name_question(&mut self, id: &str) {
-        self.value = with_field(&self.value, "questionId", &Value::from(id));
+    pub fn name_question(&mut self, id: Uuid) {
+        self.value = with_field(&self.value, QUESTION_ID, &Value::from(id.to_string()));
     }
 
     /// The record to be sent.
@@ -289,24 +290,26 @@ mod tests {
 
     #[test]
     fn an_answer_can_be_told_to_which_question_and_keeps_all_else() {
+        let id = Uuid::from_u128(1);
         for (body, expected) in [
-            (r#"{"memberId":7,"answer":"a"} "#, r#"{"memberId":7,"answer":"a","questionId":"q"} "#),
+            (r#"{"memberId":7,"answer":"a"} "#, r#"{"memberId":7,"answer":"a","questionId":"ID"} "#),
             (
                 r#"{"memberId":7,"questionId":null,"x":1e400}"#,
-                r#"{"memberId":7,"questionId":null,"x":1e400,"questionId":"q"}"#,
+                r#"{"memberId":7,"questionId":null,"x":1e400,"questionId":"ID"}"#,
             ),
-            (r#"{"memberId":7,"question_id":" "}"#, r#"{"memberId":7,"question_id":" ","questionId":"q"}"#),
+            (r#"{"memberId":7,"question_id":" "}"#, r#"{"memberId":7,"question_id":" ","questionId":"ID"}"#),
         ] {
+            let expected = expected.replace("ID\"", &format!("{id}\""));
             let mut asked = read_with(RequestKind::ResumeAnswer, &[], body).unwrap();
             assert!(asked.answers_unnamed, "{body}");
-            asked.name_question("q");
+            asked.name_question(id);
             assert_eq!(asked.outgoing(&topics()).value.as_deref(), Some(expected.as_bytes()));
             let Ok(Request::ResumeAnswer(answer)) =
                 decode(RequestKind::ResumeAnswer, Some(&asked.value)).unwrap().request
             else {
                 panic!("an answer")
             };
-            assert_eq!(answer.question_id.as_deref(), Some("q"), "{body}");
+            assert_eq!(answer.question_id, Some(id.to_string()), "{body}");
         }
         let named = read_with(RequestKind::ResumeAnswer, &[], r#"{"memberId":7,"question_id":"mine"}"#).unwrap();
         assert!(!named.answers_unnamed);

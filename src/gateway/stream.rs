@@ -2,11 +2,14 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::json;
 use url::Url;
 
-use crate::events::outcome::{FailureCode, OutcomeKind};
-use crate::events::record::Header;
+use crate::events::outcome::{
+    FailureCode, FeedbackGenerated, OutcomeData, RequestFailed, ResumeCompleted, ResumeQuestionGenerated,
+};
+use crate::events::record::{Header, RequestKind};
 use crate::gateway::entry::{Entry, Role};
 use crate::gateway::history::Delivery;
 
@@ -39,43 +42,61 @@ pub fn messages(delivery: &Delivery, records: bool, base: &str) -> Vec<Message> 
     record.into_iter().chain(outcome(&delivery.entry, base)).collect()
 }
 
+/// What the frontend gets with an event (contract, section 3); with a failure it gets the message alone.
+#[derive(Serialize)]
+#[serde(untagged, rename_all_fields = "camelCase")]
+enum Data<'a> {
+    Feedback {
+        #[serde(skip_serializing_if = "Option::is_none")]
+        problem_id: Option<i64>,
+        feedback: &'a str,
+    },
+    FirstQuestion {
+        question: &'a str,
+    },
+    Update(Update<'a>),
+}
+
+/// How an interview goes on.
+#[derive(Serialize)]
+#[serde(tag = "type", rename_all = "kebab-case", rename_all_fields = "camelCase")]
+enum Update<'a> {
+    InProgress { question: &'a str },
+    Complete { resume_download_url: String },
+}
+
 /// The event of the contract; none for a request, and none for a stale answer: the member has what the first click
 /// brought.
 fn outcome(entry: &Entry, base: &str) -> Option<Message> {
-    let Role::Outcome { kind, .. } = &entry.role else { return None };
-    let value = entry.value();
-    let text = |name: &str| value.get(name).and_then(Value::as_str);
-    let (event, data) = match kind {
-        OutcomeKind::FeedbackGenerated => {
-            let mut data = serde_json::Map::new();
-            for name in ["problemId", "feedback"] {
-                data.extend(value.get(name).map(|field| (name.to_owned(), field.clone())));
-            }
-            ("problem-feedback", Value::Object(data).to_string())
+    let (event, data) = match entry.data()? {
+        OutcomeData::Feedback(FeedbackGenerated { problem_id, feedback, .. }) => {
+            ("problem-feedback", Data::Feedback { problem_id: *problem_id, feedback })
         }
-        OutcomeKind::ResumeQuestionGenerated => match value.get("questionNumber").and_then(Value::as_u64)? {
-            1 => ("advanced-resume-init", json!({"question": text("question")?}).to_string()),
-            _ => {
-                let data = json!({"type": "in-progress", "question": text("question")?});
-                ("advanced-resume-update", data.to_string())
-            }
-        },
-        OutcomeKind::ResumeCompleted => {
-            let url = download_url(base, text("resumeObjectKey")?)?;
-            ("advanced-resume-update", json!({"type": "complete", "resumeDownloadUrl": url}).to_string())
+        OutcomeData::Question(ResumeQuestionGenerated { question_number: 1, question, .. }) => {
+            ("advanced-resume-init", Data::FirstQuestion { question })
         }
-        OutcomeKind::RequestFailed if text("code") == Some(FailureCode::StaleAnswer.name()) => return None,
-        OutcomeKind::RequestFailed => {
-            let event = match text("eventName")? {
-                "PROBLEM_FEEDBACK" => "problem-feedback-error",
-                "ADVANCED_RESUME_INIT" => "advanced-resume-init-error",
-                "ADVANCED_RESUME_UPDATE" => "advanced-resume-update-error",
-                _ => return None,
-            };
-            (event, text("message")?.to_owned())
+        OutcomeData::Question(ResumeQuestionGenerated { question, .. }) => {
+            ("advanced-resume-update", Data::Update(Update::InProgress { question }))
         }
+        OutcomeData::Completed(ResumeCompleted { resume_object_key, .. }) => {
+            let resume_download_url = download_url(base, resume_object_key)?;
+            ("advanced-resume-update", Data::Update(Update::Complete { resume_download_url }))
+        }
+        OutcomeData::Failed(failed) => return failure(entry, failed),
     };
-    Some(Message { id: entry.outcome_event_id()?, event, data })
+    Some(Message { id: entry.outcome_event_id()?, event, data: serde_json::to_string(&data).ok()? })
+}
+
+fn failure(entry: &Entry, failed: &RequestFailed) -> Option<Message> {
+    if failed.code.known() == Some(FailureCode::StaleAnswer) {
+        return None;
+    }
+    let event = match failed.event_name.known()? {
+        RequestKind::FeedbackRequested => "problem-feedback-error",
+        RequestKind::ResumeInit => "advanced-resume-init-error",
+        RequestKind::ResumeAnswer => "advanced-resume-update-error",
+    };
+    Some(Message { id: entry.outcome_event_id()?, event, data: failed.message.clone() })
 }
 
 /// Shows the record as it stands in Kafka.
@@ -120,75 +141,77 @@ fn download_url(base: &str, key: &str) -> Option<String> {
 mod tests {
     use std::sync::Arc;
 
+    use serde_json::Value;
+
     use super::*;
-    use crate::gateway::entry::tests::{asked, outcome as entry};
+    use crate::events::outcome::{OutcomeKind, samples};
+    use crate::gateway::entry::tests::{asked, outcome, with_value};
 
     fn told(entry: Entry, records: bool) -> Vec<Message> {
         let delivery = Delivery { entry: Arc::new(entry), record_told: false, took: Some(1_480) };
         messages(&delivery, records, "http://localhost:8000")
     }
 
-    fn event(topic: &str, value: &str) -> Option<(String, String)> {
-        let mut told = told(entry(topic, 5, "a", "r", value), false);
+    fn event(entry: Entry) -> Option<(String, String)> {
+        let mut told = told(entry, false);
         assert!(told.len() < 2);
         told.pop().map(|message| (message.event.to_owned(), message.data))
     }
 
-    fn expect(topic: &str, value: &str, name: &str, data: &str) {
-        assert_eq!(event(topic, value), Some((name.to_owned(), data.to_owned())));
+    fn expect(data: &OutcomeData, name: &str, expected: &str) {
+        assert_eq!(event(outcome(data, 5, "a", "r")), Some((name.to_owned(), expected.to_owned())));
     }
 
     #[test]
     fn events_and_their_data_are_those_of_the_contract() {
-        let feedback = r#"{"memberId":7,"problemId":42,"feedback":"좋습니다."}"#;
-        expect("FeedbackGenerated", feedback, "problem-feedback", r#"{"problemId":42,"feedback":"좋습니다."}"#);
-        expect("FeedbackGenerated", r#"{"feedback":"."}"#, "problem-feedback", r#"{"feedback":"."}"#);
-        let first = r#"{"questionNumber":1,"question":"q?"}"#;
-        expect("ResumeQuestionGenerated", first, "advanced-resume-init", r#"{"question":"q?"}"#);
-        let second = r#"{"questionNumber":2,"question":"q?"}"#;
-        let data = r#"{"type":"in-progress","question":"q?"}"#;
-        expect("ResumeQuestionGenerated", second, "advanced-resume-update", data);
-        let completed = r#"{"resumeObjectKey":"resume/7/이력서 1.docx"}"#;
+        expect(&samples::feedback(), "problem-feedback", r#"{"feedback":"좋습니다."}"#);
+        let value = r#"{"memberId":7,"problemId":42,"feedback":"좋습니다."}"#;
+        let of_a_problem = OutcomeData::read(OutcomeKind::FeedbackGenerated, value.as_bytes()).unwrap();
+        expect(&of_a_problem, "problem-feedback", r#"{"problemId":42,"feedback":"좋습니다."}"#);
+        expect(&samples::question(1), "advanced-resume-init", r#"{"question":"1?"}"#);
+        expect(&samples::question(2), "advanced-resume-update", r#"{"type":"in-progress","question":"2?"}"#);
         let url = "http://localhost:8000/documents/resume/7/%EC%9D%B4%EB%A0%A5%EC%84%9C%201.docx";
         let data = format!(r#"{{"type":"complete","resumeDownloadUrl":"{url}"}}"#);
-        expect("ResumeCompleted", completed, "advanced-resume-update", &data);
+        expect(&samples::completed("resume/7/이력서 1.docx"), "advanced-resume-update", &data);
     }
 
     #[test]
     fn a_failure_is_an_event_of_its_own_flow_with_the_message_as_it_is() {
-        for (name, event) in [
-            ("PROBLEM_FEEDBACK", "problem-feedback-error"),
-            ("ADVANCED_RESUME_INIT", "advanced-resume-init-error"),
-            ("ADVANCED_RESUME_UPDATE", "advanced-resume-update-error"),
+        for (kind, event) in [
+            (RequestKind::FeedbackRequested, "problem-feedback-error"),
+            (RequestKind::ResumeInit, "advanced-resume-init-error"),
+            (RequestKind::ResumeAnswer, "advanced-resume-update-error"),
         ] {
-            let value = json!({"eventName": name, "code": "LLM_UNAVAILABLE", "message": "잠시 후"}).to_string();
-            expect("RequestFailed", &value, event, "잠시 후");
+            let code = FailureCode::LlmUnavailable;
+            expect(&samples::failed(kind, code), event, code.message());
         }
     }
 
     #[test]
     fn a_stale_answer_and_a_broken_outcome_are_no_events() {
-        let stale = r#"{"eventName":"ADVANCED_RESUME_UPDATE","code":"STALE_ANSWER","message":"m"}"#;
-        assert_eq!(event("RequestFailed", stale), None);
-        for (topic, value) in [
-            ("ResumeQuestionGenerated", "{}"),
-            ("ResumeCompleted", "no json"),
-            ("RequestFailed", "{}"),
-            ("RequestFailed", r#"{"eventName":"OTHER","message":"m"}"#),
+        let stale = samples::failed(RequestKind::ResumeAnswer, FailureCode::StaleAnswer);
+        assert_eq!(event(outcome(&stale, 5, "a", "r")), None);
+        let failed = samples::failed(RequestKind::ResumeAnswer, FailureCode::Internal).json().unwrap();
+        let of_a_new_kind = failed.get().replace("ADVANCED_RESUME_UPDATE", "OTHER");
+        for (kind, value) in [
+            (OutcomeKind::ResumeQuestionGenerated, "{}"),
+            (OutcomeKind::ResumeCompleted, "no json"),
+            (OutcomeKind::RequestFailed, "{}"),
+            (OutcomeKind::RequestFailed, &of_a_new_kind),
         ] {
-            assert_eq!(event(topic, value), None, "{topic} {value}");
+            assert_eq!(event(with_value(kind, 5, "a", "r", value)), None, "{kind:?} {value}");
         }
     }
 
     #[test]
     fn a_record_is_told_before_the_event_that_it_causes() {
-        let told = told(entry("FeedbackGenerated", 5, "a", "r", r#"{"feedback":"."}"#), true);
+        let told = told(outcome(&samples::feedback(), 5, "a", "r"), true);
         let ids: Vec<_> = told.iter().map(|message| (message.event, message.id.as_str())).collect();
         assert_eq!(ids, [("record", "5-FeedbackGenerated/3/5"), ("problem-feedback", "5-a")]);
         let data: Value = serde_json::from_str(&told[0].data).unwrap();
         let expected = json!({"topic": "FeedbackGenerated", "partition": 3, "offset": 5, "timestamp": 5, "key": "7",
             "headers": [["ce_id", "a"], ["ce_subject", "7"], ["ce_causationid", "r"]],
-            "value": {"feedback": "."}, "tookMs": 1480});
+            "value": {"memberId": 7, "feedback": "좋습니다."}, "tookMs": 1480});
         assert_eq!(data, expected);
     }
 

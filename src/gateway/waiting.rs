@@ -3,10 +3,9 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use serde_json::Value;
 use tokio::sync::oneshot;
 
-use crate::events::outcome::OutcomeKind;
+use crate::events::outcome::{OutcomeData, OutcomeKind};
 use crate::events::record::RequestKind;
 use crate::events::request::MemberId;
 use crate::gateway::entry::{Entry, Role};
@@ -33,11 +32,10 @@ impl Waiting {
 
     /// Hands an outcome to all who wait for it, a repeat too: they asked again.
     pub fn answer(&mut self, outcome: &Arc<Entry>) {
-        let Role::Outcome { kind, request: Some(request), .. } = &outcome.role else { return };
+        let Role::Outcome { kind, data, request: Some(request), .. } = &outcome.role else { return };
         let key = (outcome.member, request.clone());
         let Some(callers) = self.callers.get_mut(&key) else { return };
-        let value = outcome.value();
-        for caller in callers.extract_if(.., |caller| answers(caller.kind, *kind, &value)) {
+        for caller in callers.extract_if(.., |caller| answers(caller.kind, *kind, data.as_ref())) {
             // A caller that has just gone away gets its events another way.
             let _ = caller.reply.send(outcome.clone());
         }
@@ -57,31 +55,31 @@ impl Waiting {
     }
 }
 
-/// Whether such an outcome can be that of such a request: one id in two topics means two requests, and an outcome does
-/// not always tell which.
-fn answers(request: RequestKind, outcome: OutcomeKind, value: &Value) -> bool {
-    let is_first = || value.get("questionNumber").and_then(Value::as_u64) == Some(1);
-    match (outcome, request) {
-        (OutcomeKind::FeedbackGenerated, kind) => kind == RequestKind::FeedbackRequested,
-        (OutcomeKind::ResumeQuestionGenerated, RequestKind::ResumeInit) => is_first(),
-        (OutcomeKind::ResumeQuestionGenerated, RequestKind::ResumeAnswer) => !is_first(),
-        (OutcomeKind::ResumeCompleted, kind) => kind != RequestKind::FeedbackRequested,
-        (OutcomeKind::RequestFailed, kind) => value.get("eventName").and_then(Value::as_str) == Some(kind.event_name()),
-        (OutcomeKind::ResumeQuestionGenerated, RequestKind::FeedbackRequested) => false,
-    }
+/// Whether such an outcome can be that of such a request: one id in two topics means two requests. One that cannot be
+/// read is told to whoever it may be for: nothing better will come.
+fn answers(request: RequestKind, kind: OutcomeKind, data: Option<&OutcomeData>) -> bool {
+    kind.can_answer(request)
+        && match data {
+            Some(OutcomeData::Question(question)) => {
+                (question.question_number == 1) == (request == RequestKind::ResumeInit)
+            }
+            Some(OutcomeData::Failed(failed)) => failed.event_name.known() == Some(request),
+            Some(OutcomeData::Feedback(_) | OutcomeData::Completed(_)) | None => true,
+        }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::gateway::entry::tests::outcome;
+    use crate::events::outcome::{FailureCode, samples};
+    use crate::gateway::entry::tests::{outcome, with_value};
 
     fn member(id: i64) -> MemberId {
         MemberId::new(id).unwrap()
     }
 
     fn feedback(request: &str) -> Arc<Entry> {
-        Arc::new(outcome("FeedbackGenerated", 1, "a", request, r#"{"feedback":"."}"#))
+        Arc::new(outcome(&samples::feedback(), 1, "a", request))
     }
 
     #[test]
@@ -97,25 +95,29 @@ mod tests {
 
     #[test]
     fn one_id_in_two_topics_means_two_requests() {
-        let question = |number: u32| format!(r#"{{"questionNumber":{number},"question":"q?"}}"#);
-        let failed = |kind: RequestKind| format!(r#"{{"eventName":"{}"}}"#, kind.event_name());
-        let all = [RequestKind::FeedbackRequested, RequestKind::ResumeInit, RequestKind::ResumeAnswer];
-        for (topic, value, expected) in [
-            ("FeedbackGenerated", "{}".to_owned(), vec![all[0]]),
-            ("ResumeQuestionGenerated", question(1), vec![all[1]]),
-            ("ResumeQuestionGenerated", question(2), vec![all[2]]),
-            ("ResumeCompleted", "{}".to_owned(), vec![all[1], all[2]]),
-            ("RequestFailed", failed(all[0]), vec![all[0]]),
-            ("RequestFailed", failed(all[1]), vec![all[1]]),
-            ("RequestFailed", failed(all[2]), vec![all[2]]),
-            ("RequestFailed", "{}".to_owned(), vec![]),
+        let all = RequestKind::ALL;
+        let made = |data: OutcomeData| outcome(&data, 1, "a", "r");
+        let failed = |kind: RequestKind| made(samples::failed(kind, FailureCode::Internal));
+        let of_a_new_kind = failed(all[0]).value().to_string().replace(all[0].event_name(), "A_NEW_ONE");
+        let unreadable = |kind: OutcomeKind| with_value(kind, 1, "a", "r", "{}");
+        for (outcome, expected) in [
+            (made(samples::feedback()), vec![all[0]]),
+            (made(samples::question(1)), vec![all[1]]),
+            (made(samples::question(2)), vec![all[2]]),
+            (made(samples::completed("k")), vec![all[1], all[2]]),
+            (failed(all[0]), vec![all[0]]),
+            (failed(all[1]), vec![all[1]]),
+            (failed(all[2]), vec![all[2]]),
+            (with_value(OutcomeKind::RequestFailed, 1, "a", "r", &of_a_new_kind), vec![]),
+            (unreadable(OutcomeKind::FeedbackGenerated), vec![all[0]]),
+            (unreadable(OutcomeKind::ResumeQuestionGenerated), vec![all[1], all[2]]),
         ] {
             let mut waiting = Waiting::default();
             let callers = all.map(|kind| (kind, waiting.add(member(7), "r", kind)));
-            waiting.answer(&Arc::new(outcome(topic, 1, "a", "r", &value)));
+            waiting.answer(&Arc::new(outcome.clone()));
             let answered =
                 callers.into_iter().filter_map(|(kind, mut caller)| caller.try_recv().is_ok().then_some(kind));
-            assert_eq!(answered.collect::<Vec<_>>(), expected, "{topic} {value}");
+            assert_eq!(answered.collect::<Vec<_>>(), expected, "{:?}", outcome.role);
         }
     }
 

@@ -173,7 +173,7 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::events::json::JsonText;
+    use crate::events::outcome::samples;
     use crate::events::request::MemberId;
     use crate::state::SessionChange;
 
@@ -209,8 +209,7 @@ mod tests {
             let id = Uuid::from_u128(number);
             let member = MemberId::new(7).unwrap();
             let claim = Claim { flow: Flow::Feedback, member, request: id, record: id, token: id };
-            let outcome =
-                SavedOutcome { id, time: String::new(), kind: String::new(), data: JsonText::of(&()).unwrap() };
+            let outcome = SavedOutcome::new(id, String::new(), samples::feedback()).unwrap();
             state.remember(&claim, Scope::Request, &outcome).await.unwrap();
         }
         assert!(state.entries().map.len() <= FIRST_SWEEP);

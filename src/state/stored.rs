@@ -156,7 +156,7 @@ mod tests {
         let json = r#"{"id":"00000000-0000-0000-0000-000000000001","time":"2026-11-22T10:00:00Z",
             "type":"FeedbackGenerated","data":{"memberId":7,"feedback":"."}}"#;
         let saved = outcome(json.as_bytes()).unwrap();
-        assert_eq!(saved.data.get(), r#"{"memberId":7,"feedback":"."}"#);
+        assert_eq!(saved.json().get(), r#"{"memberId":7,"feedback":"."}"#);
         assert_eq!(outcome(to_json(&saved).unwrap().as_bytes()).unwrap(), saved);
     }
 

@@ -14,8 +14,10 @@ use crate::documents::{DocumentError, Documents};
 use crate::events::decode::{Decoded, Undecodable, decode};
 use crate::events::expiry::Expiry;
 use crate::events::json::JsonText;
-use crate::events::outcome::SavedOutcome;
-use crate::events::outcome::{DownloadLink, Failure, FailureCode, Origin, Outcome, OutcomeKind, timestamp};
+use crate::events::open_enum::OpenEnum;
+use crate::events::outcome::{
+    DownloadLink, Failure, FailureCode, Origin, Outcome, OutcomeData, OutcomeKind, SavedOutcome, timestamp,
+};
 use crate::events::record::Flow;
 use crate::events::record::{Record, RequestKind, record_name, request_id, request_name};
 use crate::events::request::{MemberId, Request};
@@ -36,9 +38,6 @@ use crate::worker::locks::Locks;
 /// How long to leave a member's lock to its holder before looking again.
 const LOCK_BACKOFF: Backoff = Backoff { base: Duration::from_millis(100), cap: Duration::from_secs(1) };
 const LINK_BACKOFF: Backoff = Backoff { base: Duration::from_millis(100), cap: Duration::from_secs(2) };
-
-/// The code of a dead letter that names no member.
-const UNDECODABLE: &str = "UNDECODABLE";
 
 /// What the product decides about requests.
 #[derive(Clone, Debug)]
@@ -102,7 +101,7 @@ impl Worker {
         let record = &job.record;
         let decoded = match &job.decoded {
             Ok(decoded) => decoded,
-            Err(undecodable) => return self.dead_letter(record, UNDECODABLE, &undecodable.to_string()).await,
+            Err(undecodable) => return self.dead_letter(record, Undecodable::CODE, &undecodable.to_string()).await,
         };
         let started = Instant::now();
         let id = request_id(record, decoded.request_id.as_deref());
@@ -274,18 +273,17 @@ impl Worker {
 
     /// Sends the outcome, and the dead letter where a person may want to run the request again.
     async fn settle(&self, origin: &Origin<'_>, saved: &SavedOutcome, reason: Option<&str>) {
-        let failed = OutcomeKind::named(&saved.kind) == Some(OutcomeKind::RequestFailed);
-        let code = failed.then(|| saved.data.text("code")).flatten();
-        let code = code.and_then(|name| FailureCode::ALL.into_iter().find(|code| code.name() == name));
+        // One that only a newer worker knows is none that this one keeps dead letters for.
+        let code = saved.data().failure_code().and_then(OpenEnum::known);
         let dead_letter = async {
             if let Some(code) = code.filter(|code| code.dead_letters()) {
                 self.dead_letter(origin.record, code.name(), reason.unwrap_or("it failed in an earlier try")).await;
             }
         };
-        tokio::join!(self.send(origin, saved, code), dead_letter);
+        tokio::join!(self.send(origin, saved), dead_letter);
         let (member, at) = (origin.member, &origin.record.at);
         match code {
-            None => tracing::debug!(%member, record = %at, outcome = saved.kind, "answered"),
+            None => tracing::debug!(%member, record = %at, outcome = saved.data().kind().name(), "answered"),
             Some(code) if code.dead_letters() => {
                 tracing::warn!(%member, record = %at, code = code.name(), reason, "a {} failed", outcome::describe(origin.record.kind));
             }
@@ -293,44 +291,43 @@ impl Worker {
         }
     }
 
-    async fn send(&self, origin: &Origin<'_>, saved: &SavedOutcome, code: Option<FailureCode>) {
-        let kind = OutcomeKind::named(&saved.kind);
-        let Some(topic) = kind.and_then(|kind| self.settings.outcome_topics.get(&kind)) else {
-            tracing::error!(record = %origin.record.at, "the journal holds an outcome of an unknown type");
+    async fn send(&self, origin: &Origin<'_>, saved: &SavedOutcome) {
+        let kind = saved.data().kind();
+        let Some(topic) = self.settings.outcome_topics.get(&kind) else {
+            tracing::error!(record = %origin.record.at, outcome = kind.name(), "no topic is set for the outcome");
             return self
-                .dead_letter(origin.record, FailureCode::Internal.name(), "an outcome of an unknown type")
+                .dead_letter(origin.record, FailureCode::Internal.name(), "no topic is set for the outcome")
                 .await;
         };
-        let linked = match kind {
-            Some(OutcomeKind::ResumeCompleted) => self.with_link(&saved.data).await,
-            _ => None,
+        let linked = match saved.data() {
+            OutcomeData::Completed(completed) => self.with_link(saved.json(), &completed.resume_object_key).await,
+            OutcomeData::Feedback(_) | OutcomeData::Question(_) | OutcomeData::Failed(_) => None,
         };
         let outgoing = OutgoingRecord {
             topic: topic.clone(),
             partition: None,
             key: Some(origin.member.to_string().into_bytes()),
-            value: Some(linked.as_ref().unwrap_or(&saved.data).get().into()),
+            value: Some(linked.as_ref().unwrap_or(saved.json()).get().into()),
             headers: headers::of_outcome(origin, saved),
         };
         match self.producer.send(&outgoing).await {
             Ok(()) => {
                 failpoint::reach("sent");
-                let code = code.map_or("", FailureCode::name);
-                self.metrics.outcomes.with_label_values(&[saved.kind.as_str(), code]).inc();
+                let code = saved.data().failure_code().map_or("", OpenEnum::name);
+                self.metrics.outcomes.with_label_values(&[kind.name(), code]).inc();
             }
             Err(rejected) => self.give_up(origin.record, "outcome", &rejected.to_string()),
         }
     }
 
     /// A finished résumé with a download link that is signed now.
-    async fn with_link(&self, completed: &JsonText) -> Option<JsonText> {
-        let key = completed.text("resumeObjectKey")?;
+    async fn with_link(&self, completed: &JsonText, key: &str) -> Option<JsonText> {
         let failed = |error: DocumentError, attempt: u32| {
             tracing::warn!(%error, attempt, "no link could be signed; trying again");
         };
-        let link = LINK_BACKOFF.retry_forever(|| self.documents.link(&key), failed).await;
+        let link = LINK_BACKOFF.retry_forever(|| self.documents.link(key), failed).await;
         let link = DownloadLink { resume_url: link.url, resume_url_expires_at: timestamp(link.expires_at) };
-        completed.with(&JsonText::of(&link).ok()?)
+        completed.with(&link).ok()
     }
 
     /// Keeps a record as a dead letter, byte by byte.

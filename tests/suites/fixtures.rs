@@ -5,9 +5,7 @@
 use std::time::Duration;
 
 use futures_util::future::LocalBoxFuture;
-use serde_json::json;
-use ssammu_worker::events::json::JsonText;
-use ssammu_worker::events::outcome::{SavedOutcome, Scope};
+use ssammu_worker::events::outcome::{FeedbackGenerated, OutcomeData, SavedOutcome, Scope};
 use ssammu_worker::events::record::Flow;
 use ssammu_worker::events::request::{MemberId, ResumeInputs};
 use ssammu_worker::state::session::{Draft, Ended, Exchange, Session};
@@ -70,12 +68,9 @@ pub fn request_outcome(number: u128) -> Option<(Scope, SavedOutcome)> {
 }
 
 pub fn outcome(number: u128) -> SavedOutcome {
-    SavedOutcome {
-        id: Uuid::from_u128(number),
-        time: "2026-11-22T10:00:00Z".to_owned(),
-        kind: "FeedbackGenerated".to_owned(),
-        data: JsonText::of(&json!({"memberId": 7, "feedback": format!("잘했어요 {number}")})).unwrap(),
-    }
+    let feedback = format!("잘했어요 {number}");
+    let data = OutcomeData::Feedback(FeedbackGenerated { member_id: 7, problem_id: None, feedback, context: None });
+    SavedOutcome::new(Uuid::from_u128(number), "2026-11-22T10:00:00Z".to_owned(), data).unwrap()
 }
 
 pub fn session(version: u64) -> Session {

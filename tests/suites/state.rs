@@ -334,10 +334,14 @@ async fn text_of_any_kind_comes_back_as_it_was(state: &dyn MemberState) {
 
     let texts = json!({"texts": texts, "number": i64::MAX, "nested": {"null": null, "float": 0.1}}).to_string();
     // Nothing that reads it into numbers, names and texts would keep it as it is.
-    let odd = r#"{"context":{ "n":1.50, "n": 12345678901234567890.0, "text":"\ud800" }}"#;
-    for text in [texts.as_str(), odd] {
+    let odd = r#"{ "n":1.50, "n": 12345678901234567890.0, "text":"\ud800" }"#;
+    for context in [texts.as_str(), odd] {
         let claim = another(&claim);
-        let outcome = SavedOutcome { data: serde_json::from_str(text).unwrap(), ..outcome(1) };
+        let id = Uuid::nil();
+        let data = format!(r#"{{"memberId":7,"feedback":".","context":{context},"new":{context}}}"#);
+        let stored = format!(r#"{{"id":"{id}","time":"","type":"FeedbackGenerated","data":{data}}}"#);
+        let outcome: SavedOutcome = serde_json::from_str(&stored).unwrap();
+        assert_eq!(outcome.json().get(), data);
         state.save(&claim, &change(None, Some((Scope::Request, outcome.clone())))).await.unwrap();
         assert_eq!(state.begin(&claim).await.unwrap(), Begin::Answered(outcome));
     }

@@ -116,11 +116,11 @@ impl Cargo {
         let names = |names: Vec<&'static str>| names.join("`, `");
         match self {
             Self::Request(kind) => {
-                let outcomes = OutcomeKind::ALL.into_iter().filter(|outcome| answers(*outcome, kind));
+                let outcomes = OutcomeKind::ALL.into_iter().filter(|outcome| outcome.can_answer(kind));
                 format!("Ends in one of `{}`.", names(outcomes.map(OutcomeKind::name).collect()))
             }
             Self::Outcome(kind) => {
-                let requests = RequestKind::ALL.into_iter().filter(|request| answers(kind, *request));
+                let requests = RequestKind::ALL.into_iter().filter(|request| kind.can_answer(*request));
                 format!("Answers `{}`.", names(requests.map(RequestKind::name).collect()))
             }
             Self::DeadLetter(kind) => format!(
@@ -129,15 +129,6 @@ impl Cargo {
                 kind.name()
             ),
         }
-    }
-}
-
-/// Whether a request of this kind may end in an outcome of that kind.
-fn answers(outcome: OutcomeKind, request: RequestKind) -> bool {
-    match outcome {
-        OutcomeKind::FeedbackGenerated => request.flow() == Flow::Feedback,
-        OutcomeKind::ResumeQuestionGenerated | OutcomeKind::ResumeCompleted => request.flow() == Flow::Resume,
-        OutcomeKind::RequestFailed => true,
     }
 }
 
@@ -239,11 +230,11 @@ mod tests {
     #[test]
     fn every_outcome_answers_a_request_and_every_request_can_succeed_and_fail() {
         for outcome in OutcomeKind::ALL {
-            assert!(RequestKind::ALL.iter().any(|request| answers(outcome, *request)), "{outcome:?}");
+            assert!(RequestKind::ALL.iter().any(|request| outcome.can_answer(*request)), "{outcome:?}");
         }
         for request in RequestKind::ALL {
-            assert!(answers(OutcomeKind::RequestFailed, request));
-            assert!(OutcomeKind::ALL.iter().filter(|outcome| answers(**outcome, request)).count() > 1);
+            assert!(OutcomeKind::RequestFailed.can_answer(request));
+            assert!(OutcomeKind::ALL.iter().filter(|outcome| outcome.can_answer(request)).count() > 1);
         }
     }
 

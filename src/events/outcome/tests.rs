@@ -1,3 +1,5 @@
+use serde_json::Value;
+
 use super::*;
 use crate::events::decode::Rule;
 
@@ -18,7 +20,7 @@ fn saved(outcome: Outcome, record: &Record, member: i64, id: &str) -> SavedOutco
 }
 
 fn data(outcome: Outcome) -> Value {
-    serde_json::from_str(saved(outcome, &record(0, 1), 7, "id").data.get()).unwrap()
+    serde_json::from_str(saved(outcome, &record(0, 1), 7, "id").json().get()).unwrap()
 }
 
 fn failed(code: FailureCode) -> Outcome {
@@ -33,7 +35,7 @@ fn the_same_request_gives_the_same_id_wherever_it_stands() {
     assert_eq!(one.id.get_version_num(), 5);
     assert_ne!(one.id, saved(feedback(), &record(0, 1), 8, "id").id);
     assert_ne!(one.id, saved(feedback(), &record(0, 1), 7, "other").id);
-    assert_eq!(one.data.get(), r#"{"memberId":7,"feedback":"좋아요."}"#);
+    assert_eq!(one.json().get(), r#"{"memberId":7,"feedback":"좋아요."}"#);
 }
 
 #[test]
@@ -67,7 +69,10 @@ fn names_on_the_wire_are_those_that_serde_writes() {
         assert_eq!(serde_json::to_value(code).unwrap(), code.name());
     }
     for kind in OutcomeKind::ALL {
-        assert_eq!(OutcomeKind::named(kind.name()), Some(kind));
+        assert_eq!(serde_json::to_value(kind).unwrap(), kind.name());
+    }
+    for kind in RequestKind::ALL {
+        assert_eq!(serde_json::to_value(kind).unwrap(), kind.event_name());
     }
 }
 
@@ -100,6 +105,63 @@ fn each_outcome_echoes_the_context_to_the_digit() {
         failed(FailureCode::InvalidRequest),
     ] {
         let saved = outcome.into_saved(&origin, OffsetDateTime::UNIX_EPOCH).unwrap();
-        assert!(saved.data.get().contains(&format!(r#""context":{text}"#)), "{}", saved.data.get());
+        assert!(saved.json().get().contains(&format!(r#""context":{text}"#)), "{:?}", saved.data());
+        let stored = serde_json::to_vec(&saved).unwrap();
+        assert_eq!(serde_json::from_slice::<SavedOutcome>(&stored).unwrap(), saved);
     }
+}
+
+/// What is stored for a failure, with this code and event name, and fields that are none of ours.
+fn stored_by_a_newer_worker(code: &str, event_name: &str) -> String {
+    let data = format!(
+        r#"{{"memberId":7, "eventName":"{event_name}","code":"{code}","message":"m","retryable":true,"hint":{{"n":1.50}},
+            "requestTopic":"FeedbackRequested","requestId":"r","context":{{"a":1e999}}}}"#
+    );
+    format!(r#"{{"id":"{}","time":"2026-11-22T10:00:00Z","type":"RequestFailed","mood":1,"data":{data}}}"#, Uuid::nil())
+}
+
+#[test]
+fn what_a_newer_worker_saved_is_read_as_far_as_it_is_known_and_passed_on_to_the_byte() {
+    for (code, known) in [("INTERNAL", Some(FailureCode::Internal)), ("A_NEW_ONE", None)] {
+        for (event_name, kind) in [("PROBLEM_FEEDBACK", Some(RequestKind::FeedbackRequested)), ("A_NEW_ONE", None)] {
+            let stored = stored_by_a_newer_worker(code, event_name);
+            let saved: SavedOutcome = serde_json::from_str(&stored).unwrap();
+            let OutcomeData::Failed(failed) = saved.data() else { panic!("a failure") };
+            assert_eq!((failed.code.known(), failed.event_name.known(), failed.code.name()), (known, kind, code));
+            assert!(stored.ends_with(&format!(r#""data":{}}}"#, saved.json().get())));
+            let again = serde_json::to_string(&saved).unwrap();
+            assert_eq!(serde_json::from_str::<SavedOutcome>(&again).unwrap(), saved);
+        }
+    }
+}
+
+#[test]
+fn a_resume_of_a_newer_worker_keeps_what_is_new_when_its_link_is_added() {
+    let data = r#"{"memberId":7,"isComplete":true,"sessionId":"00000000-0000-0000-0000-000000000000","pages":2,
+        "resumeObjectKey":"k","degraded":false}"#;
+    let stored = format!(r#"{{"id":"{}","time":"","type":"ResumeCompleted","data":{data}}}"#, Uuid::nil());
+    let saved: SavedOutcome = serde_json::from_str(&stored).unwrap();
+    let link = DownloadLink { resume_url: "u".to_owned(), resume_url_expires_at: "t".to_owned() };
+    let sent = saved.json().with(&link).unwrap();
+    let expected = data.replace("false}", r#"false,"resumeUrl":"u","resumeUrlExpiresAt":"t"}"#);
+    assert_eq!(sent.get(), expected);
+}
+
+#[test]
+fn what_is_no_outcome_of_its_type_is_not_read() {
+    for (kind, data) in [
+        (OutcomeKind::FeedbackGenerated, "{}"),
+        (OutcomeKind::FeedbackGenerated, "no json"),
+        (OutcomeKind::ResumeQuestionGenerated, r#"{"memberId":7,"feedback":"."}"#),
+    ] {
+        assert_eq!(OutcomeData::read(kind, data.as_bytes()), None, "{data}");
+    }
+    let stored = format!(r#"{{"id":"{}","time":"","type":"Unheard","data":{{}}}}"#, Uuid::nil());
+    assert!(serde_json::from_str::<SavedOutcome>(&stored).is_err());
+}
+
+#[test]
+fn nothing_that_a_member_reads_is_shown_with_an_entry_of_the_journal() {
+    let feedback = Outcome::Feedback { problem_id: None, feedback: "secret".to_owned() };
+    assert!(!format!("{:?}", saved(feedback, &record(0, 1), 7, "id")).contains("secret"));
 }

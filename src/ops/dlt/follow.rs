@@ -7,9 +7,9 @@ use std::fmt;
 use super::letter::Letter;
 use super::plan::id_after_replay;
 use crate::config::Topics;
+use crate::events::decode::Undecodable;
 use crate::events::header_names::{CE_CAUSATIONID, CE_SUBJECT};
-use crate::events::json::JsonText;
-use crate::events::outcome::OutcomeKind;
+use crate::events::outcome::{OutcomeData, OutcomeKind};
 use crate::events::record::{Coordinates, replayed_id, text_header};
 use crate::events::request::MemberId;
 use crate::kafka::reader::Seen;
@@ -64,21 +64,19 @@ impl Waiting {
 
     /// Looks at a record of an outcome or dead-letter topic: which dead letter's request ended with it, and how.
     pub fn end(&mut self, seen: Seen) -> Option<(Coordinates, Ending)> {
-        let outcome = self.topics.outcomes.iter().find(|(_, topic)| topic.as_ref() == seen.topic);
-        let (request, ending) = match outcome {
-            Some((kind, _)) => {
+        let (request, ending) = match self.topics.outcome_kind(&seen.topic) {
+            Some(kind) => {
                 let member = text_header(&seen.headers, CE_SUBJECT)?.parse().ok()?;
                 let id = text_header(&seen.headers, CE_CAUSATIONID)?.to_owned();
-                let ending = match kind {
-                    OutcomeKind::RequestFailed => Ending::Failed(code(seen.value.as_deref())?),
-                    answered => Ending::Answered(*answered),
-                };
+                let data = OutcomeData::read(kind, seen.value.as_deref()?)?;
+                let failed = data.failure_code().map(|code| Ending::Failed(code.name().to_owned()));
+                let ending = failed.unwrap_or(Ending::Answered(kind));
                 ((Some(member), id), ending)
             }
             None => {
                 let letter = Letter::read(seen, &self.topics)?;
                 // Where there is a member, the outcome tells more.
-                if letter.code.as_deref() != Some("UNDECODABLE") {
+                if letter.code.as_deref() != Some(Undecodable::CODE) {
                     return None;
                 }
                 ((letter.member, replayed_id(letter.id, letter.replays)), Ending::Kept)
@@ -93,20 +91,16 @@ impl Waiting {
     }
 }
 
-fn code(outcome: Option<&[u8]>) -> Option<String> {
-    let outcome: JsonText = serde_json::from_slice(outcome?).ok()?;
-    outcome.text("code")
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::letter::tests::{letter, seen, topics};
     use super::*;
-    use crate::events::record::Header;
+    use crate::events::outcome::{FailureCode, samples};
+    use crate::events::record::{Header, RequestKind};
 
-    fn outcome(topic: &str, member: &str, id: &str, value: &str) -> Seen {
+    fn outcome(data: &OutcomeData, member: &str, id: &str) -> Seen {
         let headers = vec![Header::new("ce_subject", member), Header::new("ce_causationid", id)];
-        Seen { topic: topic.to_owned(), headers, ..seen(0, value, &[]) }
+        Seen { topic: data.kind().name().to_owned(), headers, ..seen(0, data.json().unwrap().get(), &[]) }
     }
 
     fn waiting_for(letters: &[Letter]) -> Waiting {
@@ -120,19 +114,19 @@ mod tests {
         let letter = letter(seen(0, r#"{"memberId": 7}"#, &[("ce_id", b"a"), ("replay-count", b"1")]));
         let mut waiting = waiting_for(std::slice::from_ref(&letter));
         for other in [("8", "a#2"), ("7", "a#1"), ("7", "a")] {
-            assert_eq!(waiting.end(outcome("FeedbackGenerated", other.0, other.1, "{}")), None);
+            assert_eq!(waiting.end(outcome(&samples::feedback(), other.0, other.1)), None);
         }
         let ended = Some((letter.at, Ending::Answered(OutcomeKind::FeedbackGenerated)));
-        assert_eq!(waiting.end(outcome("FeedbackGenerated", "7", "a#2", "{}")), ended);
+        assert_eq!(waiting.end(outcome(&samples::feedback(), "7", "a#2")), ended);
         assert!(waiting.is_empty());
-        assert_eq!(waiting.end(outcome("FeedbackGenerated", "7", "a#2", "{}")), None);
+        assert_eq!(waiting.end(outcome(&samples::feedback(), "7", "a#2")), None);
     }
 
     #[test]
     fn a_failure_tells_its_code() {
         let letter = letter(seen(0, r#"{"memberId": 7}"#, &[("ce_id", b"a")]));
-        let value = r#"{"code": "LLM_UNAVAILABLE", "context": {"whatever": 1e999}}"#;
-        let failed = outcome("RequestFailed", "7", "a#1", value);
+        let data = samples::failed(RequestKind::FeedbackRequested, FailureCode::LlmUnavailable);
+        let failed = outcome(&data, "7", "a#1");
         let (_, ending) = waiting_for(&[letter]).end(failed).unwrap();
         assert_eq!(ending.to_string(), "RequestFailed LLM_UNAVAILABLE");
     }
