@@ -5,13 +5,14 @@ use std::borrow::Cow;
 use serde_json::Value;
 
 use crate::llm::text::markup::{self, Kind, Line};
-use crate::llm::text::{beginning, chatter, is_alphanumeric, is_readable, one_line, sentence, visible, wrapping};
+use crate::llm::text::phrases::label;
+use crate::llm::text::{beginning, boilerplate, envelope, is_alphanumeric, is_readable, one_line, sentence, visible};
 
 /// Sentences of a feedback, at most.
 const MAX_SENTENCES: usize = 5;
 /// Characters of a feedback, at most: the product's column holds no more.
 const MAX_CHARS: usize = 1_000;
-/// Characters of a reply that are looked at: enough for any feedback with all its wrapping.
+/// Characters of a reply that are looked at: enough for any feedback with all its envelope.
 const MAX_READ: usize = 20_000;
 /// Characters of a point's name (`핵심 파악`) above the text that belongs to it.
 const LONGEST_NAME: usize = 25;
@@ -21,19 +22,6 @@ const GARBAGE_LETTERS: usize = 20;
 const FEW_LETTERS: usize = 4;
 /// Times that a word may stand in a row.
 const MAX_ECHOES: usize = 5;
-/// How a model labels its feedback.
-const LABELS: [&str; 10] = [
-    "피드백 내용",
-    "최종 피드백",
-    "종합 피드백",
-    "피드백",
-    "feedback",
-    "면접관 피드백",
-    "답변",
-    "평가",
-    "응답",
-    "answer",
-];
 
 /// The feedback in a model's reply, as a member should read it, or `None` when there is none.
 ///
@@ -44,7 +32,7 @@ const LABELS: [&str; 10] = [
 pub fn read(text: &str, truncated: bool) -> Option<String> {
     let mut text = Cow::Borrowed(beginning(text, MAX_READ).trim());
     let mut truncated = truncated;
-    // What a wrapping held may be wrapped again. Every pass but the first only takes away, so there is a last one.
+    // What was in an envelope may be in another one. Every pass but the first only takes away, so there is a last one.
     loop {
         let feedback = pass(&text, truncated)?;
         if feedback == text {
@@ -54,11 +42,11 @@ pub fn read(text: &str, truncated: bool) -> Option<String> {
     }
 }
 
-/// Takes one layer of wrapping away.
+/// Takes one envelope away.
 fn pass(text: &str, truncated: bool) -> Option<String> {
     let text = visible(text);
-    let reply = wrapping::turn(&text);
-    if chatter::is_error(&reply) {
+    let reply = envelope::turn(&text);
+    if boilerplate::is_error(&reply) {
         return None;
     }
     let json = reply.starts_with(['{', '"']).then(|| serde_json::from_str(&reply));
@@ -69,16 +57,16 @@ fn pass(text: &str, truncated: bool) -> Option<String> {
     };
     let text = flow(&own_lines(&reply));
     let mut sentences: Vec<&str> = Vec::new();
-    let whole = sentence::split(wrapping::without_quotes(&text), truncated);
+    let whole = sentence::split(envelope::without_quotes(&text), truncated);
     for sentence in whole.iter().map(|sentence| without_bullets(sentence)).take_while(|sentence| !is_garbage(sentence))
     {
-        let announces = sentences.is_empty() && whole.len() > 1 && chatter::is_announcement(sentence);
+        let announces = sentences.is_empty() && whole.len() > 1 && boilerplate::is_announcement(sentence);
         let repeats = sentences.last() == Some(&sentence);
         if !announces && !repeats {
             sentences.push(sentence);
         }
     }
-    if chatter::is_refusal(&sentences) {
+    if boilerplate::is_refusal(&sentences) {
         return None;
     }
     let feedback = fit(&sentences);
@@ -107,20 +95,19 @@ fn fit(sentences: &[&str]) -> String {
 
 /// The lines of the feedback itself: no label, no announcement, no echo of the prompt, no dialogue that goes on.
 fn own_lines(reply: &str) -> Vec<Line> {
-    let mut lines = markup::lines(wrapping::without_quotes(reply));
+    let mut lines = markup::lines(envelope::without_quotes(reply));
     let echoes =
-        lines.iter().find(|line| line.kind != Kind::Blank).is_some_and(|line| wrapping::is_other_turn(&line.text));
+        lines.iter().find(|line| line.kind != Kind::Blank).is_some_and(|line| envelope::is_other_turn(&line.text));
     if echoes {
         // The question and the answer again: the feedback begins where a label says so.
-        let label =
-            lines.iter().position(|line| wrapping::without_label(&line.text, &["피드백", "feedback"]).is_some());
+        let label = lines.iter().position(|line| envelope::without_label(&line.text, label::SURELY_FEEDBACK).is_some());
         lines.drain(..label.unwrap_or(lines.len()));
     }
     let mut own: Vec<Line> = Vec::new();
     for mut line in lines {
         if own.iter().all(|line| line.kind == Kind::Blank) {
             unlabel(&mut line);
-        } else if wrapping::is_other_turn(&line.text) {
+        } else if envelope::is_other_turn(&line.text) {
             break;
         }
         own.push(line);
@@ -131,11 +118,11 @@ fn own_lines(reply: &str) -> Vec<Line> {
 /// Takes labels, the model's name and an announcement off the first line.
 fn unlabel(line: &mut Line) {
     while let Some(rest) =
-        wrapping::without_label(&line.text, &LABELS).or_else(|| wrapping::without_speaker(&line.text))
+        envelope::without_label(&line.text, label::FEEDBACK).or_else(|| envelope::without_speaker(&line.text))
     {
         line.text = rest.to_owned();
     }
-    if let Some(rest) = chatter::without_announcement(&line.text) {
+    if let Some(rest) = boilerplate::without_announcement(&line.text) {
         line.text = rest.to_owned();
     }
     if line.text.is_empty() {

@@ -5,7 +5,8 @@ use std::collections::HashMap;
 use serde_json::{Map, Value};
 
 use crate::llm::text::markup::{self, Kind};
-use crate::llm::text::{beginning, chatter, is_readable, one_line, sentence, visible, wrapping};
+use crate::llm::text::phrases::label;
+use crate::llm::text::{beginning, boilerplate, envelope, is_readable, one_line, sentence, visible};
 
 /// Characters of a question, at most.
 const MAX_CHARS: usize = 500;
@@ -17,20 +18,6 @@ const MAX_OBJECTS: usize = 16;
 const SAME_PERCENT: usize = 90;
 /// The word that says that nothing more needs to be asked.
 const ENOUGH: &str = "없음";
-/// How a model labels its question.
-const LABELS: [&str; 9] = [
-    "다음 질문",
-    "추가 질문",
-    "첫 번째 질문",
-    "두 번째 질문",
-    "세 번째 질문",
-    "질문",
-    "question",
-    "q",
-    "next question",
-];
-/// How a model labels an answer of its own making.
-const ANSWERS: [&str; 4] = ["답변", "answer", "a", "답"];
 /// How a request ends that asks without a question mark.
 const REQUESTS: [&str; 8] =
     ["주세요", "주십시오", "보세요", "하십시오", "말씀하세요", "설명하세요", "작성하세요", "적으세요"];
@@ -59,8 +46,8 @@ pub enum Reading {
 /// before are unusable.
 pub fn read(text: &str, truncated: bool, earlier: &[&str], may_end: bool) -> Reading {
     let text = visible(beginning(text, MAX_READ));
-    let reply = wrapping::turn(&text);
-    if chatter::is_error(&reply) {
+    let reply = envelope::turn(&text);
+    if boilerplate::is_error(&reply) {
         return Reading::Unusable;
     }
     match object(&reply) {
@@ -130,13 +117,13 @@ fn says_enough(text: &str) -> bool {
 
 /// `line` without the labels, numbers and speakers before it, and whether there were any.
 fn unlabelled(line: &str) -> (String, bool) {
-    let mut text = wrapping::without_quotes(line);
+    let mut text = envelope::without_quotes(line);
     let mut labelled = false;
-    while let Some(rest) = wrapping::without_label(text, &LABELS)
-        .or_else(|| wrapping::without_speaker(text))
+    while let Some(rest) = envelope::without_label(text, label::QUESTION)
+        .or_else(|| envelope::without_speaker(text))
         .or_else(|| markup::without_bullet(text))
     {
-        text = wrapping::without_quotes(rest);
+        text = envelope::without_quotes(rest);
         labelled = true;
     }
     (text.to_owned(), labelled)
@@ -152,7 +139,7 @@ fn first_question(text: &str, truncated: bool) -> Option<String> {
         let asks = |sentence: &String| is_marked_question(sentence);
         let end = sentences.iter().position(asks).or_else(|| sentences.iter().position(|text| is_request(text)))?;
         let asking = sentences.get(end)?;
-        let lead = sentences.iter().take(end).filter(|sentence| !chatter::is_announcement(sentence));
+        let lead = sentences.iter().take(end).filter(|sentence| !boilerplate::is_announcement(sentence));
         let whole: Vec<&str> = lead.chain([asking]).map(String::as_str).collect();
         [whole.join(" "), asking.clone()]
             .into_iter()
@@ -164,8 +151,8 @@ fn first_question(text: &str, truncated: bool) -> Option<String> {
 /// The parts of `text` that may each hold a question: paragraphs, and points of a list.
 fn blocks(text: &str) -> Vec<String> {
     let mut blocks: Vec<String> = vec![String::new()];
-    for line in markup::lines(wrapping::without_quotes(text)) {
-        if wrapping::without_label(&line.text, &ANSWERS).is_some() {
+    for line in markup::lines(envelope::without_quotes(text)) {
+        if envelope::without_label(&line.text, label::ANSWER).is_some() {
             break;
         }
         let (text, labelled) = unlabelled(&line.text);

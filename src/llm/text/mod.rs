@@ -1,14 +1,17 @@
-//! Text on its way to a model and back: fencing what a member wrote, and taking a reply out of its wrapping.
+//! Text on its way to a model and back: fencing what a member wrote, and taking a reply out of its envelope.
 //!
-//! A reply's way: [`visible`] drops what nobody can see, [`wrapping`] takes away special tokens, roles and labels,
-//! [`markup`] turns Markdown into plain lines, and [`sentence`] finds where its sentences end. [`chatter`] knows what is no
-//! reply at all.
+//! A reply's way: [`visible`] drops what nobody can see, [`envelope`] takes away special [`tokens`], roles and labels,
+//! [`markup`] turns Markdown into plain lines, and [`sentence`] finds where its sentences end. [`boilerplate`] knows what
+//! is no reply at all, by the [`phrases`] that models use.
 
-pub mod chatter;
+pub mod boilerplate;
+pub mod envelope;
 pub mod fence;
 pub mod markup;
+#[rustfmt::skip]
+pub mod phrases;
 pub mod sentence;
-pub mod wrapping;
+pub mod tokens;
 
 use std::borrow::Cow;
 

@@ -1,14 +1,16 @@
 //! Markdown, block by block.
 
-use docx_rs::{DocumentChild, IndentLevel, NumberingId, Numberings, ParagraphProperty, SpecialIndentType};
+use std::io;
+
 use pulldown_cmark::{Event, HeadingLevel, LinkType, Options, Parser, Tag, TagEnd, TextMergeWithOffset};
 
 use super::emphasis::detach_particles;
 use super::html::{self, Seen};
 use super::inline::{Emphasis, Inline, Links};
 use super::lists::{INDENT, Lists};
-use super::paragraph::Paragraphs;
-use super::table::{TableBuilder, label_table};
+use super::paragraph::{Format, Indent, Paragraph, Paragraphs};
+use super::table::{Table, TableBuilder, label_table};
+use super::xml::Part;
 
 /// Paragraphs and table cells of a document; nobody reads a résumé longer than this, and Word would choke on it.
 const MAX_PARAGRAPHS: usize = 3_000;
@@ -22,9 +24,23 @@ const CODE_INDENT: i32 = 142;
 
 /// What a document is made of.
 pub struct Body {
-    pub blocks: Vec<DocumentChild>,
+    pub blocks: Vec<Block>,
     pub links: Links,
-    pub numberings: Numberings,
+    pub lists: Lists,
+}
+
+pub enum Block {
+    Paragraph(Paragraph),
+    Table(Table),
+}
+
+impl Block {
+    pub fn write(&self, part: &mut Part) -> io::Result<()> {
+        match self {
+            Self::Paragraph(paragraph) => paragraph.write(part),
+            Self::Table(table) => table.write(part),
+        }
+    }
 }
 
 /// Writes title, facts and Markdown as Word's own paragraphs, lists and tables.
@@ -35,12 +51,12 @@ pub fn body(title: &str, facts_heading: &str, facts: &[(&str, &str)], markdown: 
     let facts = label_table(&mut writer.paragraphs, facts);
     writer.push_table(facts);
     writer.markdown(&detach_particles(markdown));
-    Body { blocks: writer.blocks, links: writer.links, numberings: writer.lists.numberings() }
+    Body { blocks: writer.blocks, links: writer.links, lists: writer.lists }
 }
 
 #[derive(Default)]
 struct Writer {
-    blocks: Vec<DocumentChild>,
+    blocks: Vec<Block>,
     paragraphs: Paragraphs,
     links: Links,
     lists: Lists,
@@ -57,7 +73,7 @@ struct Writer {
 #[derive(Default)]
 struct Open {
     style: &'static str,
-    property: ParagraphProperty,
+    format: Format,
     text: Inline,
 }
 
@@ -229,10 +245,9 @@ impl Writer {
 
     fn check_box(&mut self, done: bool) {
         self.inline();
-        let indent = self.lists.indent();
+        let indent = Indent { left: self.lists.indent(), hanging: Some(INDENT), ..Indent::default() };
         if let Some(open) = &mut self.open {
-            open.property =
-                ParagraphProperty::new().indent(Some(indent), Some(SpecialIndentType::Hanging(INDENT)), None, None);
+            open.format = Format { indent: Some(indent), ..Format::default() };
             open.text.plain(if done { "☑\t" } else { "☐\t" });
         }
     }
@@ -253,8 +268,8 @@ impl Writer {
     }
 
     fn push(&mut self, open: Open) {
-        let paragraph = self.paragraphs.make(open.style, open.property, open.text.finish());
-        self.blocks.push(DocumentChild::Paragraph(Box::new(paragraph)));
+        let paragraph = self.paragraphs.make(open.style, open.format, open.text.finish());
+        self.blocks.push(Block::Paragraph(paragraph));
     }
 
     fn line(&mut self, style: &'static str, text: &str) {
@@ -268,7 +283,7 @@ impl Writer {
         let mut open = Open { style: "CodeBlock", ..Open::default() };
         let indent = self.lists.indent();
         if indent > 0 {
-            open.property = open.property.indent(Some(indent + CODE_INDENT), None, Some(CODE_INDENT), None);
+            open.format.indent = Some(Indent { left: indent + CODE_INDENT, right: CODE_INDENT, hanging: None });
         }
         open.text.plain(code.trim_end());
         self.push(open);
@@ -292,8 +307,8 @@ impl Writer {
         }
     }
 
-    fn push_table(&mut self, table: docx_rs::Table) {
-        self.blocks.push(DocumentChild::Table(Box::new(table)));
+    fn push_table(&mut self, table: Table) {
+        self.blocks.push(Block::Table(table));
         // Word joins two tables that nothing parts.
         self.line("AfterTable", "");
     }
@@ -305,14 +320,14 @@ fn paragraph_here(lists: &mut Lists, quotes: usize) -> Open {
     let indent = lists.indent();
     if let Some(marker) = lists.take_marker() {
         open.style = if marker.ordered { "ListNumber" } else { "ListBullet" };
-        open.property = open.property.numbering(NumberingId::new(marker.id), IndentLevel::new(marker.level));
+        open.format.numbering = Some(marker.numbering);
     } else if quotes > 0 {
         let depth = i32::try_from(quotes.min(MAX_QUOTES)).unwrap_or_default();
         open.style = "Quote";
-        open.property = open.property.indent(Some(indent + QUOTE_INDENT * depth), None, None, None);
+        open.format.indent = Some(Indent { left: indent + QUOTE_INDENT * depth, ..Indent::default() });
     } else if indent > 0 {
         open.style = "ListContinue";
-        open.property = open.property.indent(Some(indent), None, None, None);
+        open.format.indent = Some(Indent { left: indent, ..Indent::default() });
     }
     open
 }

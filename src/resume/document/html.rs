@@ -2,12 +2,16 @@
 
 /// The elements that a browser knows and a writer may have meant as markup. Any other `<...>` is text that merely looks
 /// like a tag, such as `List<String>`.
-const ELEMENTS: &str = "\
-    a|abbr|b|base|big|blockquote|body|br|button|caption|center|cite|code|col|dd|del|details|div|dl|dt|em|embed|font|\
-    footer|form|h1|h2|h3|h4|h5|h6|head|header|hr|html|i|iframe|img|input|ins|kbd|li|link|main|mark|meta|nav|object|\
-    ol|p|pre|s|script|section|small|span|strike|strong|style|sub|summary|sup|svg|table|tbody|td|th|tr|u|ul";
+#[rustfmt::skip]
+const ELEMENTS: &[&str] = &[
+    "a", "abbr", "b", "base", "big", "blockquote", "body", "br", "button", "caption", "center", "cite", "code", "col",
+    "dd", "del", "details", "div", "dl", "dt", "em", "embed", "font", "footer", "form", "h1", "h2", "h3", "h4", "h5",
+    "h6", "head", "header", "hr", "html", "i", "iframe", "img", "input", "ins", "kbd", "li", "link", "main", "mark",
+    "meta", "nav", "object", "ol", "p", "pre", "s", "script", "section", "small", "span", "strike", "strong", "style",
+    "sub", "summary", "sup", "svg", "table", "tbody", "td", "th", "tr", "u", "ul",
+];
 /// The elements after which a new line begins.
-const LINES: &str = "div|dd|dt|h1|h2|h3|h4|h5|h6|li|p|summary|tr";
+const LINES: &[&str] = &["div", "dd", "dt", "h1", "h2", "h3", "h4", "h5", "h6", "li", "p", "summary", "tr"];
 
 /// What is seen of one tag.
 #[derive(Debug, PartialEq, Eq)]
@@ -25,7 +29,7 @@ pub fn tag(tag: &str) -> Seen {
     }
     match name(tag).as_str() {
         "br" => Seen::LineBreak,
-        name if listed(ELEMENTS, name) => Seen::Nothing,
+        name if ELEMENTS.contains(&name) => Seen::Nothing,
         _ => Seen::Text,
     }
 }
@@ -61,7 +65,7 @@ pub fn block(html: &str) -> String {
         }
         match tag(&whole) {
             Seen::LineBreak => seen.push('\n'),
-            Seen::Nothing if inside.starts_with('/') && listed(LINES, &name) => seen.push('\n'),
+            Seen::Nothing if inside.starts_with('/') && LINES.contains(&name.as_str()) => seen.push('\n'),
             Seen::Nothing => {}
             Seen::Text => seen.push_str(&whole),
         }
@@ -73,10 +77,6 @@ pub fn block(html: &str) -> String {
 fn name(tag: &str) -> String {
     let inside = tag.trim_start_matches('<').trim_start_matches('/');
     inside.chars().take_while(char::is_ascii_alphanumeric).take(16).collect::<String>().to_ascii_lowercase()
-}
-
-fn listed(list: &str, name: &str) -> bool {
-    list.split('|').any(|listed| listed == name)
 }
 
 fn decode(text: &str) -> String {

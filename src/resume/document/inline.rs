@@ -1,9 +1,10 @@
 //! Running text: formatting, line breaks and links.
 
-use docx_rs::{Break, BreakType, Hyperlink, HyperlinkData, ParagraphChild, Run, RunChild, RunProperty, Tab, Text};
+use std::io;
+
 use url::Url;
 
-use super::schema::is_xml_char;
+use super::xml::{Part, is_xml_char};
 
 /// Links beyond this become text; nobody follows them all.
 const MAX_LINKS: usize = 1_000;
@@ -33,10 +34,81 @@ fn relationship_id(number: usize) -> String {
     format!("link{number}")
 }
 
+/// What running text is made of.
+pub enum Piece {
+    Run(Run),
+    Link { id: String, runs: Vec<Run> },
+}
+
+/// Text of one format. A line end in it breaks the line.
+pub struct Run {
+    style: Option<&'static str>,
+    bold: bool,
+    italic: bool,
+    strike: bool,
+    text: String,
+}
+
+impl Piece {
+    pub fn write(&self, part: &mut Part) -> io::Result<()> {
+        match self {
+            Self::Run(run) => run.write(part),
+            Self::Link { id, runs } => {
+                let attributes = [("r:id", id.as_str()), ("w:history", "1")];
+                part.element("w:hyperlink", &attributes, |part| runs.iter().try_for_each(|run| run.write(part)))
+            }
+        }
+    }
+}
+
+impl Run {
+    fn write(&self, part: &mut Part) -> io::Result<()> {
+        part.element("w:r", &[], |part| {
+            if self.style.is_some() || self.bold || self.italic || self.strike {
+                part.element("w:rPr", &[], |part| self.write_properties(part))?;
+            }
+            for (index, line) in self.text.split('\n').enumerate() {
+                if index > 0 {
+                    part.empty("w:br", &[])?;
+                }
+                write_line(part, line)?;
+            }
+            Ok(())
+        })
+    }
+
+    fn write_properties(&self, part: &mut Part) -> io::Result<()> {
+        if let Some(style) = self.style {
+            part.property("w:rStyle", style)?;
+        }
+        // Word keeps what Latin and what complex scripts look like apart.
+        let switches = [
+            (self.bold, "w:b"),
+            (self.bold, "w:bCs"),
+            (self.italic, "w:i"),
+            (self.italic, "w:iCs"),
+            (self.strike, "w:strike"),
+        ];
+        switches.into_iter().filter(|(on, _)| *on).try_for_each(|(_, name)| part.empty(name, &[]))
+    }
+}
+
+fn write_line(part: &mut Part, line: &str) -> io::Result<()> {
+    for (index, words) in line.split('\t').enumerate() {
+        if index > 0 {
+            part.empty("w:tab", &[])?;
+        }
+        if !words.is_empty() {
+            part.text("w:t", &[("xml:space", "preserve")], words)?;
+        }
+    }
+    Ok(())
+}
+
 /// The text of one paragraph or table cell as it grows.
 #[derive(Default)]
 pub struct Inline {
-    children: Vec<ParagraphChild>,
+    pieces: Vec<Piece>,
     // Depths, since the same emphasis may be nested.
     bold: usize,
     italic: usize,
@@ -49,7 +121,7 @@ pub struct Inline {
 struct OpenLink {
     /// `None` for an address that the document must not link to.
     id: Option<String>,
-    runs: Vec<ParagraphChild>,
+    runs: Vec<Run>,
 }
 
 /// A kind of emphasis.
@@ -88,11 +160,8 @@ impl Inline {
     pub fn end_link(&mut self) {
         let Some(OpenLink { id, runs }) = self.link.take() else { return };
         match id {
-            Some(rid) if !runs.is_empty() => {
-                let link = HyperlinkData::External { rid, path: String::new() };
-                self.children.push(ParagraphChild::Hyperlink(Hyperlink { link, history: None, children: runs }));
-            }
-            _ => self.children.extend(runs),
+            Some(id) if !runs.is_empty() => self.pieces.push(Piece::Link { id, runs }),
+            _ => self.pieces.extend(runs.into_iter().map(Piece::Run)),
         }
     }
 
@@ -125,7 +194,7 @@ impl Inline {
     }
 
     pub fn is_empty(&self) -> bool {
-        self.children.is_empty() && self.link.as_ref().is_none_or(|link| link.runs.is_empty())
+        self.pieces.is_empty() && self.link.as_ref().is_none_or(|link| link.runs.is_empty())
     }
 
     /// About how many Latin letters the text takes up.
@@ -134,60 +203,25 @@ impl Inline {
     }
 
     /// The finished text.
-    pub fn finish(mut self) -> Vec<ParagraphChild> {
+    pub fn finish(mut self) -> Vec<Piece> {
         self.end_link();
-        self.children
+        self.pieces
     }
 
     fn run(&mut self, text: &str, code: bool) {
-        let mut children = Vec::new();
-        let mut word = String::new();
-        let flush = |word: &mut String, children: &mut Vec<RunChild>| {
-            if !word.is_empty() {
-                children.push(RunChild::Text(Text::new(std::mem::take(word))));
-            }
-        };
-        for c in text.chars().filter(|&c| is_xml_char(c) && c != '\r') {
-            self.width = self.width.saturating_add(if c.is_ascii() { 1 } else { 2 });
-            match c {
-                '\n' | '\t' => {
-                    flush(&mut word, &mut children);
-                    children.push(match c {
-                        '\n' => RunChild::Break(Break::new(BreakType::TextWrapping)),
-                        _ => RunChild::Tab(Tab::new()),
-                    });
-                }
-                _ => word.push(c),
-            }
-        }
-        flush(&mut word, &mut children);
-        if children.is_empty() {
+        let text: String = text.chars().filter(|&c| is_xml_char(c) && c != '\r').collect();
+        if text.is_empty() {
             return;
         }
-        let run = ParagraphChild::Run(Box::new(Run { run_property: self.property(code), children }));
+        let letters = text.chars().map(|c| if c.is_ascii() { 1 } else { 2 });
+        self.width = letters.fold(self.width, usize::saturating_add);
+        let is_linked = self.link.as_ref().is_some_and(|link| link.id.is_some());
+        let style = if is_linked { Some("Hyperlink") } else { code.then_some("InlineCode") };
+        let run = Run { style, bold: self.bold > 0, italic: self.italic > 0, strike: self.strike > 0, text };
         match &mut self.link {
             Some(link) => link.runs.push(run),
-            None => self.children.push(run),
+            None => self.pieces.push(Piece::Run(run)),
         }
-    }
-
-    fn property(&self, code: bool) -> RunProperty {
-        let mut property = RunProperty::new();
-        if self.link.as_ref().is_some_and(|link| link.id.is_some()) {
-            property = property.style("Hyperlink");
-        } else if code {
-            property = property.style("InlineCode");
-        }
-        if self.bold > 0 {
-            property = property.bold();
-        }
-        if self.italic > 0 {
-            property = property.italic();
-        }
-        if self.strike > 0 {
-            property = property.strike();
-        }
-        property
     }
 }
 

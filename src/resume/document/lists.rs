@@ -1,9 +1,9 @@
 //! Bulleted and numbered lists, as Word's own numbering.
 
-use docx_rs::{
-    AbstractNumbering, Level, LevelJc, LevelOverride, LevelText, NumberFormat, Numbering, Numberings,
-    SpecialIndentType, Start,
-};
+use std::io;
+
+use super::paragraph::{Indent, Numbering};
+use super::xml::{Part, WORD};
 
 /// Word knows nine levels; what is nested deeper stays on the last.
 const LEVELS: usize = 9;
@@ -12,9 +12,10 @@ pub const INDENT: i32 = 400;
 /// The highest number that Word lets a list start with.
 const MAX_START: u64 = 32_767;
 
-// docx-rs always writes a definition 1 of its own, so ours come after it.
-const BULLETS: usize = 2;
-const NUMBERS: usize = 3;
+/// The two definitions. The instance that all bullets share has the number of its definition, those of numbered lists
+/// come after it.
+const BULLETS: usize = 1;
+const NUMBERS: usize = 2;
 
 /// The lists of a document: which are open, and the numbering that they need.
 #[derive(Default)]
@@ -36,8 +37,7 @@ struct List {
 /// The bullet or number in front of a paragraph.
 #[derive(Clone, Copy)]
 pub struct Marker {
-    pub id: usize,
-    pub level: usize,
+    pub numbering: Numbering,
     pub ordered: bool,
 }
 
@@ -68,12 +68,14 @@ impl Lists {
         let level = self.open.len().checked_sub(1)?.min(LEVELS - 1);
         let list = self.open.last_mut().filter(|list| list.due)?;
         list.due = false;
-        let Some(start) = list.start else { return Some(Marker { id: BULLETS, level, ordered: false }) };
+        let Some(start) = list.start else {
+            return Some(Marker { numbering: Numbering { id: BULLETS, level }, ordered: false });
+        };
         let id = *list.id.get_or_insert_with(|| {
             self.numbered.push((level, usize::try_from(start.min(MAX_START)).unwrap_or_default()));
             BULLETS + self.numbered.len()
         });
-        Some(Marker { id, level, ordered: true })
+        Some(Marker { numbering: Numbering { id, level }, ordered: true })
     }
 
     /// Whether the current item still lacks its marker.
@@ -87,38 +89,48 @@ impl Lists {
     }
 
     /// The numbering part: one instance for all bullets, one per numbered list, each with its own first number.
-    pub fn numberings(&self) -> Numberings {
-        let bullets = definition(BULLETS, |level| {
-            let bullet = ["•", "◦", "▪"].get(level % 3).copied().unwrap_or("•");
-            (NumberFormat::new("bullet"), LevelText::new(bullet))
-        });
-        let numbers = definition(NUMBERS, |level| {
-            let format = ["decimal", "lowerLetter", "lowerRoman"].get(level % 3).copied().unwrap_or("decimal");
-            (NumberFormat::new(format), LevelText::new(format!("%{}.", level + 1)))
-        });
-        let instances = self.numbered.iter().enumerate().map(|(index, &(level, start))| {
-            Numbering::new(BULLETS + 1 + index, NUMBERS).add_override(LevelOverride::new(level).start(start))
-        });
-        Numberings {
-            abstract_nums: vec![bullets, numbers],
-            numberings: std::iter::once(Numbering::new(BULLETS, BULLETS)).chain(instances).collect(),
-        }
+    pub fn part(&self) -> io::Result<Vec<u8>> {
+        Part::build("w:numbering", &[WORD], |part| {
+            write_definition(part, BULLETS, |level| {
+                let bullet = ["•", "◦", "▪"].get(level % 3).copied().unwrap_or("•");
+                ("bullet", bullet.to_owned())
+            })?;
+            write_definition(part, NUMBERS, |level| {
+                let format = ["decimal", "lowerLetter", "lowerRoman"].get(level % 3).copied().unwrap_or("decimal");
+                (format, format!("%{}.", level + 1))
+            })?;
+            write_instance(part, BULLETS, BULLETS, None)?;
+            let mut numbered = self.numbered.iter().enumerate();
+            numbered.try_for_each(|(index, list)| write_instance(part, BULLETS + 1 + index, NUMBERS, Some(*list)))
+        })
     }
 }
 
-fn definition(id: usize, marker: impl Fn(usize) -> (NumberFormat, LevelText)) -> AbstractNumbering {
-    let mut definition = AbstractNumbering::new(id);
-    definition.multi_level_type = Some("hybridMultilevel".to_owned());
-    let mut left = 0;
-    for level in 0..LEVELS {
-        left += INDENT;
-        let (format, text) = marker(level);
-        definition = definition.add_level(Level::new(level, Start::new(1), format, text, LevelJc::new("left")).indent(
-            Some(left),
-            Some(SpecialIndentType::Hanging(INDENT)),
-            None,
-            None,
-        ));
-    }
-    definition
+/// What each level looks like: the format of its numbers, and the text that they stand in.
+fn write_definition(part: &mut Part, id: usize, marker: impl Fn(usize) -> (&'static str, String)) -> io::Result<()> {
+    part.element("w:abstractNum", &[("w:abstractNumId", &id.to_string())], |part| {
+        part.property("w:multiLevelType", "hybridMultilevel")?;
+        let mut left = 0;
+        (0..LEVELS).try_for_each(|level| {
+            left += INDENT;
+            let (format, text) = marker(level);
+            part.element("w:lvl", &[("w:ilvl", &level.to_string())], |part| {
+                part.property("w:start", 1)?;
+                part.property("w:numFmt", format)?;
+                part.property("w:lvlText", text)?;
+                part.property("w:lvlJc", "left")?;
+                let indent = Indent { left, hanging: Some(INDENT), ..Indent::default() };
+                part.element("w:pPr", &[], |part| indent.write(part))
+            })
+        })
+    })
+}
+
+/// A list of the document, and for a numbered one the level and the number that it starts with.
+fn write_instance(part: &mut Part, id: usize, definition: usize, first: Option<(usize, usize)>) -> io::Result<()> {
+    part.element("w:num", &[("w:numId", &id.to_string())], |part| {
+        part.property("w:abstractNumId", definition)?;
+        let Some((level, start)) = first else { return Ok(()) };
+        part.element("w:lvlOverride", &[("w:ilvl", &level.to_string())], |part| part.property("w:startOverride", start))
+    })
 }

@@ -1,134 +1,195 @@
-//! What a strict reader such as Word demands of the XML beyond what docx-rs takes care of.
+//! The schema of WordprocessingML as far as our parts use it: ECMA-376, part 1, annex A (wml.xsd, transitional).
 
-/// Properties whose children docx-rs writes in an order of its own, with the order that the schema (ECMA-376, part 1,
-/// annex A) demands. Only what this program writes is listed; anything else keeps its place behind.
-const ORDERED: [(&str, &[&str]); 4] = [
-    ("numPr", &["ilvl", "numId"]),
-    ("rPr", &["rStyle", "rFonts", "b", "bCs", "i", "iCs", "strike", "color", "sz", "szCs", "u", "shd"]),
-    ("pPr", &["pStyle", "keepNext", "keepLines", "numPr", "pBdr", "shd", "spacing", "ind", "jc", "outlineLvl", "rPr"]),
-    ("tblPr", &["tblStyle", "tblW", "jc", "tblInd", "tblBorders", "tblLayout", "tblCellMar"]),
+use quick_xml::events::{BytesStart, Event};
+
+/// A content model: an element, the attributes that it may have, and its children in order, each once or as often as its mark
+/// says (`?`, `*` and `+` as in a regular expression; `a|b` is a choice). An element without a rule has a value at most.
+/// Whoever writes something new finds it refused here, and looks its place up first.
+type Rule = (&'static str, &'static str, &'static str);
+
+const RULES: &[Rule] = &[
+    // document.xml
+    ("document", "mc:Ignorable", "background? body?"),
+    ("body", "", "p|tbl* sectPr?"),
+    ("sectPr", "", SECTION),
+    ("pgSz", "w:w w:h", ""),
+    ("pgMar", "w:top w:right w:bottom w:left w:header w:footer w:gutter", ""),
+    ("p", "w14:paraId", "pPr? r|hyperlink*"),
+    ("pPr", "", PARAGRAPH),
+    ("numPr", "", "ilvl? numId?"),
+    ("ind", "w:left w:right w:hanging", ""),
+    ("spacing", "w:val w:before w:after w:line w:lineRule", ""),
+    ("hyperlink", "r:id w:history", "r*"),
+    ("r", "", "rPr? t|br|tab*"),
+    ("rPr", "", RUN),
+    ("t", "xml:space", "#text"),
+    ("br", "", ""),
+    ("tab", "", ""),
+    ("shd", "w:val w:color w:fill", ""),
+    ("tbl", "", "tblPr tblGrid tr*"),
+    ("tblPr", "", TABLE),
+    ("tblW", "w:w w:type", ""),
+    ("tblInd", "w:w w:type", ""),
+    ("tblLayout", "w:type", ""),
+    ("tblGrid", "", "gridCol*"),
+    ("gridCol", "w:w", ""),
+    ("tr", "", "trPr? tc*"),
+    ("trPr", "", "cantSplit|tblHeader*"),
+    ("cantSplit", "", ""),
+    ("tblHeader", "", ""),
+    // A cell ends with a paragraph.
+    ("tc", "", "tcPr? tbl* p+"),
+    ("tcPr", "", CELL),
+    ("tcW", "w:w w:type", ""),
+    // numbering.xml
+    ("numbering", "", "numPicBullet* abstractNum* num* numIdMacAtCleanup?"),
+    ("abstractNum", "w:abstractNumId", "nsid? multiLevelType? tmpl? name? styleLink? numStyleLink? lvl*"),
+    ("lvl", "w:ilvl", "start? numFmt? lvlRestart? pStyle? isLgl? suff? lvlText? lvlPicBulletId? lvlJc? pPr? rPr?"),
+    ("num", "w:numId", "abstractNumId lvlOverride*"),
+    ("lvlOverride", "w:ilvl", "startOverride? lvl?"),
+    // styles.xml
+    ("styles", "", "docDefaults? latentStyles? style*"),
+    ("docDefaults", "", "rPrDefault? pPrDefault?"),
+    ("rPrDefault", "", "rPr?"),
+    ("pPrDefault", "", "pPr?"),
+    ("latentStyles", "w:defLockedState w:defUIPriority w:defSemiHidden w:defUnhideWhenUsed w:defQFormat w:count", ""),
+    ("style", "w:type w:default w:customStyle w:styleId", STYLE),
+    ("rFonts", "w:ascii w:hAnsi w:eastAsia w:cs", ""),
+    ("lang", "w:val w:eastAsia w:bidi", ""),
+    ("tblCellMar", "", "top? left? bottom? right?"),
+    ("tblBorders", "", "top? left? bottom? right? insideH? insideV?"),
+    ("pBdr", "", "top? left? bottom? right? between? bar?"),
+    ("top", BORDER, ""),
+    ("left", BORDER, ""),
+    ("bottom", BORDER, ""),
+    ("right", BORDER, ""),
+    ("insideH", BORDER, ""),
+    ("insideV", BORDER, ""),
+    // fontTable.xml
+    ("fonts", "", "font*"),
+    ("font", "w:name", "altName? panose1? charset? family? notTrueType? pitch? sig?"),
+    ("sig", "w:usb0 w:usb1 w:usb2 w:usb3 w:csb0 w:csb1", ""),
+    // settings.xml
+    ("settings", "", "zoom? defaultTabStop? characterSpacingControl? compat? themeFontLang?"),
+    ("zoom", "w:percent", ""),
+    ("compat", "", "compatSetting*"),
+    ("compatSetting", "w:name w:uri w:val", ""),
+    ("themeFontLang", "w:val w:eastAsia w:bidi", ""),
 ];
+const PARAGRAPH: &str = "pStyle? keepNext? keepLines? pageBreakBefore? framePr? widowControl? numPr? suppressLineNumbers? \
+    pBdr? shd? tabs? suppressAutoHyphens? kinsoku? wordWrap? overflowPunct? topLinePunct? autoSpaceDE? autoSpaceDN? bidi? \
+    adjustRightInd? snapToGrid? spacing? ind? contextualSpacing? mirrorIndents? suppressOverlap? jc? textDirection? \
+    textAlignment? textboxTightWrap? outlineLvl? divId? cnfStyle? rPr? sectPr? pPrChange?";
+const RUN: &str = "rStyle? rFonts? b? bCs? i? iCs? caps? smallCaps? strike? dstrike? outline? shadow? emboss? imprint? \
+    noProof? snapToGrid? vanish? webHidden? color? spacing? w? kern? position? sz? szCs? highlight? u? effect? bdr? shd? \
+    fitText? vertAlign? rtl? cs? em? lang? eastAsianLayout? specVanish? oMath?";
+const TABLE: &str = "tblStyle? tblpPr? tblOverlap? bidiVisual? tblStyleRowBandSize? tblStyleColBandSize? tblW? jc? \
+    tblCellSpacing? tblInd? tblBorders? shd? tblLayout? tblCellMar? tblLook? tblCaption? tblDescription?";
+const CELL: &str = "cnfStyle? tcW? gridSpan? hMerge? vMerge? tcBorders? shd? noWrap? tcMar? textDirection? tcFitText? vAlign? \
+    hideMark?";
+const SECTION: &str = "headerReference|footerReference* footnotePr? endnotePr? type? pgSz? pgMar? paperSrc? pgBorders? \
+    lnNumType? pgNumType? cols? formProt? vAlign? noEndnote? titlePg? textDirection? bidi? rtlGutter? docGrid?";
+const STYLE: &str = "name? aliases? basedOn? next? link? autoRedefine? hidden? uiPriority? semiHidden? unhideWhenUsed? \
+    qFormat? locked? personal? personalCompose? personalReply? rsid? pPr? rPr? tblPr? trPr? tcPr? tblStylePr*";
+const BORDER: &str = "w:val w:sz w:space w:color w:w w:type";
 
-/// Rewrites a part made by docx-rs so that it follows the schema: property elements in order, empty ones gone, columns
-/// without the type that only cells have. docx-rs has no header rows either, so a row that must not split ("cantSplit", used for nothing else) becomes one.
-pub fn conform(part: &str) -> String {
-    let mut part = part
-        .replace("<w:rPr />", "")
-        .replace("<w:pPr></w:pPr>", "")
-        .replace("<w:tblBorders />", "")
-        .replace("<w:trPr />", "")
-        .replace("<w:cantSplit />", "<w:cantSplit /><w:tblHeader />");
-    part = without_column_types(&part);
-    for (element, order) in ORDERED {
-        part = sort_children(&part, element, order);
-    }
-    part
+/// An element that is being read: its name, and the names of its children so far.
+struct Open {
+    name: String,
+    children: Vec<String>,
 }
 
-fn without_column_types(part: &str) -> String {
-    let mut columns = part.split("<w:gridCol ");
-    let mut plain = columns.next().unwrap_or_default().to_owned();
-    for column in columns {
-        plain.push_str("<w:gridCol ");
-        plain.push_str(&column.replacen(" w:type=\"dxa\"", "", 1));
-    }
-    plain
-}
-
-fn sort_children(part: &str, element: &str, order: &[&str]) -> String {
-    let (start, end) = (format!("<w:{element}>"), format!("</w:{element}>"));
-    let mut sorted = String::with_capacity(part.len());
-    let mut rest = part;
-    while let Some((before, inside)) = rest.split_once(&start) {
-        let Some((content, after)) = inside.split_once(&end) else { break };
-        let mut children = children(content);
-        children.sort_by_key(|(name, _)| order.iter().position(|known| known == name).unwrap_or(order.len()));
-        sorted.push_str(before);
-        sorted.push_str(&start);
-        sorted.extend(children.into_iter().map(|(_, child)| child));
-        sorted.push_str(&end);
-        rest = after;
-    }
-    sorted.push_str(rest);
-    sorted
-}
-
-/// The child elements of a property, each with its name without prefix. No child contains its own kind.
-fn children(content: &str) -> Vec<(&str, &str)> {
-    let mut children = Vec::new();
-    let mut rest = content;
-    while let Some(tag_end) = rest.find('>') {
-        let tag = rest.get(..tag_end).unwrap_or_default();
-        let name = tag.trim_start_matches("<w:").split([' ', '/']).next().unwrap_or_default();
-        let mut length = tag_end + 1;
-        if !tag.ends_with('/') {
-            let end = format!("</w:{name}>");
-            length = rest.find(&end).map_or(rest.len(), |at| at + end.len());
-        }
-        let (child, after) = rest.split_at_checked(length).unwrap_or((rest, ""));
-        children.push((name, child));
-        rest = after;
-    }
-    children
-}
-
-/// Whether XML 1.0 allows the character. Word refuses a file that holds any other, even escaped.
-pub fn is_xml_char(c: char) -> bool {
-    matches!(c, '\t' | '\n' | '\r' | '\u{20}'..='\u{D7FF}' | '\u{E000}'..='\u{FFFD}' | '\u{10000}'..='\u{10FFFF}')
-}
-
-/// The text as it may stand between tags or in an attribute in double quotes.
-pub fn escape(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for c in text.chars().filter(|&c| is_xml_char(c)) {
-        match c {
-            '&' => escaped.push_str("&amp;"),
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '"' => escaped.push_str("&quot;"),
-            _ => escaped.push(c),
+/// Says what the schema does not allow in a part, the first thing only.
+pub fn violation(part: &str) -> Option<String> {
+    let mut reader = quick_xml::Reader::from_str(part);
+    let mut open = vec![Open { name: "the part".to_owned(), children: Vec::new() }];
+    loop {
+        let event = match reader.read_event() {
+            Ok(event) => event,
+            Err(error) => return Some(format!("not well-formed: {error}")),
+        };
+        let found = match &event {
+            Event::Start(tag) => {
+                let name = begin(tag, &mut open);
+                open.push(Open { name, children: Vec::new() });
+                attributes(tag)
+            }
+            Event::Empty(tag) => {
+                let name = begin(tag, &mut open);
+                attributes(tag).or_else(|| children(&Open { name, children: Vec::new() }))
+            }
+            Event::End(_) => open.pop().and_then(|open| children(&open)),
+            Event::Text(text) if !text.iter().all(u8::is_ascii_whitespace) => {
+                let open = open.last()?;
+                let mixed = rule(&open.name).is_none_or(|rule| rule.2 != "#text");
+                mixed.then(|| format!("text in {}", open.name))
+            }
+            Event::Eof => return None,
+            _ => None,
+        };
+        if found.is_some() {
+            return found;
         }
     }
-    escaped
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+fn begin(tag: &BytesStart<'_>, open: &mut [Open]) -> String {
+    let name = String::from_utf8_lossy(tag.name().as_ref()).into_owned();
+    let name = name.strip_prefix("w:").unwrap_or(&name).to_owned();
+    open.last_mut().unwrap().children.push(name.clone());
+    name
+}
 
-    #[test]
-    fn properties_are_put_in_the_order_of_the_schema() {
-        let part = "<w:p><w:pPr><w:rPr /><w:pStyle w:val=\"a\" /><w:ind w:left=\"1\" /><w:numPr><w:numId w:val=\"2\" />\
-                    <w:ilvl w:val=\"0\" /></w:numPr></w:pPr><w:r><w:rPr><w:strike /><w:b /><w:rStyle w:val=\"c\" /></w:rPr>\
-                    <w:t>x</w:t></w:r></w:p>";
-        assert_eq!(
-            conform(part),
-            "<w:p><w:pPr><w:pStyle w:val=\"a\" /><w:numPr><w:ilvl w:val=\"0\" /><w:numId w:val=\"2\" /></w:numPr>\
-             <w:ind w:left=\"1\" /></w:pPr><w:r><w:rPr><w:rStyle w:val=\"c\" /><w:b /><w:strike /></w:rPr>\
-             <w:t>x</w:t></w:r></w:p>"
-        );
-    }
+fn rule(name: &str) -> Option<&'static Rule> {
+    RULES.iter().find(|rule| rule.0 == name)
+}
 
-    #[test]
-    fn a_property_that_the_schema_list_lacks_is_kept_behind_the_others() {
-        assert_eq!(
-            conform("<w:rPr><w:new><w:x /></w:new><w:b /></w:rPr>"),
-            "<w:rPr><w:b /><w:new><w:x /></w:new></w:rPr>"
-        );
-    }
+fn attributes(tag: &BytesStart<'_>) -> Option<String> {
+    let name = String::from_utf8_lossy(tag.name().as_ref()).into_owned();
+    let allowed = rule(name.trim_start_matches("w:")).map_or("w:val", |rule| rule.1);
+    tag.attributes().find_map(|attribute| {
+        let attribute = attribute.unwrap();
+        let key = String::from_utf8_lossy(attribute.key.as_ref()).into_owned();
+        let known = key.starts_with("xmlns") || allowed.split(' ').any(|allowed| allowed == key);
+        (!known).then(|| format!("{key} at {name}"))
+    })
+}
 
-    #[test]
-    fn only_cells_keep_the_type_of_their_width() {
-        assert_eq!(
-            conform(
-                "<w:gridCol w:w=\"1\" w:type=\"dxa\" /><w:gridCol w:w=\"2\" w:type=\"dxa\" /><w:tcW w:w=\"1\" w:type=\"dxa\" />"
-            ),
-            "<w:gridCol w:w=\"1\" /><w:gridCol w:w=\"2\" /><w:tcW w:w=\"1\" w:type=\"dxa\" />"
-        );
+fn children(open: &Open) -> Option<String> {
+    let order = rule(&open.name).map_or("", |rule| rule.2);
+    let mut left = open.children.as_slice();
+    for step in order.split(' ').filter(|step| !matches!(*step, "" | "#text")) {
+        let names = step.trim_end_matches(['?', '*', '+']);
+        let most = if step.ends_with(['*', '+']) { usize::MAX } else { 1 };
+        let found = left.iter().take_while(|child| names.split('|').any(|name| name == *child)).take(most).count();
+        if found == 0 && !step.ends_with(['?', '*']) {
+            return Some(format!("{} without {names}: {:?}", open.name, open.children));
+        }
+        left = &left[found..];
     }
+    left.first().map(|child| format!("{child} in {} is not in its place: {:?}", open.name, open.children))
+}
 
-    #[test]
-    fn text_loses_what_xml_forbids_and_keeps_emoji() {
-        assert_eq!(escape("a\0\u{b}\u{1b}\u{FFFE}b<&>\"\u{1F680}\n"), "ab&lt;&amp;&gt;&quot;\u{1F680}\n");
+#[test]
+fn what_the_schema_does_not_allow_is_found() {
+    for (part, wanted) in [
+        (
+            "<w:p><w:pPr><w:jc w:val=\"right\"/><w:pStyle w:val=\"a\"/></w:pPr></w:p>",
+            "pStyle in pPr is not in its place",
+        ),
+        ("<w:p><w:pPr><w:rPr/><w:pStyle w:val=\"a\"/></w:pPr></w:p>", "pStyle in pPr is not in its place"),
+        ("<w:r><w:rPr><w:b/><w:rStyle w:val=\"a\"/></w:rPr></w:r>", "rStyle in rPr is not in its place"),
+        ("<w:rPr><w:b/><w:b/></w:rPr>", "b in rPr is not in its place"),
+        ("<w:numPr><w:numId w:val=\"1\"/><w:ilvl w:val=\"1\"/></w:numPr>", "ilvl in numPr is not in its place"),
+        ("<w:tblGrid><w:gridCol w:w=\"1\" w:type=\"dxa\"/></w:tblGrid>", "w:type at w:gridCol"),
+        ("<w:tc><w:tcPr/></w:tc>", "tc without p"),
+        ("<w:tbl><w:tr/></w:tbl>", "tbl without tblPr"),
+        ("<w:p>text</w:p>", "text in p"),
+        ("<w:p><w:new/></w:p>", "new in p is not in its place"),
+        ("<w:p><w:r></w:p>", "not well-formed"),
+    ] {
+        let found = violation(part).unwrap_or_default();
+        assert!(found.starts_with(wanted), "{part}: {found}");
     }
+    assert_eq!(violation("<w:p><w:pPr><w:pStyle w:val=\"a\"/></w:pPr><w:r><w:t>x</w:t></w:r></w:p>"), None);
 }

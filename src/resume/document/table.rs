@@ -1,12 +1,12 @@
 //! Tables.
 
-use docx_rs::{
-    AlignmentType, ParagraphChild, ParagraphProperty, Shading, Table, TableCell, TableLayoutType, TableRow, WidthType,
-};
+use std::io;
+
 use pulldown_cmark::Alignment;
 
-use super::inline::Inline;
-use super::paragraph::Paragraphs;
+use super::inline::{Inline, Piece};
+use super::paragraph::{Format, Paragraph, Paragraphs};
+use super::xml::Part;
 
 /// The width between the margins, in twentieths of a point.
 const TEXT_WIDTH: usize = 9_638;
@@ -17,16 +17,87 @@ const MIN_LETTERS: usize = 6;
 const MAX_LETTERS: usize = 48;
 const SHADE: &str = "DEEAF6";
 
+/// A table whose columns have fixed widths.
+pub struct Table {
+    widths: Vec<usize>,
+    rows: Vec<Row>,
+}
+
+struct Row {
+    /// Shown again at the top of each page.
+    is_header: bool,
+    cells: Vec<Cell>,
+}
+
+struct Cell {
+    is_heading: bool,
+    text: Paragraph,
+}
+
+impl Table {
+    pub fn write(&self, part: &mut Part) -> io::Result<()> {
+        part.element("w:tbl", &[], |part| {
+            part.element("w:tblPr", &[], |part| {
+                part.property("w:tblStyle", "TableGrid")?;
+                write_width(part, "w:tblW", self.widths.iter().sum())?;
+                part.property("w:jc", "left")?;
+                part.empty("w:tblLayout", &[("w:type", "fixed")])
+            })?;
+            part.element("w:tblGrid", &[], |part| {
+                let mut widths = self.widths.iter();
+                widths.try_for_each(|width| part.empty("w:gridCol", &[("w:w", &width.to_string())]))
+            })?;
+            self.rows.iter().try_for_each(|row| row.write(part, &self.widths))
+        })
+    }
+}
+
+impl Row {
+    fn write(&self, part: &mut Part, widths: &[usize]) -> io::Result<()> {
+        part.element("w:tr", &[], |part| {
+            if self.is_header {
+                part.element("w:trPr", &[], |part| {
+                    part.empty("w:cantSplit", &[])?;
+                    part.empty("w:tblHeader", &[])
+                })?;
+            }
+            self.cells.iter().zip(widths).try_for_each(|(cell, width)| cell.write(part, *width))
+        })
+    }
+}
+
+impl Cell {
+    fn new(paragraphs: &mut Paragraphs, is_heading: bool, format: Format, text: Vec<Piece>) -> Self {
+        let style = if is_heading { "TableHeading" } else { "TableText" };
+        Self { is_heading, text: paragraphs.make(style, format, text) }
+    }
+
+    fn write(&self, part: &mut Part, width: usize) -> io::Result<()> {
+        part.element("w:tc", &[], |part| {
+            part.element("w:tcPr", &[], |part| {
+                write_width(part, "w:tcW", width)?;
+                let shade = [("w:val", "clear"), ("w:color", "auto"), ("w:fill", SHADE)];
+                if self.is_heading { part.empty("w:shd", &shade) } else { Ok(()) }
+            })?;
+            self.text.write(part)
+        })
+    }
+}
+
+fn write_width(part: &mut Part, name: &str, width: usize) -> io::Result<()> {
+    part.empty(name, &[("w:w", &width.to_string()), ("w:type", "dxa")])
+}
+
 /// A Markdown table as it grows, the first row being its header.
 pub struct TableBuilder {
     alignments: Vec<Alignment>,
-    rows: Vec<Vec<Cell>>,
+    rows: Vec<Vec<Draft>>,
     cells: usize,
 }
 
 #[derive(Default)]
-struct Cell {
-    text: Vec<ParagraphChild>,
+struct Draft {
+    text: Vec<Piece>,
     width: usize,
 }
 
@@ -43,7 +114,7 @@ impl TableBuilder {
         let Some(row) = self.rows.last_mut() else { return };
         let width = text.width();
         if row.len() < MAX_COLUMNS {
-            row.push(Cell { text: text.finish(), width });
+            row.push(Draft { text: text.finish(), width });
             self.cells += 1;
         } else if let Some(last) = row.last_mut().filter(|_| width > 0) {
             let mut separator = Inline::default();
@@ -71,57 +142,31 @@ impl TableBuilder {
         let total: usize = letters.iter().sum();
         let widths: Vec<usize> = letters.iter().map(|letters| TEXT_WIDTH * letters / total.max(1)).collect();
         let rows = self.rows.into_iter().enumerate().map(|(index, mut row)| {
-            row.resize_with(columns, Cell::default);
-            let cells = row.into_iter().zip(&widths).zip(&self.alignments).map(|((cell, &width), alignment)| {
-                let property = match alignment {
-                    Alignment::Center => ParagraphProperty::new().align(AlignmentType::Center),
-                    Alignment::Right => ParagraphProperty::new().align(AlignmentType::Right),
-                    Alignment::Left | Alignment::None => ParagraphProperty::new(),
+            let is_header = index == 0;
+            row.resize_with(columns, Draft::default);
+            let cells = row.into_iter().zip(&self.alignments).map(|(cell, alignment)| {
+                let alignment = match alignment {
+                    Alignment::Center => Some("center"),
+                    Alignment::Right => Some("right"),
+                    Alignment::Left | Alignment::None => None,
                 };
-                table_cell(paragraphs, index == 0, width, property, cell.text)
+                Cell::new(paragraphs, is_header, Format { alignment, ..Format::default() }, cell.text)
             });
-            let row = TableRow::new(cells.collect());
-            // Becomes the mark of a header row when the document is put in order.
-            if index == 0 { row.cant_split() } else { row }
+            Row { is_header, cells: cells.collect() }
         });
-        let rows = rows.collect();
-        grid(rows, widths)
+        Table { rows: rows.collect(), widths }
     }
 }
 
 /// A table of labels and their values, without a header.
 pub fn label_table(paragraphs: &mut Paragraphs, rows: &[(&str, &str)]) -> Table {
-    let widths = vec![TEXT_WIDTH / 5, TEXT_WIDTH - TEXT_WIDTH / 5];
-    let rows = rows.iter().map(|texts| {
-        let texts = [texts.0, texts.1].into_iter().zip(&widths).enumerate();
-        let cells = texts.map(|(column, (text, &width))| {
+    let rows = rows.iter().map(|(label, value)| {
+        let cells = [(label, true), (value, false)].map(|(text, is_heading)| {
             let mut inline = Inline::default();
             inline.plain(text);
-            table_cell(paragraphs, column == 0, width, ParagraphProperty::new(), inline.finish())
+            Cell::new(paragraphs, is_heading, Format::default(), inline.finish())
         });
-        TableRow::new(cells.collect())
+        Row { is_header: false, cells: cells.into() }
     });
-    let rows = rows.collect();
-    grid(rows, widths)
-}
-
-fn table_cell(
-    paragraphs: &mut Paragraphs,
-    heading: bool,
-    width: usize,
-    property: ParagraphProperty,
-    text: Vec<ParagraphChild>,
-) -> TableCell {
-    let style = if heading { "TableHeading" } else { "TableText" };
-    let cell = TableCell::new().width(width, WidthType::Dxa);
-    let cell = if heading { cell.shading(Shading::new().fill(SHADE)) } else { cell };
-    cell.add_paragraph(paragraphs.make(style, property, text))
-}
-
-fn grid(rows: Vec<TableRow>, widths: Vec<usize>) -> Table {
-    Table::without_borders(rows)
-        .style("TableGrid")
-        .width(widths.iter().sum(), WidthType::Dxa)
-        .layout(TableLayoutType::Fixed)
-        .set_grid(widths)
+    Table { rows: rows.collect(), widths: vec![TEXT_WIDTH / 5, TEXT_WIDTH - TEXT_WIDTH / 5] }
 }

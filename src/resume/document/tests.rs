@@ -1,5 +1,7 @@
+use std::collections::HashSet;
 use std::io::Read;
 
+use docx_rs::{DocumentChild, Paragraph, ParagraphChild, Run, RunChild, TableCellContent, TableChild, TableRowChild};
 use proptest::prelude::*;
 use quick_xml::events::Event;
 use time::macros::datetime;
@@ -63,14 +65,18 @@ fn seen(xml: &str) -> String {
     }
 }
 
-/// Fails where a part is not well-formed XML 1.0 or where an id that it names is missing.
+/// Fails where a part is not well-formed XML 1.0, where the schema of WordprocessingML does not allow what it holds, or
+/// where an id that it names is missing or given twice.
 fn check(docx: &[u8]) {
     let mut archive = zip::ZipArchive::new(Cursor::new(docx)).unwrap();
     let names: Vec<String> = archive.file_names().map(str::to_owned).collect();
     for name in &names {
         let mut text = String::new();
         archive.by_name(name).unwrap().read_to_string(&mut text).unwrap();
-        assert!(text.chars().all(schema::is_xml_char), "{name}");
+        assert!(text.chars().all(xml::is_xml_char), "{name}");
+        if name.starts_with("word/") && name.ends_with(".xml") {
+            assert_eq!(schema::violation(&text), None, "{name}");
+        }
         let mut reader = quick_xml::Reader::from_str(&text);
         let mut depth = 0_i32;
         loop {
@@ -90,6 +96,8 @@ fn check(docx: &[u8]) {
         assert_eq!(depth, 0, "{name}");
     }
     let text = part(docx, "word/document.xml");
+    let ids = attributes(&text, "w14:paraId=\"");
+    assert_eq!(ids.iter().collect::<HashSet<_>>().len(), ids.len());
     for (attribute, defined, path) in [
         ("r:id=\"", "Id=\"", "word/_rels/document.xml.rels"),
         ("w:numId w:val=\"", "w:num w:numId=\"", "word/numbering.xml"),
@@ -98,10 +106,96 @@ fn check(docx: &[u8]) {
         ("w:tblStyle w:val=\"", "w:styleId=\"", "word/styles.xml"),
     ] {
         let known = part(docx, path);
-        for id in text.split(attribute).skip(1).map(|rest| rest.split('"').next().unwrap()) {
+        for id in attributes(&text, attribute) {
             assert!(known.contains(&format!("{defined}{id}\"")), "{attribute}{id} is not in {path}");
         }
     }
+}
+
+/// The values of an attribute that is given by the text in front of them.
+fn attributes<'a>(xml: &'a str, attribute: &str) -> Vec<&'a str> {
+    xml.split(attribute).skip(1).map(|rest| rest.split('"').next().unwrap()).collect()
+}
+
+/// The document as another program reads it: each paragraph with its style, the level of its list, and what is bold in
+/// stars.
+fn read(docx: &[u8]) -> Vec<String> {
+    let mut read = Vec::new();
+    for child in docx_rs::read_docx(docx).unwrap().document.children {
+        match child {
+            DocumentChild::Paragraph(paragraph) => read.push(read_paragraph(&paragraph)),
+            DocumentChild::Table(table) => {
+                for TableChild::TableRow(row) in &table.rows {
+                    let cells = row.cells.iter().flat_map(|TableRowChild::TableCell(cell)| &cell.children);
+                    read.extend(cells.map(|content| match content {
+                        TableCellContent::Paragraph(paragraph) => format!("| {}", read_paragraph(paragraph)),
+                        other => panic!("{other:?}"),
+                    }));
+                }
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    read
+}
+
+fn read_paragraph(paragraph: &Paragraph) -> String {
+    let property = &paragraph.property;
+    let style = property.style.as_ref().map_or("", |style| style.val.as_str());
+    let level = property.numbering_property.as_ref().and_then(|list| list.level.as_ref()).map(|level| level.val);
+    let text = paragraph.children.iter().map(|child| match child {
+        ParagraphChild::Run(run) => read_run(run),
+        ParagraphChild::Hyperlink(link) => {
+            let runs = link.children.iter().map(|child| match child {
+                ParagraphChild::Run(run) => read_run(run),
+                other => panic!("{other:?}"),
+            });
+            format!("[{}]", runs.collect::<String>())
+        }
+        other => panic!("{other:?}"),
+    });
+    format!("{style}{}: {}", level.map_or(String::new(), |level| format!(" {level}")), text.collect::<String>())
+}
+
+fn read_run(run: &Run) -> String {
+    let text = run.children.iter().map(|child| match child {
+        RunChild::Text(text) => text.text.as_str(),
+        RunChild::Break(_) => "\n",
+        RunChild::Tab(_) => "\t",
+        other => panic!("{other:?}"),
+    });
+    let text: String = text.collect();
+    if run.run_property.bold.is_some() { format!("*{text}*") } else { text }
+}
+
+#[test]
+fn another_program_reads_what_was_written() {
+    let docx = render_markdown(
+        "## 경력\n\n**주문(Order)**를 [맡았다](https://a.kr) `a < b`\n다음 줄\n\n- 하나\n  1. 둘\n\n| a | b |\n|---|---|\n| 1 | <2> |\n",
+    );
+    assert_eq!(
+        read(&docx),
+        [
+            "Title: 이력서",
+            "Heading1: 기본 정보",
+            "| TableHeading: 이메일",
+            "| TableText: member@careerbee.kr",
+            "| TableHeading: 희망 직무",
+            "| TableText: 백엔드",
+            "| TableHeading: 전공 여부",
+            "| TableText: 비전공",
+            "AfterTable: ",
+            "Heading1: 경력",
+            ": *주문(Order)*를 [맡았다] a < b\n다음 줄",
+            "ListBullet 0: 하나",
+            "ListNumber 1: 둘",
+            "| TableHeading: a",
+            "| TableHeading: b",
+            "| TableText: 1",
+            "| TableText: <2>",
+            "AfterTable: ",
+        ]
+    );
 }
 
 #[test]
@@ -130,9 +224,10 @@ fn the_properties_name_title_author_language_and_time() {
 #[test]
 fn heading_levels_are_never_skipped() {
     let text = rendered("### a\n\n##### b\n\n#### c\n\n## d\n\n### e\n\n# f\n\n- # in a list\n");
-    let styles: Vec<&str> =
-        text.split("w:pStyle w:val=\"").skip(1).map(|rest| rest.split('"').next().unwrap()).collect();
-    assert_eq!(styles, ["Heading1", "Heading2", "Heading2", "Heading1", "Heading2", "Heading1", "ListBullet"]);
+    assert_eq!(
+        attributes(&text, "w:pStyle w:val=\""),
+        ["Heading1", "Heading2", "Heading2", "Heading1", "Heading2", "Heading1", "ListBullet"]
+    );
 }
 
 #[test]
@@ -163,11 +258,11 @@ fn every_numbered_list_starts_anew_and_keeps_its_first_number() {
             (values.next().unwrap(), values.nth(1).unwrap())
         })
         .collect();
-    assert_eq!(markers, [("0", "3"), ("1", "4"), ("0", "3"), ("0", "5"), ("0", "2"), ("1", "2")]);
+    assert_eq!(markers, [("0", "2"), ("1", "3"), ("0", "2"), ("0", "4"), ("0", "1"), ("1", "1")]);
     let numbering = part(&docx, "word/numbering.xml");
-    for (id, level, start) in [(3, 0, 1), (4, 1, 1), (5, 0, 7)] {
+    for (id, level, start) in [(2, 0, 1), (3, 1, 1), (4, 0, 7)] {
         let instance = format!(
-            "<w:num w:numId=\"{id}\"><w:abstractNumId w:val=\"3\" /><w:lvlOverride w:ilvl=\"{level}\"><w:startOverride w:val=\"{start}\" />"
+            "<w:num w:numId=\"{id}\"><w:abstractNumId w:val=\"2\"/><w:lvlOverride w:ilvl=\"{level}\"><w:startOverride w:val=\"{start}\"/>"
         );
         assert!(numbering.contains(&instance), "{numbering}");
     }
@@ -177,13 +272,13 @@ fn every_numbered_list_starts_anew_and_keeps_its_first_number() {
 fn emphasis_and_code_are_runs_with_properties_in_schema_order() {
     let text = rendered("**b** *i* ~~s~~ `c` ***~~all~~*** [**link**](https://a.kr) **주문(Order)**를");
     for run in [
-        "<w:rPr><w:b /><w:bCs /></w:rPr><w:t xml:space=\"preserve\">b<",
-        "<w:rPr><w:i /><w:iCs /></w:rPr><w:t xml:space=\"preserve\">i<",
-        "<w:rPr><w:strike /></w:rPr><w:t xml:space=\"preserve\">s<",
-        "<w:rPr><w:rStyle w:val=\"InlineCode\" /></w:rPr><w:t xml:space=\"preserve\">c<",
-        "<w:rPr><w:b /><w:bCs /><w:i /><w:iCs /><w:strike /></w:rPr><w:t xml:space=\"preserve\">all<",
-        "<w:rPr><w:rStyle w:val=\"Hyperlink\" /><w:b /><w:bCs /></w:rPr><w:t xml:space=\"preserve\">link<",
-        "<w:rPr><w:b /><w:bCs /></w:rPr><w:t xml:space=\"preserve\">주문(Order)<",
+        "<w:rPr><w:b/><w:bCs/></w:rPr><w:t xml:space=\"preserve\">b<",
+        "<w:rPr><w:i/><w:iCs/></w:rPr><w:t xml:space=\"preserve\">i<",
+        "<w:rPr><w:strike/></w:rPr><w:t xml:space=\"preserve\">s<",
+        "<w:rPr><w:rStyle w:val=\"InlineCode\"/></w:rPr><w:t xml:space=\"preserve\">c<",
+        "<w:rPr><w:b/><w:bCs/><w:i/><w:iCs/><w:strike/></w:rPr><w:t xml:space=\"preserve\">all<",
+        "<w:rPr><w:rStyle w:val=\"Hyperlink\"/><w:b/><w:bCs/></w:rPr><w:t xml:space=\"preserve\">link<",
+        "<w:rPr><w:b/><w:bCs/></w:rPr><w:t xml:space=\"preserve\">주문(Order)<",
     ] {
         assert!(text.contains(run), "{run}\n{text}");
     }
@@ -202,19 +297,20 @@ fn only_web_and_mail_links_are_links() {
         "[a](https://a.kr/?x=1&y=2) [b](javascript:alert(1)) <c@d.kr> https://e.kr/f_g. [h](file:///etc/passwd)";
     let docx = render_markdown(markdown);
     let targets = part(&docx, "word/_rels/document.xml.rels");
-    let targets: Vec<&str> =
-        targets.split("/hyperlink\" Target=\"").skip(1).map(|rest| rest.split('"').next().unwrap()).collect();
-    assert_eq!(targets, ["https://a.kr/?x=1&amp;y=2", "mailto:c@d.kr", "https://e.kr/f_g"]);
+    assert_eq!(
+        attributes(&targets, "/hyperlink\" Target=\""),
+        ["https://a.kr/?x=1&amp;y=2", "mailto:c@d.kr", "https://e.kr/f_g"]
+    );
     assert_eq!(seen(&rendered(markdown)), "a b c@d.kr https://e.kr/f_g. h\n");
 }
 
 #[test]
 fn a_table_has_a_marked_and_shaded_header() {
     let text = rendered("| a | b |\n|---|--:|\n| 1 | 2 <br> 3 |\n");
-    assert_eq!(text.matches("<w:trPr><w:cantSplit /><w:tblHeader /></w:trPr>").count(), 1);
+    assert_eq!(text.matches("<w:trPr><w:cantSplit/><w:tblHeader/></w:trPr>").count(), 1);
     assert_eq!(text.matches("w:fill=\"DEEAF6\"").count(), 2);
-    assert!(text.contains("<w:tblPr><w:tblStyle w:val=\"TableGrid\" /><w:tblW"));
-    assert_eq!(text.matches("<w:jc w:val=\"right\" />").count(), 2);
+    assert!(text.contains("<w:tblPr><w:tblStyle w:val=\"TableGrid\"/><w:tblW"));
+    assert_eq!(text.matches("<w:jc w:val=\"right\"/>").count(), 2);
     assert_eq!(seen(&text), "a\nb\n1\n2 \n 3\n\n");
 }
 
@@ -303,6 +399,7 @@ proptest! {
             additional_experiences: Some(text.clone()),
             ..inputs()
         };
+        read(&render(&Document { inputs: &inputs, markdown: &text, created: OffsetDateTime::UNIX_EPOCH }).unwrap());
         let laid_out = lay_out(&inputs, &[(&text, &text)]);
         for markdown in [text, laid_out] {
             let cleaned = clean(&markdown).unwrap_or_default();

@@ -1,26 +1,15 @@
 //! A model's reply as usable Markdown.
 
-use super::chatter::{is_closing, is_opening, is_remark_heading};
+use super::boilerplate::{is_closing, is_opening, is_remark_heading};
 use super::placeholder::fill_in;
+use crate::llm::text::phrases::resume;
+use crate::llm::text::tokens::without_thoughts;
 
 /// Longer replies are no résumés: the model ran away.
 const MAX_REPLY_BYTES: usize = 64 * 1024;
 /// Letters and digits below headings that make a résumé worth sending.
 const MIN_LETTERS: usize = 10;
-/// Titles of the whole; the document has its own.
-const TITLES: [&str; 6] = ["이력서", "resume", "résumé", "cv", "curriculum vitae", "경력기술서"];
 const MAX_TITLE: usize = 40;
-/// Sections that the document has itself, without spaces.
-const FACTS: [&str; 8] = [
-    "기본정보",
-    "인적사항",
-    "개인정보",
-    "지원자정보",
-    "basicinformation",
-    "personalinformation",
-    "personalinfo",
-    "personaldetails",
-];
 
 /// Turns a model's reply into the Markdown of a résumé: without code fences around it, talk about it, blanks to fill in,
 /// and what the document says itself (its title, the basic facts). `None` when nothing is left that is worth sending.
@@ -29,9 +18,7 @@ pub fn clean(reply: &str) -> Option<String> {
         return None;
     }
     let text = reply.replace("\r\n", "\n").replace(['\u{feff}', '\r'], "");
-    // Some models think aloud first.
-    let text = text.rsplit_once("</think>").map_or(text.as_str(), |(_, answer)| answer);
-    let mut lines = headings_made_plain(Line::all(unwrapped(text)));
+    let mut lines = headings_made_plain(Line::all(unwrapped(without_thoughts(&text))));
     drop_title(&mut lines);
     drop_openings(&mut lines);
     drop_closings(&mut lines);
@@ -159,7 +146,7 @@ fn is_title(text: &str) -> bool {
             text.strip_prefix(*title).is_some_and(|rest| rest.trim_start().starts_with(['-', '–', '—', ':', '|', '(']));
         whole || last || first
     };
-    is_short(&text) && TITLES.iter().any(named)
+    is_short(&text) && resume::TITLES.iter().any(named)
 }
 
 /// Drops what is said about the résumé before its first section.
@@ -216,7 +203,7 @@ fn drop_facts(lines: &mut Vec<Line>) {
     let mut within = false;
     lines.retain(|line| {
         if let Some((_, title)) = line.heading() {
-            within = FACTS.contains(&squeezed(title).as_str());
+            within = resume::FACTS.contains(&squeezed(title).as_str());
         }
         !within
     });

@@ -1,6 +1,6 @@
 //! The résumé as Markdown: a model's reply made usable, or the member's own words laid out.
 
-mod chatter;
+mod boilerplate;
 mod clean;
 mod layout;
 mod placeholder;

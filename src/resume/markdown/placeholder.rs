@@ -1,33 +1,7 @@
-//! Blanks that a model leaves for the member to fill in. Each list is parted by `|`.
+//! Blanks that a model leaves for the member to fill in.
 
-/// Blanks in brackets, without spaces and in lower case. In front of a value, `[기간] 2023` is a label.
-const BLANKS: &str = "\
-    이름|성명|성함|본인이름|지원자이름|지원자|연락처|전화번호|휴대폰|휴대폰번호|핸드폰번호|이메일|이메일주소|주소|\
-    거주지|생년월일|나이|학교|대학교|대학|학과|전공|학위|졸업년도|졸업연도|입학년도|입학연도|회사|기업|직책|직위|\
-    직급|부서|기간|근무기간|시작일|종료일|날짜|년도|연도|년월|연월|링크|url|깃허브|깃허브링크|github링크|github주소|\
-    포트폴리오링크|블로그주소|숫자|수치|내용|성과|점수|발급기관|취득일|name|fullname|email|emailaddress|phone|\
-    phonenumber|address|date|company|position|university|degree|link|number|city";
-/// Blanks in brackets even in front of text.
-const NAMES: &str = "\
-    회사명|기업명|학교명|대학명|대학교명|학과명|전공명|프로젝트명|자격증명|직무명|팀명|부서명|기술명|서비스명|\
-    기관명|companyname|projectname|schoolname|jobtitle";
-/// What a blank in brackets asks for.
-const REQUESTS: &str = "입력하|기재하|작성하|여기에|your |insert |enter ";
-/// How such a request ends.
-const REQUEST_ENDS: &str = "입력|기재|작성|필요";
-/// Remarks in parentheses that ask the member to do the work.
-const REMARKS: &str = "\
-    작성 필요|작성필요|입력 필요|입력필요|기재 필요|추가 필요|확인 필요|직접 입력|직접 작성|추후 작성|추후 기재|\
-    추후 입력|추후 추가|해당 시|내용 입력|정보 없음|미기재|미입력|to be filled|if applicable";
-/// Values that say that there is none.
-const NO_VALUES: &str = "\
-    없음|해당없음|해당사항없음|정보없음|미기재|미입력|미제공|미정|작성필요|입력필요|기재필요|추후작성|추후기재|\
-    확인필요|제공되지않음|입력되지않음|기재되지않음|na|none|tbd";
-/// The names that stand for anybody.
-const ANYBODY: &str = "홍길동|johndoe|janedoe|honggildong";
-const NAME_LABELS: &str = "이름|성명|성함|name";
-/// What may be left hanging on a blank that is taken out of a sentence.
-const PARTICLES: &str = "에서는|에서|으로|에게|이며|은|는|이|가|을|를|의|에|로|와|과|님";
+use crate::llm::text::phrases::blank;
+
 /// Longer brackets hold sentences.
 const MAX_BLANK: usize = 40;
 
@@ -71,11 +45,9 @@ fn table_row(line: &str, row: &str) -> Option<String> {
 fn is_no_value(text: &str) -> bool {
     let (label, value) = text.split_once([':', '：']).unwrap_or(("", text));
     let value = squeeze(value);
-    listed(NO_VALUES, &value) || listed(ANYBODY, &value) && (label.is_empty() || listed(NAME_LABELS, &squeeze(label)))
-}
-
-fn listed(list: &str, text: &str) -> bool {
-    list.split('|').any(|listed| listed == text)
+    let is = |names: &[&str]| names.contains(&value.as_str());
+    let of_a_person = || label.is_empty() || blank::NAME_LABELS.contains(&squeeze(label).as_str());
+    is(blank::NO_VALUES) || is(blank::ANYBODY) && of_a_person()
 }
 
 /// Letters and digits only, in lower case.
@@ -131,7 +103,7 @@ fn without_brackets(text: &str, strict: bool) -> (String, bool) {
 fn is_blank(open: char, inside: &str, after: &str, may_be_label: bool) -> bool {
     let inside = inside.trim().to_lowercase();
     if matches!(open, '(' | '（') {
-        return REMARKS.split('|').any(|remark| inside.contains(remark));
+        return blank::REMARKS.iter().any(|remark| inside.contains(remark));
     }
     // `[text](address)` and `[text][reference]` are links.
     if open == '[' && after.starts_with(['(', '[']) {
@@ -139,15 +111,20 @@ fn is_blank(open: char, inside: &str, after: &str, may_be_label: bool) -> bool {
     }
     let squeezed = squeeze(&inside);
     let label = || may_be_label && after.starts_with([' ', ':']) && after.contains(char::is_alphanumeric);
-    listed(NAMES, &squeezed)
-        || REQUESTS.split('|').any(|request| inside.contains(request))
-        || (listed(BLANKS, &squeezed) || REQUEST_ENDS.split('|').any(|end| inside.ends_with(end))) && !label()
+    let named = |names: &[&str]| names.contains(&squeezed.as_str());
+    named(blank::SURE_NAMES)
+        || blank::REQUESTS.iter().any(|request| inside.contains(request))
+        || (named(blank::NAMES) || blank::REQUEST_ENDS.iter().any(|end| inside.ends_with(end))) && !label()
         || is_blank_word(&inside.to_uppercase())
 }
 
 fn without_particle(text: &str) -> &str {
     let word_ends = |rest: &str| !rest.starts_with(char::is_alphanumeric);
-    PARTICLES.split('|').filter_map(|particle| text.strip_prefix(particle)).find(|rest| word_ends(rest)).unwrap_or(text)
+    blank::PARTICLES
+        .iter()
+        .filter_map(|particle| text.strip_prefix(particle))
+        .find(|rest| word_ends(rest))
+        .unwrap_or(text)
 }
 
 /// Whether a word is a blank: `OO대학교`, `20XX.03`, `010-0000-0000`, `example@email.com`, `____`.

@@ -111,6 +111,7 @@ fn a_reply_without_a_resume_is_refused() {
         "# 이력서\n\n## 경력\n\n- [회사명]\n",
         "Kafka로 주문 이벤트를 하루 백만 건 처리했습니다. 제목이 없습니다.",
         "```markdown\n```",
+        "<think>\n## 경력\n\n무엇을 쓸까, Kafka가 좋겠다.",
     ] {
         assert_eq!(clean(reply), None, "{reply}");
     }

@@ -1,40 +1,10 @@
-//! What a model or a server says instead of a reply, or before it: pleasantries, refusals, errors.
+//! Boilerplate: what a model or a server says instead of a reply, or before it. Pleasantries, refusals, errors.
 
 use serde_json::Value;
 
 use super::is_alphanumeric;
+use super::phrases::reply;
 
-/// Sentences, without spaces and marks, that only say that the reply is coming.
-const PLEASANTRIES: [&str; 17] = [
-    "네",
-    "예",
-    "네알겠습니다",
-    "알겠습니다",
-    "물론입니다",
-    "물론이죠",
-    "네물론입니다",
-    "감사합니다",
-    "안녕하세요",
-    "좋은질문입니다",
-    "좋은답변감사합니다",
-    "답변감사합니다",
-    "sure",
-    "certainly",
-    "ofcourse",
-    "okay",
-    "absolutely",
-];
-/// How such sentences end when they are longer.
-const ANNOUNCEMENTS: [&str; 8] = [
-    "피드백드리겠습니다",
-    "피드백을드리겠습니다",
-    "피드백해드리겠습니다",
-    "피드백을제공하겠습니다",
-    "피드백입니다",
-    "질문드리겠습니다",
-    "질문을드리겠습니다",
-    "다음질문입니다",
-];
 /// Characters of a line that announces the reply.
 const LONGEST_ANNOUNCEMENT: usize = 40;
 /// Words of the longest beginning of an error's report.
@@ -48,7 +18,9 @@ pub fn is_announcement(sentence: &str) -> bool {
     let bare: String = sentence.chars().filter(|c| is_alphanumeric(*c)).flat_map(char::to_lowercase).collect();
     let leads_in = sentence.trim_end().ends_with([':', '：'])
         && (bare.ends_with("다음과같습니다") || bare.starts_with("다음은") || bare.starts_with("here"));
-    PLEASANTRIES.contains(&bare.as_str()) || ANNOUNCEMENTS.iter().any(|end| bare.ends_with(end)) || leads_in
+    reply::PLEASANTRIES.contains(&bare.as_str())
+        || reply::ANNOUNCEMENTS.iter().any(|end| bare.ends_with(end))
+        || leads_in
 }
 
 /// What follows the announcement that `line` begins with (`다음은 피드백입니다: `).
@@ -60,34 +32,14 @@ pub fn without_announcement(line: &str) -> Option<&str> {
 
 /// Whether `text` is the report of an error and not a reply: a program's or a server's words that took a reply's place.
 pub fn is_error(text: &str) -> bool {
-    const BEGINNINGS: [&str; 17] = [
-        "error code",
-        "traceback (most recent call last)",
-        "internal server error",
-        "bad gateway",
-        "service unavailable",
-        "gateway timeout",
-        "connection error",
-        "connection refused",
-        "request timed out",
-        "llm 호출",
-        "오류가 발생했습니다",
-        "에러가 발생했습니다",
-        "서버 오류",
-        "<!doctype",
-        "<html",
-        "panicked at",
-        "upstream connect error",
-    ];
-    const NAMES: [&str; 5] = ["error", "exception", "오류", "에러", "fatal"];
     let start = text.trim_start_matches(|c: char| !c.is_alphanumeric() && c != '<');
     let words: Vec<&str> = start.split_whitespace().take(BEGINNING_WORDS).collect();
     let start = words.join(" ").to_lowercase();
     // `Error:`, `[ERROR]`, `openai.APIConnectionError:`
     let named = start.split_once([':', ']']).is_some_and(|(name, _)| {
-        !name.contains(' ') && name.chars().count() <= 60 && NAMES.iter().any(|end| name.ends_with(end))
+        !name.contains(' ') && name.chars().count() <= 60 && reply::ERROR_NAMES.iter().any(|end| name.ends_with(end))
     });
-    named || BEGINNINGS.iter().any(|beginning| start.starts_with(beginning)) || is_error_object(text)
+    named || reply::ERRORS.iter().any(|beginning| start.starts_with(beginning)) || is_error_object(text)
 }
 
 /// A JSON object that reports an error, in the forms of OpenAI, FastAPI and vLLM.
@@ -108,12 +60,9 @@ pub fn is_refusal(sentences: &[&str]) -> bool {
         return false;
     }
     let text = sentences.join(" ").to_lowercase();
-    let korean = ["죄송", "ai 언어 모델", "인공지능 언어 모델"].iter().any(|word| text.contains(word))
-        && ["없습니다", "없어요", "어렵습니다"].iter().any(|word| text.contains(word));
-    let english = ["i'm sorry", "i’m sorry", "sorry,", "i cannot", "i can't", "i can’t", "as an ai", "i am unable"]
-        .iter()
-        .any(|beginning| text.starts_with(beginning));
-    korean || english
+    let holds = |words: &[&str]| words.iter().any(|word| text.contains(word));
+    let korean = holds(reply::APOLOGIES) && holds(reply::INABILITIES);
+    korean || reply::REFUSALS.iter().any(|beginning| text.starts_with(beginning))
 }
 
 #[cfg(test)]
