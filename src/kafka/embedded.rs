@@ -42,7 +42,7 @@ impl EmbeddedBroker {
     }
 
     /// The next member that shows a sign of life is told that its group went on without it: its partitions are lost.
-    pub fn expel_a_member(&self) -> KafkaResult<()> {
+    pub fn expel_a_member(&self) -> Result<(), KafkaError> {
         let cluster = self.carrier.client().mock_cluster().ok_or(NO_CLUSTER)?;
         let went_on = RDKafkaRespErr::RD_KAFKA_RESP_ERR_ILLEGAL_GENERATION;
         cluster.request_errors(RDKafkaApiKey::Heartbeat, &[went_on]);

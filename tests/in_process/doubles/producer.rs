@@ -5,6 +5,7 @@ use std::sync::Mutex;
 use async_trait::async_trait;
 use serde_json::Value;
 use ssammu_worker::events::record::text_header;
+use ssammu_worker::kafka::error::KafkaError;
 use ssammu_worker::kafka::outgoing::{OutgoingRecord, Producer, RecordRejected};
 
 use super::{Calls, Gate};
@@ -107,7 +108,7 @@ impl Producer for StagedProducer {
         Ok(())
     }
 
-    async fn check(&self) -> Result<(), String> {
+    async fn check(&self) -> Result<(), KafkaError> {
         Ok(())
     }
 }
