@@ -103,6 +103,12 @@ impl Topics {
         })
         .await;
         has_partitions(bootstrap, topic, PARTITIONS).await;
+        // A busy broker has the old one's log for a moment after the controller has made the new one.
+        eventually(&format!("{topic} is empty"), || async {
+            let end = |partition| admin.inner().fetch_watermarks(topic, partition, Duration::from_secs(10)).ok();
+            (0..PARTITIONS).all(|partition| end(partition).is_some_and(|(_, end)| end == 0)).then_some(())
+        })
+        .await;
     }
 
     /// Removes those that are there; a broker with fewer topics is a faster one.
