@@ -10,7 +10,6 @@ use tokio::sync::mpsc::Receiver;
 use tokio::time::timeout;
 use uuid::Uuid;
 
-use crate::config::Topics;
 use crate::events::header_names::CE_ID;
 use crate::events::outcome::OutcomeKind;
 use crate::events::record::Header;
@@ -18,6 +17,7 @@ use crate::kafka::client::Connection;
 use crate::kafka::outgoing::{OutgoingRecord, Producer};
 use crate::kafka::producer::KafkaProducer;
 use crate::kafka::reader::{Seen, Start, follow};
+use crate::kafka::topics::Topics;
 
 const MEMBER: i64 = 7;
 /// Longer than the worker may take for any request.
