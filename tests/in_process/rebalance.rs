@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use ssammu_worker::events::record::Flow;
 
 use crate::doubles::Gate;
+use crate::kit::wait::eventually;
 use crate::stage::{FEEDBACK_REQUESTED, Kafka, Member, Shared};
 
 /// A worker with both partitions and a record of each in work, which a gate holds, and another that has just joined: the
@@ -54,10 +55,8 @@ async fn work_that_outlasts_its_partition_is_found_by_the_next_owner() {
     let (old, new, gates) = rebalancing(&kafka, &shared).await;
     // It has let go of the partition, and what it works there goes on.
     new.has_partitions(1).await;
-    crate::kit::wait::eventually("the next owner waits for the lock", || async {
-        (new.metrics.lock_waits.get() > 0).then_some(())
-    })
-    .await;
+    eventually("the next owner waits for the lock", || async { (new.metrics.lock_waits.get() > 0).then_some(()) })
+        .await;
     for gate in gates {
         gate.open();
     }
