@@ -50,9 +50,11 @@ MAY_KNOW = {
 OTHER_WORDS = [
     ("contract/asyncapi/examples.rs", {"answer"}, "a field of a context, which is the caller's own"),
     ("dev/model", {"code", "message", "question"}, "fields of a model's replies and errors"),
-    ("feedback", {"answer", "feedback"}, "what a model is asked to reply with"),
-    ("llm", {"code", "message", "question"}, "fields of models' replies and errors"),
-    ("resume", {"answer", "question"}, "what a model is asked to reply with"),
+    ("feedback", {"feedback"}, "what a model is asked to reply with"),
+    ("llm", {"code", "message", "question"}, "fields of a model's replies and errors"),
+    ("llm/text/phrases.rs", {"answer", "email", "feedback", "position"}, "labels that models write unasked"),
+    ("resume", {"question"}, "what a model is asked to reply with"),
+    ("resume/document/html.rs", {"code"}, "an element of HTML"),
     ("resume/markdown", {"email"}, "a placeholder that models leave in a résumé"),
     ("telemetry", {"code"}, "a label of metrics"),
 ]
@@ -121,6 +123,13 @@ def foreign_names(files: list[Path]) -> list[str]:
     return wrong
 
 
+def is_for_tests(file: Path) -> bool:
+    """Whether the module around a file declares it for tests alone."""
+    around = file.parent / "mod.rs" if (file.parent / "mod.rs").exists() else file.parent.with_suffix(".rs")
+    declared = rf"#\[cfg\(test\)\]\s*(pub(\([^)]*\))? )?mod {file.stem};"
+    return around.exists() and re.search(declared, around.read_text(encoding="utf-8")) is not None
+
+
 def module(file: Path) -> tuple[str, ...]:
     """The path of a file's module, from the crate's root."""
     parts = file.relative_to(SRC).with_suffix("").parts
@@ -181,7 +190,7 @@ def circle(graph: dict[Path, set[Path]]) -> list[Path]:
 
 
 def main() -> int:
-    files = [file for file in sorted(SRC.rglob("*.rs")) if file.name != "tests.rs"]
+    files = [file for file in sorted(SRC.rglob("*.rs")) if not is_for_tests(file)]
     of_module = {module(file): file for file in files}
     graph: dict[Path, set[Path]] = {file: set() for file in files}
     known: dict[str, set[str]] = {}
