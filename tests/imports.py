@@ -22,6 +22,7 @@ PORTS = GROUND | {"events"}
 FLOWS = PORTS | {"state", "llm", "documents", "kafka"}
 MAY_KNOW = {
     "failpoint": set(),
+    "fake_http": set(),
     "flow_control": set(),
     "events": set(),
     "state": PORTS,
