@@ -109,8 +109,7 @@ pub async fn run(
         locks: locks.clone(),
         metrics: metrics.clone(),
         settings: work::Settings {
-            outcome_topics: config.topics.outcomes.clone(),
-            dead_letter_suffix: config.topics.dead_letter_suffix.clone(),
+            topics: config.topics.clone(),
             feedback_group: config.group_feedback.clone(),
             resume_group: config.group_resume.clone(),
             request_deadline: config.request_deadline,

@@ -5,7 +5,6 @@ mod fallback;
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{Args, Command, FromArgMatches};
@@ -13,8 +12,8 @@ use clap::{Args, Command, FromArgMatches};
 pub use crate::config::check::read_duration;
 use crate::config::check::{Check, QUESTIONS_MAX};
 use crate::events::outcome::OutcomeKind;
-use crate::events::record::RequestKind;
 use crate::kafka::client::Connection;
+use crate::kafka::topics::Topics;
 use crate::llm::openai::{self, OpenAiSettings};
 use crate::llm::vllm::VllmSettings;
 use crate::state::redis::RedisAddress;
@@ -128,45 +127,6 @@ pub struct Settings {
     /// What to log, as tracing's directives
     #[arg(long, env, hide_env_values = true, default_value = "info")]
     rust_log: String,
-}
-
-/// The names of the topics.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Topics {
-    pub feedback_requested: Arc<str>,
-    pub resume_init: Arc<str>,
-    pub resume_answer: Arc<str>,
-    pub outcomes: HashMap<OutcomeKind, Arc<str>>,
-    pub dead_letter_suffix: String,
-}
-
-impl Topics {
-    /// The request topics, with what is in them.
-    pub fn requests(&self) -> [(Arc<str>, RequestKind); 3] {
-        [
-            (self.feedback_requested.clone(), RequestKind::FeedbackRequested),
-            (self.resume_init.clone(), RequestKind::ResumeInit),
-            (self.resume_answer.clone(), RequestKind::ResumeAnswer),
-        ]
-    }
-
-    /// The outcomes that are in this topic.
-    pub fn outcome_kind(&self, topic: &str) -> Option<OutcomeKind> {
-        self.outcomes.iter().find(|(_, name)| name.as_ref() == topic).map(|(kind, _)| *kind)
-    }
-
-    /// The topic of a request topic's dead letters.
-    pub fn dead_letters(&self, request_topic: &str) -> String {
-        format!("{request_topic}{}", self.dead_letter_suffix)
-    }
-
-    /// Every topic that the worker reads or writes.
-    pub fn all(&self) -> Vec<String> {
-        let requests = self.requests().map(|(topic, _)| topic);
-        let outcomes = OutcomeKind::ALL.iter().filter_map(|kind| self.outcomes.get(kind)).map(ToString::to_string);
-        let dead_letters = requests.iter().map(|topic| self.dead_letters(topic));
-        requests.iter().map(ToString::to_string).chain(outcomes).chain(dead_letters).collect()
-    }
 }
 
 /// Checked settings.

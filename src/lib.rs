@@ -13,6 +13,8 @@ pub mod dev;
 pub mod documents;
 pub mod events;
 mod failpoint;
+#[cfg(test)]
+mod fake_http;
 pub mod feedback;
 pub mod flow_control;
 pub mod gateway;

@@ -1,15 +1,17 @@
 #!/usr/bin/env python3
 """Imports run one way. Fails, and says which import is wrong, where a module of src/ knows one that it should not, where
-files import each other in a circle, or where `rdkafka` is named outside of src/kafka.
+files import each other in a circle, where `rdkafka` is named outside of src/kafka, or where a JSON name of the wire is
+written outside of src/events.
 
     tests/imports.py            checks
-    tests/imports.py --list     prints what each module imports today
+    tests/imports.py --list     prints what each module imports today, and the JSON names of the wire
 """
 
 from __future__ import annotations
 
 import re
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 SRC = Path(__file__).resolve().parent.parent / "src"
@@ -20,6 +22,7 @@ PORTS = GROUND | {"events"}
 FLOWS = PORTS | {"state", "llm", "documents", "kafka"}
 MAY_KNOW = {
     "failpoint": set(),
+    "fake_http": set(),
     "flow_control": set(),
     "events": set(),
     "state": PORTS,
@@ -44,11 +47,88 @@ MAY_KNOW = {
     "lib": set(),
 }
 
+# Words that mean something else where they stand: the folder or file, the words, and what they are there.
+OTHER_WORDS = [
+    ("contract/asyncapi/examples.rs", {"answer"}, "a field of a context, which is the caller's own"),
+    ("dev/model", {"code", "message", "question"}, "fields of a model's replies and errors"),
+    ("feedback", {"feedback"}, "what a model is asked to reply with"),
+    ("llm", {"code", "message", "question"}, "fields of a model's replies and errors"),
+    ("llm/text/phrases.rs", {"answer", "email", "feedback", "position"}, "labels that models write unasked"),
+    ("resume", {"question"}, "what a model is asked to reply with"),
+    ("resume/document/html.rs", {"code"}, "an element of HTML"),
+    ("resume/markdown", {"email"}, "a placeholder that models leave in a résumé"),
+    ("telemetry", {"code"}, "a label of metrics"),
+]
+
+# Comments, texts (raw ones first) and characters, in the order in which they open.
+TOKEN = re.compile(
+    r"""(?P<comment>//[^\n]*|/\*.*?\*/) | b?r(?P<hashes>\#*)"(?P<raw>.*?)"(?P=hashes) | b?"(?P<text>(?:[^"\\]|\\.)*)"
+      | '(?:[^'\\]|\\[^']+|\\')'""",
+    re.DOTALL | re.VERBOSE,
+)
+
 
 def code(file: Path) -> str:
     """A file without its comments, and without what only tests see."""
-    text = re.sub(r"//.*", "", file.read_text(encoding="utf-8"))
+    text = TOKEN.sub(lambda token: "" if token["comment"] else token[0], file.read_text(encoding="utf-8"))
     return re.sub(r"#\[cfg\(test\)\]\s*(pub(\([^)]*\))? )?mod \w+(;|\s*\{.*)", "", text, flags=re.DOTALL)
+
+
+def texts(file: Path) -> Iterator[str]:
+    """The texts that a file holds."""
+    for token in TOKEN.finditer(code(file)):
+        text = token["raw"] if token["raw"] is not None else token["text"]
+        if text is not None:
+            yield text
+
+
+def names_of_the_wire() -> set[str]:
+    """JSON names of the wire: the fields of what is sent, those that are read, and the words of closed lists."""
+    names = set()
+    for kind in ("request", "outcome"):
+        structs = re.findall(
+            r"((?:#\[[^\n]*\n)*)pub struct \w+ \{(.*?)\n\}", code(SRC / f"events/{kind}/data.rs"), re.DOTALL
+        )
+        for attributes, body in structs:
+            for field in re.findall(r"^    pub (\w+):", body, re.MULTILINE):
+                camel = re.sub(r"_(\w)", lambda letter: letter[1].upper(), field)
+                names.add(camel if "camelCase" in attributes else field)
+    names |= {text for text in texts(SRC / "events/decode.rs") if re.fullmatch(r"[a-z]+([A-Z_][a-z]+)*", text)}
+    for file in ("decode.rs", "record.rs", "request.rs", "outcome/failure.rs"):
+        names |= {text for text in texts(SRC / "events" / file) if re.fullmatch(r"[A-Z]+(_[A-Z]+)*", text)}
+    # JSON's own, and serde's.
+    return names - {"null", "SCREAMING_SNAKE_CASE"}
+
+
+def foreign_names(files: list[Path]) -> list[str]:
+    """Where names of the wire are written that only src/events should know, alone or quoted in a text."""
+    wire = names_of_the_wire()
+    wrong, used = [], set()
+    for file in files:
+        name = str(file.relative_to(SRC))
+        if name.startswith("events"):
+            continue
+        there = {word for text in texts(file) for word in [text, *re.findall(r'"(\w+)\\?"', text)]} & wire
+        for place, words, _ in OTHER_WORDS:
+            if name == place or name.startswith((f"{place}/", f"{place}.rs")):
+                used |= {(place, word) for word in words & there}
+                there -= words
+        wrong += [
+            f'src/{name} writes "{word}": JSON names of the wire are known in src/events alone. Use its types, or say in '
+            "tests/imports.py what else it is"
+            for word in sorted(there)
+        ]
+    for place, words, _ in OTHER_WORDS:
+        unused = sorted(word for word in words if (place, word) not in used)
+        wrong += [f'tests/imports.py allows "{word}" in src/{place}, which does not write it' for word in unused]
+    return wrong
+
+
+def is_for_tests(file: Path) -> bool:
+    """Whether the module around a file declares it for tests alone."""
+    around = file.parent / "mod.rs" if (file.parent / "mod.rs").exists() else file.parent.with_suffix(".rs")
+    declared = rf"#\[cfg\(test\)\]\s*(pub(\([^)]*\))? )?mod {file.stem};"
+    return around.exists() and re.search(declared, around.read_text(encoding="utf-8")) is not None
 
 
 def module(file: Path) -> tuple[str, ...]:
@@ -111,7 +191,7 @@ def circle(graph: dict[Path, set[Path]]) -> list[Path]:
 
 
 def main() -> int:
-    files = [file for file in sorted(SRC.rglob("*.rs")) if file.name != "tests.rs"]
+    files = [file for file in sorted(SRC.rglob("*.rs")) if not is_for_tests(file)]
     of_module = {module(file): file for file in files}
     graph: dict[Path, set[Path]] = {file: set() for file in files}
     known: dict[str, set[str]] = {}
@@ -139,6 +219,7 @@ def main() -> int:
                 graph[file].add(of_module[path[: ends[0]]])
         if top != "kafka" and re.search(r"\brdkafka(_sys)?::", code(file)):
             wrong.append(f"src/{name} names rdkafka: it stays in src/kafka")
+    wrong += foreign_names(files)
     if found := circle(graph):
         wrong.append(
             "these files import each other in a circle: "
@@ -147,6 +228,7 @@ def main() -> int:
     if "--list" in sys.argv:
         for top in MAY_KNOW:
             print(f"{top:13} {' '.join(sorted(known.get(top, set())))}")
+        print(f"JSON names: {' '.join(sorted(names_of_the_wire()))}")
     print("\n".join(wrong) or f"imports run one way: {len(files)} files")
     return 1 if wrong else 0
 

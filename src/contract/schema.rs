@@ -4,99 +4,11 @@ use schemars::generate::{SchemaGenerator, SchemaSettings};
 use schemars::{JsonSchema, Schema};
 use serde_json::{Map, Value};
 
-use crate::events::decode;
 use crate::events::outcome::{
     DownloadLink, FeedbackGenerated, OutcomeKind, RequestFailed, ResumeCompleted, ResumeQuestionGenerated,
 };
 use crate::events::record::RequestKind;
-
-/// A member asks for feedback on an interview answer. Names are read in camelCase and snake_case, unknown fields
-/// are ignored, null is the same as absent, and whole numbers may also come as text.
-#[derive(JsonSchema)]
-#[schemars(rename_all = "camelCase")]
-#[expect(dead_code, reason = "the shape is what counts: requests are read by events::decode")]
-struct FeedbackRequested {
-    #[schemars(range(min = 1))]
-    member_id: i64,
-    /// Echoed in the outcome.
-    problem_id: Option<i64>,
-    /// Not blank.
-    #[schemars(length(min = 1, max = decode::QUESTION_MAX))]
-    question: String,
-    /// Not blank.
-    #[schemars(length(min = 1, max = decode::ANSWER_MAX))]
-    answer: String,
-    /// Given back as it came in every outcome: up to 1,024 bytes of JSON.
-    context: Option<Map<String, Value>>,
-    /// The request's id where it has no `ce_id` header; `eventId` is read, too.
-    request_id: Option<String>,
-}
-
-/// A member starts the advanced résumé.
-#[derive(JsonSchema)]
-#[schemars(rename_all = "camelCase")]
-#[expect(dead_code, reason = "the shape is what counts: requests are read by events::decode")]
-struct ResumeInit {
-    #[schemars(range(min = 1))]
-    member_id: i64,
-    inputs: Inputs,
-    /// Given back as it came in every outcome: up to 1,024 bytes of JSON.
-    context: Option<Map<String, Value>>,
-    /// The request's id where it has no `ce_id` header; `eventId` is read, too.
-    request_id: Option<String>,
-}
-
-/// What the member entered. A new member has nulls.
-#[derive(JsonSchema)]
-#[schemars(inline)]
-#[expect(dead_code, reason = "the shape is what counts: requests are read by events::decode")]
-struct Inputs {
-    /// With an `@`.
-    #[schemars(length(max = decode::EMAIL_MAX), regex(pattern = "@"))]
-    email: String,
-    /// `BACKEND`, `FRONTEND`, `DEVOPS`, `AI`, or any other text, which is shown as it is.
-    preferred_job: Option<String>,
-    #[schemars(extend("enum" = ["MAJOR", "NON_MAJOR", null]))]
-    major_type: Option<String>,
-    certification_count: Option<u64>,
-    project_count: Option<u64>,
-    /// Months.
-    work_period: Option<u64>,
-    #[schemars(length(max = decode::COMPANY_NAME_MAX))]
-    company_name: Option<String>,
-    #[schemars(length(max = decode::POSITION_MAX))]
-    position: Option<String>,
-    #[schemars(length(max = decode::ADDITIONAL_EXPERIENCES_MAX))]
-    additional_experiences: Option<String>,
-}
-
-/// A member answers the question on screen: in `inputs.answer` or in `answer`. Blank or absent means that the
-/// question was skipped.
-#[derive(JsonSchema)]
-#[schemars(rename_all = "camelCase")]
-#[expect(dead_code, reason = "the shape is what counts: requests are read by events::decode")]
-struct ResumeAnswer {
-    #[schemars(range(min = 1))]
-    member_id: i64,
-    #[schemars(length(max = decode::ANSWER_MAX))]
-    answer: Option<String>,
-    inputs: Option<AnswerInputs>,
-    /// The id of the question that is being answered.
-    question_id: Option<String>,
-    /// Given back as it came in every outcome: up to 1,024 bytes of JSON.
-    context: Option<Map<String, Value>>,
-    /// The request's id where it has no `ce_id` header; `eventId` is read, too.
-    request_id: Option<String>,
-}
-
-/// The wrapper that the product's server sends.
-#[derive(JsonSchema)]
-#[schemars(inline)]
-#[expect(dead_code, reason = "the shape is what counts: requests are read by events::decode")]
-struct AnswerInputs {
-    #[schemars(length(max = decode::ANSWER_MAX))]
-    answer: Option<String>,
-}
+use crate::events::request::data::{FeedbackRequested, ResumeAnswer, ResumeInit};
 
 /// The finished résumé.
 #[derive(JsonSchema)]

@@ -5,19 +5,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
-use serde_json::{Value, json};
+use serde::Serialize;
 use tokio::sync::mpsc::Receiver;
 use tokio::time::timeout;
 use uuid::Uuid;
 
-use crate::config::Topics;
 use crate::events::header_names::CE_ID;
-use crate::events::outcome::OutcomeKind;
+use crate::events::outcome::{OutcomeData, ResumeCompleted};
 use crate::events::record::Header;
+use crate::events::request::data::{AnswerInputs, FeedbackRequested, Inputs, ResumeAnswer, ResumeInit};
+use crate::events::request::{MajorType, PreferredJob};
 use crate::kafka::client::Connection;
 use crate::kafka::outgoing::{OutgoingRecord, Producer};
 use crate::kafka::producer::KafkaProducer;
 use crate::kafka::reader::{Seen, Start, follow};
+use crate::kafka::topics::Topics;
 
 const MEMBER: i64 = 7;
 /// Longer than the worker may take for any request.
@@ -39,39 +41,40 @@ pub async fn show(kafka: &Connection, topics: &Topics, documents: &Path) -> anyh
     let arriving = tokio::task::spawn_blocking(move || follow(&connection, &outcomes, &Start::Beginning)).await??;
     let mut visit = Visit { producer: KafkaProducer::open(kafka)?, arriving, topics };
 
-    let question = "TCP와 UDP의 차이점은?";
-    let answer = "TCP는 느리지만 신뢰성이 높고, UDP는 빠릅니다.";
-    let request = json!({"memberId": MEMBER, "problemId": 42, "question": question, "answer": answer});
-    visit.send(&topics.feedback_requested, &request).await?;
-    visit.expect(OutcomeKind::FeedbackGenerated).await?;
-
-    let inputs = json!({
-        "email": "ssammu@careerbee.kr", "preferred_job": "BACKEND", "certification_count": 2, "project_count": 3,
-        "major_type": "MAJOR", "company_name": "커리어비", "work_period": 18, "position": "백엔드 개발자",
-        "additional_experiences": "오픈소스 메시지 큐 프로젝트에 기여했습니다.",
-    });
-    visit.send(&topics.resume_init, &json!({"memberId": MEMBER, "inputs": inputs})).await?;
-    let mut answers = ANSWERS.iter();
-    let completed = loop {
-        let (kind, outcome) = visit.next().await?;
-        match kind {
-            OutcomeKind::ResumeQuestionGenerated => {
-                let answer = answers.next().context("the worker asked more questions than it may")?;
-                let answer = json!({
-                    "memberId": MEMBER, "inputs": {"answer": answer}, "questionId": outcome.get("questionId"),
-                });
-                visit.send(&topics.resume_answer, &answer).await?;
-            }
-            OutcomeKind::ResumeCompleted => break outcome,
-            other => bail!("{} came instead of a question or a résumé", other.name()),
-        }
+    let request = FeedbackRequested {
+        member_id: MEMBER,
+        problem_id: Some(42),
+        question: "TCP와 UDP의 차이점은?".to_owned(),
+        answer: "TCP는 느리지만 신뢰성이 높고, UDP는 빠릅니다.".to_owned(),
+        context: None,
+        request_id: None,
     };
-    let key = completed.get("resumeObjectKey").and_then(Value::as_str).context("the résumé has no object key")?;
-    let document = documents.join(key);
+    visit.send(&topics.feedback_requested, &request).await?;
+    let outcome = visit.next().await?;
+    ensure!(matches!(outcome, OutcomeData::Feedback(_)), "{} came instead of feedback", outcome.kind().name());
+
+    let request = ResumeInit { member_id: MEMBER, inputs: inputs(), context: None, request_id: None };
+    visit.send(&topics.resume_init, &request).await?;
+    let completed = visit.interview().await?;
+    let document = documents.join(&completed.resume_object_key);
     ensure!(document.is_file(), "the document is not at {}", document.display());
-    ensure!(completed.get("degraded") == Some(&Value::Bool(false)), "the model did not write the résumé");
+    ensure!(!completed.degraded, "the model did not write the résumé");
     println!("document   {}", document.display());
     Ok(())
+}
+
+fn inputs() -> Inputs {
+    Inputs {
+        email: "ssammu@careerbee.kr".to_owned(),
+        preferred_job: Some(PreferredJob::Backend),
+        certification_count: Some(2),
+        project_count: Some(3),
+        major_type: Some(MajorType::Major),
+        company_name: Some("커리어비".to_owned()),
+        work_period: Some(18),
+        position: Some("백엔드 개발자".to_owned()),
+        additional_experiences: Some("오픈소스 메시지 큐 프로젝트에 기여했습니다.".to_owned()),
+    }
 }
 
 struct Visit<'a> {
@@ -81,30 +84,45 @@ struct Visit<'a> {
 }
 
 impl Visit<'_> {
-    async fn send(&self, topic: &Arc<str>, value: &Value) -> anyhow::Result<()> {
+    /// Answers questions until the résumé is there.
+    async fn interview(&mut self) -> anyhow::Result<ResumeCompleted> {
+        let mut answers = ANSWERS.iter();
+        loop {
+            let question = match self.next().await? {
+                OutcomeData::Question(question) => question,
+                OutcomeData::Completed(completed) => return Ok(completed),
+                other => bail!("{} came instead of a question or a résumé", other.kind().name()),
+            };
+            let answer = answers.next().context("the worker asked more questions than it may")?;
+            let request = ResumeAnswer {
+                member_id: MEMBER,
+                inputs: Some(AnswerInputs { answer: Some((*answer).to_owned()) }),
+                question_id: Some(question.question_id.to_string()),
+                ..ResumeAnswer::default()
+            };
+            self.send(&self.topics.resume_answer, &request).await?;
+        }
+    }
+
+    async fn send(&self, topic: &Arc<str>, request: &impl Serialize) -> anyhow::Result<()> {
+        let value = serde_json::to_string(request)?;
         println!("→ {topic} {value}");
         let outgoing = OutgoingRecord {
             topic: topic.clone(),
             partition: None,
             key: Some(MEMBER.to_string().into_bytes()),
-            value: Some(value.to_string().into_bytes()),
+            value: Some(value.into_bytes()),
             headers: vec![Header::new(CE_ID, Uuid::new_v4().to_string())],
         };
         Ok(self.producer.send(&outgoing).await?)
     }
 
-    async fn next(&mut self) -> anyhow::Result<(OutcomeKind, Value)> {
+    async fn next(&mut self) -> anyhow::Result<OutcomeData> {
         let seen = timeout(PATIENCE, self.arriving.recv()).await.context("nothing came in time")?;
         let seen = seen.context("the outcome topics can no longer be read")?;
-        let value: Value = serde_json::from_slice(seen.value.as_deref().unwrap_or_default())?;
-        println!("← {} {value}\n", seen.topic);
-        let kind = self.topics.outcomes.iter().find(|(_, topic)| topic.as_ref() == seen.topic);
-        Ok((*kind.context("an unknown topic")?.0, value))
-    }
-
-    async fn expect(&mut self, wanted: OutcomeKind) -> anyhow::Result<Value> {
-        let (kind, value) = self.next().await?;
-        ensure!(kind == wanted, "{} came instead of {}", kind.name(), wanted.name());
-        Ok(value)
+        let value = seen.value.unwrap_or_default();
+        println!("← {} {}\n", seen.topic, String::from_utf8_lossy(&value));
+        let kind = self.topics.outcome_kind(&seen.topic).context("an unknown topic")?;
+        OutcomeData::read(kind, &value).context("an outcome that is none of the contract")
     }
 }

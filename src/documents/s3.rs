@@ -255,7 +255,7 @@ fn answered(status: u16, code: &str) -> DocumentError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::llm::fake_server::{FakeServer, Reaction};
+    use crate::fake_http::{FakeServer, Reaction};
 
     fn passes(status: u16, code: &str) -> bool {
         matches!(answered(status, code), DocumentError::Unavailable(_))

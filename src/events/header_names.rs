@@ -33,5 +33,6 @@ pub const EXCEPTION_STACKTRACE: &str = "kafka_dlt-exception-stacktrace";
 /// How often a dead letter has been sent back to its topic (contract, section 5).
 pub const REPLAY_COUNT: &str = "replay-count";
 
-/// What Spring Kafka writes before every header of a dead letter.
+/// What Spring Kafka writes before every header of a dead letter, and before those that say what went wrong.
 pub const DEAD_LETTER_PREFIX: &str = "kafka_dlt-";
+pub const EXCEPTION_PREFIXES: [&str; 2] = ["kafka_dlt-exception-", "kafka_dlt-key-exception-"];

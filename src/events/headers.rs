@@ -4,9 +4,9 @@ use uuid::Uuid;
 
 use crate::events::header_names::{
     CE_CAUSATIONID, CE_CORRELATIONID, CE_ID, CE_SOURCE, CE_SPECVERSION, CE_SUBJECT, CE_TIME, CE_TYPE, CONTENT_TYPE,
-    EXCEPTION_CAUSE_FQCN, EXCEPTION_FQCN, EXCEPTION_MESSAGE, EXCEPTION_STACKTRACE, ORIGINAL_CONSUMER_GROUP,
-    ORIGINAL_OFFSET, ORIGINAL_PARTITION, ORIGINAL_TIMESTAMP, ORIGINAL_TIMESTAMP_TYPE, ORIGINAL_TOPIC, TRACEPARENT,
-    TRACESTATE,
+    EXCEPTION_CAUSE_FQCN, EXCEPTION_FQCN, EXCEPTION_MESSAGE, EXCEPTION_PREFIXES, EXCEPTION_STACKTRACE,
+    ORIGINAL_CONSUMER_GROUP, ORIGINAL_OFFSET, ORIGINAL_PARTITION, ORIGINAL_TIMESTAMP, ORIGINAL_TIMESTAMP_TYPE,
+    ORIGINAL_TOPIC, TRACEPARENT, TRACESTATE,
 };
 use crate::events::outcome::{Origin, SavedOutcome};
 use crate::events::record::{Header, Record};
@@ -94,7 +94,7 @@ pub fn of_dead_letter(record: &Record, group: &str, code: &str, message: &str, c
 }
 
 fn is_exception(header: &Header) -> bool {
-    [b"kafka_dlt-exception-".as_slice(), b"kafka_dlt-key-exception-"].iter().any(|name| header.name.starts_with(name))
+    EXCEPTION_PREFIXES.iter().any(|prefix| header.name.starts_with(prefix.as_bytes()))
 }
 
 fn cut(text: &str) -> &str {

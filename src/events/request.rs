@@ -1,5 +1,7 @@
 //! Requests, as they are after decoding and checking.
 
+pub mod data;
+
 use std::fmt;
 use std::str::FromStr;
 

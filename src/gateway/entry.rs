@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
-use crate::config::Topics;
 use crate::events::decode::decode;
 use crate::events::header_names::{CE_CAUSATIONID, CE_ID, CE_SUBJECT};
 use crate::events::outcome::{OutcomeData, OutcomeKind};
 use crate::events::record::{Coordinates, Record, RecordTime, RequestKind, request_id, text_header};
 use crate::events::request::MemberId;
 use crate::kafka::reader::Seen;
+use crate::kafka::topics::Topics;
 
 /// Longest `ce_id` that an event id is made of, in bytes; longer ones are none of the worker's.
 const ID_MAX_BYTES: usize = 128;

@@ -7,7 +7,6 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 
-use crate::config::Topics;
 use crate::flow_control::backoff::Backoff;
 use crate::gateway::entry::Entry;
 use crate::gateway::hub::Hub;
@@ -15,6 +14,7 @@ use crate::kafka::client::Connection;
 use crate::kafka::error::KafkaError;
 use crate::kafka::reader::{Offsets, Seen, Start, follow};
 use crate::kafka::snapshot::Snapshot;
+use crate::kafka::topics::Topics;
 
 const BACKOFF: Backoff = Backoff { base: Duration::from_millis(200), cap: Duration::from_secs(5) };
 

@@ -46,7 +46,7 @@ use tokio::time::sleep;
 use tower_http::cors::{AllowHeaders, AllowMethods, AllowOrigin, CorsLayer, ExposeHeaders};
 use url::Url;
 
-use crate::config::{Config, Topics};
+use crate::config::Config;
 use crate::documents::Documents;
 use crate::gateway::feed::Feed;
 use crate::gateway::guard::Guard;
@@ -59,6 +59,7 @@ use crate::gateway::refusal::Refusal;
 use crate::http;
 use crate::kafka::outgoing::Producer as _;
 use crate::kafka::producer::KafkaProducer;
+use crate::kafka::topics::Topics;
 use crate::readiness::{self, Readiness};
 use crate::supervise::Supervisor;
 

@@ -1,7 +1,6 @@
 //! From a request of the old HTTP API to a record for the worker.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::time::Duration;
 
 use axum::http::{HeaderMap, HeaderName, header};
@@ -10,7 +9,6 @@ use serde_json::value::RawValue;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use crate::config::Topics;
 use crate::events::decode::{MEMBER_ID, QUESTION_ID, Undecodable, decode};
 use crate::events::header_names::{
     CE_EXPIRYTIME, CE_ID, CE_SOURCE, CE_SPECVERSION, CE_TIME, CE_TYPE, CONTENT_TYPE, TRACEPARENT, TRACESTATE,
@@ -21,6 +19,7 @@ use crate::events::record::{Header, RequestKind};
 use crate::events::request::{MemberId, Request};
 use crate::gateway::refusal::Refusal;
 use crate::kafka::outgoing::OutgoingRecord;
+use crate::kafka::topics::Topics;
 
 /// The `ce_source` of what the gateway produces.
 const SOURCE: &str = "/ssammu-gateway";
@@ -138,13 +137,8 @@ impl Asked {
 
     /// The record to be sent.
     pub fn outgoing(&self, topics: &Topics) -> OutgoingRecord {
-        let topic = match self.kind {
-            RequestKind::FeedbackRequested => &topics.feedback_requested,
-            RequestKind::ResumeInit => &topics.resume_init,
-            RequestKind::ResumeAnswer => &topics.resume_answer,
-        };
         OutgoingRecord {
-            topic: Arc::clone(topic),
+            topic: topics.request(self.kind).clone(),
             partition: None,
             key: Some(self.member.to_string().into_bytes()),
             value: Some(self.value.clone()),

@@ -10,4 +10,5 @@ pub mod position;
 pub mod producer;
 pub mod reader;
 pub mod snapshot;
+pub mod topics;
 mod wire;

@@ -4,8 +4,6 @@ pub mod budget;
 pub mod chat;
 pub mod classify;
 pub mod failover;
-#[cfg(test)]
-pub(crate) mod fake_server;
 pub mod naming;
 pub mod openai;
 pub mod prompt;

@@ -75,7 +75,8 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::llm::fake_server::{FakeServer, Reaction, models, said};
+    use crate::fake_http::{FakeServer, Reaction};
+    use crate::llm::vllm::tests::{models, said};
     use crate::llm::{Preamble, Prompt, Role};
 
     const OVERFLOW: &str = r#"{"error":{"message":"too long","type":"invalid_request_error","param":"messages","code":"context_length_exceeded"}}"#;

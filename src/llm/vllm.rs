@@ -260,4 +260,4 @@ fn without_version(mut url: Url) -> Url {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

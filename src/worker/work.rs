@@ -1,6 +1,5 @@
 //! One record's way, from its turn to its acknowledged outcome.
 
-use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,7 +15,7 @@ use crate::events::expiry::Expiry;
 use crate::events::json::JsonText;
 use crate::events::open_enum::OpenEnum;
 use crate::events::outcome::{
-    DownloadLink, Failure, FailureCode, Origin, Outcome, OutcomeData, OutcomeKind, SavedOutcome, timestamp,
+    DownloadLink, Failure, FailureCode, Origin, Outcome, OutcomeData, SavedOutcome, timestamp,
 };
 use crate::events::record::Flow;
 use crate::events::record::{Record, RequestKind, record_name, request_id, request_name};
@@ -27,6 +26,7 @@ use crate::feedback;
 use crate::flow_control::backoff::Backoff;
 use crate::flow_control::slots::Slot;
 use crate::kafka::outgoing::{OutgoingRecord, Producer};
+use crate::kafka::topics::Topics;
 use crate::llm::Model;
 use crate::resume::agent::{self, Agent, Interrupt};
 use crate::resume::graph::Opened;
@@ -42,8 +42,7 @@ const LINK_BACKOFF: Backoff = Backoff { base: Duration::from_millis(100), cap: D
 /// What the product decides about requests.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    pub outcome_topics: HashMap<OutcomeKind, Arc<str>>,
-    pub dead_letter_suffix: String,
+    pub topics: Topics,
     pub feedback_group: String,
     pub resume_group: String,
     /// Time for one request's work, retries included.
@@ -293,7 +292,7 @@ impl Worker {
 
     async fn send(&self, origin: &Origin<'_>, saved: &SavedOutcome) {
         let kind = saved.data().kind();
-        let Some(topic) = self.settings.outcome_topics.get(&kind) else {
+        let Some(topic) = self.settings.topics.outcomes.get(&kind) else {
             tracing::error!(record = %origin.record.at, outcome = kind.name(), "no topic is set for the outcome");
             return self
                 .dead_letter(origin.record, FailureCode::Internal.name(), "no topic is set for the outcome")
@@ -338,7 +337,7 @@ impl Worker {
         };
         let chain = format!("{code}: {reason}\n\tat {}", record.at);
         let outgoing = OutgoingRecord {
-            topic: format!("{}{}", record.at.topic, self.settings.dead_letter_suffix).into(),
+            topic: self.settings.topics.dead_letters(&record.at.topic).into(),
             partition: Some(record.at.partition),
             key: record.key.clone(),
             value: record.value.clone(),

@@ -18,9 +18,9 @@ sys.path.append(str(Path(__file__).resolve().parents[1] / "outsider"))
 import boto3
 
 from load import Bus
+from model import Manners, ModelServer
 from outsider import CannotRun, Clock
 from services import Broker, NotStarted, Ports, Redis, Service, Storage, bare_environment, wait_until_answers
-from steady_model import SteadyModel
 from traffic import QUESTIONS, SECRET, Writer
 from wire import FEEDBACK, Names, Outcome, read_outcome
 from workers import Worker, make_topics
@@ -53,7 +53,8 @@ class Bench:
         self._clock = Clock()
         self._names = Names.from_environment({})
         self._started: list[Service] = []
-        self._model = SteadyModel(plan.latency_s)
+        steady = Manners(latency_s=(plan.latency_s, plan.latency_s), trouble=0.0, enough=0.0)
+        self._model = ModelServer(0, steady, self._clock.now)
         self._loop = asyncio.new_event_loop()
         ports = Ports()
         self._model_port = ports.free()

@@ -1,14 +1,13 @@
 //! What one test works with: a broker of its own, workers, and everything that these need.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use ssammu_worker::config;
 use ssammu_worker::documents::Documents;
 use ssammu_worker::documents::folder::FolderDocuments;
 use ssammu_worker::documents::retrying::RetryingDocuments;
-use ssammu_worker::events::outcome::OutcomeKind;
 use ssammu_worker::events::record::{Coordinates, Flow, Record, RequestKind};
 use ssammu_worker::flow_control::slots::Slots;
 use ssammu_worker::kafka::client::Connection;
@@ -134,7 +133,6 @@ impl Shared {
 
     /// A worker whose interviews have one question.
     pub fn worker(&self) -> Arc<Worker> {
-        let topic = |kind: OutcomeKind| (kind, kind.name().into());
         Arc::new(Worker {
             state: self.state.clone(),
             model: self.model.clone(),
@@ -154,8 +152,7 @@ impl Shared {
             locks: Locks::new(self.state.clone(), LASTING),
             metrics: Arc::new(Metrics::new().unwrap()),
             settings: Settings {
-                outcome_topics: OutcomeKind::ALL.map(topic).into_iter().collect::<HashMap<_, _>>(),
-                dead_letter_suffix: "-dlt".to_owned(),
+                topics: config::Settings::defaults().unwrap().check().unwrap().topics,
                 feedback_group: Flow::Feedback.name().to_owned(),
                 resume_group: Flow::Resume.name().to_owned(),
                 request_deadline: PATIENCE,

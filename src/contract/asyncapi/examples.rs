@@ -2,7 +2,7 @@
 //! code makes of them, so that no example can show what the worker does not do.
 
 use anyhow::Context;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value, json, to_value};
 use time::OffsetDateTime;
 use time::macros::datetime;
 use uuid::{Uuid, uuid};
@@ -12,14 +12,16 @@ use crate::events::header_names::{CE_ID, TRACEPARENT};
 use crate::events::headers::{of_dead_letter as dead_letter_headers, of_outcome as outcome_headers};
 use crate::events::outcome::{DownloadLink, Failure, FailureCode, Origin, Outcome, OutcomeKind, timestamp};
 use crate::events::record::{Coordinates, Header, Record, RecordTime, RequestKind, request_id};
+use crate::events::request::data::{AnswerInputs, FeedbackRequested, Inputs, ResumeAnswer, ResumeInit};
+use crate::events::request::{MajorType, PreferredJob};
 
 const NOW: OffsetDateTime = datetime!(2026-11-22 10:00 UTC);
 const SESSION: Uuid = uuid!("7d0f6a52-8e1c-4b0e-9d3a-5a6f2c41b7e9");
 const QUESTION: Uuid = uuid!("0c9d3f5e-52a1-5b6e-8f7d-3e2b1a0c9d8f");
 
-pub fn of_request(kind: RequestKind) -> Value {
-    let examples = requests(kind).into_iter();
-    examples.map(|(summary, payload)| example(summary, &record(kind, &payload).headers, &payload)).collect()
+pub fn of_request(kind: RequestKind) -> anyhow::Result<Value> {
+    let examples = requests(kind)?.into_iter();
+    Ok(examples.map(|(summary, payload)| example(summary, &record(kind, &payload).headers, &payload)).collect())
 }
 
 pub fn of_outcome(kind: OutcomeKind) -> anyhow::Result<Value> {
@@ -28,7 +30,7 @@ pub fn of_outcome(kind: OutcomeKind) -> anyhow::Result<Value> {
 
 /// A request that ended in a failure that is kept.
 pub fn of_dead_letter(kind: RequestKind, group: &str) -> anyhow::Result<Value> {
-    let (_, payload) = requests(kind).into_iter().next().context("a request without an example")?;
+    let (_, payload) = requests(kind)?.into_iter().next().context("a request without an example")?;
     let record = record(kind, &payload);
     let code = FailureCode::LlmUnavailable.name();
     let headers = dead_letter_headers(&record, group, code, "no model answered", &format!("{code}: no model answered"));
@@ -36,40 +38,70 @@ pub fn of_dead_letter(kind: RequestKind, group: &str) -> anyhow::Result<Value> {
 }
 
 /// What requests look like, the usual form first.
-fn requests(kind: RequestKind) -> Vec<(&'static str, Value)> {
-    match kind {
-        RequestKind::FeedbackRequested => vec![(
-            "An interview answer",
-            json!({"memberId": 7, "problemId": 42, "question": "TCP와 UDP의 차이점은?",
-                "answer": "TCP는 느리지만 신뢰성이 높고, UDP는 빠릅니다.",
-                "context": {"answer": "TCP는 느리지만 신뢰성이 높고, UDP는 빠릅니다.", "type": "DAILY"}}),
-        )],
+fn requests(kind: RequestKind) -> anyhow::Result<Vec<(&'static str, Value)>> {
+    Ok(match kind {
+        RequestKind::FeedbackRequested => vec![("An interview answer", to_value(feedback_requested())?)],
         RequestKind::ResumeInit => vec![
-            (
-                "A member with a profile",
-                json!({"memberId": 7, "inputs": {"email": "a@b.kr", "preferred_job": "BACKEND",
-                    "certification_count": 2, "project_count": 3, "major_type": "MAJOR", "company_name": "한빛소프트",
-                    "work_period": 18, "position": "백엔드 개발자", "additional_experiences": "사내 해커톤 대상"}}),
-            ),
-            (
-                "A new member",
-                json!({"memberId": 7, "inputs": {"email": "a@b.kr", "preferred_job": null,
-                    "certification_count": 0, "project_count": 0, "major_type": null, "company_name": null,
-                    "work_period": 0, "position": null, "additional_experiences": null}}),
-            ),
+            ("A member with a profile", to_value(resume_init(profile()))?),
+            ("A new member", to_value(resume_init(new_member()))?),
         ],
-        RequestKind::ResumeAnswer => vec![
-            (
-                "An answer that names its question",
-                json!({"memberId": 7, "inputs": {"answer": "Kafka로 주문 이벤트를 처리했습니다."},
-                    "questionId": QUESTION}),
-            ),
-            (
-                "An answer to the current question",
-                json!({"memberId": 7, "answer": "Kafka로 주문 이벤트를 처리했습니다."}),
-            ),
-            ("The member skips the question", json!({"memberId": 7, "questionId": QUESTION})),
-        ],
+        RequestKind::ResumeAnswer => {
+            let text = || Some("Kafka로 주문 이벤트를 처리했습니다.".to_owned());
+            let inputs = Some(AnswerInputs { answer: text() });
+            let question_id = Some(QUESTION.to_string());
+            let answer = || ResumeAnswer { member_id: 7, ..ResumeAnswer::default() };
+            vec![
+                (
+                    "An answer that names its question",
+                    to_value(ResumeAnswer { inputs, question_id: question_id.clone(), ..answer() })?,
+                ),
+                ("An answer to the current question", to_value(ResumeAnswer { answer: text(), ..answer() })?),
+                ("The member skips the question", to_value(ResumeAnswer { question_id, ..answer() })?),
+            ]
+        }
+    })
+}
+
+fn feedback_requested() -> FeedbackRequested {
+    let answer = "TCP는 느리지만 신뢰성이 높고, UDP는 빠릅니다.".to_owned();
+    // Its fields are the caller's own.
+    let context = [("answer", answer.clone()), ("type", "DAILY".to_owned())];
+    FeedbackRequested {
+        member_id: 7,
+        problem_id: Some(42),
+        question: "TCP와 UDP의 차이점은?".to_owned(),
+        answer,
+        context: Some(context.into_iter().map(|(name, value)| (name.to_owned(), value.into())).collect()),
+        request_id: None,
+    }
+}
+
+fn resume_init(inputs: Inputs) -> ResumeInit {
+    ResumeInit { member_id: 7, inputs, context: None, request_id: None }
+}
+
+fn profile() -> Inputs {
+    Inputs {
+        email: "a@b.kr".to_owned(),
+        preferred_job: Some(PreferredJob::Backend),
+        certification_count: Some(2),
+        project_count: Some(3),
+        major_type: Some(MajorType::Major),
+        company_name: Some("한빛소프트".to_owned()),
+        work_period: Some(18),
+        position: Some("백엔드 개발자".to_owned()),
+        additional_experiences: Some("사내 해커톤 대상".to_owned()),
+    }
+}
+
+fn new_member() -> Inputs {
+    let none = Some(0);
+    Inputs {
+        email: "a@b.kr".to_owned(),
+        certification_count: none,
+        project_count: none,
+        work_period: none,
+        ..Inputs::default()
     }
 }
 
@@ -128,7 +160,7 @@ fn outcomes(kind: OutcomeKind) -> Vec<(&'static str, RequestKind, Outcome)> {
 }
 
 fn answer(summary: &str, request: RequestKind, outcome: Outcome) -> anyhow::Result<Value> {
-    let (_, asked) = requests(request).into_iter().next().context("a request without an example")?;
+    let (_, asked) = requests(request)?.into_iter().next().context("a request without an example")?;
     let record = record(request, &asked);
     let decoded = decode(request, record.value.as_deref())?;
     let id = request_id(&record, decoded.request_id.as_deref());
@@ -186,7 +218,7 @@ mod tests {
     #[test]
     fn the_worker_accepts_every_request_example() {
         for kind in RequestKind::ALL {
-            for (summary, payload) in requests(kind) {
+            for (summary, payload) in requests(kind).unwrap() {
                 let decoded = decode(kind, record(kind, &payload).value.as_deref()).unwrap();
                 assert!(decoded.request.is_ok(), "{summary}");
             }

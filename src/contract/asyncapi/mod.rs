@@ -171,7 +171,7 @@ fn message(cargo: Cargo, config: &Config) -> anyhow::Result<Value> {
             "headers": schema(headers::REQUEST),
             "payload": schema(kind.name()),
             "bindings": key("The member id in decimal, best; the worker takes the member from the payload."),
-            "examples": examples::of_request(kind),
+            "examples": examples::of_request(kind)?,
         }),
         Cargo::Outcome(kind) => json!({
             "name": kind.name(),

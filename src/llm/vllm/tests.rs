@@ -4,9 +4,9 @@ use futures_util::future::join_all;
 use tokio::net::TcpListener;
 
 use super::*;
+use crate::fake_http::{FakeServer, Got, Reaction};
 use crate::flow_control::backoff::Backoff;
 use crate::llm::failover::{Failover, Patience};
-use crate::llm::fake_server::{FakeServer, Reaction, models, said};
 use crate::llm::{Model, Preamble, Role};
 
 const UNKNOWN_MODEL: &str =
@@ -14,6 +14,30 @@ const UNKNOWN_MODEL: &str =
 const OVERFLOW: &str = r#"{"error":{"message":"This model's maximum context length is 4096 tokens.","type":"BadRequestError","param":"input_tokens","code":400}}"#;
 const FOR_EVER: Duration = Duration::from_secs(1000);
 const CHAT: &str = "/v1/chat/completions";
+
+/// A vLLM with a 4,096 token context that answers chats by `react` and counts every prompt as `tokens`.
+async fn serving(tokens: u32, react: impl Fn(&Got, usize) -> Reaction + Send + Sync + 'static) -> FakeServer {
+    FakeServer::new(move |got, before| match got.path.as_str() {
+        "/v1/models" => Reaction::Answer(200, models("/model")),
+        "/tokenize" => Reaction::Answer(200, format!(r#"{{"count":{tokens},"max_model_len":4096}}"#)),
+        _ => react(got, before),
+    })
+    .await
+}
+
+/// vLLM's list with one model.
+pub fn models(id: &str) -> String {
+    format!(r#"{{"object":"list","data":[{{"id":"{id}","object":"model","owned_by":"vllm","max_model_len":4096}}]}}"#)
+}
+
+/// A whole completion.
+pub fn said(text: &str) -> Reaction {
+    let body = serde_json::json!({
+        "choices": [{"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": "stop"}],
+        "usage": {"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15},
+    });
+    Reaction::Answer(200, body.to_string())
+}
 
 fn settings(server: &FakeServer) -> VllmSettings {
     VllmSettings { url: server.url.clone(), model: None, api_key: None }
@@ -57,7 +81,7 @@ async fn called(vllm: &Vllm, ask: &Ask, limit: Instant) -> Result<String, Cause>
 
 #[tokio::test]
 async fn the_listed_model_is_asked_and_looked_up_once() {
-    let server = FakeServer::vllm(100, |_, _| said("좋습니다.")).await;
+    let server = serving(100, |_, _| said("좋습니다.")).await;
     let vllm = client(&server);
     for _ in 0..3 {
         assert_eq!(call(&vllm).await, Ok("좋습니다.".to_owned()));
@@ -74,7 +98,7 @@ async fn the_listed_model_is_asked_and_looked_up_once() {
 
 #[tokio::test]
 async fn many_calls_at_once_look_the_model_up_once() {
-    let server = FakeServer::vllm(100, |_, _| said("네.")).await;
+    let server = serving(100, |_, _| said("네.")).await;
     let vllm = client(&server);
     let replies = join_all((0..20).map(|_| call(&vllm))).await;
     assert!(replies.iter().all(|reply| reply.as_deref() == Ok("네.")));
@@ -96,7 +120,7 @@ async fn who_waited_for_a_lookup_shares_its_failure_and_the_next_call_looks_agai
 
 #[tokio::test]
 async fn the_address_may_end_in_its_version_and_slashes() {
-    let server = FakeServer::vllm(100, |_, _| said("네.")).await;
+    let server = serving(100, |_, _| said("네.")).await;
     for path in ["", "/", "/v1", "/v1/"] {
         let url = server.url.join(path).unwrap();
         let vllm = Vllm::new(VllmSettings { url, ..settings(&server) }).unwrap();
@@ -108,7 +132,7 @@ async fn the_address_may_end_in_its_version_and_slashes() {
 
 #[tokio::test]
 async fn a_key_is_sent_as_bearer_and_no_key_sends_no_header() {
-    let server = FakeServer::vllm(100, |_, _| said("네.")).await;
+    let server = serving(100, |_, _| said("네.")).await;
     for (key, header) in [(None, None), (Some(""), None), (Some("sk-1"), Some("Bearer sk-1"))] {
         let vllm = Vllm::new(VllmSettings { api_key: key.map(str::to_owned), ..settings(&server) }).unwrap();
         call(&vllm).await.unwrap();
@@ -120,7 +144,7 @@ async fn a_key_is_sent_as_bearer_and_no_key_sends_no_header() {
 
 #[tokio::test]
 async fn settings_that_cannot_work_are_refused_without_telling_the_key() {
-    let server = FakeServer::vllm(100, |_, _| said("네.")).await;
+    let server = serving(100, |_, _| said("네.")).await;
     let key = VllmSettings { api_key: Some("비밀\n".to_owned()), ..settings(&server) };
     let error = Vllm::new(key).unwrap_err();
     assert!(matches!(error, SetupError::Key) && !error.to_string().contains("비밀"));
@@ -149,7 +173,7 @@ async fn a_dead_server_is_told_and_found_when_it_is_back() {
 #[tokio::test]
 async fn a_connection_that_was_closed_while_idle_costs_one_repeat_and_no_failure() {
     // Every other request meets a connection that the server has just closed.
-    let server = FakeServer::vllm(100, |_, before| if before % 2 == 1 { Reaction::Close } else { said("네.") }).await;
+    let server = serving(100, |_, before| if before % 2 == 1 { Reaction::Close } else { said("네.") }).await;
     let model = Failover::new(
         Arc::new(client(&server)),
         None,
@@ -178,7 +202,7 @@ async fn a_model_that_was_replaced_is_looked_up_anew_and_asked_at_once() {
 
 #[tokio::test]
 async fn a_model_that_is_listed_and_yet_unknown_is_not_asked_in_a_loop() {
-    let server = FakeServer::vllm(100, |_, _| Reaction::Answer(404, UNKNOWN_MODEL.to_owned())).await;
+    let server = serving(100, |_, _| Reaction::Answer(404, UNKNOWN_MODEL.to_owned())).await;
     let vllm = client(&server);
     assert_eq!(call(&vllm).await, Err(Cause::UnknownModel));
     assert_eq!(server.got(CHAT).len(), 1);
@@ -218,14 +242,14 @@ async fn a_named_model_is_asked_though_the_list_may_not_be_seen_or_has_another_f
 
 #[tokio::test]
 async fn a_model_that_is_not_listed_is_told_and_asked_all_the_same() {
-    let alias = FakeServer::vllm(100, |_, _| said("네.")).await;
+    let alias = serving(100, |_, _| said("네.")).await;
     let vllm = named(&alias, "alias");
     let told = vllm.check(soon()).await.unwrap_err();
     assert_eq!(told.to_string(), "the server does not list the model `alias`; it lists `/model`");
     assert_eq!(call(&vllm).await, Ok("네.".to_owned()));
     assert_eq!(vllm.check(soon()).await, Ok(()));
 
-    let wrong = FakeServer::vllm(100, |_, _| Reaction::Answer(404, UNKNOWN_MODEL.to_owned())).await;
+    let wrong = serving(100, |_, _| Reaction::Answer(404, UNKNOWN_MODEL.to_owned())).await;
     let vllm = named(&wrong, "wrong");
     assert_eq!(call(&vllm).await, Err(Cause::UnknownModel));
     let told = vllm.check(soon()).await.unwrap_err();
@@ -244,7 +268,7 @@ async fn a_server_without_models_or_with_something_else_is_misconfigured() {
 
 #[tokio::test]
 async fn a_long_answer_counts_the_frame_once_and_then_only_what_its_bytes_leave_open() {
-    let server = FakeServer::vllm(900, |_, _| said("네.")).await;
+    let server = serving(900, |_, _| said("네.")).await;
     let vllm = client(&server);
     // Too long for the byte bound of the whole, not for a frame of 900 tokens.
     let ask = ask(&"가".repeat(850));
@@ -276,7 +300,7 @@ async fn examples_are_dropped_when_the_servers_count_leaves_no_room_for_them() {
 
 #[tokio::test]
 async fn what_cannot_fit_is_not_sent_at_all() {
-    let server = FakeServer::vllm(4000, |_, _| said("네.")).await;
+    let server = serving(4000, |_, _| said("네.")).await;
     assert_eq!(called(&client(&server), &ask(&"가".repeat(4000)), soon()).await, Err(Cause::Overflow));
     assert!(server.got(CHAT).is_empty());
 }
@@ -317,7 +341,7 @@ async fn a_counter_that_hangs_costs_two_seconds_once() {
 
 #[tokio::test]
 async fn a_server_that_finds_it_too_long_is_asked_ever_more_briefly() {
-    let server = FakeServer::vllm(100, |_, before| match before {
+    let server = serving(100, |_, before| match before {
         0..=2 => Reaction::Answer(400, OVERFLOW.to_owned()),
         _ => said("짧게 답합니다."),
     })
@@ -339,7 +363,7 @@ async fn trouble_with_the_connection_is_told_apart() {
     let head = b"HTTP/1.1 200 OK\r\ncontent-length: 500\r\n\r\n{\"choices\"".to_vec();
     for (reaction, cause) in [(0, Cause::Dropped), (1, Cause::Cut), (2, Cause::Dropped), (3, Cause::Silent)] {
         let head = head.clone();
-        let server = FakeServer::vllm(100, move |_, _| match reaction {
+        let server = serving(100, move |_, _| match reaction {
             0 => Reaction::Close,
             1 => Reaction::Raw(head.clone()),
             2 => Reaction::Raw(b"\x00\x01 this is not HTTP\r\n\r\n".to_vec()),
@@ -355,37 +379,36 @@ async fn trouble_with_the_connection_is_told_apart() {
 
 #[tokio::test]
 async fn an_answer_that_stalls_half_way_is_cut_at_the_limit() {
-    let server = FakeServer::vllm(100, |_, _| {
-        Reaction::Stall(b"HTTP/1.1 200 OK\r\ncontent-length: 500\r\n\r\n{\"choices\"".to_vec())
-    })
-    .await;
+    let server =
+        serving(100, |_, _| Reaction::Stall(b"HTTP/1.1 200 OK\r\ncontent-length: 500\r\n\r\n{\"choices\"".to_vec()))
+            .await;
     let limit = Instant::now() + Duration::from_millis(300);
     assert_eq!(called(&client(&server), &ask("TCP란?"), limit).await, Err(Cause::Cut));
 }
 
 #[tokio::test]
 async fn a_body_without_end_is_not_read_to_the_end() {
-    let server = FakeServer::vllm(100, |_, _| Reaction::Answer(200, " ".repeat((1 << 20) + 1))).await;
+    let server = serving(100, |_, _| Reaction::Answer(200, " ".repeat((1 << 20) + 1))).await;
     assert_eq!(call(&client(&server)).await, Err(Cause::Garbage));
 }
 
 #[tokio::test]
 async fn a_redirect_is_not_followed() {
-    let server = FakeServer::vllm(100, |_, _| Reaction::With(307, "location", "/elsewhere", String::new())).await;
+    let server = serving(100, |_, _| Reaction::With(307, "location", "/elsewhere", String::new())).await;
     assert_eq!(call(&client(&server)).await, Err(Cause::NotAnApi));
     assert!(server.got("/elsewhere").is_empty());
 }
 
 #[tokio::test]
 async fn retry_after_comes_with_the_fault() {
-    let server = FakeServer::vllm(100, |_, _| Reaction::With(429, "retry-after", "7", "{}".to_owned())).await;
+    let server = serving(100, |_, _| Reaction::With(429, "retry-after", "7", "{}".to_owned())).await;
     let fault = client(&server).call(&ask("TCP란?"), soon()).await.unwrap_err();
     assert_eq!(fault, Fault { cause: Cause::Busy, status: Some(429), retry_after: Some(Duration::from_secs(7)) });
 }
 
 #[tokio::test]
 async fn a_dropped_call_closes_its_connection_so_that_the_server_can_stop() {
-    let server = FakeServer::vllm(100, |_, _| Reaction::Stall(Vec::new())).await;
+    let server = serving(100, |_, _| Reaction::Stall(Vec::new())).await;
     let vllm = client(&server);
     let limit = Duration::from_millis(200);
     assert!(tokio::time::timeout(limit, call(&vllm)).await.is_err());

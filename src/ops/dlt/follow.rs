@@ -6,13 +6,13 @@ use std::fmt;
 
 use super::letter::Letter;
 use super::plan::id_after_replay;
-use crate::config::Topics;
 use crate::events::decode::Undecodable;
 use crate::events::header_names::{CE_CAUSATIONID, CE_SUBJECT};
 use crate::events::outcome::{OutcomeData, OutcomeKind};
 use crate::events::record::{Coordinates, replayed_id, text_header};
 use crate::events::request::MemberId;
 use crate::kafka::reader::Seen;
+use crate::kafka::topics::Topics;
 
 /// How one request ended.
 #[derive(Clone, Debug, PartialEq, Eq)]

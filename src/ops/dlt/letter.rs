@@ -6,7 +6,6 @@ use std::sync::Arc;
 use serde::Serialize;
 use uuid::Uuid;
 
-use crate::config::Topics;
 use crate::events::decode::decode;
 use crate::events::header_names::{EXCEPTION_FQCN, ORIGINAL_OFFSET, ORIGINAL_PARTITION, ORIGINAL_TOPIC};
 use crate::events::record::{
@@ -14,6 +13,7 @@ use crate::events::record::{
 };
 use crate::events::request::{MemberId, Request};
 use crate::kafka::reader::Seen;
+use crate::kafka::topics::Topics;
 use crate::ops::text;
 
 /// A dead letter as it was read. Where a header stands several times, the last one counts: it is of the latest trip.

@@ -15,10 +15,11 @@ use clap::Subcommand;
 
 use self::filter::{Filter, Selection};
 use self::letter::Letter;
-use crate::config::{Config, Topics};
+use crate::config::Config;
 use crate::kafka::admin::Admin;
 use crate::kafka::error::KafkaError;
 use crate::kafka::snapshot::Snapshot;
+use crate::kafka::topics::Topics;
 use crate::telemetry::log;
 
 /// What can be done with dead letters.

@@ -21,10 +21,12 @@ mod follow;
 )]
 #[path = "../../kit"]
 mod kit {
+    pub mod model;
     pub mod proxy;
     pub mod s3;
     pub mod services;
     pub mod settings;
+    pub mod wait;
 }
 mod listener;
 mod load;
@@ -46,7 +48,7 @@ use crate::arguments::{Arguments, Role};
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let done = match arguments.play {
-        Some(Role::Model) => model::serve(),
+        Some(Role::Model) => model::serve().map(|never| match never {}),
         Some(Role::Floor) => floor::run(),
         None => report::run(&arguments),
     };

@@ -61,11 +61,7 @@ impl Answer {
 
     /// vLLM's list of the one model that it serves.
     pub fn models(id: &str, context: u64) -> Self {
-        Self::json(
-            200,
-            &json!({"object": "list", "data": [{"id": id, "object": "model", "owned_by": "vllm", "root": id, "parent": null,
-                "max_model_len": context}]}),
-        )
+        Self::json(200, &models(id, context))
     }
 
     /// A complete reply.
@@ -75,7 +71,7 @@ impl Answer {
 
     /// A reply that ends for another reason: `length`, `abort`, `content_filter`...
     pub fn finished(reason: &str, text: &str) -> Self {
-        Self::json(200, &completion(reason, &json!({"role": "assistant", "content": text})))
+        Self::json(200, &completion(reason, &assistant(text)))
     }
 
     /// A reply whose message is none that has text.
@@ -195,18 +191,30 @@ impl Answer {
     }
 
     pub fn truncated(text: &str) -> Self {
-        Self::of(How::Truncated(completion("stop", &json!({"role": "assistant", "content": text})).to_string()))
+        Self::of(How::Truncated(completion("stop", &assistant(text)).to_string()))
     }
 
     pub fn stall_in_body(text: &str) -> Self {
-        Self::of(How::StallInBody(completion("stop", &json!({"role": "assistant", "content": text})).to_string()))
+        Self::of(How::StallInBody(completion("stop", &assistant(text)).to_string()))
     }
 }
 
-fn completion(reason: &str, message: &Value) -> Value {
+/// vLLM's list of the one model that it serves.
+pub fn models(id: &str, context: u64) -> Value {
+    json!({"object": "list", "data": [{"id": id, "object": "model", "owned_by": "vllm", "root": id, "parent": null,
+        "max_model_len": context}]})
+}
+
+/// The message that a model answers with.
+pub fn assistant(text: &str) -> Value {
+    json!({"role": "assistant", "content": text, "reasoning_content": null, "tool_calls": []})
+}
+
+/// A whole chat completion, as vLLM writes it.
+pub fn completion(reason: &str, message: &Value) -> Value {
     json!({
-        "id": "chatcmpl-e2e", "object": "chat.completion", "created": 1_763_800_000, "model": "/model",
+        "id": "chatcmpl-test", "object": "chat.completion", "created": 1_763_800_000, "model": "/model",
         "choices": [{"index": 0, "message": message, "logprobs": null, "finish_reason": reason, "stop_reason": null}],
-        "usage": {"prompt_tokens": 100, "completion_tokens": 50, "total_tokens": 150}
+        "usage": {"prompt_tokens": 1300, "completion_tokens": 90, "total_tokens": 1390, "prompt_tokens_details": null}
     })
 }

@@ -1,9 +1,12 @@
-//! A model server: OpenAI-compatible over real HTTP as vLLM is, and as unreliable as a test wants it.
+//! A model server: OpenAI-compatible over real HTTP as vLLM is, and as unreliable as a test wants it. The bench has its own
+//! script behind the same wire and the same answers.
 
 pub mod answer;
-mod http;
+mod desk;
+pub mod http;
 pub mod script;
 
+use std::convert::Infallible;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Instant;
 
@@ -12,7 +15,9 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 pub use crate::kit::model::answer::Answer;
+use crate::kit::model::desk::Desk;
 use crate::kit::model::script::Script;
+use crate::kit::services::ports::free_port;
 use crate::kit::wait::PATIENCE;
 
 /// What the model is asked for.
@@ -59,30 +64,25 @@ pub struct Load {
     pub abandoned: usize,
 }
 
-/// What the connections share with the test.
-struct Shared {
-    script: Mutex<Script>,
-    calls: Mutex<Vec<Call>>,
-    load: watch::Sender<Load>,
-}
-
 /// The server; it ends when it is dropped.
 pub struct ModelServer {
     port: u16,
-    shared: Arc<Shared>,
-    task: JoinHandle<()>,
+    desk: Arc<Desk>,
+    task: JoinHandle<Infallible>,
 }
 
 impl ModelServer {
     /// A server that answers everything as a good model would.
     pub async fn start() -> Self {
-        let shared = Arc::new(Shared {
+        let desk = Arc::new(Desk {
             script: Mutex::new(Script::default()),
             calls: Mutex::default(),
             load: watch::Sender::new(Load::default()),
         });
-        let (port, task) = http::serve(shared.clone()).await;
-        Self { port, shared, task }
+        let port = free_port();
+        let listener = http::listen(port).expect("a free port");
+        let task = tokio::spawn(http::serve(listener, desk.clone()));
+        Self { port, desk, task }
     }
 
     /// What belongs into `VLLM_URL`.
@@ -91,7 +91,7 @@ impl ModelServer {
     }
 
     fn script(&self) -> MutexGuard<'_, Script> {
-        self.shared.script.lock().expect("the script")
+        self.desk.script.lock().expect("the script")
     }
 
     /// The next calls, of whatever kind, get these answers, one each.
@@ -144,7 +144,7 @@ impl ModelServer {
 
     /// The chat completions so far.
     pub fn calls(&self) -> Vec<Call> {
-        self.shared.calls.lock().expect("the calls").clone()
+        self.desk.calls.lock().expect("the calls").clone()
     }
 
     /// How many of a kind.
@@ -158,12 +158,12 @@ impl ModelServer {
     }
 
     pub fn load(&self) -> Load {
-        *self.shared.load.borrow()
+        *self.desk.load.borrow()
     }
 
     /// Waits until the load is as wanted.
     pub async fn wait_for(&self, what: &str, wanted: impl FnMut(&Load) -> bool) -> Load {
-        let mut load = self.shared.load.subscribe();
+        let mut load = self.desk.load.subscribe();
         match tokio::time::timeout(PATIENCE, load.wait_for(wanted)).await {
             Ok(load) => *load.expect("the server runs"),
             Err(_) => panic!("the model server did not see {what}: {:?}", self.load()),

@@ -1,4 +1,5 @@
-//! A local HTTP server for tests: each request gets the reaction that the test gives it, down to the bytes.
+//! An HTTP server for unit tests of clients, whatever they speak: each request gets the reaction that the test gives it,
+//! down to the bytes.
 
 use std::sync::{Arc, Mutex};
 
@@ -63,16 +64,6 @@ impl FakeServer {
         Self { url, got, hung_up, task }
     }
 
-    /// A vLLM with a 4,096 token context that answers chats by `react` and counts every prompt as `tokens`.
-    pub async fn vllm(tokens: u32, react: impl Fn(&Got, usize) -> Reaction + Send + Sync + 'static) -> Self {
-        Self::new(move |got, before| match got.path.as_str() {
-            "/v1/models" => Reaction::Answer(200, models("/model")),
-            "/tokenize" => Reaction::Answer(200, format!(r#"{{"count":{tokens},"max_model_len":4096}}"#)),
-            _ => react(got, before),
-        })
-        .await
-    }
-
     /// Until a client goes away from a [`Reaction::Stall`].
     pub async fn until_hung_up(&self) {
         self.hung_up.notified().await;
@@ -88,20 +79,6 @@ impl Drop for FakeServer {
     fn drop(&mut self) {
         self.task.abort();
     }
-}
-
-/// vLLM's list with one model.
-pub fn models(id: &str) -> String {
-    format!(r#"{{"object":"list","data":[{{"id":"{id}","object":"model","owned_by":"vllm","max_model_len":4096}}]}}"#)
-}
-
-/// A whole completion.
-pub fn said(text: &str) -> Reaction {
-    let body = serde_json::json!({
-        "choices": [{"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": "stop"}],
-        "usage": {"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15},
-    });
-    Reaction::Answer(200, body.to_string())
 }
 
 async fn serve(mut stream: TcpStream, log: Arc<Mutex<Vec<Got>>>, hung_up: Arc<Notify>, react: Arc<React>) {

@@ -1,0 +1,92 @@
+//! What the connections of the model server share with the test: its script, and the calls so far.
+
+use std::io;
+use std::sync::Mutex;
+use std::time::Instant;
+
+use hyper::body::Bytes;
+use hyper::http::request::Parts;
+use hyper::{Method, Response};
+use serde_json::{Value, json};
+use tokio::sync::watch;
+
+use crate::kit::model::http::{self, Answers, Body};
+use crate::kit::model::script::{Script, count_tokens, kind};
+use crate::kit::model::{Call, Load};
+
+pub struct Desk {
+    pub script: Mutex<Script>,
+    pub calls: Mutex<Vec<Call>>,
+    pub load: watch::Sender<Load>,
+}
+
+impl Answers for Desk {
+    async fn answer(&self, head: Parts, body: Bytes) -> io::Result<Response<Body>> {
+        let body: Value = serde_json::from_slice(&body).unwrap_or_default();
+        match (&head.method, head.uri.path()) {
+            (&Method::GET, "/v1/models") => {
+                let list = self.script.lock().expect("the script").models();
+                http::respond(list.how).await
+            }
+            (&Method::GET, "/health") => Ok(Response::new(http::full(""))),
+            (&Method::POST, "/tokenize") => {
+                let script = self.script.lock().expect("the script");
+                if script.tokenizes {
+                    let answer = json!({"count": count_tokens(&body), "max_model_len": script.context, "tokens": []});
+                    Ok(http::json(200, answer.to_string()))
+                } else {
+                    Ok(not_found())
+                }
+            }
+            (&Method::POST, "/v1/chat/completions") => {
+                let authorization = head.headers.get("authorization").and_then(|value| value.to_str().ok());
+                let authorization = authorization.map(str::to_owned);
+                self.complete(Call { kind: kind(&body), body, authorization, at: Instant::now() }).await
+            }
+            _ => Ok(not_found()),
+        }
+    }
+}
+
+fn not_found() -> Response<Body> {
+    http::json(404, r#"{"detail":"Not Found"}"#)
+}
+
+impl Desk {
+    async fn complete(&self, call: Call) -> io::Result<Response<Body>> {
+        let answer = self.script.lock().expect("the script").answer(&call.body);
+        self.calls.lock().expect("the calls").push(call);
+        let mut work = AtWork::begin(self);
+        tokio::time::sleep(answer.delay).await;
+        let response = http::respond(answer.how).await;
+        work.done = true;
+        response
+    }
+}
+
+/// Counts a call for as long as it is at work; one that is dropped before it is done was abandoned.
+struct AtWork<'a> {
+    desk: &'a Desk,
+    done: bool,
+}
+
+impl<'a> AtWork<'a> {
+    fn begin(desk: &'a Desk) -> Self {
+        desk.load.send_modify(|load| {
+            load.calls += 1;
+            load.at_work += 1;
+            load.peak = load.peak.max(load.at_work);
+        });
+        Self { desk, done: false }
+    }
+}
+
+impl Drop for AtWork<'_> {
+    fn drop(&mut self) {
+        let abandoned = usize::from(!self.done);
+        self.desk.load.send_modify(|load| {
+            load.at_work -= 1;
+            load.abandoned += abandoned;
+        });
+    }
+}
