@@ -58,8 +58,10 @@ fn carried<'a>(record: &'a Record, name: &str) -> Option<&'a str> {
     record.text_header(name).filter(|text| text.len() <= CARRIED_MAX_BYTES)
 }
 
-/// The trace of a request, carried on: the same trace id and flags, and a span id that belongs to this outcome, so
-/// that a repeat of the outcome carries the same one.
+/// The trace of a request, carried on (W3C trace context): the same trace id and flags, and a parent id that names the
+/// work behind this outcome, whether or not a span is reported for it. That is what a participant does who is more than a
+/// relay: consumers hang under the work, and not beside it. It is made of the outcome's id, so that a repeat carries the
+/// same one.
 fn child_of(parent: &str, outcome: Uuid) -> Option<String> {
     let mut parts = parent.trim().split('-');
     let (version, trace, span, flags) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);

@@ -14,7 +14,7 @@ use crate::documents::retrying::RetryingDocuments;
 use crate::events::expiry::Expiry;
 use crate::events::outcome::SavedOutcome;
 use crate::events::outcome::{Failure, FailureCode};
-use crate::events::request::{ResumeAnswer, ResumeInputs};
+use crate::events::request::{MemberId, ResumeAnswer, ResumeInputs};
 use crate::failpoint;
 use crate::flow_control::slots::Slot;
 use crate::llm::{Ask, Model, ModelFailure, Reply};
@@ -111,7 +111,7 @@ impl Agent {
         while let Some(effect) = effects.pop_front() {
             let event = match effect {
                 Effect::Note(note) => {
-                    log(&note);
+                    log(&note, claim.member);
                     continue;
                 }
                 Effect::WaitForModel => {
@@ -204,15 +204,20 @@ fn stamp() -> Stamp {
     Stamp { id: Uuid::new_v4(), now: OffsetDateTime::now_utc() }
 }
 
-fn log(note: &Note) {
+fn log(note: &Note, member: MemberId) {
     match note {
         Note::NoQuestion { number } => tracing::debug!(number, "no usable question in the reply"),
         Note::TooEarly { number } => tracing::warn!(
+            %member,
             number,
             "the model would end the interview too early; the member is asked a question of ours"
         ),
-        Note::NoModel(failure) => tracing::warn!(reason = %failure, "the résumé is laid out without the model"),
-        Note::NoResume => tracing::warn!("the résumé is laid out without the model: two replies were unusable"),
+        Note::NoModel(failure) => {
+            tracing::warn!(%member, reason = %failure, "the résumé is laid out without the model")
+        }
+        Note::NoResume => {
+            tracing::warn!(%member, "the résumé is laid out without the model: two replies were unusable")
+        }
     }
 }
 

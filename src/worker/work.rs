@@ -17,8 +17,7 @@ use crate::events::open_enum::OpenEnum;
 use crate::events::outcome::{
     DownloadLink, Failure, FailureCode, Origin, Outcome, OutcomeData, SavedOutcome, timestamp,
 };
-use crate::events::record::Flow;
-use crate::events::record::{Record, RequestKind, record_name, request_id, request_name};
+use crate::events::record::{Coordinates, Flow, Record, RequestKind, record_name, request_id, request_name};
 use crate::events::request::{MemberId, Request};
 use crate::events::{headers, outcome};
 use crate::failpoint;
@@ -75,9 +74,11 @@ impl Job {
     /// The lane of whose request it is.
     pub fn lane(&self) -> Lane {
         let (kind, at) = (self.record.kind, &self.record.at);
-        self.decoded
-            .as_ref()
-            .map_or(Lane::Nobody(kind, at.partition, at.offset), |decoded| Lane::Member(decoded.member))
+        self.member().map_or(Lane::Nobody(kind, at.partition, at.offset), Lane::Member)
+    }
+
+    fn member(&self) -> Option<MemberId> {
+        self.decoded.as_ref().ok().map(|decoded| decoded.member)
     }
 }
 
@@ -96,6 +97,14 @@ pub struct Worker {
 impl Worker {
     /// Works a record until its outcome, and its dead letter if there is one, are stored by the broker. It does not
     /// fail: whatever cannot be done ends in an outcome, and what is away is waited for.
+    // A span costs some microseconds a record: at `debug` it is there for whoever looks closely. What is logged at `info`
+    // and above names its record itself.
+    #[tracing::instrument(
+        name = "request",
+        level = "debug",
+        skip_all,
+        fields(record = %job.record.at, member = job.member().map(tracing::field::display))
+    )]
     pub async fn work(&self, job: &Job, slot: &mut Slot) {
         let record = &job.record;
         let decoded = match &job.decoded {
@@ -209,9 +218,7 @@ impl Worker {
                     let reason = reason.filter(|_| standing.id == saved.id);
                     return Ok((standing, reason));
                 }
-                Ok(Saved::Conflict) => {
-                    tracing::debug!(record = %origin.record.at, "the session changed; beginning again")
-                }
+                Ok(Saved::Conflict) => tracing::debug!("the session changed; beginning again"),
                 Err(fault) => {
                     let failure = Failure::new(FailureCode::Internal, fault.to_string());
                     return self.remember(origin, &claim, failed(failure)).await;
@@ -282,7 +289,7 @@ impl Worker {
         tokio::join!(self.send(origin, saved), dead_letter);
         let (member, at) = (origin.member, &origin.record.at);
         match code {
-            None => tracing::debug!(%member, record = %at, outcome = saved.data().kind().name(), "answered"),
+            None => tracing::debug!(outcome = saved.data().kind().name(), "answered"),
             Some(code) if code.dead_letters() => {
                 tracing::warn!(%member, record = %at, code = code.name(), reason, "a {} failed", outcome::describe(origin.record.kind));
             }
@@ -299,7 +306,9 @@ impl Worker {
                 .await;
         };
         let linked = match saved.data() {
-            OutcomeData::Completed(completed) => self.with_link(saved.json(), &completed.resume_object_key).await,
+            OutcomeData::Completed(completed) => {
+                self.with_link(&origin.record.at, saved.json(), &completed.resume_object_key).await
+            }
             OutcomeData::Feedback(_) | OutcomeData::Question(_) | OutcomeData::Failed(_) => None,
         };
         let outgoing = OutgoingRecord {
@@ -320,9 +329,9 @@ impl Worker {
     }
 
     /// A finished résumé with a download link that is signed now.
-    async fn with_link(&self, completed: &JsonText, key: &str) -> Option<JsonText> {
+    async fn with_link(&self, record: &Coordinates, completed: &JsonText, key: &str) -> Option<JsonText> {
         let failed = |error: DocumentError, attempt: u32| {
-            tracing::warn!(%error, attempt, "no link could be signed; trying again");
+            tracing::warn!(%record, %error, attempt, "no link could be signed; trying again");
         };
         let link = LINK_BACKOFF.retry_forever(|| self.documents.link(key), failed).await;
         let link = DownloadLink { resume_url: link.url, resume_url_expires_at: timestamp(link.expires_at) };

@@ -12,6 +12,7 @@
 mod answers;
 mod doubles;
 mod interview;
+mod log;
 mod offsets;
 mod order;
 mod rebalance;
