@@ -85,18 +85,20 @@ impl Outcome {
                 degraded,
                 context,
             }),
-            Self::Failed { problem_id, failure: Failure { code, invalid, .. } } => OutcomeData::Failed(RequestFailed {
-                member_id,
-                event_name: OpenEnum::Known(origin.record.kind),
-                code: OpenEnum::Known(code),
-                message: invalid.as_ref().map_or_else(|| code.message().to_owned(), Invalid::message),
-                retryable: code.retryable(),
-                request_topic: origin.record.at.topic.to_string(),
-                request_id: origin.request_id.to_owned(),
-                problem_id,
-                field: invalid.map(|invalid| invalid.field.into()),
-                context,
-            }),
+            Self::Failed { problem_id, failure: Failure { code, invalid, .. } } => {
+                OutcomeData::Failed(Box::new(RequestFailed {
+                    member_id,
+                    event_name: OpenEnum::Known(origin.record.kind),
+                    code: OpenEnum::Known(code),
+                    message: invalid.as_ref().map_or_else(|| code.message().to_owned(), Invalid::message),
+                    retryable: code.retryable(),
+                    request_topic: origin.record.at.topic.to_string(),
+                    request_id: origin.request_id.to_owned(),
+                    problem_id,
+                    field: invalid.map(|invalid| invalid.field.into()),
+                    context,
+                }))
+            }
         };
         SavedOutcome::new(outcome_id(origin, data.kind(), scope), timestamp(now), data)
     }

@@ -46,7 +46,7 @@ pub fn completed(key: &str) -> OutcomeData {
 
 /// Of the request `r`.
 pub fn failed(request: RequestKind, code: FailureCode) -> OutcomeData {
-    OutcomeData::Failed(RequestFailed {
+    OutcomeData::Failed(Box::new(RequestFailed {
         member_id: 7,
         event_name: OpenEnum::Known(request),
         code: OpenEnum::Known(code),
@@ -57,5 +57,5 @@ pub fn failed(request: RequestKind, code: FailureCode) -> OutcomeData {
         problem_id: None,
         field: None,
         context: None,
-    })
+    }))
 }
