@@ -93,7 +93,7 @@ async fn a_server_that_answers_probes_alone_costs_ever_fewer_members_a_little_ti
     let model = beside(&primary, &fallback, notes.clone());
     let asking = async {
         for _ in 0..4 {
-            timed(&model, MINUTE).await;
+            timed(&model, MINUTE).await.0.unwrap();
         }
         primary.answer_probes_and_take(LONG * 1_000);
         let (before, mut delayed) = (primary.calls(), 0);
