@@ -10,6 +10,8 @@
 mod probing;
 
 use std::collections::HashMap;
+use std::convert::Infallible;
+use std::future::pending;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -83,6 +85,7 @@ struct Server {
     endpoint: Arc<dyn Endpoint>,
     /// What it usually takes for each kind of request, as their longest replies tell them apart.
     usual: Mutex<HashMap<u32, Usual>>,
+    last_answer: Mutex<Option<Instant>>,
     /// Told that a call has been out for oddly long, and how long a probe may take to find out why.
     suspected: watch::Sender<Duration>,
     /// Why its circuit is open, while it is.
@@ -92,7 +95,8 @@ struct Server {
 impl Server {
     fn new(endpoint: Arc<dyn Endpoint>) -> Self {
         let suspected = watch::Sender::new(Duration::ZERO);
-        Self { endpoint, usual: Mutex::default(), suspected, trouble: Mutex::default() }
+        let (usual, last_answer, trouble) = (Mutex::default(), Mutex::default(), Mutex::default());
+        Self { endpoint, usual, last_answer, suspected, trouble }
     }
 
     fn name(&self) -> &'static str {
@@ -108,7 +112,12 @@ impl Server {
     }
 
     fn answered(&self, ask: &Ask, took: Duration) {
+        *locked(&self.last_answer) = Some(Instant::now());
         locked(&self.usual).entry(ask.max_tokens).or_default().answered(took);
+    }
+
+    fn has_answered_since(&self, then: Instant) -> bool {
+        locked(&self.last_answer).is_some_and(|answer| answer > then)
     }
 }
 
@@ -224,28 +233,19 @@ impl Failover {
     }
 
     /// Sends an ask to a server. While another works that was not `tried` yet, the call gets at most half of what is left,
-    /// and no longer than the server usually takes where that is known; and it is left for that one as soon as it is known
-    /// that this one hangs.
+    /// and it is left for that one as soon as it is known that this one hangs.
     async fn call(&self, picked: &Picked<'_>, server: &Server, ask: &Ask, course: &Course) -> Attempt {
         let started = Instant::now();
         let silences = server.silences(ask, course.whole);
         let has_other = self.breaker.has_other(&course.tried);
-        let mut span = ask.attempt_timeout;
-        if has_other {
-            span = span.min(course.deadline.duration_since(started) / 2);
-            // Whoever failed a trial may be slow: it gets more time in the next.
-            let failed = picked.trial.unwrap_or_default();
-            if silences.is_known || picked.trial.is_some() {
-                span = span.min(silences.silent_after.saturating_mul(1 << failed.min(8)));
-            }
-        }
+        let half = course.deadline.duration_since(started) / 2;
+        let span = if has_other { ask.attempt_timeout.min(half) } else { ask.attempt_timeout };
         let call = server.endpoint.call(ask, limit(started, span, course.deadline));
         let call_out = CallOut::begin(self.observer.as_ref());
         let result = tokio::select! {
             result = call => result,
-            () = self.outlast(picked.server, server, silences.odd_after, course, has_other) => {
-                Err(Fault::transport(Cause::Silent))
-            }
+            never = self.suspect(server, silences.odd_after, course.deadline) => match never {},
+            () = self.left(picked, server, silences), if has_other => Err(Fault::transport(Cause::Silent)),
         };
         drop(call_out);
         let (outcome, took) = (result.as_ref().map(drop).map_err(|fault| fault.cause), started.elapsed());
@@ -258,20 +258,36 @@ impl Failover {
         Attempt { started, result, is_telling }
     }
 
-    /// Waits until a call, which begins now, is to be left for another server because this one hangs. While it is out for
-    /// oddly long, that is found out.
-    async fn outlast(&self, index: usize, server: &Server, odd_after: Duration, course: &Course, has_other: bool) {
-        sleep(odd_after).await;
-        let suspecting = async {
-            loop {
-                let left = course.deadline.saturating_duration_since(Instant::now());
-                server.suspected.send_replace(left / 2);
-                sleep(odd_after).await;
+    /// While a call that begins now is out for oddly long, a probe finds out why.
+    async fn suspect(&self, server: &Server, odd_after: Duration, deadline: Instant) -> Infallible {
+        loop {
+            sleep(odd_after).await;
+            server.suspected.send_replace(deadline.saturating_duration_since(Instant::now()) / 2);
+        }
+    }
+
+    /// Waits until a call that begins now is to be left for another server: because a probe has found that this one hangs,
+    /// or because it answers nobody for longer than it usually takes, where that is known.
+    async fn left(&self, picked: &Picked<'_>, server: &Server, silences: Silences) {
+        let started = Instant::now();
+        let hangs = async {
+            sleep(silences.odd_after).await;
+            self.breaker.left_for_another(picked.server).await;
+        };
+        let is_silent = async {
+            if !silences.is_known && picked.trial.is_none() {
+                return pending().await;
+            }
+            // Whoever failed a trial may be slow: it gets more time in the next.
+            let failed = picked.trial.unwrap_or_default();
+            sleep(silences.silent_after.saturating_mul(1 << failed.min(8))).await;
+            if server.has_answered_since(started) {
+                pending().await
             }
         };
         tokio::select! {
-            () = suspecting => {}
-            () = self.breaker.left_for_another(index), if has_other => {}
+            () = hangs => {}
+            () = is_silent => {}
         }
     }
 }

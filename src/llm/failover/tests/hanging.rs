@@ -71,6 +71,29 @@ async fn silence_is_three_times_what_the_server_usually_takes() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_call_is_not_left_for_its_silence_while_others_are_answered() {
+    let (primary, fallback) = two();
+    primary.answer_probes_and_take(SECOND);
+    let model = beside(&primary, &fallback, Arc::new(()));
+    let asking = async {
+        for _ in 0..4 {
+            timed(&model, MINUTE).await.0.unwrap();
+        }
+        primary.answer_probes_and_take(SECOND * 20);
+        let slow = timed(&model, MINUTE);
+        let others = async {
+            sleep(SECOND).await;
+            primary.answer_probes_and_take(SECOND);
+            timed(&model, MINUTE).await.0.unwrap();
+        };
+        let ((reply, took), ()) = tokio::join!(slow, others);
+        assert_eq!((reply, took), (Ok("제가".to_owned()), SECOND * 20));
+    };
+    probed(&model, asking).await;
+    assert_eq!(fallback.calls(), 0);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_server_that_is_always_slow_is_left_alone() {
     let (primary, fallback) = two();
     primary.answer_probes_and_take(SECOND * 14);
