@@ -44,7 +44,7 @@ impl Default for Gate {
 impl Gate {
     /// Says who may pass from now on. All who wait pass at once when everybody may.
     pub fn set(&self, way: Way) {
-        self.way.send_replace(way);
+        self.way.send_if_modified(|now| std::mem::replace(now, way) != way);
     }
 
     /// Waits for a permit. Cancel safe: a dropped future gives its place up.

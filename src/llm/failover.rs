@@ -361,11 +361,14 @@ impl Model for Failover {
             };
             debug!(endpoint = name, cause = %fault, attempt, "no reply");
             let pause = self.pause(attempt, &fault);
-            match fault.cause.action() {
+            let action = fault.cause.action();
+            // Who can leave a server that is away does not wait for what that asks for.
+            let leaves = action == Action::TryOther || self.breaker.next_probe(index).is_some();
+            match action {
                 Action::GiveUp => return Err(ModelFailure::Unusable(format!("{name}: {fault}"))),
                 // The endpoint has tried whatever is briefer.
                 Action::AskBriefly => return Err(ModelFailure::TooLong),
-                Action::TryOther if !switched && self.breaker.has_other(&[index]) => {
+                Action::TryOther | Action::TryAgain if leaves && !switched && self.breaker.has_other(&[index]) => {
                     left = Some(index);
                     switched = true;
                 }

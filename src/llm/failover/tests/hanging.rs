@@ -211,6 +211,17 @@ async fn a_call_that_is_not_oddly_long_stays_where_it_is_though_others_open_the_
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_is_sent_away_by_a_server_that_is_away_asks_the_other_at_once() {
+    let busy = Fault { cause: Cause::Busy, status: Some(503), retry_after: Some(LONG) };
+    let (primary, fallback) = (Scripted::new("vllm", [Err(busy)]), Scripted::new("openai", [said("대신")]));
+    let model = beside(&primary, &fallback, Arc::new(()));
+    for _ in 0..4 {
+        model.breaker.record(0, Instant::now(), Verdict::Down { retry_after: None }, drop);
+    }
+    assert_eq!(timed(&model, MINUTE).await, (Ok("대신".to_owned()), Duration::ZERO));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_check_tells_of_an_open_circuit_though_the_server_lists_its_models() {
     let (primary, fallback) = two();
     primary.hang(true);
