@@ -148,6 +148,8 @@ pub async fn run(
 
     supervisor.background("the HTTP server", http::serve(listener, readiness.clone(), metrics.clone()));
     supervisor.background("renewing locks", locks.renew());
+    let probed = model.clone();
+    supervisor.background("probing the model", async move { probed.probe_forever().await });
     let circuits = vec![("model", model.watch()), (documents_name, retrying.watch())];
     supervisor.background("the gauges", observe(metrics.clone(), slots, circuits));
     let kafka = producer.clone();

@@ -34,13 +34,13 @@ pub enum Cause {
     Unreachable,
     /// The connection ended before the answer began.
     Dropped,
-    /// No answer within the attempt's time.
+    /// No answer within the attempt's time, or one that began and stood still.
     Silent,
-    /// The answer began and did not end.
+    /// The connection ended before the answer did.
     Cut,
     /// The server, or a proxy before it, has no room right now.
     Busy,
-    /// The server failed.
+    /// The server failed, or what answers in its place, whatever the status says.
     Broken,
     /// The engine gave the request up half-way.
     Aborted,
@@ -54,7 +54,7 @@ pub enum Cause {
     Overflow,
     /// The server refuses this request for good.
     Rejected,
-    /// A success that is not a chat completion.
+    /// A success that is meant to be a chat completion, and is none.
     Garbage,
     /// A completion without text.
     Empty,
@@ -262,8 +262,9 @@ struct Said {
 }
 
 fn read_completion(body: &[u8]) -> Result<Completion, Cause> {
-    let completions: Completions<'_> = serde_json::from_slice(body).map_err(|_| Cause::Garbage)?;
-    let choice = completions.choices.into_iter().next().ok_or(Cause::Garbage)?;
+    let no_completion = || success_without_completion(body);
+    let completions: Completions<'_> = serde_json::from_slice(body).map_err(|_| no_completion())?;
+    let choice = completions.choices.into_iter().next().ok_or_else(no_completion)?;
     let truncated = match choice.finish_reason.as_deref() {
         Some("stop") => false,
         Some("length") => true,
@@ -282,6 +283,34 @@ fn read_completion(body: &[u8]) -> Result<Completion, Cause> {
         (_, Some(_)) => Err(Cause::Filtered),
         (_, None) => Err(Cause::Empty),
     }
+}
+
+/// What a success means that is no completion. A page, or nothing at all, is what stands before a server that is away; an
+/// error is judged as if it had come with the status that it names.
+fn success_without_completion(body: &[u8]) -> Cause {
+    let Ok(Value::Object(json)) = serde_json::from_slice(body) else { return Cause::Broken };
+    let told = json.get("error").filter(|error| !error.is_null());
+    if told.is_some() || json.get("object").is_some_and(|object| object == "error") {
+        let flat = Value::Object(json.clone());
+        return refusal(status_of(told.unwrap_or(&flat)), body).unwrap_or(Cause::Broken);
+    }
+    if json.get("choices").is_some_and(|choices| !choices.is_null()) { Cause::Garbage } else { Cause::Broken }
+}
+
+/// The status that an error names, or that its code stands for.
+fn status_of(error: &Value) -> u16 {
+    let text = |name: &str| error.get(name).and_then(Value::as_str).unwrap_or_default();
+    let number = |name: &str| error.get(name).and_then(Value::as_u64).or_else(|| text(name).parse().ok());
+    let named = ["code", "status"].into_iter().find_map(number).and_then(|status| u16::try_from(status).ok());
+    named.filter(|status| (400..600).contains(status)).unwrap_or_else(|| match (text("code"), text("type")) {
+        ("context_length_exceeded", _) => 400,
+        ("invalid_api_key", _) | (_, "authentication_error") => 401,
+        ("model_not_found", _) => 404,
+        ("insufficient_quota" | "rate_limit_exceeded", _) | (_, "insufficient_quota" | "rate_limit_error") => 429,
+        (_, "overloaded_error") => 503,
+        (_, "invalid_request_error" | "BadRequestError") => 400,
+        _ => 500,
+    })
 }
 
 /// An error body in any of the forms that servers use: OpenAI's and vLLM's nested object (string or integer code),

@@ -3,23 +3,29 @@
 //!
 //! A call that may succeed on another try is repeated on the same server after a jittered pause. The fallback is
 //! asked when the primary is unavailable (its circuit is open), silent or misconfigured. While no server can be used,
-//! calls wait for one instead of failing, and a single probe per interval finds out. How many calls are out at once is
-//! not limited here: a request in work has at most one out, and the requests in work are limited.
+//! calls wait for one instead of failing. Who finds out that a server is back, or hangs, is a [probe](probing) and no
+//! member's request. How many calls are out at once is not limited here: a request in work has at most one out, and the
+//! requests in work are limited.
 
-use std::sync::Arc;
+mod probing;
+
+use std::collections::HashMap;
+use std::convert::Infallible;
+use std::future::pending;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep_until, timeout_at};
+use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 use tracing::{debug, info, warn};
 
 use super::chat::Endpoint;
 use super::classify::{Action, Cause, Completion, Fault, Health, Usage};
+use super::usual::Usual;
 use super::{Ask, Model, ModelFailure, Reply};
 use crate::flow_control::backoff::Backoff;
-use crate::flow_control::breaker::{Breaker, Change, Verdict};
-use crate::flow_control::circuit::NotBefore;
+use crate::flow_control::breaker::{Breaker, Change, Picked, Verdict};
 use crate::flow_control::gate::GatePermit;
 
 /// Told what happens, for metrics. Does nothing by default.
@@ -32,6 +38,10 @@ pub trait Observer: Send + Sync {
     fn called(&self, _endpoint: &'static str, _result: Result<(), Cause>, _seconds: f64) {}
     /// A request is going to be sent once more.
     fn retried(&self, _cause: Cause) {}
+    /// A probe had a result.
+    fn probed(&self, _endpoint: &'static str, _result: Result<(), Cause>) {}
+    /// A server counts as unavailable from now on, or no longer.
+    fn circuit(&self, _endpoint: &'static str, _is_open: bool) {}
     /// What a reply cost.
     fn tokens(&self, _usage: Usage) {}
 }
@@ -44,7 +54,7 @@ pub struct Patience {
     pub backoff: Backoff,
     /// The least pause after a fault that only a person can mend, and before the next probe.
     pub misconfigured: Duration,
-    /// How often a server that is unavailable gets a call.
+    /// How often a server that is unavailable is probed, at first.
     pub probe_every: Duration,
 }
 
@@ -63,11 +73,65 @@ pub struct NotReady(Vec<String>);
 /// A [`Model`] made of one or two servers.
 pub struct Failover {
     /// The primary, and after it the fallback.
-    endpoints: Vec<Arc<dyn Endpoint>>,
-    /// With one circuit for each endpoint.
+    servers: Vec<Server>,
+    /// With one circuit for each server.
     breaker: Breaker,
     patience: Patience,
     observer: Arc<dyn Observer>,
+}
+
+/// A server, and what is known of it beside its circuit.
+struct Server {
+    endpoint: Arc<dyn Endpoint>,
+    /// What it usually takes for each kind of request, as their longest replies tell them apart.
+    usual: Mutex<HashMap<u32, Usual>>,
+    last_answer: Mutex<Option<Instant>>,
+    /// Told that a call has been out for oddly long, and how long a probe may take to find out why.
+    suspected: watch::Sender<Duration>,
+    /// Why its circuit is open, while it is.
+    trouble: Mutex<Option<String>>,
+}
+
+impl Server {
+    fn new(endpoint: Arc<dyn Endpoint>) -> Self {
+        let suspected = watch::Sender::new(Duration::ZERO);
+        let (usual, last_answer, trouble) = (Mutex::default(), Mutex::default(), Mutex::default());
+        Self { endpoint, usual, last_answer, suspected, trouble }
+    }
+
+    fn name(&self) -> &'static str {
+        self.endpoint.name()
+    }
+
+    /// Tells of its silences in requests of a kind, for which there is time for `whole`.
+    fn silences(&self, ask: &Ask, whole: Duration) -> Silences {
+        let mut usual = locked(&self.usual);
+        let usual = usual.entry(ask.max_tokens).or_default();
+        let is_known = usual.at_most().is_some();
+        Silences { is_known, odd_after: usual.odd_after(whole), silent_after: usual.silent_after(whole) }
+    }
+
+    fn answered(&self, ask: &Ask, took: Duration) {
+        *locked(&self.last_answer) = Some(Instant::now());
+        locked(&self.usual).entry(ask.max_tokens).or_default().answered(took);
+    }
+
+    fn has_answered_since(&self, then: Instant) -> bool {
+        locked(&self.last_answer).is_some_and(|answer| answer > then)
+    }
+}
+
+/// What silence of a server means.
+#[derive(Clone, Copy, Debug)]
+struct Silences {
+    /// Whether that is known from its answers.
+    is_known: bool,
+    odd_after: Duration,
+    silent_after: Duration,
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// A call that is out, as the observer counts them. A guard, so that a call whose future is dropped is counted, too.
@@ -94,9 +158,10 @@ impl Failover {
         patience: Patience,
         observer: Arc<dyn Observer>,
     ) -> Self {
-        let endpoints: Vec<_> = [primary].into_iter().chain(fallback).collect();
-        let breaker = Breaker::new(endpoints.len(), patience.probe_every);
-        Self { endpoints, breaker, patience, observer }
+        let servers: Vec<_> = [primary].into_iter().chain(fallback).map(Server::new).collect();
+        let breaker = Breaker::probed(servers.len(), patience.probe_every);
+        servers.iter().for_each(|server| observer.circuit(server.name(), false));
+        Self { servers, breaker, patience, observer }
     }
 
     /// Follows whether no server can be used.
@@ -104,53 +169,56 @@ impl Failover {
         self.breaker.watch()
     }
 
-    /// Whether any server answers; costs no tokens. For start-up and readiness. A primary that only a person can mend is
-    /// told even while the fallback answers: else everything would go there, and nobody would know.
+    /// Whether any server answers; costs no tokens. For start-up and readiness. A primary that only a person can mend, or
+    /// whose circuit is open, is told even while the fallback answers: else everything would go there, and nobody would
+    /// know.
     pub async fn check(&self, limit: Instant) -> Result<(), NotReady> {
         let mut troubles = Vec::new();
-        let mut needs_a_person = false;
-        for endpoint in &self.endpoints {
-            match endpoint.check(limit).await {
-                Ok(()) if needs_a_person => troubles.push(format!("{} stands in", endpoint.name())),
-                Ok(()) => return Ok(()),
-                Err(trouble) => {
-                    needs_a_person |= troubles.is_empty() && trouble.cause.is_misconfiguration();
-                    troubles.push(format!("{}: {trouble}", endpoint.name()));
+        let mut primary_has_to_be_told = false;
+        for server in &self.servers {
+            let open = locked(&server.trouble).clone();
+            match (server.endpoint.check(limit).await, open) {
+                (Ok(()), None) if primary_has_to_be_told => troubles.push(format!("{} stands in", server.name())),
+                (Ok(()), None) => return Ok(()),
+                (Ok(()), Some(fault)) => {
+                    primary_has_to_be_told |= troubles.is_empty();
+                    troubles.push(format!("{}: {fault}, though it lists its models", server.name()));
+                }
+                (Err(trouble), open) => {
+                    let has_to_be_told = trouble.cause.is_misconfiguration() || open.is_some();
+                    primary_has_to_be_told |= troubles.is_empty() && has_to_be_told;
+                    troubles.push(format!("{}: {trouble}", server.name()));
                 }
             }
         }
         Err(NotReady(troubles))
     }
 
-    /// Learns from a call what it says about its server.
-    fn record(&self, index: usize, endpoint: &'static str, started: Instant, result: &Result<Completion, Fault>) {
-        let Some(verdict) = self.verdict(result) else { return };
-        self.breaker.record(index, started, verdict, |change| match result {
-            Err(fault) if change == Change::Opened => {
+    /// Tells of a server's circuit that opened or closed.
+    fn tell(&self, server: &Server, change: Change, result: &Result<Completion, Fault>) {
+        let (endpoint, is_open) = (server.name(), change == Change::Opened);
+        *locked(&server.trouble) = result.as_ref().err().filter(|_| is_open).map(ToString::to_string);
+        self.observer.circuit(endpoint, is_open);
+        match result {
+            Err(fault) if is_open => {
                 warn!(endpoint, cause = %fault, "the model server is unavailable; probing until it is back")
             }
             _ => info!(endpoint, "the model server is back"),
-        });
+        }
     }
 
-    /// What a call says about its server; `None` where that is unclear.
+    /// What a call or a probe says about its server; `None` where that is unclear.
     fn verdict(&self, result: &Result<Completion, Fault>) -> Option<Verdict> {
         let Err(fault) = result else { return Some(Verdict::Works) };
         match fault.cause.health() {
             Health::Up => Some(Verdict::Works),
+            Health::Down if fault.cause == Cause::Silent => Some(Verdict::Silent),
             Health::Down if fault.cause.is_misconfiguration() => {
                 Some(Verdict::Misconfigured { pause: self.asked_pause(fault) })
             }
             Health::Down => Some(Verdict::Down { retry_after: fault.retry_after }),
             Health::Unclear => None,
         }
-    }
-
-    /// Until a server works again, or it is time to probe.
-    async fn wait_for_server(&self, until: Instant) {
-        let mut unavailable = self.breaker.watch();
-        // Either way the caller looks again.
-        drop(timeout_at(until, unavailable.wait_for(|unavailable| !unavailable)).await);
     }
 
     /// How long the server is to be left alone after a fault.
@@ -163,6 +231,82 @@ impl Failover {
     fn pause(&self, attempt: u32, fault: &Fault) -> Duration {
         self.asked_pause(fault).saturating_add(self.patience.backoff.jittered(attempt))
     }
+
+    /// Sends an ask to a server. While another works that was not `tried` yet, the call gets at most half of what is left,
+    /// and it is left for that one as soon as it is known that this one hangs.
+    async fn call(&self, picked: &Picked<'_>, server: &Server, ask: &Ask, course: &Course) -> Attempt {
+        let started = Instant::now();
+        let silences = server.silences(ask, course.whole);
+        let has_other = self.breaker.has_other(&course.tried);
+        let half = course.deadline.duration_since(started) / 2;
+        let span = if has_other { ask.attempt_timeout.min(half) } else { ask.attempt_timeout };
+        let call = server.endpoint.call(ask, limit(started, span, course.deadline));
+        let call_out = CallOut::begin(self.observer.as_ref());
+        let result = tokio::select! {
+            result = call => result,
+            never = self.suspect(server, silences.odd_after, course.deadline) => match never {},
+            () = self.left(picked, server, silences), if has_other => Err(Fault::transport(Cause::Silent)),
+        };
+        drop(call_out);
+        let (outcome, took) = (result.as_ref().map(drop).map_err(|fault| fault.cause), started.elapsed());
+        self.observer.called(server.name(), outcome, took.as_secs_f64());
+        if result.is_ok() {
+            server.answered(ask, took);
+        }
+        // Silence says nothing about a server that had no fair time to answer.
+        let is_telling = outcome != Err(Cause::Silent) || took >= silences.silent_after.min(ask.attempt_timeout);
+        Attempt { started, result, is_telling }
+    }
+
+    /// While a call that begins now is out for oddly long, a probe finds out why.
+    async fn suspect(&self, server: &Server, odd_after: Duration, deadline: Instant) -> Infallible {
+        loop {
+            sleep(odd_after).await;
+            server.suspected.send_replace(deadline.saturating_duration_since(Instant::now()) / 2);
+        }
+    }
+
+    /// Waits until a call that begins now is to be left for another server: because a probe has found that this one hangs,
+    /// or because it answers nobody for longer than it usually takes, where that is known.
+    async fn left(&self, picked: &Picked<'_>, server: &Server, silences: Silences) {
+        let started = Instant::now();
+        let hangs = async {
+            sleep(silences.odd_after).await;
+            self.breaker.left_for_another(picked.server).await;
+        };
+        let is_silent = async {
+            if !silences.is_known && picked.trial.is_none() {
+                return pending().await;
+            }
+            // Whoever failed a trial may be slow: it gets more time in the next.
+            let failed = picked.trial.unwrap_or_default();
+            sleep(silences.silent_after.saturating_mul(1 << failed.min(8))).await;
+            if server.has_answered_since(started) {
+                pending().await
+            }
+        };
+        tokio::select! {
+            () = hangs => {}
+            () = is_silent => {}
+        }
+    }
+}
+
+/// How one ask goes.
+struct Course {
+    /// How much time there was for it.
+    whole: Duration,
+    deadline: Instant,
+    /// The servers that were called.
+    tried: Vec<usize>,
+}
+
+/// What came of one call.
+struct Attempt {
+    started: Instant,
+    result: Result<Completion, Fault>,
+    /// Whether it says something about the server.
+    is_telling: bool,
 }
 
 #[async_trait]
@@ -172,6 +316,8 @@ impl Model for Failover {
     }
 
     async fn ask(&self, ask: &Ask, deadline: Instant) -> Result<Reply, ModelFailure> {
+        let whole = deadline.saturating_duration_since(Instant::now());
+        let mut course = Course { whole, deadline, tried: Vec::new() };
         let mut attempt = 0;
         let mut last_fault = None;
         // The server that has just asked to be left for the other.
@@ -179,37 +325,33 @@ impl Model for Failover {
         // Whether that has happened since the last pause: two servers do not send a request to and fro.
         let mut switched = false;
         let mut dropped_before = false;
+        let mut changes = self.breaker.changes();
         while Instant::now() < deadline {
-            let started = Instant::now();
-            let index = match self.breaker.pick(started, left.take()) {
-                Ok(index) => index,
-                Err(NotBefore(at)) => {
-                    self.wait_for_server(at.min(deadline)).await;
-                    continue;
-                }
+            changes.mark_unchanged();
+            let Ok(picked) = self.breaker.pick(Instant::now(), left.take()) else {
+                // Either way it looks again.
+                drop(timeout_at(deadline, changes.changed()).await);
+                continue;
             };
-            let Some(endpoint) = self.endpoints.get(index) else { break };
-            let name = endpoint.name();
+            let Some(server) = self.servers.get(picked.server) else { break };
+            let name = server.name();
             if let Some((_, Fault { cause, .. })) = last_fault {
                 self.observer.retried(cause);
             }
-            let call_limit = limit(started, ask.attempt_timeout, deadline);
-            let call_out = CallOut::begin(self.observer.as_ref());
-            let result = endpoint.call(ask, call_limit).await;
-            drop(call_out);
-            let outcome = result.as_ref().map(drop).map_err(|fault| fault.cause);
-            self.observer.called(name, outcome, started.elapsed().as_secs_f64());
+            course.tried.push(picked.server);
+            let Attempt { started, result, is_telling } = self.call(&picked, server, ask, &course).await;
             // An idle connection may have been closed just as it was taken from the pool. That says nothing about
             // the server, and nobody can tell it from a real reset: the first one is repeated at once.
-            if outcome == Err(Cause::Dropped) && !std::mem::replace(&mut dropped_before, true) {
+            let is_dropped = matches!(&result, Err(fault) if fault.cause == Cause::Dropped);
+            if is_dropped && !std::mem::replace(&mut dropped_before, true) {
                 last_fault = Some((name, Fault::transport(Cause::Dropped)));
                 continue;
             }
-            // Nor does silence, when the deadline left the server no fair time to answer.
-            let fair = call_limit.duration_since(started) >= ask.attempt_timeout / 2;
-            if fair || outcome != Err(Cause::Silent) {
-                self.record(index, name, started, &result);
+            if let Some(verdict) = self.verdict(&result).filter(|_| is_telling) {
+                self.breaker.record(picked.server, started, verdict, |change| self.tell(server, change, &result));
             }
+            let index = picked.server;
+            drop(picked);
             let fault = match result {
                 Ok(completion) => {
                     completion.usage.into_iter().for_each(|usage| self.observer.tokens(usage));
@@ -219,11 +361,14 @@ impl Model for Failover {
             };
             debug!(endpoint = name, cause = %fault, attempt, "no reply");
             let pause = self.pause(attempt, &fault);
-            match fault.cause.action() {
+            let action = fault.cause.action();
+            // Who can leave a server that is away does not wait for what that asks for.
+            let leaves = action == Action::TryOther || self.breaker.next_probe(index).is_some();
+            match action {
                 Action::GiveUp => return Err(ModelFailure::Unusable(format!("{name}: {fault}"))),
                 // The endpoint has tried whatever is briefer.
                 Action::AskBriefly => return Err(ModelFailure::TooLong),
-                Action::TryOther if !switched && self.breaker.has_other(index) => {
+                Action::TryOther | Action::TryAgain if leaves && !switched && self.breaker.has_other(&[index]) => {
                     left = Some(index);
                     switched = true;
                 }

@@ -10,6 +10,7 @@ pub mod prompt;
 pub mod retry_after;
 mod served;
 mod transport;
+mod usual;
 pub mod vllm;
 
 use std::time::Duration;

@@ -102,7 +102,7 @@ async fn read_body(mut response: Response, limit: Instant) -> Result<Vec<u8>, Ca
     let mut body = Vec::new();
     loop {
         let idle_limit = limit.min(Instant::now() + BODY_IDLE);
-        let chunk = timeout_at(idle_limit, response.chunk()).await.map_err(|_| Cause::Cut)?;
+        let chunk = timeout_at(idle_limit, response.chunk()).await.map_err(|_| Cause::Silent)?;
         let Some(chunk) = chunk.map_err(|_| Cause::Cut)? else { return Ok(body) };
         if body.len().saturating_add(chunk.len()) > MAX_BODY {
             return Err(Cause::Garbage);

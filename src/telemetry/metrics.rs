@@ -30,6 +30,8 @@ pub struct Metrics {
     pub model_tokens: IntCounterVec,
     pub model_calls_out: IntGauge,
     pub model_calls_limit: IntGauge,
+    pub model_probes: IntCounterVec,
+    pub model_circuit_open: IntGaugeVec,
     pub circuit_open: IntGaugeVec,
     pub ready: IntGaugeVec,
 }
@@ -105,6 +107,16 @@ impl Metrics {
             model_tokens: counters("model_tokens_total", "Tokens that the model counted.", &["kind"])?,
             model_calls_out: gauge("model_calls_out", "Calls to models that are out now.")?,
             model_calls_limit: gauge("model_calls_limit", "Calls to models that may be out at once.")?,
+            model_probes: counters(
+                "model_probes_total",
+                "Calls for one token that find out whether a model is there, by result.",
+                &["endpoint", "result"],
+            )?,
+            model_circuit_open: gauges(
+                "model_circuit_open",
+                "1 while a model server is away; another one may stand in.",
+                &["endpoint"],
+            )?,
             circuit_open: gauges(
                 "circuit_open",
                 "1 while the model or the document store is away and the requests that need it are held back.",

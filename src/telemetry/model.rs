@@ -29,6 +29,15 @@ impl Observer for ModelMetrics {
         self.0.model_retries.with_label_values(&[cause.label()]).inc();
     }
 
+    fn probed(&self, endpoint: &'static str, result: Result<(), Cause>) {
+        let result = result.map_or_else(Cause::label, |()| "ok");
+        self.0.model_probes.with_label_values(&[endpoint, result]).inc();
+    }
+
+    fn circuit(&self, endpoint: &'static str, is_open: bool) {
+        self.0.model_circuit_open.with_label_values(&[endpoint]).set(i64::from(is_open));
+    }
+
     fn tokens(&self, usage: Usage) {
         self.0.model_tokens.with_label_values(&["prompt"]).inc_by(usage.prompt);
         self.0.model_tokens.with_label_values(&["completion"]).inc_by(usage.completion);

@@ -120,6 +120,13 @@ class Bench:
             if self._clock.now() > deadline:
                 raise CannotRun(f"Kafka took {reports['taken']} of {self.plan.requests} records")
 
+    def hang_model(self) -> None:
+        """From now on it lists its models, and answers no call."""
+        self._loop.call_soon_threadsafe(self._model.fail, "engine")
+
+    def heal_model(self) -> None:
+        self._loop.call_soon_threadsafe(self._model.heal)
+
     def start_model(self) -> None:
         """Until then connections to it are refused."""
         asyncio.run_coroutine_threadsafe(self._model.start(self._model_port), self._loop).result(ANSWER_S)

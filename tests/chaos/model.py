@@ -18,6 +18,8 @@ STALL_S = (4.0, 12.0)
 """How long a stalled call hangs before its connection breaks."""
 MODEL = {"id": "/model", "object": "model", "max_model_len": 32768}
 BODY_MAX = 4 << 20
+HANGING = ("hang", "engine")
+"""Modes in which calls get no answer."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,7 @@ class ModelServer:
         return self._server.sockets[0].getsockname()[1] if self._server else 0
 
     def fail(self, mode: str) -> None:
-        """`refuse`: every connection breaks at once; `hang`: nothing is ever said."""
+        """`refuse`: every connection breaks at once; `hang`: nothing is ever said; `engine`: nothing but what is listed."""
         self._mode = mode
         self._healed.clear()
         if mode == "refuse":
@@ -96,6 +98,8 @@ class ModelServer:
         return True
 
     async def _chat(self, head: str, body: dict, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+        if body.get("max_tokens") == 1:
+            return await self._probe(writer)
         who = re.search(r"^authorization: *Bearer (\S+)", head, re.IGNORECASE | re.MULTILINE)
         prompt = body["messages"][-1]["content"]
         kind = _kind(body)
@@ -109,10 +113,19 @@ class ModelServer:
         call.ended = self._now()
         return goes_on
 
+    async def _probe(self, writer: asyncio.StreamWriter) -> bool:
+        """A sign of life is all that is asked for: it is in no books."""
+        if self._mode in HANGING:
+            await self._healed.wait()
+            return False
+        _reply(writer, 200, _completion("네"))
+        await writer.drain()
+        return True
+
     async def _work(
         self, kind: str, prompt: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> tuple[str, bool]:
-        if self._mode == "hang":
+        if self._mode in HANGING:
             await self._healed.wait()
             return BROKEN, False
         latency = self._rng.uniform(*self._manners.latency_s)
@@ -129,7 +142,7 @@ class ModelServer:
             return BROKEN, False
         gone = await _unless_gone(reader, latency)
         if self._mode != "well":
-            if self._mode == "hang":
+            if self._mode in HANGING:
                 await self._healed.wait()
             return BROKEN, False
         if gone:

@@ -187,15 +187,48 @@ fn a_reply_without_text_is_unusable() {
 }
 
 #[test]
-fn a_success_that_is_no_completion_is_garbage() {
+fn a_success_with_choices_that_is_no_completion_is_garbage() {
     let no_choice = r#"{"choices":[]}"#;
     let wrong_type = r#"{"choices":[{"message":{"content":7},"finish_reason":"stop"}]}"#;
-    let deep = "[".repeat(100_000);
-    for body in [HTML, "", "null", "[]", no_choice, wrong_type, deep.as_str(), r#"{"choices":[{"message":{"con"#] {
-        assert_eq!(cause(200, body), Cause::Garbage);
+    for body in [no_choice, wrong_type] {
+        assert_eq!(cause(200, body), Cause::Garbage, "{body}");
     }
-    assert_eq!(completion(200, None, &[0xff, 0xfe]).unwrap_err().cause, Cause::Garbage);
     assert_eq!(Cause::Garbage.action(), Action::GiveUp);
+}
+
+#[test]
+fn a_success_that_is_a_page_or_nothing_is_a_server_that_is_away_as_with_a_502() {
+    let deep = "[".repeat(100_000);
+    let cut = r#"{"choices":[{"message":{"con"#;
+    for body in [HTML, "", " ", "null", "[]", r#"["ok"]"#, "{}", r#"{"choices":null}"#, cut, deep.as_str()] {
+        assert_eq!(cause(200, body), Cause::Broken, "{body:.40}");
+    }
+    assert_eq!(completion(200, None, &[0xff, 0xfe]).unwrap_err().cause, Cause::Broken);
+}
+
+#[test]
+fn an_error_in_a_success_is_read_as_the_status_that_it_names() {
+    for (error, expected) in [
+        (r#"{"error":{"message":"Provider returned error","code":502}}"#, Cause::Busy),
+        (r#"{"error":{"message":"busy","type":"overloaded_error","code":"503"}}"#, Cause::Busy),
+        (r#"{"error":{"message":"busy","type":"overloaded_error","code":null}}"#, Cause::Busy),
+        (r#"{"error":{"message":"limit","code":"rate_limit_exceeded"}}"#, Cause::Busy),
+        (r#"{"error":{"message":"quota","type":"insufficient_quota","code":429}}"#, Cause::Denied),
+        (r#"{"error":{"message":"key","code":"invalid_api_key"}}"#, Cause::Denied),
+        (r#"{"error":{"message":"The model does not exist","code":"model_not_found"}}"#, Cause::UnknownModel),
+        (OPENAI_OVERFLOW, Cause::Overflow),
+        (VLLM_PROMPT_OVERFLOW, Cause::Overflow),
+        (VLLM_GRAMMAR, Cause::Rejected),
+        (VLLM_FLAT_UNKNOWN_MODEL, Cause::UnknownModel),
+        (r#"{"object":"error","message":"internal error","code":50001}"#, Cause::Broken),
+        (r#"{"error":"overloaded"}"#, Cause::Broken),
+        (r#"{"error":{"message":"odd","code":200}}"#, Cause::Broken),
+        (r#"{"choices":[],"error":{"message":"upstream","code":524}}"#, Cause::Busy),
+    ] {
+        assert_eq!(cause(200, error), expected, "{error}");
+    }
+    let both = r#"{"choices":[{"message":{"content":"x"}}],"error":null}"#;
+    assert_eq!(completion(200, None, both.as_bytes()).unwrap().text, "x");
 }
 
 #[test]

@@ -1,17 +1,22 @@
 use std::collections::VecDeque;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use super::*;
 use crate::llm::naming::Trouble;
 use crate::llm::{Preamble, Prompt};
 
-/// Says what it is told to say, then the last thing again and again.
+/// Says what it is told to say, then the last thing again and again; to probes, too, unless they have an answer of their
+/// own.
 struct Scripted {
     name: &'static str,
     script: Mutex<VecDeque<Result<Completion, Fault>>>,
-    takes: Duration,
+    to_probes: Mutex<Option<Result<Completion, Fault>>>,
+    takes: Mutex<Duration>,
+    /// Nobody gets an answer.
+    hangs: AtomicBool,
     calls: AtomicUsize,
+    probes: AtomicUsize,
 }
 
 impl Scripted {
@@ -24,12 +29,38 @@ impl Scripted {
         name: &'static str,
         script: impl IntoIterator<Item = Result<Completion, Fault>>,
     ) -> Arc<Self> {
-        let script = Mutex::new(script.into_iter().collect());
-        Arc::new(Self { name, script, takes, calls: AtomicUsize::new(0) })
+        Arc::new(Self {
+            name,
+            script: Mutex::new(script.into_iter().collect()),
+            to_probes: Mutex::default(),
+            takes: Mutex::new(takes),
+            hangs: AtomicBool::default(),
+            calls: AtomicUsize::default(),
+            probes: AtomicUsize::default(),
+        })
     }
 
     fn calls(&self) -> usize {
         self.calls.load(Ordering::SeqCst)
+    }
+
+    fn probes(&self) -> usize {
+        self.probes.load(Ordering::SeqCst)
+    }
+
+    fn hang(&self, hangs: bool) {
+        self.hangs.store(hangs, Ordering::SeqCst);
+    }
+
+    /// Calls take so long from now on, and probes are answered at once.
+    fn answer_probes_and_take(&self, takes: Duration) {
+        *self.to_probes.lock().unwrap() = Some(said("1"));
+        *self.takes.lock().unwrap() = takes;
+    }
+
+    fn next(&self) -> Result<Completion, Fault> {
+        let mut script = self.script.lock().unwrap();
+        if script.len() > 1 { script.pop_front().unwrap() } else { script.front().unwrap().clone() }
     }
 }
 
@@ -39,14 +70,16 @@ impl Endpoint for Scripted {
         self.name
     }
 
-    async fn call(&self, _ask: &Ask, _limit: Instant) -> Result<Completion, Fault> {
-        self.calls.fetch_add(1, Ordering::SeqCst);
-        let result = {
-            let mut script = self.script.lock().unwrap();
-            if script.len() > 1 { script.pop_front() } else { script.front().cloned() }
-        };
-        tokio::time::sleep(self.takes).await;
-        result.unwrap()
+    async fn call(&self, ask: &Ask, limit: Instant) -> Result<Completion, Fault> {
+        let is_probe = ask.max_tokens == 1;
+        if is_probe { &self.probes } else { &self.calls }.fetch_add(1, Ordering::SeqCst);
+        let to_probes = self.to_probes.lock().unwrap().clone().filter(|_| is_probe);
+        let takes = if to_probes.is_some() { Duration::ZERO } else { *self.takes.lock().unwrap() };
+        let result = to_probes.unwrap_or_else(|| self.next());
+        let takes = if self.hangs.load(Ordering::SeqCst) { LONG * 1_000 } else { takes };
+        let answered = Instant::now() + takes;
+        sleep_until(answered.min(limit)).await;
+        if answered > limit { fails(Cause::Silent) } else { result }
     }
 
     async fn check(&self, _limit: Instant) -> Result<(), Trouble> {
@@ -61,6 +94,7 @@ impl Endpoint for Scripted {
 #[derive(Default)]
 struct Notes {
     all: Mutex<Vec<String>>,
+    circuits: Mutex<Vec<(&'static str, bool)>>,
     calls_out: AtomicUsize,
 }
 
@@ -74,6 +108,9 @@ impl Observer for Notes {
     }
     fn tokens(&self, usage: Usage) {
         self.note(format!("tokens {} {}", usage.prompt, usage.completion));
+    }
+    fn circuit(&self, endpoint: &'static str, is_open: bool) {
+        self.circuits.lock().unwrap().push((endpoint, is_open));
     }
     fn call_began(&self) {
         self.calls_out.fetch_add(1, Ordering::SeqCst);
@@ -132,6 +169,14 @@ fn pair(primary: &Arc<Scripted>, fallback: &Arc<Scripted>) -> Failover {
 
 async fn asked(model: &Failover, within: Duration) -> Result<String, ModelFailure> {
     model.ask(&ask(), Instant::now() + within).await.map(|reply| reply.text)
+}
+
+/// Does it while somebody probes, as the worker does.
+async fn probed<T>(model: &Failover, doing: impl Future<Output = T>) -> T {
+    tokio::select! {
+        done = doing => done,
+        () = model.probe_forever() => panic!("it has ended"),
+    }
 }
 
 const LONG: Duration = Duration::from_secs(20);
@@ -199,27 +244,24 @@ async fn a_primary_that_is_merely_busy_keeps_its_requests() {
     assert_eq!(fallback.calls(), 0);
 }
 
-#[tokio::test]
-async fn a_primary_whose_circuit_is_open_is_skipped_but_probed_now_and_then() {
+#[tokio::test(start_paused = true)]
+async fn a_primary_whose_circuit_is_open_is_probed_and_gets_no_members_request() {
     let (primary, fallback) =
         (Scripted::new("vllm", [fails(Cause::Unreachable)]), Scripted::new("openai", [said("대신")]));
     let model = pair(&primary, &fallback);
-    for _ in 0..6 {
-        assert_eq!(asked(&model, LONG).await, Ok("대신".to_owned()));
-    }
+    assert_eq!(asked(&model, LONG).await, Ok("대신".to_owned()));
     assert!(!*model.watch().borrow(), "the fallback works");
-    // Two probes are an interval apart, however many requests come meanwhile.
-    let probes = async |count: usize| {
-        while primary.calls() < count {
+    let calls = primary.calls();
+    let asking = async {
+        for _ in 0..200 {
             assert_eq!(asked(&model, LONG).await, Ok("대신".to_owned()));
-            tokio::task::yield_now().await;
+            sleep(QUICK.probe_every / 10).await;
         }
-        Instant::now()
     };
-    let probed = primary.calls();
-    let first = probes(probed + 1).await;
-    let third = probes(probed + 3).await;
-    assert!(third.duration_since(first) >= QUICK.probe_every, "{:?}", third.duration_since(first));
+    probed(&model, asking).await;
+    assert_eq!(primary.calls(), calls);
+    let probes = primary.probes();
+    assert!((10..=20).contains(&probes), "{probes} probes in the time of twenty");
 }
 
 #[tokio::test]
@@ -254,7 +296,8 @@ async fn retry_after_is_honoured_and_ends_with_the_deadline() {
 async fn a_misconfigured_server_is_not_asked_in_a_hot_loop_and_heals() {
     let primary = Scripted::new("vllm", [fails(Cause::Denied), fails(Cause::Denied), said("이제 됩니다.")]);
     let started = Instant::now();
-    assert_eq!(asked(&alone(&primary, Arc::new(())), LONG).await, Ok("이제 됩니다.".to_owned()));
+    let model = alone(&primary, Arc::new(()));
+    assert_eq!(probed(&model, asked(&model, LONG)).await, Ok("이제 됩니다.".to_owned()));
     assert!(started.elapsed() >= QUICK.misconfigured * 2);
 }
 
@@ -278,27 +321,30 @@ async fn five_failures_open_the_circuit_and_one_success_closes_it() {
     let model = alone(&Scripted::new("vllm", script), Arc::new(()));
     let mut watch = model.watch();
     assert!(!*watch.borrow_and_update());
-    let (reply, opened) = tokio::join!(asked(&model, LONG), async {
-        let opened = watch.wait_for(|open| *open).await.is_ok();
-        watch.wait_for(|open| !*open).await.unwrap();
-        opened
-    });
+    let (reply, opened) = probed(&model, async {
+        tokio::join!(asked(&model, LONG), async {
+            let opened = watch.wait_for(|open| *open).await.is_ok();
+            watch.wait_for(|open| !*open).await.unwrap();
+            opened
+        })
+    })
+    .await;
     assert_eq!(reply, Ok("돌아왔습니다.".to_owned()));
     assert!(opened);
     assert!(!*model.watch().borrow());
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn silence_counts_against_the_server_only_when_it_had_fair_time_to_answer() {
-    for (attempt_timeout, opens) in [(Duration::from_secs(5), false), (SHORT, true)] {
-        let primary = Scripted::new("vllm", [fails(Cause::Silent)]);
+    for (within, opens) in [(900, false), (5_000, true), (60_000, true)] {
+        let primary = Scripted::new("vllm", [said("x")]);
+        primary.hang(true);
         let model = alone(&primary, Arc::new(()));
-        let ask = Ask { attempt_timeout, ..ask() };
         for _ in 0..3 {
-            model.ask(&ask, Instant::now() + SHORT).await.unwrap_err();
+            let ask = Ask { attempt_timeout: LONG * 10, ..ask() };
+            model.ask(&ask, Instant::now() + Duration::from_millis(within)).await.unwrap_err();
         }
-        assert!(primary.calls() > 5);
-        assert_eq!(*model.watch().borrow(), opens);
+        assert_eq!(*model.watch().borrow(), opens, "{within}");
     }
 }
 
@@ -311,31 +357,33 @@ async fn find_dead(model: &Failover) {
     }
 }
 
-#[tokio::test]
-async fn while_the_model_is_dead_waiting_requests_share_one_probe_and_all_are_answered_when_it_is_back() {
+#[tokio::test(start_paused = true)]
+async fn while_the_model_is_dead_waiting_requests_make_no_call_and_all_are_answered_when_it_is_back() {
     let script = (0..40).map(|_| fails(Cause::Unreachable)).chain([said("네.")]);
     let primary = Scripted::new("vllm", script);
     let model = alone(&primary, Arc::new(()));
     find_dead(&model).await;
-    let (started, probes) = (Instant::now(), 40 - u32::try_from(primary.calls()).unwrap());
-    let asks = (0..100).map(|_| asked(&model, LONG));
-    let replies = futures_util::future::join_all(asks).await;
+    let (started, found) = (Instant::now(), primary.calls());
+    let asks = futures_util::future::join_all((0..100).map(|_| asked(&model, LONG)));
+    let replies = probed(&model, asks).await;
     assert!(replies.iter().all(Result::is_ok));
-    // 40 failures, then one call for each.
-    assert_eq!(primary.calls(), 140);
-    assert!(started.elapsed() >= QUICK.probe_every * (probes - 1), "{probes} probes in {:?}", started.elapsed());
+    assert_eq!((primary.calls() - found, primary.probes()), (100, 40 - found + 1));
+    let least = QUICK.probe_every * u32::try_from(40 - found).unwrap();
+    assert!(started.elapsed() >= least, "{:?}", started.elapsed());
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_dead_model_is_probed_rather_than_hammered() {
     let primary = Scripted::new("vllm", [fails(Cause::Unreachable)]);
     let model = alone(&primary, Arc::new(()));
     find_dead(&model).await;
     let (found, within) = (primary.calls(), Duration::from_millis(200));
-    let replies = futures_util::future::join_all((0..200).map(|_| asked(&model, within))).await;
+    let asks = futures_util::future::join_all((0..200).map(|_| asked(&model, within)));
+    let replies = probed(&model, asks).await;
     assert!(replies.iter().all(|reply| matches!(reply, Err(ModelFailure::Unavailable(_)))));
+    assert_eq!(primary.calls(), found);
     // At most one probe per 20 ms.
-    assert!(primary.calls() - found <= 11, "{} calls", primary.calls());
+    assert!((5..=10).contains(&primary.probes()), "{} probes", primary.probes());
 }
 
 #[tokio::test]
@@ -405,31 +453,40 @@ async fn a_model_that_was_never_there_is_an_outage_from_the_first_call() {
     let primary = Scripted::new("vllm", script);
     let model = alone(&primary, Arc::new(()));
     let started = Instant::now();
-    let (first, later) = tokio::join!(asked(&model, LONG), async {
-        model.watch().wait_for(|open| *open).await.unwrap();
-        assert_eq!(primary.calls(), 1);
-        futures_util::future::join_all((0..20).map(|_| asked(&model, LONG))).await
-    });
+    let (first, later) = probed(&model, async {
+        tokio::join!(asked(&model, LONG), async {
+            model.watch().wait_for(|open| *open).await.unwrap();
+            assert_eq!(primary.calls(), 1);
+            futures_util::future::join_all((0..20).map(|_| asked(&model, LONG))).await
+        })
+    })
+    .await;
     assert!(later.into_iter().chain([first]).all(|reply| reply == Ok("이제 있습니다.".to_owned())));
-    // Three probes that were refused, and one call for each request.
-    assert_eq!(primary.calls(), 3 + 21);
+    // One call that was refused, and one for each request; two probes that were refused, and one that passed.
+    assert_eq!((primary.calls(), primary.probes()), (1 + 21, 2 + 1));
     assert!(started.elapsed() >= QUICK.misconfigured * 3, "{:?}", started.elapsed());
 }
 
-#[tokio::test]
-async fn while_no_model_answers_one_caller_is_let_in_at_a_time() {
+#[tokio::test(start_paused = true)]
+async fn while_no_model_answers_nobody_is_let_in_and_one_at_a_time_once_a_probe_has_passed() {
     let primary = Scripted::new("vllm", (0..5).map(|_| fails(Cause::Unreachable)));
     let model = alone(&primary, Arc::new(()));
     drop(model.admit().await);
     find_dead(&model).await;
-    let probe = model.admit().await;
+    let mut first = std::pin::pin!(model.admit());
+    sleep(LONG).await;
+    assert!(futures_util::poll!(first.as_mut()).is_pending());
+    model.breaker.record_probe(0, Instant::now(), Verdict::Works, drop);
+    let trial = first.await;
     let mut second = std::pin::pin!(model.admit());
     assert!(futures_util::poll!(second.as_mut()).is_pending());
-    drop(probe);
-    let probe = second.await;
+    drop(trial);
+    let trial = second.await;
     let mut third = std::pin::pin!(model.admit());
     assert!(futures_util::poll!(third.as_mut()).is_pending());
     model.breaker.record(0, Instant::now(), Verdict::Works, drop);
     third.await;
-    drop(probe);
+    drop(trial);
 }
+
+mod hanging;

@@ -378,12 +378,12 @@ async fn trouble_with_the_connection_is_told_apart() {
 }
 
 #[tokio::test]
-async fn an_answer_that_stalls_half_way_is_cut_at_the_limit() {
+async fn an_answer_that_stands_still_half_way_is_silence() {
     let server =
         serving(100, |_, _| Reaction::Stall(b"HTTP/1.1 200 OK\r\ncontent-length: 500\r\n\r\n{\"choices\"".to_vec()))
             .await;
     let limit = Instant::now() + Duration::from_millis(300);
-    assert_eq!(called(&client(&server), &ask("TCP란?"), limit).await, Err(Cause::Cut));
+    assert_eq!(called(&client(&server), &ask("TCP란?"), limit).await, Err(Cause::Silent));
 }
 
 #[tokio::test]

@@ -9,6 +9,7 @@ mod environment;
 mod failures;
 mod feedback;
 mod gateway;
+mod hangs;
 mod ops;
 mod page;
 mod process;
@@ -32,6 +33,7 @@ pub fn all() -> Vec<(&'static str, Vec<Case>)> {
         ("questions", questions::cases()),
         ("failures", failures::cases()),
         ("saved_data", saved_data::cases()),
+        ("hangs", hangs::cases()),
         ("process", process::cases()),
         ("environment", environment::cases()),
         ("crash", crash::cases()),

@@ -11,13 +11,14 @@ use serde_json::{Value, json};
 use tokio::sync::watch;
 
 use crate::kit::model::http::{self, Answers, Body};
-use crate::kit::model::script::{Script, count_tokens, kind};
+use crate::kit::model::script::{Script, count_tokens, is_probe, kind};
 use crate::kit::model::{Call, Load};
 
 pub struct Desk {
     pub script: Mutex<Script>,
     pub calls: Mutex<Vec<Call>>,
     pub load: watch::Sender<Load>,
+    pub probes: watch::Sender<usize>,
 }
 
 impl Answers for Desk {
@@ -37,6 +38,12 @@ impl Answers for Desk {
                 } else {
                     Ok(not_found())
                 }
+            }
+            (&Method::POST, "/v1/chat/completions") if is_probe(&body) => {
+                let answer = self.script.lock().expect("the script").answer_to_probe(&body);
+                self.probes.send_modify(|probes| *probes += 1);
+                tokio::time::sleep(answer.delay).await;
+                http::respond(answer.how).await
             }
             (&Method::POST, "/v1/chat/completions") => {
                 let authorization = head.headers.get("authorization").and_then(|value| value.to_str().ok());

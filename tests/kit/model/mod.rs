@@ -78,6 +78,7 @@ impl ModelServer {
             script: Mutex::new(Script::default()),
             calls: Mutex::default(),
             load: watch::Sender::new(Load::default()),
+            probes: watch::Sender::new(0),
         });
         let port = free_port();
         let listener = http::listen(port).expect("a free port");
@@ -104,10 +105,16 @@ impl ModelServer {
         self.script().always = Some(answer);
     }
 
+    /// Every probe gets this answer, whatever calls get, until [`ModelServer::well`].
+    pub fn always_to_probes(&self, answer: Answer) {
+        self.script().to_probes = Some(answer);
+    }
+
     /// Back to good answers.
     pub fn well(&self) {
         let mut script = self.script();
         script.always = None;
+        script.to_probes = None;
         script.queue.clear();
         script.kinds.clear();
     }
@@ -142,7 +149,15 @@ impl ModelServer {
         self.script().list = Some(answer);
     }
 
-    /// The chat completions so far.
+    /// Waits until it was probed so many times more.
+    pub async fn probed(&self, times: usize) {
+        let mut probes = self.desk.probes.subscribe();
+        let before = *probes.borrow();
+        let probed = tokio::time::timeout(PATIENCE, probes.wait_for(|probes| *probes >= before + times));
+        probed.await.unwrap_or_else(|_| panic!("not probed {times} times")).expect("the server runs");
+    }
+
+    /// The chat completions so far, without those that only asked for a sign of life.
     pub fn calls(&self) -> Vec<Call> {
         self.desk.calls.lock().expect("the calls").clone()
     }

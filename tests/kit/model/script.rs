@@ -19,6 +19,7 @@ pub const RESUME: &str = "# 지원자 소개\n\n꾸준히 성장하는 **백엔�
 pub struct Script {
     pub queue: VecDeque<Answer>,
     pub always: Option<Answer>,
+    pub to_probes: Option<Answer>,
     pub marked: Vec<(String, VecDeque<Answer>)>,
     pub kinds: Vec<(Kind, VecDeque<Answer>)>,
     pub context: u64,
@@ -35,6 +36,7 @@ impl Default for Script {
         Self {
             queue: VecDeque::new(),
             always: None,
+            to_probes: None,
             marked: Vec::new(),
             kinds: Vec::new(),
             context: 4096,
@@ -51,6 +53,14 @@ impl Script {
     pub fn models(&self) -> Answer {
         let id = self.serves.as_deref().unwrap_or("/model");
         self.list.clone().unwrap_or_else(|| Answer::models(id, self.context))
+    }
+
+    /// The answer to a probe, which takes nothing from the script: what every call gets, gets a probe as well.
+    pub fn answer_to_probe(&self, body: &Value) -> Answer {
+        if self.serves.as_deref().is_some_and(|served| body["model"] != served) {
+            return Answer::no_such_model();
+        }
+        self.to_probes.clone().or_else(|| self.always.clone()).unwrap_or_else(|| Answer::finished("length", "네"))
     }
 
     /// The answer to a chat completion; taken from the script where it has one.
@@ -95,6 +105,11 @@ impl Script {
 /// The next answer; the last one stays.
 fn in_turn(answers: &mut VecDeque<Answer>) -> Option<Answer> {
     if answers.len() > 1 { answers.pop_front() } else { answers.front().cloned() }
+}
+
+/// Whether it asks for nothing but a sign of life.
+pub fn is_probe(body: &Value) -> bool {
+    ["max_tokens", "max_completion_tokens"].iter().any(|field| body[field] == 1)
 }
 
 /// What a call is for. Questions are asked for with a schema; feedback and résumés differ by their instructions.

@@ -1,0 +1,164 @@
+//! A model that hangs, or is away in whatever clothes, costs as little as it can.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::kit::model::{Answer, ModelServer};
+use crate::kit::outcome_reader::OutcomeReader;
+use crate::kit::settings::Settings;
+use crate::kit::test_env::TestEnv;
+use crate::kit::wait::eventually;
+use crate::kit::worker_process::WorkerProcess;
+
+crate::case::cases![
+    a_model_that_hangs_costs_its_members_nothing_while_the_fallback_works,
+    a_model_that_answers_probes_alone_costs_its_members_nothing_while_the_fallback_works,
+    without_a_fallback_a_model_that_hangs_fails_what_was_in_work_and_no_more,
+    a_page_or_an_error_with_status_200_is_an_outage_and_burns_no_backlog,
+    a_circuit_that_nobody_tries_closes_by_itself_and_metrics_say_so,
+];
+
+/// Longer than it takes to find out and to ask the other, and much shorter than a deadline.
+const SOON: Duration = Duration::from_secs(10);
+
+async fn ask_for_feedback(env: &TestEnv) -> i64 {
+    let member = env.member();
+    let value = json!({"memberId": member, "question": "거기 있나요?", "answer": "기다려 보겠습니다."});
+    env.requests.ask(&env.topics.feedback_requested, &value).send().await;
+    member
+}
+
+async fn begin_interview(env: &TestEnv) -> i64 {
+    let member = env.member();
+    let value = json!({"memberId": member, "inputs": {"email": "a@b.kr", "preferred_job": "AI"}});
+    env.requests.ask(&env.topics.resume_init, &value).send().await;
+    member
+}
+
+fn with_fallback(env: &TestEnv, fallback: &ModelServer) -> Settings {
+    let settings = env.settings().with("LLM_FALLBACK", "openai").with("REQUEST_DEADLINE", "8s");
+    settings.with("OPENAI_BASE_URL", format!("{}/v1", fallback.url()))
+}
+
+async fn metric(worker: &WorkerProcess, sample: &str) {
+    eventually(sample, || async { worker.get("/metrics").await?.1.contains(sample).then_some(()) }).await;
+}
+
+/// One after the other: so many of each kind, all of them answered soon.
+async fn all_are_answered(env: &TestEnv, outcomes: &OutcomeReader, times: usize) {
+    for number in 0..times {
+        let asked = Instant::now();
+        let member = begin_interview(env).await;
+        outcomes.expect(member, "ResumeQuestionGenerated").await;
+        let member = ask_for_feedback(env).await;
+        outcomes.expect(member, "FeedbackGenerated").await;
+        assert!(asked.elapsed() < SOON, "number {number} took {:?}", asked.elapsed());
+    }
+}
+
+async fn a_model_that_hangs_costs_its_members_nothing_while_the_fallback_works(env: Arc<TestEnv>) {
+    let (outcomes, fallback) = (env.outcomes().await, ModelServer::start().await);
+    let worker = env.worker_with(&with_fallback(&env, &fallback)).await;
+    env.model.always(Answer::stall());
+    all_are_answered(&env, &outcomes, 6).await;
+    let calls = env.model.calls().len();
+    assert!(calls <= 2, "{calls} members asked a server that hangs");
+    metric(&worker, "ssammu_model_circuit_open{endpoint=\"vllm\"} 1").await;
+    metric(&worker, "ssammu_circuit_open{part=\"model\"} 0").await;
+    worker.lacks("model", "vllm: the server did not answer in time").await;
+    worker.lacks("model", "openai stands in").await;
+    env.model.well();
+    eventually("the model is asked again", || async {
+        let member = ask_for_feedback(&env).await;
+        outcomes.expect(member, "FeedbackGenerated").await;
+        (env.model.calls().len() > calls).then_some(())
+    })
+    .await;
+    metric(&worker, "ssammu_model_circuit_open{endpoint=\"vllm\"} 0").await;
+    let log = worker.log();
+    let told = |text: &str| log.lines().filter(|line| line.contains(text)).count();
+    assert_eq!((told("the model server is unavailable"), told("the model server is back")), (1, 1), "{log}");
+}
+
+async fn a_model_that_answers_probes_alone_costs_its_members_nothing_while_the_fallback_works(env: Arc<TestEnv>) {
+    let (outcomes, fallback) = (env.outcomes().await, ModelServer::start().await);
+    let _worker = env.worker_with(&with_fallback(&env, &fallback)).await;
+    all_are_answered(&env, &outcomes, 4).await;
+    env.model.always(Answer::stall());
+    env.model.always_to_probes(Answer::text("네"));
+    all_are_answered(&env, &outcomes, 6).await;
+}
+
+async fn without_a_fallback_a_model_that_hangs_fails_what_was_in_work_and_no_more(env: Arc<TestEnv>) {
+    let outcomes = env.outcomes().await;
+    let worker = env.worker_with(&env.settings().with("MAX_IN_FLIGHT", 2).with("REQUEST_DEADLINE", "5s")).await;
+    env.model.always(Answer::stall());
+    let mut members = Vec::new();
+    for _ in 0..20 {
+        members.push(begin_interview(&env).await);
+    }
+    metric(&worker, "ssammu_circuit_open{part=\"model\"} 1").await;
+    eventually("those in work fail", || async { (failures(&outcomes, &members) == 2).then_some(()) }).await;
+    // Long enough for others to fail, had they begun.
+    env.model.probed(3).await;
+    assert_eq!((failures(&outcomes, &members), env.model.calls().len()), (2, 2));
+    env.model.well();
+    let mut failed = 0;
+    for member in members {
+        let outcome = outcomes.next(member).await;
+        failed += usize::from(outcome.kind == "RequestFailed");
+    }
+    assert_eq!(failed, 2);
+}
+
+fn failures(outcomes: &OutcomeReader, members: &[i64]) -> usize {
+    let of = |member: &&i64| outcomes.of(**member).iter().any(|outcome| outcome.kind == "RequestFailed");
+    members.iter().filter(of).count()
+}
+
+async fn a_page_or_an_error_with_status_200_is_an_outage_and_burns_no_backlog(env: Arc<TestEnv>) {
+    let outcomes = env.outcomes().await;
+    let error: Value = json!({"error": {"message": "the engine is gone", "code": 500}});
+    for trouble in [
+        Answer::body(200, "text/html", "<html><h1>점검 중입니다</h1></html>"),
+        Answer::body(200, "application/json", error.to_string()),
+        Answer::body(200, "application/json", r#"{"object": "error", "message": "gone", "code": null}"#),
+    ] {
+        let worker = env.worker_with(&env.settings().with("MAX_IN_FLIGHT", 2).with("REQUEST_DEADLINE", "5s")).await;
+        env.model.always(trouble.clone());
+        let mut members = Vec::new();
+        for _ in 0..20 {
+            members.push(ask_for_feedback(&env).await);
+        }
+        metric(&worker, "ssammu_circuit_open{part=\"model\"} 1").await;
+        eventually("those in work fail", || async { (failures(&outcomes, &members) == 2).then_some(()) }).await;
+        env.model.probed(2).await;
+        env.model.well();
+        let mut failed = Vec::new();
+        for member in members {
+            let outcome = outcomes.next(member).await;
+            if outcome.kind == "RequestFailed" {
+                failed.push(outcome.json()["code"].clone());
+            }
+        }
+        assert_eq!(failed, ["LLM_UNAVAILABLE"; 2], "{trouble:?}");
+        worker.stop().await;
+    }
+}
+
+async fn a_circuit_that_nobody_tries_closes_by_itself_and_metrics_say_so(env: Arc<TestEnv>) {
+    let outcomes = env.outcomes().await;
+    let worker = env.worker_with(&env.settings().with("REQUEST_DEADLINE", "3s")).await;
+    env.model.always(Answer::busy());
+    let member = ask_for_feedback(&env).await;
+    outcomes.expect_failure(member, "LLM_UNAVAILABLE").await;
+    metric(&worker, "ssammu_circuit_open{part=\"model\"} 1").await;
+    let calls = env.model.calls().len();
+    env.model.well();
+    metric(&worker, "ssammu_circuit_open{part=\"model\"} 0").await;
+    metric(&worker, "ssammu_model_circuit_open{endpoint=\"vllm\"} 0").await;
+    assert_eq!(env.model.calls().len(), calls);
+    worker.has("model").await;
+}
