@@ -23,6 +23,7 @@ FLOWS = PORTS | {"state", "llm", "documents", "kafka"}
 MAY_KNOW = {
     "failpoint": set(),
     "fake_http": set(),
+    "print": set(),
     "flow_control": set(),
     "events": set(),
     "state": PORTS,
@@ -30,6 +31,7 @@ MAY_KNOW = {
     "llm": PORTS,
     "documents": PORTS,
     "telemetry": PORTS | {"llm"},
+    "exit": {"print", "telemetry"},
     "readiness": set(),
     "supervise": set(),
     "http": {"readiness", "telemetry"},
@@ -40,8 +42,8 @@ MAY_KNOW = {
     "worker": FLOWS | {"feedback", "resume", "telemetry"},
     "app": FLOWS | {"config", "readiness", "supervise", "http", "feedback", "resume", "worker", "telemetry"},
     "gateway": PORTS | {"config", "kafka", "documents", "readiness", "supervise", "http"},
-    "ops": FLOWS | {"config", "telemetry", "worker", "app"},
-    "dev": FLOWS | {"config", "gateway", "app"},
+    "ops": FLOWS | {"config", "telemetry", "worker", "app", "print"},
+    "dev": FLOWS | {"config", "gateway", "app", "print"},
     "cli": None,  # everything
     "main": None,
     "lib": set(),
