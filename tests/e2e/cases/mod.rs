@@ -6,6 +6,7 @@ mod clients;
 mod crash;
 mod dead_letters;
 mod environment;
+mod exit;
 mod failures;
 mod feedback;
 mod gateway;
@@ -34,6 +35,7 @@ pub fn all() -> Vec<(&'static str, Vec<Case>)> {
         ("saved_data", saved_data::cases()),
         ("process", process::cases()),
         ("environment", environment::cases()),
+        ("exit", exit::cases()),
         ("crash", crash::cases()),
         ("scenarios", scenarios::cases()),
         ("ops", ops::cases()),
