@@ -16,6 +16,7 @@ use crate::documents::Documents;
 use crate::documents::retrying::RetryingDocuments;
 use crate::documents::s3::S3Documents;
 use crate::events::record::RequestKind;
+use crate::exit;
 use crate::flow_control::slots::Slots;
 use crate::http;
 use crate::kafka::consumer;
@@ -45,7 +46,8 @@ const FLUSH: Duration = Duration::from_secs(2);
 /// How long threads that wait for a broker may keep the program.
 pub const LAST_THREADS: Duration = Duration::from_secs(1);
 /// What the end takes at most, beyond `SHUTDOWN_GRACE`.
-pub const ENDING: Duration = consumer::LEAVE_TIMEOUT.saturating_add(FLUSH).saturating_add(LAST_THREADS);
+pub const ENDING: Duration =
+    consumer::LEAVE_TIMEOUT.saturating_add(FLUSH).saturating_add(LAST_THREADS).saturating_add(exit::LAST_LINES);
 const LOOK: Duration = Duration::from_millis(500);
 /// How long leaving the groups may take when the worker ends by itself.
 const LEAVE_TIMEOUT: Duration = Duration::from_secs(10);

@@ -6,7 +6,7 @@ use crate::print;
 use crate::telemetry::log;
 
 /// How long the end waits for whoever reads the log.
-const LAST_LINES: Duration = Duration::from_secs(1);
+pub const LAST_LINES: Duration = Duration::from_millis(500);
 
 /// Ends the process as `_exit` does, once the log and what was printed are written: no library's exit handler runs.
 /// OpenSSL's would free its locks while threads of librdkafka, which nobody can join in bounded time, may be in a TLS

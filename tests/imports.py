@@ -40,7 +40,7 @@ MAY_KNOW = {
     "config": PORTS | {"state", "kafka", "llm", "telemetry"},
     "contract": PORTS | {"config", "kafka"},
     "worker": FLOWS | {"feedback", "resume", "telemetry"},
-    "app": FLOWS | {"config", "readiness", "supervise", "http", "feedback", "resume", "worker", "telemetry"},
+    "app": FLOWS | {"config", "exit", "readiness", "supervise", "http", "feedback", "resume", "worker", "telemetry"},
     "gateway": PORTS | {"config", "kafka", "documents", "readiness", "supervise", "http"},
     "ops": FLOWS | {"config", "telemetry", "worker", "app", "print"},
     "dev": FLOWS | {"config", "gateway", "app", "print"},
