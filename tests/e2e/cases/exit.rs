@@ -14,6 +14,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::process::Command;
 
 use crate::kit::model::Answer;
+use crate::kit::outcome_reader::Record;
 use crate::kit::services::ports::free_port;
 use crate::kit::settings::Settings;
 use crate::kit::test_env::TestEnv;
@@ -27,6 +28,7 @@ crate::case::cases![
     a_worker_whose_log_nobody_reads_works_and_tells_how_many_lines_were_lost,
     commands_end_quietly_when_nobody_reads_them,
     what_a_command_changes_is_changed_though_nobody_reads_of_it,
+    requests_are_replayed_though_nobody_reads_of_it,
     output_that_cannot_be_written_is_a_failure,
     a_stop_while_tls_handshakes_run_is_no_crash,
     no_exit_handler_of_a_library_runs,
@@ -134,18 +136,20 @@ async fn run_unread(env: &TestEnv, arguments: &[&str]) {
     assert_eq!(ended, (0, String::new()), "{arguments:?}");
 }
 
-/// Has a request end in the dead letters.
-async fn one_dead_letter(env: &TestEnv) {
-    let (outcomes, member) = (env.outcomes().await, env.member());
+/// Has requests of these members end in the dead letters.
+async fn dead_letters(env: &TestEnv, members: &[i64]) {
+    let outcomes = env.outcomes().await;
     let worker = env.worker_with(&env.settings().with("REQUEST_DEADLINE", "3s")).await;
     env.model.always(Answer::busy());
-    env.requests.ask(&env.topics.feedback_requested, &feedback(member)).send().await;
-    outcomes.dead_letter(feedback(member).to_string().as_bytes()).await;
+    for member in members {
+        env.requests.ask(&env.topics.feedback_requested, &feedback(*member)).send().await;
+        outcomes.dead_letter(feedback(*member).to_string().as_bytes()).await;
+    }
     worker.stop().await;
 }
 
 async fn commands_end_quietly_when_nobody_reads_them(env: Arc<TestEnv>) {
-    one_dead_letter(&env).await;
+    dead_letters(&env, &[env.member()]).await;
     let commands: [&[&str]; 7] = [
         &["--help"],
         &["run", "--help"],
@@ -170,6 +174,26 @@ async fn what_a_command_changes_is_changed_though_nobody_reads_of_it(env: Arc<Te
     let folder = tempfile::tempdir().unwrap();
     run_unread(&env, &["schemas", folder.path().to_str().unwrap()]).await;
     assert!(folder.path().join("asyncapi.yaml").is_file(), "the last of them");
+}
+
+async fn requests_are_replayed_though_nobody_reads_of_it(env: Arc<TestEnv>) {
+    let members = [env.member(), env.member()];
+    dead_letters(&env, &members).await;
+    run_unread(&env, &["dlt", "replay", "--yes"]).await;
+    env.model.well();
+    let (_worker, outcomes) = (env.worker().await, env.outcomes().await);
+    for member in members {
+        outcomes
+            .wait_for("an answer", |records| {
+                let answer = |record: &&Record| record.member() == Some(member) && !record.is_dead_letter();
+                records
+                    .iter()
+                    .filter(answer)
+                    .any(|record| record.topic == env.topics.of("FeedbackGenerated"))
+                    .then_some(())
+            })
+            .await;
+    }
 }
 
 async fn output_that_cannot_be_written_is_a_failure(env: Arc<TestEnv>) {
