@@ -1,6 +1,6 @@
 //! The `ssammu-worker` program.
 
-// A reader that goes away must not end the program: `telemetry::log` writes, and cannot panic.
+// As in lib.rs: `print` and `telemetry::log` cannot panic.
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 
 use ssammu_worker::cli::Cli;
