@@ -16,8 +16,10 @@ use crate::documents::Documents;
 use crate::documents::retrying::RetryingDocuments;
 use crate::documents::s3::S3Documents;
 use crate::events::record::RequestKind;
+use crate::exit;
 use crate::flow_control::slots::Slots;
 use crate::http;
+use crate::kafka::consumer;
 use crate::kafka::outgoing::Producer;
 use crate::kafka::producer::KafkaProducer;
 use crate::llm::chat::Endpoint;
@@ -29,6 +31,7 @@ use crate::resume::agent::{self, Agent};
 use crate::state::redis::RedisState;
 use crate::state::{Lifetimes, MemberState};
 use crate::supervise::Supervisor;
+use crate::telemetry::log;
 use crate::telemetry::metrics::Metrics;
 use crate::telemetry::model::ModelMetrics;
 use crate::worker::intake::Intake;
@@ -40,6 +43,11 @@ use crate::worker::work::{self, Worker};
 const LOCK_TTL: Duration = Duration::from_secs(10);
 /// How long the last acknowledgements may take when everything else has stopped.
 const FLUSH: Duration = Duration::from_secs(2);
+/// How long threads that wait for a broker may keep the program.
+pub const LAST_THREADS: Duration = Duration::from_secs(1);
+/// What the end takes at most, beyond `SHUTDOWN_GRACE`.
+pub const ENDING: Duration =
+    consumer::LEAVE_TIMEOUT.saturating_add(FLUSH).saturating_add(LAST_THREADS).saturating_add(exit::LAST_LINES);
 const LOOK: Duration = Duration::from_millis(500);
 /// How long leaving the groups may take when the worker ends by itself.
 const LEAVE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -236,6 +244,7 @@ async fn observe(metrics: Arc<Metrics>, slots: Arc<Slots>, circuits: Vec<(&'stat
     loop {
         ticks.tick().await;
         metrics.requests_in_work.set(count(slots.in_work()));
+        metrics.log_lines_lost.inc_by(log::lost_lines().saturating_sub(metrics.log_lines_lost.get()));
         for (part, open) in &circuits {
             metrics.circuit_open.with_label_values(&[*part]).set(i64::from(*open.borrow()));
         }

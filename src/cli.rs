@@ -4,6 +4,7 @@
 mod deployment;
 
 use std::path::PathBuf;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,11 +21,16 @@ use crate::config::{Config, Settings, read_duration};
 use crate::contract::asyncapi;
 use crate::dev;
 use crate::documents::s3::S3Documents;
+use crate::exit;
 use crate::gateway::{self, settings::GatewaySettings};
 use crate::http;
 use crate::kafka::admin::{self, Admin, Shape, Wanted};
 use crate::ops;
+use crate::print::say;
 use crate::telemetry::log;
+
+/// As if SIGINT had killed it: work was left undone.
+const ASKED_TWICE: u8 = 130;
 
 /// Answers CareerBee's feedback and résumé requests from Kafka with a language model.
 #[derive(Parser)]
@@ -179,7 +185,7 @@ impl Cli {
             }
         });
         // A thread that waits for a dead broker does not keep the process.
-        runtime.shutdown_timeout(Duration::from_secs(1));
+        runtime.shutdown_timeout(app::LAST_THREADS);
         done
     }
 }
@@ -193,7 +199,7 @@ fn without_empty_variables(command: clap::Command) -> clap::Command {
 
 async fn run(config: Config) -> anyhow::Result<()> {
     log::start(config.log_format, &config.log_directives)?;
-    let stop = stop_signal()?;
+    let mut stop = pin!(stop_signal()?);
     let listener = TcpListener::bind(&config.http_addr)
         .await
         .with_context(|| format!("HTTP_ADDR: {} could not be listened on", config.http_addr))?;
@@ -206,6 +212,8 @@ async fn run(config: Config) -> anyhow::Result<()> {
         bucket = config.s3_bucket,
         http = %listener.local_addr()?,
         max_in_flight = config.max_in_flight,
+        // Whoever stops it waits as long, or has it killed.
+        stops_within = ?(config.shutdown_grace + app::ENDING),
         "starting"
     );
     if !config.fallback_ignored.is_empty() {
@@ -214,15 +222,21 @@ async fn run(config: Config) -> anyhow::Result<()> {
             "the fallback stays off; LLM_FALLBACK=openai turns it on, and takes members' data out of the country"
         );
     }
-    let back_ends = BackEnds::services(&config).await;
-    app::run(&config, back_ends, listener, stop).await?;
+    // Looking for a region and credentials may take seconds.
+    let back_ends = tokio::select! {
+        back_ends = BackEnds::services(&config) => Some(back_ends),
+        () = &mut stop => None,
+    };
+    if let Some(back_ends) = back_ends {
+        app::run(&config, back_ends, listener, stop).await?;
+    }
     tracing::info!("stopped");
     Ok(())
 }
 
 async fn gateway(settings: GatewaySettings, config: Config) -> anyhow::Result<()> {
     log::start(config.log_format, &config.log_directives)?;
-    let stop = stop_signal()?;
+    let mut stop = pin!(stop_signal()?);
     let listener = gateway::listen(&settings.addr).await?;
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"),
@@ -231,8 +245,13 @@ async fn gateway(settings: GatewaySettings, config: Config) -> anyhow::Result<()
         http = %listener.local_addr()?,
         "starting the gateway"
     );
-    let documents = Arc::new(S3Documents::from_env(config.s3_bucket.as_str(), config.resume_url_ttl).await);
-    gateway::run(&config, settings.into(), documents, listener, stop).await?;
+    let documents = tokio::select! {
+        documents = S3Documents::from_env(config.s3_bucket.as_str(), config.resume_url_ttl) => Some(documents),
+        () = &mut stop => None,
+    };
+    if let Some(documents) = documents {
+        gateway::run(&config, settings.into(), Arc::new(documents), listener, stop).await?;
+    }
     tracing::info!("stopped");
     Ok(())
 }
@@ -258,6 +277,7 @@ async fn topics(args: TopicsArgs) -> anyhow::Result<()> {
     let admin = Admin::open(&config.kafka)?;
     let requests = config.topics.requests().map(|(topic, _)| topic);
     let all = config.topics.all();
+    let mut shown = Ok(());
     let mut there = admin.partitions(&all).await?;
     for name in all {
         let dead_letters_of = requests.iter().find(|topic| config.topics.dead_letters(topic) == name);
@@ -265,11 +285,11 @@ async fn topics(args: TopicsArgs) -> anyhow::Result<()> {
         let Some(partitions) = there.get(&wanted.name).copied() else {
             let made = admin.create(&wanted, shape).await;
             made.with_context(|| format!("{} could not be made", wanted.name))?;
-            println!("made    {} ({} partitions)", wanted.name, shape.partitions);
+            shown = shown.and_then(|()| say!("made    {} ({} partitions)", wanted.name, shape.partitions));
             there.insert(wanted.name, usize::try_from(shape.partitions).unwrap_or(0));
             continue;
         };
-        println!("exists  {} ({partitions} partitions)", wanted.name);
+        shown = shown.and_then(|()| say!("exists  {} ({partitions} partitions)", wanted.name));
         let describe = async |topic: &str, partitions: usize| {
             admin.describe(topic, partitions).await.with_context(|| topic.to_owned())
         };
@@ -282,26 +302,28 @@ async fn topics(args: TopicsArgs) -> anyhow::Result<()> {
             None => None,
         };
         for difference in admin::differences(&wanted, &found, request.as_ref()) {
-            println!("differs {difference}");
+            shown = shown.and_then(|()| say!("differs {difference}"));
         }
     }
-    Ok(())
+    Ok(shown?)
 }
 
 async fn scripted_model(addr: &str, latency: Duration) -> anyhow::Result<()> {
     let listener = TcpListener::bind(addr).await.with_context(|| format!("{addr} could not be listened on"))?;
-    println!("http://{}", listener.local_addr()?);
+    // It serves whoever knows its address, too.
+    let _ = say!("http://{}", listener.local_addr()?);
     Ok(dev::model::serve(listener, dev::model::Script { latency }, stop_signal()?).await?)
 }
 
 fn schemas(folder: &std::path::Path) -> anyhow::Result<()> {
+    let mut shown = Ok(());
     std::fs::create_dir_all(folder)?;
     for (name, text) in asyncapi::files()? {
         let file = folder.join(name);
         std::fs::write(&file, text)?;
-        println!("{}", file.display());
+        shown = shown.and_then(|()| say!("{}", file.display()));
     }
-    Ok(())
+    Ok(shown?)
 }
 
 /// Done when the process is asked to stop (SIGTERM, or SIGINT from a terminal). Being asked again ends it at once.
@@ -319,7 +341,7 @@ fn stop_signal() -> anyhow::Result<impl Future<Output = ()>> {
         let _ = asked.send(());
         next().await;
         tracing::warn!("asked to stop a second time: ending at once");
-        std::process::exit(130);
+        exit::end(ASKED_TWICE);
     });
     Ok(async {
         let _ = stop.await;
@@ -333,6 +355,15 @@ mod tests {
     #[test]
     fn the_commands_make_sense() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn told_to_stop_it_has_ended_before_kubernetes_kills_it() {
+        let grace = Settings::defaults().unwrap().check().unwrap().shutdown_grace;
+        assert!(
+            grace + app::ENDING < Duration::from_secs(30),
+            "terminationGracePeriodSeconds, unless somebody sets it"
+        );
     }
 
     #[test]

@@ -7,6 +7,7 @@
 /// Marks the place called `name`.
 #[cfg(feature = "fail-points")]
 pub fn reach(name: &str) {
+    use std::io::Write;
     use std::sync::LazyLock;
     use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -21,7 +22,7 @@ pub fn reach(name: &str) {
 
     match ARMED.as_ref() {
         Some((armed, false)) if armed == name => {
-            eprintln!("fail point {name} reached");
+            let _ = writeln!(std::io::stderr(), "fail point {name} reached");
             // No destructor runs and nothing is flushed, in this thread or any other.
             std::process::abort();
         }

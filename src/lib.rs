@@ -5,6 +5,9 @@
 //! [`documents`] keeps the Word files. [`app`] puts it all together from a [`config`]; [`dev`] does so with
 //! everything embedded, [`gateway`] stands in for the servers around it, and [`ops`] is for the people who run it.
 
+// A reader that goes away must not end the program: `print` and `telemetry::log` write, and cannot panic.
+#![cfg_attr(not(test), deny(clippy::print_stdout, clippy::print_stderr))]
+
 pub mod app;
 pub mod cli;
 pub mod config;
@@ -12,6 +15,7 @@ pub mod contract;
 pub mod dev;
 pub mod documents;
 pub mod events;
+pub mod exit;
 mod failpoint;
 #[cfg(test)]
 mod fake_http;
@@ -22,6 +26,7 @@ pub mod http;
 pub mod kafka;
 pub mod llm;
 pub mod ops;
+pub mod print;
 pub mod readiness;
 pub mod resume;
 pub mod state;

@@ -1,19 +1,30 @@
 //! The `ssammu-worker` program.
 
-use std::process::ExitCode;
+// As in lib.rs: `print` and `telemetry::log` cannot panic.
+#![deny(clippy::print_stdout, clippy::print_stderr)]
 
 use ssammu_worker::cli::Cli;
 use ssammu_worker::config::Mistakes;
+use ssammu_worker::exit;
+use ssammu_worker::print::PrintError;
+use ssammu_worker::telemetry::log;
 
+const SUCCESS: u8 = 0;
+const FAILURE: u8 = 1;
 /// As for a wrong command line.
 const MISTAKEN_SETTINGS: u8 = 2;
 
-fn main() -> ExitCode {
-    match Cli::read().run() {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("ssammu-worker: {error:#}");
-            if error.is::<Mistakes>() { ExitCode::from(MISTAKEN_SETTINGS) } else { ExitCode::FAILURE }
-        }
+fn main() {
+    exit::end(status(Cli::read().run()));
+}
+
+/// What the shell is told; the person is told why.
+fn status(done: anyhow::Result<()>) -> u8 {
+    let Err(error) = done else { return SUCCESS };
+    // Who has closed standard output had what they wanted: `dlt list | head` is no failure, in `set -o pipefail` either.
+    if matches!(error.downcast_ref(), Some(PrintError::NobodyReads)) {
+        return SUCCESS;
     }
+    log::tell(format_args!("ssammu-worker: {error:#}"));
+    if error.is::<Mistakes>() { MISTAKEN_SETTINGS } else { FAILURE }
 }

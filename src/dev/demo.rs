@@ -20,6 +20,7 @@ use crate::kafka::outgoing::{OutgoingRecord, Producer};
 use crate::kafka::producer::KafkaProducer;
 use crate::kafka::reader::{Seen, Start, follow};
 use crate::kafka::topics::Topics;
+use crate::print::say;
 
 const MEMBER: i64 = 7;
 /// Longer than the worker may take for any request.
@@ -31,7 +32,7 @@ const ANSWERS: [&str; 3] = [
     "코드 리뷰 문화를 만들고 배포 자동화로 배포 시간을 40분에서 5분으로 단축했습니다.",
 ];
 
-/// Plays the visit and prints each event as it comes.
+/// Plays the visit and prints each event as it comes, whether or not anybody reads it.
 ///
 /// # Errors
 /// When anything else comes than the contract says.
@@ -59,7 +60,7 @@ pub async fn show(kafka: &Connection, topics: &Topics, documents: &Path) -> anyh
     let document = documents.join(&completed.resume_object_key);
     ensure!(document.is_file(), "the document is not at {}", document.display());
     ensure!(!completed.degraded, "the model did not write the résumé");
-    println!("document   {}", document.display());
+    let _ = say!("document   {}", document.display());
     Ok(())
 }
 
@@ -106,7 +107,7 @@ impl Visit<'_> {
 
     async fn send(&self, topic: &Arc<str>, request: &impl Serialize) -> anyhow::Result<()> {
         let value = serde_json::to_string(request)?;
-        println!("→ {topic} {value}");
+        let _ = say!("→ {topic} {value}");
         let outgoing = OutgoingRecord {
             topic: topic.clone(),
             partition: None,
@@ -121,7 +122,7 @@ impl Visit<'_> {
         let seen = timeout(PATIENCE, self.arriving.recv()).await.context("nothing came in time")?;
         let seen = seen.context("the outcome topics can no longer be read")?;
         let value = seen.value.unwrap_or_default();
-        println!("← {} {}\n", seen.topic, String::from_utf8_lossy(&value));
+        let _ = say!("← {} {}\n", seen.topic, String::from_utf8_lossy(&value));
         let kind = self.topics.outcome_kind(&seen.topic).context("an unknown topic")?;
         OutcomeData::read(kind, &value).context("an outcome that is none of the contract")
     }

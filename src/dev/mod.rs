@@ -18,6 +18,7 @@ use crate::config::Config;
 use crate::documents::folder::FolderDocuments;
 use crate::gateway::{self, settings::GatewaySettings};
 use crate::kafka::embedded::EmbeddedBroker;
+use crate::print::say;
 use crate::state::memory::MemoryState;
 
 /// Partitions of each topic.
@@ -70,12 +71,15 @@ pub async fn run(mut config: Config, options: Options, stop: impl Future<Output 
         },
     };
 
-    println!("page       http://{}/", page.local_addr()?);
-    println!("Kafka      {}", config.kafka.bootstrap);
-    println!("model      {}", config.vllm.url);
-    println!("health     http://{}/readyz, /livez, /metrics", listener.local_addr()?);
-    println!("documents  {}", documents.display());
-    println!();
+    // Whether or not anybody reads it: the page is there all the same.
+    let _ = say!(
+        "page       http://{}/\nKafka      {}\nmodel      {}\nhealth     http://{}/readyz, /livez, /metrics\ndocuments  {}\n",
+        page.local_addr()?,
+        config.kafka.bootstrap,
+        config.vllm.url,
+        listener.local_addr()?,
+        documents.display()
+    );
 
     let store = Arc::new(FolderDocuments::new(&documents, config.resume_url_ttl));
     let back_ends = BackEnds {
@@ -102,7 +106,7 @@ pub async fn run(mut config: Config, options: Options, stop: impl Future<Output 
             () = &mut stop => return Ok(()),
         };
         if !once && shown.is_ok() {
-            println!(
+            let _ = say!(
                 "\nEverything stays up: open the page, or use the broker above from another program. Ctrl-C ends it."
             );
             stop.await;

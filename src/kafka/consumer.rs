@@ -55,7 +55,7 @@ pub type Committed = Result<Vec<(Partition, Option<Position>)>, KafkaError>;
 pub type Ends = Result<Vec<(Partition, i64)>, KafkaError>;
 
 /// How long leaving a group may take; a dead broker does not keep the program.
-const LEAVE_TIMEOUT: Duration = Duration::from_secs(8);
+pub const LEAVE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// What the group waits for. Until it is answered nothing else comes, and the member cannot leave.
 enum Owed {

@@ -15,6 +15,7 @@ use crate::documents::s3::S3Documents;
 use crate::events::record::Flow;
 use crate::events::request::{MemberId, SKIPPED};
 use crate::ops::text::moment;
+use crate::print::say;
 use crate::state::inspect::{Holdings, Inspect, StoredSession};
 use crate::state::redis::RedisState;
 use crate::state::session::Exchange;
@@ -93,11 +94,10 @@ async fn list(state: &RedisState) -> anyhow::Result<()> {
     for member in &members {
         // It may have ended meanwhile.
         if let Some(stored) = state.session(*member).await? {
-            println!("{}", line(*member, &stored));
+            say!("{}", line(*member, &stored))?;
         }
     }
-    println!("{} sessions", members.len());
-    Ok(())
+    Ok(say!("{} sessions", members.len())?)
 }
 
 /// A session in one line, without texts.
@@ -117,24 +117,21 @@ fn whole_seconds(duration: Duration) -> humantime::FormattedDuration {
 
 async fn show(state: &RedisState, member: MemberId, payload: bool) -> anyhow::Result<()> {
     match state.session(member).await? {
-        None => println!("member {member} has no session"),
+        None => say!("member {member} has no session")?,
         Some(stored) => {
-            println!("{}", line(member, &stored));
+            say!("{}", line(member, &stored))?;
             if let Some(session) = &stored.session {
-                println!("session {}  version {}", session.session_id, session.version);
-                session
-                    .exchanges
-                    .iter()
-                    .enumerate()
-                    .for_each(|(index, exchange)| println!("{}", question(index, exchange)));
+                say!("session {}  version {}", session.session_id, session.version)?;
+                for (index, exchange) in session.exchanges.iter().enumerate() {
+                    say!("{}", question(index, exchange))?;
+                }
                 if payload {
-                    println!("{}", serde_json::to_string_pretty(session)?);
+                    say!("{}", serde_json::to_string_pretty(session)?)?;
                 }
             }
         }
     }
-    println!("{}", in_words(&state.holdings(member).await?));
-    Ok(())
+    Ok(say!("{}", in_words(&state.holdings(member).await?))?)
 }
 
 fn question(index: usize, exchange: &Exchange) -> String {
@@ -159,11 +156,12 @@ async fn delete(config: &Config, member: MemberId, yes: bool) -> anyhow::Result<
     let documents = S3Documents::from_env(config.s3_bucket.as_str(), config.resume_url_ttl).await;
     let prefix = format!("{}{member}/", config.s3_upload_prefix);
     if !yes {
-        println!("would be removed: {}", in_words(&Holdings { locks: 0, ..state.holdings(member).await? }));
+        say!("would be removed: {}", in_words(&Holdings { locks: 0, ..state.holdings(member).await? }))?;
         let keys = documents.keys(&prefix).await?;
-        keys.iter().for_each(|key| println!("would be removed: {key}"));
-        println!("--yes removes this: {} documents and what is in Redis", keys.len());
-        return Ok(());
+        for key in &keys {
+            say!("would be removed: {key}")?;
+        }
+        return Ok(say!("--yes removes this: {} documents and what is in Redis", keys.len())?);
     }
     let locks = Locks::new(state.clone(), app::lifetimes(config).lock);
     let renewing = tokio::spawn(locks.clone().renew());
@@ -203,13 +201,14 @@ async fn lock(state: &dyn MemberState, claims: &[Claim]) -> anyhow::Result<()> {
 }
 
 async fn remove(state: &dyn Inspect, documents: &dyn Inventory, member: MemberId, prefix: &str) -> anyhow::Result<()> {
+    let mut shown = Ok(());
     // What is left when this fails half-way is found again by the next try.
     for key in documents.keys(prefix).await? {
         documents.remove(&key).await?;
-        println!("removed: {key}");
+        shown = shown.and_then(|()| say!("removed: {key}"));
     }
-    println!("removed: {}", in_words(&state.forget(member).await?));
-    Ok(())
+    let forgotten = in_words(&state.forget(member).await?);
+    Ok(shown.and_then(|()| say!("removed: {forgotten}"))?)
 }
 
 /// Redis, once it answers.

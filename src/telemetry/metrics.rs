@@ -34,6 +34,7 @@ pub struct Metrics {
     pub model_circuit_open: IntGaugeVec,
     pub circuit_open: IntGaugeVec,
     pub ready: IntGaugeVec,
+    pub log_lines_lost: IntCounter,
 }
 
 /// From an answer found in the journal to one that took the whole deadline.
@@ -123,6 +124,10 @@ impl Metrics {
                 &["part"],
             )?,
             ready: gauges("ready", "1 for each part that is ready.", &["part"])?,
+            log_lines_lost: counter(
+                "log_lines_lost_total",
+                "Lines of the log that were lost, because whoever reads it was gone, or slower than it is written.",
+            )?,
             registry: new,
         })
     }

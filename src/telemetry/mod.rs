@@ -2,5 +2,6 @@
 
 pub mod group;
 pub mod log;
+mod log_queue;
 pub mod metrics;
 pub mod model;

@@ -1,6 +1,7 @@
 //! What one test has for itself: topics, groups, members, a place in S3, a model server, and the workers it starts.
 
 use std::ffi::OsStr;
+use std::io::PipeWriter;
 use std::process::{Output, Stdio};
 use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
@@ -111,6 +112,11 @@ impl TestEnv {
         let log = Log::default();
         self.logs.lock().expect("the logs").push(log.clone());
         WorkerProcess::start(self.services.process_group, settings, log)
+    }
+
+    /// A worker that has just been started with this as its standard error, or without one.
+    pub fn start_worker_with_stderr(&self, settings: &Settings, stderr: Option<PipeWriter>) -> WorkerProcess {
+        WorkerProcess::start_with_stderr(self.services.process_group, settings, stderr)
     }
 
     /// The program's own gateway, ready.

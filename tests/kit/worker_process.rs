@@ -1,5 +1,6 @@
 //! The real program, as a process of its own.
 
+use std::io::PipeWriter;
 use std::process::{ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -46,7 +47,7 @@ pub struct Ended {
 
 /// Runs the program to its end, with these arguments and nothing but these settings as its environment.
 pub async fn run_to_end(group: i32, arguments: &[&str], settings: &Settings) -> Ended {
-    let child = command(group, arguments, settings).spawn().expect("the program starts");
+    let child = command(group, PROGRAM, arguments, settings).spawn().expect("the program starts");
     let output = tokio::time::timeout(PATIENCE, child.wait_with_output()).await;
     let output = output.expect("the program ends").expect("its output can be read");
     Ended {
@@ -56,8 +57,11 @@ pub async fn run_to_end(group: i32, arguments: &[&str], settings: &Settings) -> 
     }
 }
 
-fn command(group: i32, arguments: &[&str], settings: &Settings) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_ssammu-worker"));
+/// The program that is tested.
+pub const PROGRAM: &str = env!("CARGO_BIN_EXE_ssammu-worker");
+
+fn command(group: i32, program: &str, arguments: &[&str], settings: &Settings) -> Command {
+    let mut command = Command::new(program);
     command
         .args(arguments)
         .env_clear()
@@ -75,7 +79,7 @@ pub struct WorkerProcess {
     child: Child,
     address: String,
     log: Log,
-    readers: [JoinHandle<()>; 2],
+    readers: Vec<JoinHandle<()>>,
 }
 
 impl WorkerProcess {
@@ -87,10 +91,25 @@ impl WorkerProcess {
 
     /// Starts a command that serves its health at `address`.
     pub fn start_command(group: i32, arguments: &[&str], address: &str, settings: &Settings, log: Log) -> Self {
-        let mut child = command(group, arguments, settings).spawn().expect("the program starts");
+        let mut child = command(group, PROGRAM, arguments, settings).spawn().expect("the program starts");
         let stdout = log.follow(child.stdout.take().expect("its output"));
         let stderr = log.follow(child.stderr.take().expect("its errors"));
-        Self { child, address: address.to_owned(), log, readers: [stdout, stderr] }
+        Self { child, address: address.to_owned(), log, readers: vec![stdout, stderr] }
+    }
+
+    /// Starts it with this as its standard error, which is read here no more; with `None` there is no standard error.
+    pub fn start_with_stderr(group: i32, settings: &Settings, stderr: Option<PipeWriter>) -> Self {
+        let address = settings.get("HTTP_ADDR").expect("HTTP_ADDR is set").to_owned();
+        let mut command = match stderr {
+            Some(pipe) => {
+                let mut command = command(group, PROGRAM, &["run"], settings);
+                command.stderr(pipe);
+                command
+            }
+            None => command(group, "/bin/sh", &["-c", "exec \"$0\" run 2>&-", PROGRAM], settings),
+        };
+        let child = command.spawn().expect("the program starts");
+        Self { child, address, log: Log::default(), readers: Vec::new() }
     }
 
     /// Everything that it has written so far.

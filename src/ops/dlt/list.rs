@@ -7,6 +7,7 @@ use clap::Args;
 use super::filter::Filter;
 use super::letter::Summary;
 use crate::config::Settings;
+use crate::print::say;
 
 #[derive(Args)]
 pub struct ListArgs {
@@ -34,14 +35,16 @@ pub async fn run(args: ListArgs) -> anyhow::Result<()> {
     let shown = found.iter().map(|(_, summary)| summary).take(args.filter.limit.unwrap_or(usize::MAX));
     if args.json {
         for summary in shown {
-            println!("{}", serde_json::to_string(summary)?);
+            say!("{}", serde_json::to_string(summary)?)?;
         }
         return Ok(());
     }
-    shown.for_each(|summary| println!("{summary}"));
-    println!("{} dead letters", found.len());
+    for summary in shown {
+        say!("{summary}")?;
+    }
+    say!("{} dead letters", found.len())?;
     for (code, count) in by_code(found.iter().map(|(_, summary)| summary)) {
-        println!("{count:>8}  {code}");
+        say!("{count:>8}  {code}")?;
     }
     Ok(())
 }

@@ -89,7 +89,7 @@ async fn existing(config: &Config, selection: &Selection) -> anyhow::Result<Vec<
     let wanted: Vec<String> = selection.topics.iter().map(|topic| config.topics.dead_letters(topic)).collect();
     let there = partitions(config, &wanted).await?;
     for missing in wanted.iter().filter(|topic| !there.contains_key(*topic)) {
-        eprintln!("{missing} does not exist");
+        log::tell(format_args!("{missing} does not exist"));
     }
     Ok(there.into_keys().collect())
 }

@@ -19,6 +19,8 @@ use crate::kafka::outgoing::Producer;
 use crate::kafka::producer::KafkaProducer;
 use crate::kafka::reader::{Seen, Start, follow};
 use crate::ops::text;
+use crate::print::{PrintError, say};
+use crate::telemetry::log;
 
 #[derive(Args)]
 pub struct ReplayArgs {
@@ -56,22 +58,22 @@ pub async fn run(args: ReplayArgs) -> anyhow::Result<()> {
     let partitions = target_partitions(&config, &plan).await?;
     if !args.yes {
         for letter in &plan.send {
-            println!("would send {}{}", letter.summary(), moved(letter, &partitions));
+            say!("would send {}{}", letter.summary(), moved(letter, &partitions))?;
         }
-        println!("{} would be sent; --yes sends them", plan.send.len());
-        tell_counts(&plan, args.max_replays);
-        return Ok(());
+        say!("{} would be sent; --yes sends them", plan.send.len())?;
+        return Ok(tell_counts(&plan, args.max_replays)?);
     }
     // Before anything is sent, so that no outcome is missed.
     let outcomes = if args.follow { Some(arriving(&config).await?) } else { None };
-    let sent = send(&config, &plan, &partitions).await?;
-    println!("{} sent", sent.len());
-    tell_counts(&plan, args.max_replays);
-    if let Some(outcomes) = outcomes {
-        wait(&config, &sent, outcomes, args.timeout).await?;
-    }
+    let (sent, shown) = send(&config, &plan, &partitions).await?;
+    let shown = shown.and_then(|()| say!("{} sent", sent.len())).and_then(|()| tell_counts(&plan, args.max_replays));
+    // Nobody follows who does not read.
+    let followed = match outcomes {
+        Some(outcomes) if shown.is_ok() => wait(&config, &sent, outcomes, args.timeout).await,
+        Some(_) | None => Ok(shown?),
+    };
     ensure!(sent.len() == plan.send.len(), "{} could not be sent", plan.send.len() - sent.len());
-    Ok(())
+    followed
 }
 
 /// Partitions of each topic that something is sent to.
@@ -96,12 +98,12 @@ fn moved(letter: &Letter, partitions: &BTreeMap<String, usize>) -> &'static str 
     if lacks_partition(letter, partitions) { "  (its key decides the partition)" } else { "" }
 }
 
-/// Sends in order; what the broker refuses is told and left out of what is returned.
+/// Sends in order, whether or not anybody reads of it; what the broker refuses is told and left out of what is returned.
 async fn send<'a>(
     config: &Config,
     plan: &'a Plan,
     partitions: &BTreeMap<String, usize>,
-) -> anyhow::Result<Vec<&'a Letter>> {
+) -> anyhow::Result<(Vec<&'a Letter>, Result<(), PrintError>)> {
     let producer = Arc::new(KafkaProducer::open(&config.kafka)?);
     let sending = stream::iter(&plan.send).map(|letter| {
         let mut outgoing = outgoing(letter);
@@ -112,22 +114,22 @@ async fn send<'a>(
         async move { (letter, producer.send(&outgoing).await) }
     });
     let mut sending = std::pin::pin!(sending.buffered(AT_ONCE));
-    let mut sent = Vec::new();
+    let (mut sent, mut shown) = (Vec::new(), Ok(()));
     while let Some((letter, result)) = sending.next().await {
         match result {
             Ok(()) => {
-                println!("sent {}{}", letter.summary(), moved(letter, partitions));
+                shown = shown.and_then(|()| say!("sent {}{}", letter.summary(), moved(letter, partitions)));
                 sent.push(letter);
             }
-            Err(refused) => eprintln!("not sent {}: {refused}", letter.at),
+            Err(refused) => log::tell(format_args!("not sent {}: {refused}", letter.at)),
         }
     }
-    Ok(sent)
+    Ok((sent, shown))
 }
 
-fn tell_counts(plan: &Plan, max_replays: u64) {
+fn tell_counts(plan: &Plan, max_replays: u64) -> Result<(), PrintError> {
     for (code, count) in plan.by_code() {
-        println!("{count:>8}  {}", text::printable(code.as_bytes()));
+        say!("{count:>8}  {}", text::printable(code.as_bytes()))?;
     }
     let Left { looping, superseded, foreign, beyond_limit } = plan.left;
     let left = [
@@ -142,8 +144,9 @@ fn tell_counts(plan: &Plan, max_replays: u64) {
         ),
     ];
     for (count, text) in left.iter().filter(|(count, _)| *count > 0) {
-        println!("{count:>8}  {text}");
+        say!("{count:>8}  {text}")?;
     }
+    Ok(())
 }
 
 /// Outcomes and dead letters from now on.
@@ -170,12 +173,12 @@ async fn wait(
         let Some(seen) = next else { bail!("the outcome topics can no longer be read") };
         if let Some((at, ending)) = waiting.end(seen) {
             let ending = text::printable(ending.to_string().as_bytes());
-            println!("ended {at}  {ending}  ({} of {})", sent.len() - waiting.len(), sent.len());
+            say!("ended {at}  {ending}  ({} of {})", sent.len() - waiting.len(), sent.len())?;
             *counts.entry(ending).or_default() += 1;
         }
     }
     for (ending, count) in &counts {
-        println!("{count:>8}  {ending}");
+        say!("{count:>8}  {ending}")?;
     }
     ensure!(waiting.is_empty(), "{} had not ended after {}", waiting.len(), humantime::format_duration(patience));
     Ok(())

@@ -9,6 +9,7 @@ use crate::events::header_names::{ORIGINAL_OFFSET, ORIGINAL_PARTITION, ORIGINAL_
 use crate::events::record::{Coordinates, Header};
 use crate::kafka::snapshot;
 use crate::ops::text;
+use crate::print::say;
 
 #[derive(Args)]
 pub struct ShowArgs {
@@ -33,17 +34,17 @@ pub async fn run(args: ShowArgs) -> anyhow::Result<()> {
     let seen = tokio::task::spawn_blocking(move || snapshot::read_one(&kafka, &at)).await??;
     let letter = seen.and_then(|seen| Letter::read(seen, &config.topics));
     let letter = letter.with_context(|| format!("there is no record at {}", args.at))?;
-    println!("{}", letter.summary());
-    println!("request id  {}", text::printable(letter.id.as_bytes()));
-    println!("key         {}", letter.key.as_deref().map_or_else(|| "none".to_owned(), text::printable));
-    println!("headers");
+    say!("{}", letter.summary())?;
+    say!("request id  {}", text::printable(letter.id.as_bytes()))?;
+    say!("key         {}", letter.key.as_deref().map_or_else(|| "none".to_owned(), text::printable))?;
+    say!("headers")?;
     for header in &letter.headers {
-        println!("  {} = {}", text::printable(&header.name), header_value(header));
+        say!("  {} = {}", text::printable(&header.name), header_value(header))?;
     }
     match letter.value.as_deref() {
-        None => println!("value       none"),
-        Some(value) if !args.payload => println!("value       {} bytes (--payload shows them)", value.len()),
-        Some(value) => println!("value\n{}", text::printable(value)),
+        None => say!("value       none")?,
+        Some(value) if !args.payload => say!("value       {} bytes (--payload shows them)", value.len())?,
+        Some(value) => say!("value\n{}", text::printable(value))?,
     }
     Ok(())
 }

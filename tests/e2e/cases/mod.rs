@@ -6,6 +6,7 @@ mod clients;
 mod crash;
 mod dead_letters;
 mod environment;
+mod exit;
 mod failures;
 mod feedback;
 mod gateway;
@@ -36,6 +37,7 @@ pub fn all() -> Vec<(&'static str, Vec<Case>)> {
         ("hangs", hangs::cases()),
         ("process", process::cases()),
         ("environment", environment::cases()),
+        ("exit", exit::cases()),
         ("crash", crash::cases()),
         ("scenarios", scenarios::cases()),
         ("ops", ops::cases()),
