@@ -235,7 +235,7 @@ async fn a_check_tells_of_an_open_circuit_though_the_server_lists_its_models() {
     };
     probed(&model, asking).await;
     assert_eq!(
-        model.check(limit).await.unwrap_err(),
+        model.check(limit).await.unwrap_err().to_string(),
         "vllm: the server did not answer in time, though it lists its models; openai stands in"
     );
 }
