@@ -15,7 +15,7 @@ use time::OffsetDateTime;
 use tokio::time::{Instant, timeout, timeout_at};
 use uuid::Uuid;
 
-use crate::gateway::Served;
+use crate::gateway::AppState;
 use crate::gateway::entry::Entry;
 use crate::gateway::interview::Answers;
 use crate::gateway::outcomes::{Call, is_stale, reply};
@@ -42,46 +42,46 @@ struct Accepted<'a> {
 /// A handler for one of the calls.
 pub async fn ask(
     call: Call,
-    State(served): State<Arc<Served>>,
+    State(app): State<Arc<AppState>>,
     ConnectInfo(client): ConnectInfo<SocketAddr>,
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, Refusal> {
-    let deadline = Instant::now() + served.timeout;
-    served.guard.rate(client.ip())?;
+    let deadline = Instant::now() + app.timeout;
+    app.guard.rate(client.ip())?;
     let body = body.map_err(|rejection| match rejection.status() {
         StatusCode::PAYLOAD_TOO_LARGE => Refusal::too_long(),
         _ => Refusal::not_json(),
     })?;
     let fresh =
-        Fresh { id: Uuid::new_v4(), number: rand::random(), now: OffsetDateTime::now_utc(), patience: served.timeout };
+        Fresh { id: Uuid::new_v4(), number: rand::random(), now: OffsetDateTime::now_utc(), patience: app.timeout };
     let mut asked = Asked::read(call.kind(), &headers, &body, &fresh)?;
-    let _place = served.callers.try_acquire().map_err(|_| Refusal::full(CROWDED).of(&asked.id))?;
+    let _place = app.callers.try_acquire().map_err(|_| Refusal::full(CROWDED).of(&asked.id))?;
     // Before that the outcome of an earlier request with this id could be taken for this one's.
-    let seeing = timeout(SENDING, served.hub.caught_up()).await;
+    let seeing = timeout(SENDING, app.hub.caught_up()).await;
     seeing.map_err(|_| Refusal::broker_unavailable().of(&asked.id))?;
     let mut answered = None;
     if asked.answers_unnamed {
-        let answers = timeout_at(deadline, served.hub.answers(asked.member)).await;
+        let answers = timeout_at(deadline, app.hub.answers(asked.member)).await;
         match answers.map_err(|_| Refusal::timed_out().of(&asked.id))? {
             Answers::Question(id) => {
                 asked.name_question(id);
                 answered = Some(id);
             }
             // Not what the member answers, which is thrown away: it cannot be an answer to this.
-            Answers::Unseen(open) if !asked.respond_async => return tell(&served, call, &asked, &open),
+            Answers::Unseen(open) if !asked.respond_async => return tell(&app, call, &asked, &open),
             Answers::Unseen(_) | Answers::Coming | Answers::Unknown => {}
         }
     }
     if asked.respond_async {
-        send(&served, &asked).await?;
+        send(&app, &asked).await?;
         let body = Json(Accepted { request_id: &asked.id });
         return Ok((StatusCode::ACCEPTED, [(PREFERENCE_APPLIED, "respond-async")], body).into_response());
     }
     // Before it is sent, so that no outcome comes too early.
-    let mut wait = served.hub.wait(asked.member, &asked.id, call.kind());
-    send(&served, &asked).await?;
-    let mut stopping = served.stopping.clone();
+    let mut wait = app.hub.wait(asked.member, &asked.id, call.kind());
+    send(&app, &asked).await?;
+    let mut stopping = app.stopping.clone();
     let outcome = tokio::select! {
         outcome = timeout_at(deadline, wait.outcome()) => outcome.ok().flatten(),
         // Nothing is lost: whoever asks again with the same key gets the outcome.
@@ -90,27 +90,27 @@ pub async fn ask(
     let mut outcome = outcome.ok_or_else(|| Refusal::timed_out().of(&asked.id))?;
     if asked.answers_unnamed && is_stale(&outcome) {
         // Who knows no question ids cannot know what went wrong: it is shown where the interview stands now.
-        let standing = served.hub.standing_after(asked.member, answered);
+        let standing = app.hub.standing_after(asked.member, answered);
         let settled = timeout_at(deadline.min(Instant::now() + SETTLING), standing).await;
         outcome = settled.ok().flatten().unwrap_or(outcome);
     }
-    tell(&served, call, &asked, &outcome)
+    tell(&app, call, &asked, &outcome)
 }
 
 /// Answers with an outcome, which the member has then been shown.
-fn tell(served: &Served, call: Call, asked: &Asked, outcome: &Entry) -> Result<Response, Refusal> {
+fn tell(app: &AppState, call: Call, asked: &Asked, outcome: &Entry) -> Result<Response, Refusal> {
     let Some(reply) = reply(call, asked, outcome) else {
         tracing::error!(record = outcome.place(), "an outcome that is none of the contract");
         return Err(Refusal::internal().of(&asked.id));
     };
-    served.hub.show(outcome);
+    app.hub.show(outcome);
     Ok((reply.status, Json(reply.body)).into_response())
 }
 
-async fn send(served: &Served, asked: &Asked) -> Result<(), Refusal> {
+async fn send(app: &AppState, asked: &Asked) -> Result<(), Refusal> {
     let refused = || Refusal::broker_unavailable().of(&asked.id);
     // A request that times out here may still be taken later; with the same key it is the same request.
-    let sent = timeout(SENDING, served.producer.send(&asked.outgoing(&served.topics))).await.map_err(|_| refused())?;
+    let sent = timeout(SENDING, app.producer.send(&asked.outgoing(&app.topics))).await.map_err(|_| refused())?;
     sent.map_err(|error| {
         tracing::error!(%error, kind = ?asked.kind, "a request was not taken");
         refused()

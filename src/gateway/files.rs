@@ -10,7 +10,7 @@ use axum::response::IntoResponse;
 use axum::routing::get;
 
 use crate::documents::{CONTENT_DISPOSITION, CONTENT_TYPE};
-use crate::gateway::Served;
+use crate::gateway::AppState;
 use crate::gateway::refusal::Refusal;
 
 const HTML: &str = "text/html; charset=utf-8";
@@ -48,14 +48,14 @@ pub fn page<S: Clone + Send + Sync + 'static>() -> Router<S> {
 
 /// `GET /documents/{key}`: only documents whose completion the gateway has seen.
 pub async fn document(
-    State(served): State<Arc<Served>>,
+    State(app): State<Arc<AppState>>,
     key: Result<Path<String>, PathRejection>,
 ) -> Result<impl IntoResponse, Refusal> {
     let Path(key) = key.map_err(|_| Refusal::no_document())?;
-    if !served.hub.has_document(&key) {
+    if !app.hub.has_document(&key) {
         return Err(Refusal::no_document());
     }
-    let found = served.documents.get(&key).await.map_err(|error| {
+    let found = app.documents.get(&key).await.map_err(|error| {
         tracing::warn!(%error, "a document could not be read");
         Refusal::no_store()
     })?;

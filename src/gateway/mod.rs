@@ -99,7 +99,7 @@ pub struct Options {
 }
 
 /// What the handlers share.
-struct Served {
+struct AppState {
     hub: Arc<Hub>,
     producer: Arc<KafkaProducer>,
     documents: Arc<dyn Documents>,
@@ -141,7 +141,7 @@ pub async fn run(
     supervisor.background("reading Kafka", feed.run());
 
     let origins: Vec<_> = options.allowed_origins.iter().filter_map(|origin| origin.parse().ok()).collect();
-    let served = Arc::new(Served {
+    let app = Arc::new(AppState {
         hub,
         producer: producer.clone(),
         documents,
@@ -154,7 +154,7 @@ pub async fn run(
         streams: Arc::new(Semaphore::new(options.streams)),
         stopping: stopping.clone(),
     });
-    let service = router(served, &origins, readiness.clone()).into_make_service_with_connect_info::<SocketAddr>();
+    let service = router(app, &origins, readiness.clone()).into_make_service_with_connect_info::<SocketAddr>();
     let server = axum::serve(listener, service).with_graceful_shutdown(until(stopping.clone()));
     supervisor.foreground("the HTTP server", async move {
         tokio::select! {
@@ -201,7 +201,7 @@ async fn check(kafka: &KafkaProducer, topics: &[String], hub: &Hub) -> anyhow::R
     Ok(())
 }
 
-fn router(served: Arc<Served>, origins: &[HeaderValue], readiness: Arc<Readiness>) -> Router {
+fn router(app: Arc<AppState>, origins: &[HeaderValue], readiness: Arc<Readiness>) -> Router {
     let ask = |call: Call| post(move |state, client, headers, body| api::ask(call, state, client, headers, body));
     Router::new()
         .route("/feedback/create", ask(Call::FeedbackInEnvelope))
@@ -221,9 +221,9 @@ fn router(served: Arc<Served>, origins: &[HeaderValue], readiness: Arc<Readiness
         .fallback(elsewhere)
         .layer(DefaultBodyLimit::max(BODY_MAX_BYTES))
         .layer(cors(origins))
-        .layer(middleware::from_fn_with_state(served.clone(), only_our_own))
+        .layer(middleware::from_fn_with_state(app.clone(), only_our_own))
         .layer(middleware::from_fn(unread::read))
-        .with_state(served)
+        .with_state(app)
         .merge(http::health(readiness).layer(middleware::map_response(harden)))
 }
 
@@ -240,12 +240,12 @@ fn cors(origins: &[HeaderValue]) -> CorsLayer {
 
 /// What is not served here.
 async fn elsewhere(
-    State(served): State<Arc<Served>>,
+    State(app): State<Arc<AppState>>,
     ConnectInfo(client): ConnectInfo<SocketAddr>,
     request: Request,
 ) -> Response {
-    let Some(upstream) = &served.upstream else { return harden(Refusal::nothing_here().into_response()).await };
-    let passed = match served.callers.clone().try_acquire_owned() {
+    let Some(upstream) = &app.upstream else { return harden(Refusal::nothing_here().into_response()).await };
+    let passed = match app.callers.clone().try_acquire_owned() {
         Ok(place) => upstream.pass(client, request, place).await,
         Err(_) => Err(Refusal::full(api::CROWDED)),
     };
@@ -256,8 +256,8 @@ async fn elsewhere(
 }
 
 /// Refuses foreign hosts and origins before anything else.
-async fn only_our_own(State(served): State<Arc<Served>>, request: Request, next: Next) -> Response {
-    match served.guard.host(request.headers()) {
+async fn only_our_own(State(app): State<Arc<AppState>>, request: Request, next: Next) -> Response {
+    match app.guard.host(request.headers()) {
         Ok(_) => next.run(request).await,
         Err(refusal) => harden(refusal.into_response()).await,
     }

@@ -15,7 +15,7 @@ use serde::Deserialize;
 use tokio::sync::{OwnedSemaphorePermit, broadcast, watch};
 
 use crate::events::request::MemberId;
-use crate::gateway::Served;
+use crate::gateway::AppState;
 use crate::gateway::entry::Entry;
 use crate::gateway::history::{Delivery, LastEvent};
 use crate::gateway::hub::{Hub, Subscription};
@@ -36,7 +36,7 @@ const UNCHANGED: (HeaderName, &str) = (header::CACHE_CONTROL, "no-store, no-tran
 /// What a stream is asked for with.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Asked {
+pub struct StreamQuery {
     #[serde(default)]
     member_id: String,
     last_event_id: Option<String>,
@@ -46,14 +46,14 @@ pub struct Asked {
 
 /// Opens a stream.
 pub async fn subscribe(
-    State(served): State<Arc<Served>>,
+    State(app): State<Arc<AppState>>,
     headers: HeaderMap,
-    asked: Result<Query<Asked>, QueryRejection>,
+    asked: Result<Query<StreamQuery>, QueryRejection>,
 ) -> Result<impl IntoResponse, Refusal> {
-    let base = served.links.base(&headers, served.guard.host(&headers)?);
+    let base = app.links.base(&headers, app.guard.host(&headers)?);
     let Query(asked) = asked.map_err(|_| Refusal::invalid("records", "records는 true 또는 false여야 합니다."))?;
     let member = asked.member_id.parse().map_err(|_| Refusal::no_member())?;
-    let place = served.streams.clone().try_acquire_owned().map_err(|_| Refusal::full(CROWDED))?;
+    let place = app.streams.clone().try_acquire_owned().map_err(|_| Refusal::full(CROWDED))?;
     let last = headers.get(LAST_EVENT_ID).and_then(|last| last.to_str().ok()).or(asked.last_event_id.as_deref());
     let open = Open {
         member,
@@ -61,8 +61,8 @@ pub async fn subscribe(
         had: None,
         records: asked.records,
         base,
-        hub: served.hub.clone(),
-        stopping: served.stopping.clone(),
+        hub: app.hub.clone(),
+        stopping: app.stopping.clone(),
         coming: None,
         due: VecDeque::new(),
         ready: VecDeque::from([Event::default().comment("open").retry(RETRY)]),

@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::classify::{Cause, Completion, Fault};
-use super::served::ModelList;
+use super::model_info::ModelList;
 
 /// How many of the listed names are told, and how much of each: a proxy may list hundreds.
 const NAMES: usize = 5;

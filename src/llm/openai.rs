@@ -8,8 +8,8 @@ use super::Ask;
 use super::budget::{Count, Plan, Step, next_step};
 use super::chat::{ChatApi, Endpoint, LimitField, below, room};
 use super::classify::{Cause, Completion, Fault};
+use super::model_info::ModelList;
 use super::naming::{Naming, Trouble};
-use super::served::ModelList;
 use super::transport::SetupError;
 
 /// Where OpenAI is.

@@ -13,8 +13,8 @@ use url::Url;
 use super::budget::{self, Count, Plan, Step, next_step};
 use super::chat::{ChatApi, Endpoint, LimitField, below, room, with_messages};
 use super::classify::{Cause, Completion, Fault, refusal};
+use super::model_info::{ModelInfo, ModelList};
 use super::naming::{Naming, Trouble};
-use super::served::{ModelList, Served};
 use super::transport::{Answer, SetupError};
 use super::{Ask, Prompt};
 
@@ -49,7 +49,7 @@ pub struct Vllm {
 /// What was discovered, and whether that still holds.
 #[derive(Debug, Default)]
 struct Known {
-    served: Option<Arc<Served>>,
+    served: Option<Arc<ModelInfo>>,
     stale: bool,
     /// How many discoveries have ended, and why the last one failed if it did.
     discoveries: u64,
@@ -57,7 +57,7 @@ struct Known {
 }
 
 impl Known {
-    fn fresh(&self) -> Option<Arc<Served>> {
+    fn fresh(&self) -> Option<Arc<ModelInfo>> {
         self.served.clone().filter(|_| !self.stale)
     }
 }
@@ -88,7 +88,7 @@ impl Vllm {
     }
 
     /// The model as last discovered, or discovered now: by one, for all who ask meanwhile.
-    async fn served(&self, limit: Instant) -> Result<Arc<Served>, Fault> {
+    async fn served(&self, limit: Instant) -> Result<Arc<ModelInfo>, Fault> {
         let before = {
             let known = self.known();
             if let Some(served) = known.fresh() {
@@ -115,13 +115,13 @@ impl Vllm {
         discovered
     }
 
-    async fn discover(&self, limit: Instant) -> Result<Arc<Served>, Fault> {
+    async fn discover(&self, limit: Instant) -> Result<Arc<ModelInfo>, Fault> {
         let listed = match self.list(limit).await {
             Err(fault) if self.model.is_some() && ModelList::can_be_done_without(&fault) => ModelList::default(),
             listed => listed?,
         };
         let id = self.model.as_deref().or(listed.first()).ok_or_else(|| listed.without_models())?;
-        let served = Arc::new(Served::new(listed.context_of(id), id.to_owned()));
+        let served = Arc::new(ModelInfo::new(listed.context_of(id), id.to_owned()));
         let before = {
             let mut known = self.known();
             known.stale = false;
@@ -140,7 +140,7 @@ impl Vllm {
     }
 
     /// The next plan after `overflowed`, counting what has to be counted.
-    async fn plan(&self, served: &Served, ask: &Ask, overflowed: Option<Plan>, limit: Instant) -> Option<Plan> {
+    async fn plan(&self, served: &ModelInfo, ask: &Ask, overflowed: Option<Plan>, limit: Instant) -> Option<Plan> {
         let mut counts: Vec<Count> = ask.prompts.iter().map(|prompt| Count::AtMost(served.bound(prompt))).collect();
         loop {
             match next_step(room(ask, served.context), &counts, overflowed) {
@@ -155,7 +155,7 @@ impl Vllm {
     }
 
     /// Counts a prompt: first its frame, once and for all requests like it, and the whole only when that is known.
-    async fn count(&self, served: &Served, prompt: &Prompt, limit: Instant) -> Count {
+    async fn count(&self, served: &ModelInfo, prompt: &Prompt, limit: Instant) -> Count {
         if served.frame(prompt.preamble).is_none() {
             let frame = Prompt { text: ".".into(), ..prompt.clone() };
             if let Some(tokens) = self.tokenize(served, &frame, limit).await {
@@ -168,7 +168,7 @@ impl Vllm {
     }
 
     /// Asks the server to count; `None` when it cannot.
-    async fn tokenize(&self, served: &Served, prompt: &Prompt, limit: Instant) -> Option<u32> {
+    async fn tokenize(&self, served: &ModelInfo, prompt: &Prompt, limit: Instant) -> Option<u32> {
         if !served.counts_now(Instant::now()) {
             return None;
         }

@@ -93,7 +93,7 @@ impl ModelList {
 
 /// The model that a server serves.
 #[derive(Debug)]
-pub(super) struct Served {
+pub(super) struct ModelInfo {
     pub id: String,
     /// Tokens that prompt and reply share.
     pub context: u32,
@@ -119,7 +119,7 @@ enum CounterState {
     Missing,
 }
 
-impl Served {
+impl ModelInfo {
     /// A model as just discovered; without `context` the one that is deployed is assumed.
     pub fn new(context: Option<u32>, id: String) -> Self {
         let counter = Mutex::default();
@@ -230,13 +230,13 @@ mod tests {
 
     #[test]
     fn without_a_told_context_the_deployed_one_is_assumed() {
-        assert_eq!(Served::new(None, "m".to_owned()).context, 4096);
-        assert!(!Served::new(None, "m".to_owned()).is_same_model(&Served::new(Some(4096), "m".to_owned())));
+        assert_eq!(ModelInfo::new(None, "m".to_owned()).context, 4096);
+        assert!(!ModelInfo::new(None, "m".to_owned()).is_same_model(&ModelInfo::new(Some(4096), "m".to_owned())));
     }
 
     #[test]
     fn a_frame_is_shared_by_prompts_that_differ_in_their_text_only() {
-        let served = Served::new(Some(4096), "m".to_owned());
+        let served = ModelInfo::new(Some(4096), "m".to_owned());
         let (short, long) = (preamble("면접관"), preamble(&"면접관".repeat(500)));
         served.remember_frame(short, 700);
         assert_eq!((served.frame(short), served.frame(long)), (Some(700), None));
@@ -247,7 +247,7 @@ mod tests {
 
     #[test]
     fn a_counter_that_failed_rests_and_a_missing_one_is_never_asked_again() {
-        let (served, now) = (Served::new(None, "m".to_owned()), Instant::now());
+        let (served, now) = (ModelInfo::new(None, "m".to_owned()), Instant::now());
         assert!(served.counts_now(now));
         served.rest_counter(Cause::Broken, now);
         assert!(!served.counts_now(now));
