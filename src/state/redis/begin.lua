@@ -9,7 +9,7 @@ if outcome then
   return {'answered', outcome}
 end
 if holder and holder ~= ARGV[1] then return {'busy'} end
-redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+hold(KEYS[1], ARGV[1], ARGV[2], KEYS[4])
 if #KEYS == 3 then return {'open'} end
 local session = redis.call('GET', KEYS[4])
 return {'open', session, version_of(session), redis.call('GET', KEYS[5]), redis.call('GET', KEYS[6])}

@@ -38,9 +38,9 @@ impl RedisState {
         let script = |lua| SharedScript::start(connection.clone(), lua);
         Self {
             lifetimes,
-            begin: script(concat!(include_str!("version.lua"), include_str!("begin.lua"))),
+            begin: script(concat!(include_str!("version.lua"), include_str!("hold.lua"), include_str!("begin.lua"))),
             save: script(concat!(include_str!("version.lua"), include_str!("save.lua"))),
-            renew: script(include_str!("renew.lua")),
+            renew: script(concat!(include_str!("hold.lua"), include_str!("renew.lua"))),
             release: script(include_str!("release.lua")),
             connection,
         }
@@ -111,7 +111,7 @@ impl MemberState for RedisState {
 
     async fn renew(&self, claim: &Claim) -> Result<bool, StateError> {
         let args = vec![claim.token.to_string(), milliseconds(self.lifetimes.lock)];
-        let reply = self.run(&self.renew, vec![keys::lock(claim)], args).await?;
+        let reply = self.run(&self.renew, keys::held(claim), args).await?;
         Ok(reply.first().and_then(Value::as_i64) == Some(1))
     }
 
