@@ -37,6 +37,7 @@ use crate::telemetry::model::ModelMetrics;
 use crate::worker::intake::Intake;
 use crate::worker::locks::Locks;
 use crate::worker::membership::{Group, Stop};
+use crate::worker::screens::Screens;
 use crate::worker::work::{self, Worker};
 
 /// How long a member whose worker died waits for its lock, unless it is renewed.
@@ -115,6 +116,7 @@ pub async fn run(
             },
         },
         locks: locks.clone(),
+        screens: Screens::new(config.outcome_ttl),
         metrics: metrics.clone(),
         settings: work::Settings {
             topics: config.topics.clone(),

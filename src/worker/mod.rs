@@ -6,4 +6,5 @@ pub mod lanes;
 pub mod locks;
 pub mod membership;
 pub mod offsets;
+pub mod screens;
 pub mod work;

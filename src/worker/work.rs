@@ -33,6 +33,7 @@ use crate::state::patience::until_available;
 use crate::state::{Begin, Change, Claim, MemberState, Saved, SessionChange};
 use crate::telemetry::metrics::Metrics;
 use crate::worker::locks::Locks;
+use crate::worker::screens::Screens;
 
 /// How long to leave a member's lock to its holder before looking again.
 const LOCK_BACKOFF: Backoff = Backoff { base: Duration::from_millis(100), cap: Duration::from_secs(1) };
@@ -90,6 +91,7 @@ pub struct Worker {
     pub producer: Arc<dyn Producer>,
     pub agent: Agent,
     pub locks: Arc<Locks>,
+    pub screens: Screens,
     pub metrics: Arc<Metrics>,
     pub settings: Settings,
 }
@@ -139,7 +141,7 @@ impl Worker {
             flow: origin.record.kind.flow(),
             member: origin.member,
             request: request_name(origin.record, origin.member, origin.request_id),
-            record: record_name(&origin.record.at),
+            record: record_name(origin.record),
             token: Uuid::new_v4(),
         };
         let failed = |failure: Failure| Outcome::Failed { problem_id: decoded.problem_id, failure };
@@ -169,11 +171,11 @@ impl Worker {
                 }
                 Ok(Begin::Open { session, draft, ended }) => {
                     let expected = session.as_ref().map(|session| session.version);
-                    Opened { expected, session, draft, ended }
+                    Opened { expected, session, draft, ended, shown: self.screens.question(origin.member) }
                 }
                 // A new interview can replace what nobody can read; an answer has nothing to go on from.
                 Ok(Begin::Unreadable { version }) if matches!(request, Request::ResumeInit(_)) => {
-                    Opened { expected: version, session: None, draft: None, ended: None }
+                    Opened { expected: version, session: None, draft: None, ended: None, shown: None }
                 }
                 Ok(Begin::Unreadable { .. }) => {
                     let _lock = lock.get_or_insert_with(|| self.locks.hold(&claim));
@@ -208,6 +210,7 @@ impl Worker {
             match until_available(|| self.state.save(&claim, &change)).await {
                 Ok(Saved::Done) => {
                     failpoint::reach("saved");
+                    self.screens.show(origin.member, &saved);
                     if let Some(lock) = lock {
                         lock.released();
                     }
@@ -216,6 +219,7 @@ impl Worker {
                 // Perhaps by this very save, whose reply was lost.
                 Ok(Saved::Answered(standing)) => {
                     let reason = reason.filter(|_| standing.id == saved.id);
+                    self.screens.show(origin.member, &standing);
                     return Ok((standing, reason));
                 }
                 Ok(Saved::Conflict) => tracing::debug!("the session changed; beginning again"),

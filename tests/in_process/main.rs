@@ -16,6 +16,7 @@ mod log;
 mod offsets;
 mod order;
 mod rebalance;
+mod rollback;
 mod stage;
 mod twins;
 
