@@ -72,7 +72,11 @@ impl BackEnds {
     /// Redis and S3, as the settings say.
     pub async fn services(config: &Config) -> Self {
         Self {
-            state: Arc::new(RedisState::connect(&config.redis, lifetimes(config))),
+            state: Arc::new(
+                RedisState::connect(&config.redis, lifetimes(config))
+                    .replicated(&config.redis, config.redis_wait_replicas)
+                    .telling_of_losses(),
+            ),
             state_name: "redis",
             documents: Arc::new(S3Documents::from_env(config.s3_bucket.as_str(), config.resume_url_ttl).await),
             documents_name: "s3",
