@@ -238,13 +238,15 @@ pub fn record_name(record: &Record) -> Uuid {
 }
 
 /// What has to be in the names of a request whose id is a place, so that it is taken for no other that stood there: a topic
-/// may be made again, and clusters may share a store. A replayed request keeps its first time and its value.
+/// may be made again, and clusters may share a store. A replayed request keeps its value, and brings its first time along.
 pub fn placed_origin(record: &Record, request_id: &str) -> Option<String> {
     let place: Coordinates = request_id.split('#').next()?.parse().ok()?;
     (place.topic == record.at.topic).then(|| {
-        let first_sent = record.text_header(REPLAY_ORIGINAL_TIMESTAMP).filter(|_| replay_count(record) > 0);
-        let first_sent = first_sent.and_then(|text| text.trim().parse().ok());
-        origin(record, first_sent.or(record.time.map(RecordTime::millis)))
+        let first_sent = match replay_count(record) {
+            0 => record.time.map(RecordTime::millis),
+            _ => record.text_header(REPLAY_ORIGINAL_TIMESTAMP).and_then(|text| text.trim().parse().ok()),
+        };
+        origin(record, first_sent)
     })
 }
 
@@ -348,8 +350,11 @@ mod tests {
             headers: headers(sent_at),
             ..sent.clone()
         };
+        let sent_back_later = |record: &Record| Record { time: Some(RecordTime::Create(10)), ..record.clone() };
         let again = replayed("5");
         assert_eq!(placed_origin(&again, &request_id(&again, None)), placed_origin(&sent, &place));
+        let of_before = replayed("what says nothing");
+        assert_eq!(placed_origin(&of_before, &place), placed_origin(&sent_back_later(&of_before), &place));
         let of_another = replayed("4");
         assert_ne!(placed_origin(&of_another, &place), placed_origin(&sent, &place));
     }

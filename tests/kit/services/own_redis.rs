@@ -15,7 +15,7 @@ pub struct OwnRedis {
 
 enum Server {
     Process(Child),
-    Container { _container: Container },
+    Container { _container: Box<Container> },
 }
 
 impl OwnRedis {
@@ -36,7 +36,7 @@ impl OwnRedis {
 
     pub async fn container(janitor: &Janitor, port: u16, arguments: &[&str]) -> anyhow::Result<Self> {
         let container = docker::start_redis_with(janitor, port, arguments).await?;
-        Ok(Self { port, _server: Server::Container { _container: container } })
+        Ok(Self { port, _server: Server::Container { _container: Box::new(container) } })
     }
 }
 
