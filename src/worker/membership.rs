@@ -20,7 +20,8 @@ use crate::kafka::consumer::{Committed, Ends, FatalError, GroupConsumer, GroupEv
 use crate::kafka::position::Partition;
 use crate::telemetry::group::GroupMetrics;
 use crate::telemetry::metrics::Metrics;
-use crate::worker::assignments::{Assignments, Read, Ticket};
+use crate::worker::assigned::Read;
+use crate::worker::assignments::{Assignments, Ticket};
 use crate::worker::lanes::Lanes;
 use crate::worker::work::{Job, Lane, Worker};
 
@@ -39,6 +40,12 @@ const LAG_TICK: Duration = Duration::from_secs(5);
 
 /// Outcomes that may wait for their acknowledgement before nothing more is begun; each is saved already.
 const UNACKNOWLEDGED_MAX: usize = 1_000;
+
+/// Bytes of records that were begun, to the acknowledgement of their outcome, before nothing more is begun.
+const BEGUN_MAX_BYTES: usize = 32 << 20;
+
+/// Records that are read of one partition before everything else is looked at again.
+const READ_AT_ONCE: usize = 256;
 
 const COMMITTED_RETRY: Duration = Duration::from_secs(1);
 
@@ -76,6 +83,7 @@ struct Revocation {
 pub struct Done {
     lane: Lane,
     ticket: Ticket,
+    bytes: usize,
 }
 
 /// Something that is waited for.
@@ -90,6 +98,8 @@ pub struct Membership<'a> {
     assignments: Assignments,
     lanes: Lanes<Lane, Partition, (Job, Ticket)>,
     tasks: JoinSet<Done>,
+    /// The size of the records that they work.
+    begun_bytes: usize,
     revocation: Option<Revocation>,
     /// An assignment whose committed positions are being asked for.
     assigning: Pending<(Vec<Partition>, Committed)>,
@@ -113,6 +123,7 @@ impl<'a> Membership<'a> {
             assignments: Assignments::default(),
             lanes: Lanes::default(),
             tasks: JoinSet::new(),
+            begun_bytes: 0,
             revocation: None,
             assigning: None,
             measuring: None,
@@ -156,7 +167,10 @@ impl<'a> Membership<'a> {
                     return Ok(Ended::Stopped);
                 }
             } else {
-                self.read();
+                if self.read() {
+                    // More is there; it is read after all that happened meanwhile.
+                    self.wake.notify_one();
+                }
                 self.start_what_can();
             }
             self.answer_revocation();
@@ -299,31 +313,67 @@ impl<'a> Membership<'a> {
         self.tasks
     }
 
-    /// Reads from every partition that has room.
-    fn read(&mut self) {
-        let partitions = self.assignments.len();
+    /// Reads from every partition that has room. Says whether there may be more of it now.
+    fn read(&mut self) -> bool {
+        let (partitions, now) = (self.assignments.len(), Instant::now());
+        let mut is_more = false;
         for (partition, assigned) in self.assignments.readable() {
+            let mut read = 0;
             while !self.lanes.load(partition).is_full(partitions) {
+                if let Some(offset) = assigned.turn(now)
+                    && let Err(error) = self.consumer.seek(partition, offset)
+                {
+                    self.broken =
+                        Some(FatalError::Other(format!("a partition could not be read from {offset}: {error}")));
+                    return false;
+                }
+                if read == READ_AT_ONCE {
+                    is_more = true;
+                    break;
+                }
                 let Some(record) = assigned.take_held().or_else(|| self.consumer.take(partition)) else { break };
+                read += 1;
+                let generation = assigned.generation();
                 match assigned.read(record) {
                     Read::Hold => break,
                     Read::Skip => self.metrics.skipped(&partition.topic),
+                    Read::Pass => {}
+                    Read::Anew => {
+                        tracing::warn!(topic = %partition.topic, partition = partition.number, "the log begins anew");
+                        self.lanes.drop_partitions(std::slice::from_ref(partition));
+                    }
                     Read::Work(record) => {
                         self.metrics.received(&partition.topic);
-                        let (bytes, ticket) = (record.size(), Ticket::new(&record.at, assigned.generation()));
-                        let job = Job::new(record);
+                        let (bytes, ticket) = (record.size(), Ticket::new(&record.at, generation));
+                        let (offset, job) = (record.at.offset, Job::new(record));
                         failpoint::reach("decoded");
-                        self.lanes.push(job.lane(), partition.clone(), bytes, (job, ticket));
+                        let lane = job.lane();
+                        if assigned.has_parked(lane) || !self.lanes.has_room(lane, partition, partitions) {
+                            assigned.park(lane, offset);
+                        } else {
+                            self.lanes.push(lane, partition.clone(), bytes, (job, ticket));
+                        }
+                    }
+                    Read::Parked(record) => {
+                        let (bytes, ticket) = (record.size(), Ticket::new(&record.at, generation));
+                        let (offset, job) = (record.at.offset, Job::new(record));
+                        let lane = job.lane();
+                        if assigned.take_up(offset, self.lanes.has_room(lane, partition, partitions)) {
+                            self.lanes.push(lane, partition.clone(), bytes, (job, ticket));
+                        }
                     }
                 }
             }
         }
+        is_more
     }
 
     /// Whether there is something to begin. Outcomes that wait for their acknowledgement hold no slot, but they
     /// do not pile up either when the broker is away.
     fn may_begin(&self) -> bool {
-        self.lanes.has_ready() && self.tasks.len() < self.slots.max().saturating_add(UNACKNOWLEDGED_MAX)
+        self.lanes.has_ready()
+            && self.tasks.len() < self.slots.max().saturating_add(UNACKNOWLEDGED_MAX)
+            && self.begun_bytes < BEGUN_MAX_BYTES
     }
 
     fn start_what_can(&mut self) {
@@ -341,17 +391,27 @@ impl<'a> Membership<'a> {
         // Without a ready record the slot is free again at once.
         let Some((lane, (job, ticket))) = self.lanes.start_next() else { return };
         self.assignments.begin(&ticket);
-        let worker = self.group.worker.clone();
+        self.make_room(lane);
+        let (worker, bytes) = (self.group.worker.clone(), job.record.size());
+        self.begun_bytes += bytes;
         self.tasks.spawn(async move {
             worker.work(&job, &mut slot).await;
-            Done { lane, ticket }
+            Done { lane, ticket, bytes }
         });
+    }
+
+    /// Of this member less waits than before.
+    fn make_room(&mut self, lane: Lane) {
+        let partitions = self.assignments.len();
+        self.assignments.make_room(lane, |partition| self.lanes.is_low(lane, partition, partitions));
     }
 
     fn on_done(&mut self, done: Result<Done, JoinError>) -> Result<(), JoinError> {
         let done = done?;
         self.lanes.finish(done.lane);
         self.assignments.finish(&done.ticket);
+        self.begun_bytes = self.begun_bytes.saturating_sub(done.bytes);
+        self.make_room(done.lane);
         Ok(())
     }
 
@@ -366,13 +426,13 @@ impl<'a> Membership<'a> {
         let partitions = self.assignments.len();
         let held_back = self.assignments.held_back(|partition| self.lanes.load(partition).is_full(partitions));
         self.metrics.held_back(held_back);
-        self.metrics.waiting(self.lanes.waiting());
+        self.metrics.waiting(self.lanes.waiting() + self.assignments.parked());
     }
 
     fn commit_maps(&self) {
-        let mapped = self.assignments.mapped();
-        if !mapped.is_empty() {
-            self.consumer.commit(&mapped);
+        let to_commit = self.assignments.to_commit();
+        if !to_commit.is_empty() {
+            self.consumer.commit(&to_commit);
         }
     }
 

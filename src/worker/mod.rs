@@ -1,10 +1,12 @@
 //! A record's way through the worker: received, ordered by member, worked, settled, its offset released.
 
+pub mod assigned;
 pub mod assignments;
 pub mod intake;
 pub mod lanes;
 pub mod locks;
 pub mod membership;
 pub mod offsets;
+pub mod parked;
 pub mod screens;
 pub mod work;

@@ -11,6 +11,7 @@
 
 mod answers;
 mod doubles;
+mod hot_members;
 mod interview;
 mod log;
 mod offsets;
