@@ -98,6 +98,8 @@ async fn an_outcome_is_sent_when_a_replica_has_it_and_not_before(env: Arc<TestEn
     worker.ready().await;
     init(&env, member).await;
     let first = question(&outcomes, member, 1).await;
+    let there = Redis::at(replica.port).await.session(member).await.expect("what is shown is on the replica");
+    assert_eq!(there["exchanges"][0]["questionId"], first.json()["questionId"]);
 
     drop(replica);
     worker.unready("redis").await;
@@ -111,9 +113,12 @@ async fn an_outcome_is_sent_when_a_replica_has_it_and_not_before(env: Arc<TestEn
     eventually("another's is saved", || async { redis.session(other).await.map(|_| ()) }).await;
     assert_eq!((outcomes.of(member).len(), outcomes.of(other).len()), (1, 0));
 
+    // As after a failover to a replica that did not have it: it is saved once more.
+    roll_back(&redis, other, None).await;
     let _replica = env.services.replica_of(&primary).await;
     question(&outcomes, member, 2).await;
     question(&outcomes, other, 1).await;
+    assert!(redis.session(other).await.is_some());
     assert_eq!(env.model.calls().len(), 3, "nothing was paid again");
 }
 
