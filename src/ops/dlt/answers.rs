@@ -2,8 +2,10 @@
 //! journal, and know answers of every trip.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use anyhow::Context;
+use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::follow::{self, Ending};
@@ -12,8 +14,10 @@ use crate::config::Config;
 use crate::events::outcome::OutcomeData;
 use crate::kafka::error::KafkaError;
 use crate::kafka::reader::Seen;
+use crate::kafka::retention;
 use crate::kafka::snapshot::Snapshot;
 use crate::kafka::topics::Topics;
+use crate::telemetry::log;
 
 /// How far clocks of producers and workers may be apart, in milliseconds: an outcome is no answer to what was sent after it.
 const SKEW_MS: i64 = 300_000;
@@ -24,12 +28,14 @@ pub struct Answers {
     /// When each was first sent; the start of time where that is unknown.
     asked: HashMap<Uuid, i64>,
     found: HashMap<Uuid, Ending>,
+    /// Outcomes from before this moment may be gone; in milliseconds since 1970.
+    horizon: i64,
 }
 
 impl Answers {
     /// Of no request yet.
     pub fn new(topics: &Topics) -> Self {
-        Self { topics: topics.clone(), asked: HashMap::new(), found: HashMap::new() }
+        Self { topics: topics.clone(), asked: HashMap::new(), found: HashMap::new(), horizon: 0 }
     }
 
     /// Looks for what answered the request of this dead letter, on whichever trip.
@@ -40,6 +46,11 @@ impl Answers {
     /// What answered the request of this dead letter, if something did.
     pub fn of(&self, letter: &Letter) -> Option<&Ending> {
         self.found.get(&letter.request())
+    }
+
+    /// Whether a request of which no answer was found may have had one: its dead letter is older than the oldest outcomes.
+    pub fn is_unknown(&self, letter: &Letter) -> bool {
+        self.of(letter).is_none() && letter.time.is_some_and(|time| time.millis() < self.horizon)
     }
 
     /// Takes a record of an outcome topic into account. Who may try again was not answered.
@@ -62,12 +73,22 @@ impl Answers {
         let Some(since) = self.asked.values().min().map(|sent| sent.saturating_sub(SKEW_MS)) else { return Ok(self) };
         let outcomes: Vec<String> = config.topics.outcomes.values().map(ToString::to_string).collect();
         let (kafka, topics) = (config.kafka.clone(), super::existing(config, &outcomes).await?);
+        match retention::shortest(&kafka, &topics).await {
+            Ok(kept) => self.horizon = kept.map_or(0, |kept| before_now(kept)),
+            Err(error) => log::tell(format_args!("how long outcomes are kept is not known: {error}")),
+        }
         let reading = tokio::task::spawn_blocking(move || {
             Snapshot::take(&kafka, &topics, Some(since))?.read(|seen| self.see(&seen))?;
             Ok(self)
         });
         reading.await.map_err(KafkaError::from).flatten().context("the outcomes could not be read")
     }
+}
+
+/// The moment so long ago, in milliseconds since 1970.
+fn before_now(time: Duration) -> i64 {
+    let moment = time::Duration::try_from(time).ok().and_then(|time| OffsetDateTime::now_utc().checked_sub(time));
+    moment.and_then(|moment| i64::try_from(moment.unix_timestamp_nanos() / 1_000_000).ok()).unwrap_or(0)
 }
 
 /// The topics of the requests that this outcome may have answered.
@@ -128,6 +149,17 @@ mod tests {
         assert_eq!(answer(&[failed(FailureCode::LlmUnavailable)]), None);
         let refused = Some(Ending::Failed("INPUT_TOO_LONG".to_owned()));
         assert_eq!(answer(&[failed(FailureCode::InputTooLong), failed(FailureCode::LlmUnavailable)]), refused);
+    }
+
+    #[test]
+    fn what_is_older_than_the_oldest_outcomes_may_have_been_answered() {
+        let letter = letter(seen(1_000, r#"{"memberId": 7}"#, &[("ce_id", b"a")]));
+        let mut answers = Answers { horizon: 1_001, ..Answers::new(&topics()) };
+        answers.look_for(&letter);
+        assert!(answers.is_unknown(&letter));
+        assert!(!Answers { horizon: 1_000, ..Answers::new(&topics()) }.is_unknown(&letter));
+        answers.see(&outcome(&samples::feedback(), "7", "a"));
+        assert!(!answers.is_unknown(&letter), "its answer is there all the same");
     }
 
     #[test]

@@ -39,10 +39,10 @@ pub enum Command {
     /// as ce_id, with replay-count raised by one, and with the time at which they were first sent. Dead letters that are
     /// kept while this runs are not read.
     ///
-    /// Of several dead letters of one request only the latest is sent. A request that was answered since is left: as long
-    /// as the outcome topics hold its outcome. To send the same dead letter twice is safe: whatever answered the request
-    /// within OUTCOME_TTL, the worker takes from its journal. What is older than both is worked anew, so keep the outcome
-    /// topics as long as the dead letters, or leave out with --since what was replayed long ago.
+    /// Of several dead letters of one request only the latest is sent. A request that was answered since is left: its
+    /// outcome is found in the outcome topics. What was kept longer ago than these reach may have been answered, and is
+    /// left, too, unless --unknown is given. To send the same dead letter twice is safe within OUTCOME_TTL: whatever
+    /// answered the request, the worker takes it from its journal.
     ///
     /// What a member was sent away with (`session delete`) does not come back: requests from before that are left.
     Replay(Box<replay::ReplayArgs>),

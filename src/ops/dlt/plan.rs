@@ -32,15 +32,18 @@ pub struct Left {
     pub answered: usize,
     /// Their member was erased since.
     pub erased: usize,
+    /// Nobody knows whether their request was answered since.
+    pub unknown: usize,
     /// Beyond `--limit`.
     pub beyond_limit: usize,
 }
 
-/// Why a dead letter is nobody's concern any more.
+/// Why a dead letter is not to be sent any more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Settled {
     Answered,
     Erased,
+    Unknown,
 }
 
 /// Builds a [`Plan`] from dead letters in any order; it keeps only those that may be sent.
@@ -99,6 +102,7 @@ impl Planner {
             match settled(&letter) {
                 Some(Settled::Answered) => left.answered += 1,
                 Some(Settled::Erased) => left.erased += 1,
+                Some(Settled::Unknown) => left.unknown += 1,
                 None if letter.replays >= max_replays => left.looping += 1,
                 None => send.push(letter),
             }
@@ -261,16 +265,17 @@ mod tests {
     #[test]
     fn what_was_answered_or_erased_is_left_and_no_earlier_letter_takes_its_place() {
         let mut planner = planner();
-        for letter in [of("a", 1, 0), of("a", 2, 1), of("b", 3, 0), of("c", 4, 0), of("d", 5, 9)] {
+        for letter in [of("a", 1, 0), of("a", 2, 1), of("b", 3, 0), of("c", 4, 0), of("d", 5, 9), of("e", 6, 0)] {
             planner.add(letter, true);
         }
         let plan = planner.finish(3, None, |letter| match letter.id.as_str() {
             "a" | "d" => Some(Settled::Answered),
             "b" => Some(Settled::Erased),
+            "e" => Some(Settled::Unknown),
             _ => None,
         });
         assert_eq!(offsets(&plan), [4]);
-        assert_eq!(plan.left, Left { answered: 2, erased: 1, superseded: 1, ..Left::default() });
+        assert_eq!(plan.left, Left { answered: 2, erased: 1, unknown: 1, superseded: 1, ..Left::default() });
     }
 
     #[test]

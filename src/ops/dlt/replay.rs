@@ -38,6 +38,9 @@ pub struct ReplayArgs {
     /// Leave what has been replayed this often
     #[arg(long, value_name = "N", default_value_t = 3)]
     max_replays: u64,
+    /// Send also what is older than the outcomes that are kept: whether it was answered since is not known
+    #[arg(long)]
+    unknown: bool,
     /// Wait for the outcomes and show how each request ended
     #[arg(long, requires = "yes")]
     follow: bool,
@@ -69,7 +72,8 @@ pub async fn run(args: ReplayArgs) -> anyhow::Result<()> {
     let erased = erased(&config, planner.candidates()).await?;
     let plan = planner.finish(args.max_replays, args.filter.limit, |letter| {
         let answered = answers.of(letter).map(|_| Settled::Answered);
-        answered.or(is_erased(letter, &erased).then_some(Settled::Erased))
+        let unknown = !args.unknown && answers.is_unknown(letter);
+        answered.or(is_erased(letter, &erased).then_some(Settled::Erased)).or(unknown.then_some(Settled::Unknown))
     });
     let partitions = target_partitions(&config, &plan).await?;
     if !args.yes {
@@ -201,10 +205,11 @@ fn tell_counts(plan: &Plan, max_replays: u64) -> Result<(), PrintError> {
     for (code, count) in plan.by_code() {
         say!("{count:>8}  {}", text::printable(code.as_bytes()))?;
     }
-    let Left { looping, superseded, foreign, answered, erased, beyond_limit } = plan.left;
+    let Left { looping, superseded, foreign, answered, erased, unknown, beyond_limit } = plan.left;
     let left = [
         (answered, "left: answered since".to_owned()),
         (erased, "left: their members were erased since (session delete)".to_owned()),
+        (unknown, "left: older than the outcomes that are kept, perhaps answered (--unknown)".to_owned()),
         (looping, format!("left: replayed {max_replays} times or more (--max-replays)")),
         (superseded, "left: kept again later, and only the latest counts".to_owned()),
         (foreign, "left: from a topic that is no request topic of these settings".to_owned()),
@@ -249,4 +254,32 @@ async fn wait(
     }
     ensure!(waiting.is_empty(), "{} had not ended after {}", waiting.len(), humantime::format_duration(patience));
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::letter::tests::{letter, seen};
+    use super::*;
+
+    #[test]
+    fn letters_are_read_as_many_as_fit_and_one_at_least() {
+        let letters = |sizes: &[usize]| -> Vec<Letter> {
+            let letter = letter(seen(0, "", &[]));
+            sizes.iter().map(|size| Letter { size: *size, ..letter.clone() }).collect()
+        };
+        let half = READ_AT_ONCE_BYTES / 2;
+        assert_eq!(readable_at_once(&letters(&[half, half, 1])), 2);
+        assert_eq!(readable_at_once(&letters(&[3 * half, 1])), 1);
+        assert_eq!(readable_at_once(&letters(&[1; READ_AT_ONCE + 1])), READ_AT_ONCE);
+    }
+
+    #[test]
+    fn a_request_from_before_its_member_was_erased_does_not_come_back() {
+        let member = MemberId::new(7).unwrap();
+        let erased = |at: i64| HashMap::from([(member, at)]);
+        let sent = 2_000_i64.to_be_bytes();
+        let letter = letter(seen(5_000, r#"{"memberId": 7}"#, &[("kafka_dlt-original-timestamp", &sent)]));
+        assert!(is_erased(&letter, &erased(2_000)), "it was kept after that, and sent before");
+        assert!(!is_erased(&letter, &erased(1_999)) && !is_erased(&letter, &HashMap::new()));
+    }
 }
