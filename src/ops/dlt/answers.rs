@@ -74,7 +74,7 @@ impl Answers {
         let outcomes: Vec<String> = config.topics.outcomes.values().map(ToString::to_string).collect();
         let (kafka, topics) = (config.kafka.clone(), super::existing(config, &outcomes).await?);
         match retention::shortest(&kafka, &topics).await {
-            Ok(kept) => self.horizon = kept.map_or(0, |kept| before_now(kept)),
+            Ok(kept) => self.horizon = kept.map_or(0, before_now),
             Err(error) => log::tell(format_args!("how long outcomes are kept is not known: {error}")),
         }
         let reading = tokio::task::spawn_blocking(move || {
