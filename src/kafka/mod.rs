@@ -9,6 +9,7 @@ pub mod outgoing;
 pub mod position;
 pub mod producer;
 pub mod reader;
+pub mod retention;
 pub mod snapshot;
 pub mod topics;
 mod wire;

@@ -17,7 +17,7 @@ use crate::events::open_enum::OpenEnum;
 use crate::events::outcome::{
     DownloadLink, Failure, FailureCode, Origin, Outcome, OutcomeData, SavedOutcome, timestamp,
 };
-use crate::events::record::{Coordinates, Flow, Record, RequestKind, record_name, request_id, request_name};
+use crate::events::record::{Coordinates, Flow, Record, RequestKind, first_id, record_name, request_id, request_name};
 use crate::events::request::{MemberId, Request};
 use crate::events::{headers, outcome};
 use crate::failpoint;
@@ -29,6 +29,7 @@ use crate::kafka::topics::Topics;
 use crate::llm::Model;
 use crate::resume::agent::{self, Agent, Interrupt};
 use crate::resume::graph::Opened;
+use crate::resume::replay;
 use crate::state::patience::until_available;
 use crate::state::{Begin, Change, Claim, MemberState, Saved, SessionChange};
 use crate::telemetry::metrics::Metrics;
@@ -137,10 +138,11 @@ impl Worker {
         decoded: &Decoded,
         slot: &mut Slot,
     ) -> Result<(SavedOutcome, Option<String>), serde_json::Error> {
+        let first_id = first_id(origin.record, decoded.request_id.as_deref());
         let claim = Claim {
             flow: origin.record.kind.flow(),
             member: origin.member,
-            request: request_name(origin.record, origin.member, origin.request_id),
+            request: request_name(origin.record, origin.member, &first_id),
             record: record_name(origin.record),
             token: Uuid::new_v4(),
         };
@@ -241,6 +243,9 @@ impl Worker {
     ) -> Result<(Option<SessionChange>, Outcome), Interrupt> {
         let expiry = Expiry::of(origin.record, self.settings.request_max_age);
         expiry.check(OffsetDateTime::now_utc())?;
+        if matches!(request, Request::ResumeInit(_)) {
+            replay::check(origin.record, opened.session.as_ref(), opened.ended.as_ref())?;
+        }
         let resume_turn = agent::Turn { claim, opened, expiry, slot };
         match request {
             Request::Feedback(request) => {
