@@ -149,6 +149,7 @@ pub async fn run(
                 worker: worker.clone(),
                 slots: slots.clone(),
                 metrics: metrics.clone(),
+                outcome_ttl: config.outcome_ttl,
                 joined,
             },
         };

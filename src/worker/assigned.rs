@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::events::record::Record;
-use crate::kafka::position::Position;
-use crate::worker::offsets::{Offsets, Take};
+use crate::events::record::{Record, RecordTime};
+use crate::kafka::position::{Position, Start};
+use crate::worker::offsets::{Offsets, Take, is_ours};
 use crate::worker::parked::Parked;
 use crate::worker::work::Lane;
 
@@ -39,6 +39,11 @@ pub struct Assigned {
     changed: bool,
     /// It is about to be let go: nothing more of it begins.
     revoked: bool,
+    /// What is older than this, in milliseconds since 1970, was answered long ago or is too old to be answered: the group
+    /// begins here, or its offsets were reset, so that nobody knows what was done.
+    news_from: Option<i64>,
+    /// Something that old was read, and told of.
+    has_old: bool,
     /// Where it was when its log began anew: until it is there again, librdkafka commits nothing by itself.
     was_at: i64,
 }
@@ -72,13 +77,25 @@ pub enum Read {
     Pass,
     /// It lies too far ahead of the first open record: it is held until that is done.
     Hold,
+    /// It is [too old](Start) for anybody to know what became of it; whether it is the first such one.
+    Old { is_first: bool },
     /// The log has begun anew, with a record that is held now: nothing that was read before counts any more.
     Anew,
 }
 
 impl Assigned {
-    /// It is ours from here on.
-    pub fn new(assignment: u64, offsets: Offsets) -> Self {
+    /// It is ours from here on. What is `oldest` now, in milliseconds since 1970, is as old as outcomes are remembered.
+    pub fn new(assignment: u64, start: &Start, oldest: i64) -> Self {
+        let offsets = match start {
+            Start::At { position, end } => Offsets::resume(position, *end),
+            Start::Never | Start::Unknown | Start::Anew { .. } => Offsets::fresh(),
+        };
+        let knows = match start {
+            Start::At { position, .. } => is_ours(position),
+            Start::Unknown => true,
+            Start::Never | Start::Anew { .. } => false,
+        };
+        let was_at = if let Start::Anew { was_at } = start { *was_at } else { 0 };
         Self {
             generation: Generation { assignment, log: 0 },
             offsets,
@@ -90,7 +107,9 @@ impl Assigned {
             in_work: 0,
             changed: false,
             revoked: false,
-            was_at: 0,
+            news_from: (!knows).then_some(oldest),
+            has_old: false,
+            was_at,
         }
     }
 
@@ -122,11 +141,11 @@ impl Assigned {
     }
 
     /// A record was read. Records come in the order of their offsets, from where reading has [turned](Self::turn).
-    pub fn read(&mut self, record: Record) -> Read {
+    pub fn read(&mut self, record: Record, oldest: i64) -> Read {
         let offset = record.at.offset;
         if let Some(back) = &mut self.back {
             if offset < back.next {
-                return self.begin_anew(record);
+                return self.begin_anew(record, oldest);
             }
             let came_through = back.next..offset.min(self.front);
             back.next = offset.saturating_add(1);
@@ -145,6 +164,11 @@ impl Assigned {
         let take = self.offsets.take(offset);
         self.front = if take == Take::Wait { offset } else { offset.saturating_add(1) };
         match take {
+            Take::Work if self.is_old(&record) => {
+                self.offsets.finish(offset);
+                self.changed = true;
+                Read::Old { is_first: !std::mem::replace(&mut self.has_old, true) }
+            }
             Take::Work => Read::Work(record),
             Take::Skip => {
                 self.changed = true;
@@ -154,20 +178,32 @@ impl Assigned {
                 self.held = Some(record);
                 Read::Hold
             }
-            Take::Anew => self.begin_anew(record),
+            Take::Anew => self.begin_anew(record, oldest),
         }
     }
 
-    fn begin_anew(&mut self, record: Record) -> Read {
-        self.forget_log(Offsets::begin(record.at.offset));
+    fn is_old(&self, record: &Record) -> bool {
+        let time = record.time.map(RecordTime::millis);
+        time.zip(self.news_from).is_some_and(|(time, news_from)| time < news_from)
+    }
+
+    fn begin_anew(&mut self, record: Record, oldest: i64) -> Read {
+        self.forget_log(Offsets::begin(record.at.offset), oldest);
         self.held = Some(record);
         Read::Anew
     }
 
-    /// The log is another one: nothing that was read of the one before counts any more.
-    fn forget_log(&mut self, offsets: Offsets) {
+    /// The log is another one, to be read from its beginning.
+    pub fn begin_at_beginning(&mut self, oldest: i64) {
+        self.forget_log(Offsets::fresh(), oldest);
+    }
+
+    /// Nothing that was read of the log before counts any more.
+    fn forget_log(&mut self, offsets: Offsets, oldest: i64) {
         self.was_at = self.was_at.max(self.first_open().unwrap_or(0));
         self.generation.log += 1;
+        self.news_from = Some(oldest);
+        self.has_old = false;
         self.offsets = offsets;
         self.held = None;
         self.front = 0;
@@ -231,7 +267,7 @@ impl Assigned {
     /// The position, if librdkafka would not commit it by itself.
     pub fn to_commit(&self) -> Option<Position> {
         let position = self.offsets.position();
-        (!position.metadata.is_empty() || position.offset < self.was_at).then_some(position)
+        (self.offsets.has_map() || position.offset < self.was_at).then_some(position)
     }
 
     /// The first record that is not done; `None` before anything is known of the partition.
@@ -280,9 +316,9 @@ mod tests {
 
     /// With records 0..8 read, of which these are parked.
     fn parked(offsets: &[i64]) -> Assigned {
-        let mut assigned = Assigned::new(1, Offsets::fresh());
+        let mut assigned = Assigned::new(1, &Start::Never, 0);
         for offset in 0..8 {
-            assert_eq!(assigned.read(record(offset)), Read::Work(record(offset)));
+            assert_eq!(assigned.read(record(offset), 0), Read::Work(record(offset)));
             if offsets.contains(&offset) {
                 assigned.park(lane(1), offset);
             } else {
@@ -298,15 +334,15 @@ mod tests {
         assert_eq!(assigned.turn(now), None);
         assigned.make_room(lane(1));
         assert_eq!((assigned.turn(now), assigned.turn(now)), (Some(3), None));
-        assert_eq!(assigned.read(record(3)), Read::Parked(record(3)));
+        assert_eq!(assigned.read(record(3), 0), Read::Parked(record(3)));
         assert!(assigned.take_up(3, true));
-        assert_eq!((assigned.turn(now), assigned.read(record(4))), (None, Read::Pass));
-        assert_eq!(assigned.read(record(5)), Read::Parked(record(5)));
+        assert_eq!((assigned.turn(now), assigned.read(record(4), 0)), (None, Read::Pass));
+        assert_eq!(assigned.read(record(5), 0), Read::Parked(record(5)));
         assert!(!assigned.take_up(5, false), "there is no more room");
         assert_eq!((assigned.turn(now), assigned.turn(now)), (Some(8), None));
         assigned.make_room(lane(1));
         assert_eq!((assigned.turn(now), assigned.turn(now + FRONT)), (None, Some(5)));
-        assert_eq!((assigned.read(record(8)), assigned.first_open()), (Read::Work(record(8)), Some(3)));
+        assert_eq!((assigned.read(record(8), 0), assigned.first_open()), (Read::Work(record(8)), Some(3)));
     }
 
     #[test]
@@ -315,7 +351,7 @@ mod tests {
             let (mut assigned, now) = (parked(&[0, 1, 2, 3]), Instant::now());
             assigned.make_room(lane(1));
             assert_eq!(assigned.turn(now), Some(0));
-            let read = assigned.read(record(next));
+            let read = assigned.read(record(next), 0);
             assert_eq!(read, if next < 8 { Read::Pass } else { Read::Work(record(next)) });
             assert_eq!((assigned.parked(), assigned.first_open()), (0, Some(next.max(8))), "{next}");
         }
@@ -323,38 +359,68 @@ mod tests {
 
     #[test]
     fn work_of_a_log_that_is_gone_releases_nothing_of_the_one_that_began_anew() {
-        let mut assigned = Assigned::new(1, Offsets::fresh());
+        let mut assigned = Assigned::new(1, &Start::Never, 0);
         for offset in 0..8 {
-            assigned.read(record(offset));
+            assigned.read(record(offset), 0);
             assigned.begin();
         }
         (0..7).for_each(|offset| assigned.finish(offset));
         let before = assigned.generation();
-        assert_eq!(assigned.read(record(0)), Read::Anew);
+        assert_eq!(assigned.read(record(0), 0), Read::Anew);
         assert_ne!(assigned.generation(), before);
-        let again = assigned.take_held().map(|held| assigned.read(held));
+        let again = assigned.take_held().map(|held| assigned.read(held, 0));
         assert_eq!((again, assigned.is_in_work()), (Some(Read::Work(record(0))), false));
         // It lies below what was committed, so that nobody commits it by itself.
-        assert_eq!(assigned.to_commit(), Some(Position { offset: 0, metadata: String::new() }));
+        assert_eq!(assigned.to_commit(), Some(Position { offset: 0, metadata: "s1:".to_owned() }));
         for offset in 0..8 {
-            assigned.read(record(offset));
+            assigned.read(record(offset), 0);
             assigned.finish(offset);
         }
         assert_eq!(assigned.to_commit(), None);
     }
 
     #[test]
+    fn what_is_older_than_outcomes_are_remembered_is_skipped_where_nobody_knows_what_was_done() {
+        let ours = Position { offset: 0, metadata: "s1:".to_owned() };
+        let strangers = Position { offset: 0, metadata: String::new() };
+        for (start, skips) in [
+            (Start::Never, true),
+            (Start::Anew { was_at: 9 }, true),
+            (Start::At { position: strangers, end: None }, true),
+            (Start::At { position: ours, end: None }, false),
+            (Start::Unknown, false),
+        ] {
+            let mut assigned = Assigned::new(1, &start, 1_000);
+            let at = |offset, millis| Record { time: Some(RecordTime::Create(millis)), ..record(offset) };
+            if skips {
+                assert_eq!(assigned.read(at(0, 998), 5_000), Read::Old { is_first: true });
+                assert_eq!(assigned.read(at(1, 999), 5_000), Read::Old { is_first: false });
+                assert_eq!(assigned.take_changed().map(|position| position.offset), Some(2));
+            } else {
+                assert_eq!(assigned.read(at(0, 998), 5_000), Read::Work(at(0, 998)), "{start:?}");
+            }
+            // What came since then is for somebody, however long it waits; so is what has no time.
+            assert_eq!(assigned.read(at(2, 1_000), 5_000), Read::Work(at(2, 1_000)));
+            assert_eq!(assigned.read(record(3), 5_000), Read::Work(record(3)));
+            // Whoever has reset the log has reset the offsets.
+            assert_eq!(assigned.read(at(0, 4_999), 5_000), Read::Anew);
+            let held = assigned.take_held().map(|held| assigned.read(held, 5_000));
+            assert_eq!(held, Some(Read::Old { is_first: true }));
+        }
+    }
+
+    #[test]
     fn a_record_that_is_held_is_read_again_after_reading_turned_back() {
         let (mut assigned, now) = (parked(&[0]), Instant::now());
         let far = record(crate::worker::offsets::SPAN_MAX);
-        assert_eq!(assigned.read(far.clone()), Read::Hold);
+        assert_eq!(assigned.read(far.clone(), 0), Read::Hold);
         assigned.make_room(lane(1));
         assert_eq!((assigned.turn(now), assigned.is_holding()), (Some(0), false));
-        assert_eq!(assigned.read(record(0)), Read::Parked(record(0)));
+        assert_eq!(assigned.read(record(0), 0), Read::Parked(record(0)));
         assert!(assigned.take_up(0, true));
         assert_eq!(assigned.turn(now), Some(far.at.offset));
         assigned.finish(0);
-        assert_eq!(assigned.read(far.clone()), Read::Work(far));
+        assert_eq!(assigned.read(far.clone(), 0), Read::Work(far));
     }
 
     /// One step of a random life of a partition.
@@ -406,7 +472,7 @@ mod tests {
             });
             let (offset, lane) = (record.at.offset, lane(self.log[record.at.offset as usize].unwrap_or(member)));
             let has_room = self.lanes.has_room(lane, &0, 1);
-            match self.assigned.read(record) {
+            match self.assigned.read(record, 0) {
                 Read::Work(_) if self.assigned.has_parked(lane) || !has_room => self.assigned.park(lane, offset),
                 Read::Work(_) => self.lanes.push(lane, 0, BYTES, offset),
                 Read::Parked(_) if self.assigned.take_up(offset, has_room) => self.lanes.push(lane, 0, BYTES, offset),
@@ -450,7 +516,7 @@ mod tests {
             let (log, end) = (log.into_iter().map(Some).collect::<Vec<_>>(), log_end());
             let length = log.len() as i64;
             let mut life = Life {
-                log, at: 0, now: Instant::now(), assigned: Assigned::new(1, Offsets::fresh()), lanes: Lanes::default(),
+                log, at: 0, now: Instant::now(), assigned: Assigned::new(1, &Start::Never, 0), lanes: Lanes::default(),
                 in_work: vec![], begun: vec![],
             };
             let mut deleted = BTreeSet::new();
