@@ -42,6 +42,8 @@ pub fn committed<C: ConsumerContext>(
 ) -> Result<Committed, KafkaError> {
     let mut starts = Vec::new();
     if is_last_try {
+        let mut partitions = partitions.to_vec();
+        partitions.sort();
         let by_topic = partitions.chunk_by(|one, other| one.topic == other.topic);
         for of_topic in by_topic {
             match committed_offsets(consumer, of_topic) {
