@@ -113,6 +113,8 @@ pub struct Shared {
     pub model: Arc<ScriptedModel>,
     pub producer: Arc<StagedProducer>,
     pub documents: Arc<FolderDocuments>,
+    /// How long an answered request counts as remembered.
+    pub outcome_ttl: Duration,
     _folder: TempDir,
 }
 
@@ -128,6 +130,7 @@ impl Shared {
             model: Arc::new(ScriptedModel::new()),
             producer: Arc::new(StagedProducer::new()),
             documents: Arc::new(FolderDocuments::new(folder.path(), LASTING)),
+            outcome_ttl: LASTING,
             _folder: folder,
         }
     }
@@ -182,6 +185,7 @@ impl Shared {
                 worker: worker.clone(),
                 slots: Slots::new(slots),
                 metrics: worker.metrics.clone(),
+                outcome_ttl: self.outcome_ttl,
                 joined,
             },
         };
