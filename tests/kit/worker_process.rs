@@ -176,6 +176,14 @@ impl WorkerProcess {
             .await;
     }
 
+    /// The most memory that it has had so far, in bytes.
+    pub fn peak_memory(&self) -> u64 {
+        let process = self.child.id().expect("the worker runs");
+        let status = std::fs::read_to_string(format!("/proc/{process}/status")).expect("what Linux says of it");
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("its peak");
+        peak.trim().trim_end_matches(" kB").parse::<u64>().expect("a number") * 1_024
+    }
+
     /// Sends it a signal: `TERM`, `INT`, `KILL`, `STOP`, `CONT`.
     pub async fn signal(&self, name: &str) {
         let process = self.child.id().expect("the worker runs").to_string();

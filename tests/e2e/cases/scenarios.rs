@@ -29,6 +29,7 @@ pub fn cases() -> Vec<Case> {
         a_partition_that_comes_back_while_its_record_is_in_work_is_read_again,
         a_topic_that_is_deleted_and_made_again_is_read_from_its_beginning,
         a_topic_made_again_loses_nothing_though_it_is_longer_than_before,
+        large_requests_in_work_do_not_take_all_the_memory,
     ];
     let with_fail_points = crate::case::list![
         a_panic_in_a_request_is_internal_and_the_worker_goes_on,
@@ -379,6 +380,24 @@ async fn a_topic_made_again_loses_nothing_though_it_is_longer_than_before(env: A
     }
     env.commits(topic).reach_the_end().await;
     assert!(worker.stop().await.success());
+}
+
+async fn large_requests_in_work_do_not_take_all_the_memory(env: Arc<TestEnv>) {
+    env.model.always(Answer::stall());
+    let settings = env.settings().with("MAX_IN_FLIGHT", "1000");
+    let worker = env.worker_with(&settings).await;
+    let large = "x".repeat(900_000);
+    for _ in 0..400 {
+        let value = json!({"memberId": env.member(), "question": "큰 요청", "answer": "글쎄요.", "unknown": large});
+        env.requests.ask(&env.topics.feedback_requested, &value).send().await;
+    }
+    eventually("nothing more is read", || async {
+        (counted(&worker, "ssammu_partitions_held_back").await == 2).then_some(())
+    })
+    .await;
+    let (peak, begun) = (worker.peak_memory() >> 20, counted(&worker, "ssammu_requests_in_work").await);
+    assert!(peak < 200 && begun >= 30, "{peak} MiB with {begun} requests in work");
+    worker.kill().await;
 }
 
 async fn a_panic_in_a_request_is_internal_and_the_worker_goes_on(env: Arc<TestEnv>) {
