@@ -21,7 +21,7 @@ macro_rules! say {
 }
 pub(crate) use say;
 
-/// Prints a line; see [`say`].
+/// Prints a line; see `say!`.
 pub fn line(text: fmt::Arguments<'_>) -> Result<(), PrintError> {
     writeln!(io::stdout(), "{text}").map_err(PrintError::from)
 }

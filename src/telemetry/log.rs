@@ -23,7 +23,7 @@ pub enum Format {
 }
 
 /// Writes the log to standard error, filtered by `directives` (as in `RUST_LOG`), and panics to it without what they
-/// say: a panic's text may quote what a member wrote. Nobody ever waits for whoever reads it, see [`LogQueue`].
+/// say: a panic's text may quote what a member wrote. Nobody ever waits for whoever reads it, see `LogQueue`.
 ///
 /// # Errors
 /// When the directives cannot be read, or a log is there already.

@@ -281,10 +281,11 @@ def an_answer_without_a_session_leads_to_the_form(page: Page) -> None:
 def a_stale_answer_changes_nothing_but_says_so(page: Page) -> None:
     page.open("resume")
     page.begin_resume()
+    first = page.run("return document.querySelector('#answer').dataset.draft").removeprefix("answer:")
     page.click("#answer-skip")
     page.wait_for_question(2)
     question = page.text("#question")
-    page.post("/api/v1/resume/agent/update", answer="늦은 답변", questionId="00000000-0000-4000-8000-000000000000")
+    page.post("/api/v1/resume/agent/update", answer="늦은 답변", questionId=first)
     page.wait_shown("#resume-problem")
     assert "이미 지나간 질문" in page.text("#resume-problem")
     assert page.text("#question") == question
