@@ -6,3 +6,4 @@ pub mod graph;
 pub mod markdown;
 pub mod prompt;
 pub mod question;
+pub mod turn;

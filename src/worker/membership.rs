@@ -4,7 +4,7 @@
 //! whose turn it is. It reads a partition only while there is room (backpressure), starts records in the order of their
 //! members' lanes, and stores a partition's position as records finish. A revocation is answered as soon as the
 //! partitions' work is done, or after a second; what is still in work then goes on, and its saved result is found by
-//! the next owner.
+//! the next owner. What only waits is left to that one at once.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -22,7 +22,8 @@ use crate::telemetry::group::GroupMetrics;
 use crate::telemetry::metrics::Metrics;
 use crate::worker::assignments::{Assignments, Read, Ticket};
 use crate::worker::lanes::Lanes;
-use crate::worker::work::{Job, Lane, Worker};
+use crate::worker::place::Place;
+use crate::worker::work::{Job, Lane, Worked, Worker};
 
 /// How long work that is nearly done may hold up a revocation. All partitions of the member stand still meanwhile.
 const REVOKE_GRACE: Duration = Duration::from_secs(1);
@@ -37,8 +38,12 @@ const MAP_TICK: Duration = Duration::from_secs(1);
 /// How often the lag is measured.
 const LAG_TICK: Duration = Duration::from_secs(5);
 
-/// Outcomes that may wait for their acknowledgement before nothing more is begun; each is saved already.
-const UNACKNOWLEDGED_MAX: usize = 1_000;
+/// Records that may have begun beyond those that are in work. They hold no slot: they wait for a lock, a model or a store,
+/// or, their outcomes saved, for acknowledgements.
+const BEGUN_MAX: usize = 4_000;
+
+/// Bytes of all records that have begun and are not done, before nothing more is begun.
+const BEGUN_MAX_BYTES: usize = 32 << 20;
 
 const COMMITTED_RETRY: Duration = Duration::from_secs(1);
 
@@ -72,10 +77,12 @@ struct Revocation {
     deadline: Instant,
 }
 
-/// A record that is done.
+/// A record whose task has ended.
 pub struct Done {
     lane: Lane,
     ticket: Ticket,
+    bytes: usize,
+    worked: Worked,
 }
 
 /// Something that is waited for.
@@ -89,7 +96,10 @@ pub struct Membership<'a> {
     wake: Arc<Notify>,
     assignments: Assignments,
     lanes: Lanes<Lane, Partition, (Job, Ticket)>,
+    /// Of the records that have begun.
     tasks: JoinSet<Done>,
+    /// Their size.
+    begun_bytes: usize,
     revocation: Option<Revocation>,
     /// An assignment whose committed positions are being asked for.
     assigning: Pending<(Vec<Partition>, Committed)>,
@@ -113,6 +123,7 @@ impl<'a> Membership<'a> {
             assignments: Assignments::default(),
             lanes: Lanes::default(),
             tasks: JoinSet::new(),
+            begun_bytes: 0,
             revocation: None,
             assigning: None,
             measuring: None,
@@ -320,10 +331,10 @@ impl<'a> Membership<'a> {
         }
     }
 
-    /// Whether there is something to begin. Outcomes that wait for their acknowledgement hold no slot, but they
-    /// do not pile up either when the broker is away.
+    /// Whether there is something to begin. Who waits holds no slot, but does not pile up without end either.
     fn may_begin(&self) -> bool {
-        self.lanes.has_ready() && self.tasks.len() < self.slots.max().saturating_add(UNACKNOWLEDGED_MAX)
+        let has_room = self.tasks.len() < self.slots.max().saturating_add(BEGUN_MAX);
+        self.lanes.has_ready() && has_room && self.begun_bytes < BEGUN_MAX_BYTES
     }
 
     fn start_what_can(&mut self) {
@@ -337,21 +348,27 @@ impl<'a> Membership<'a> {
         }
     }
 
-    fn start(&mut self, mut slot: Slot) {
+    fn start(&mut self, slot: Slot) {
         // Without a ready record the slot is free again at once.
         let Some((lane, (job, ticket))) = self.lanes.start_next() else { return };
-        self.assignments.begin(&ticket);
+        let mut place = Place::new(self.slots.clone(), slot, self.assignments.begin(&ticket));
+        let bytes = job.record.size();
+        self.begun_bytes += bytes;
         let worker = self.group.worker.clone();
         self.tasks.spawn(async move {
-            worker.work(&job, &mut slot).await;
-            Done { lane, ticket }
+            let worked = worker.work(&job, &mut place).await;
+            Done { lane, ticket, bytes, worked }
         });
     }
 
     fn on_done(&mut self, done: Result<Done, JoinError>) -> Result<(), JoinError> {
         let done = done?;
+        self.begun_bytes = self.begun_bytes.saturating_sub(done.bytes);
         self.lanes.finish(done.lane);
-        self.assignments.finish(&done.ticket);
+        match done.worked {
+            Worked::Done => self.assignments.finish(&done.ticket),
+            Worked::LeftToTheNext => self.assignments.leave(&done.ticket),
+        }
         Ok(())
     }
 
@@ -376,9 +393,11 @@ impl<'a> Membership<'a> {
         }
     }
 
-    /// What has not begun is left to whoever reads next.
+    /// What has not begun is left to whoever reads next, and so is what has and only waits.
     fn forget_waiting(&mut self) {
-        self.lanes.drop_partitions(&self.assignments.partitions());
+        let partitions = self.assignments.partitions();
+        self.lanes.drop_partitions(&partitions);
+        self.assignments.revoke(&partitions);
         self.acquiring = None;
     }
 

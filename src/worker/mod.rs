@@ -6,4 +6,6 @@ pub mod lanes;
 pub mod locks;
 pub mod membership;
 pub mod offsets;
+pub mod place;
+mod settle;
 pub mod work;

@@ -18,6 +18,7 @@ mod order;
 mod rebalance;
 mod stage;
 mod twins;
+mod waits;
 
 #[path = "../kit"]
 #[expect(dead_code, reason = "the end-to-end tests use more of it")]

@@ -6,7 +6,6 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use ssammu_worker::config;
 use ssammu_worker::documents::Documents;
-use ssammu_worker::documents::folder::FolderDocuments;
 use ssammu_worker::documents::retrying::RetryingDocuments;
 use ssammu_worker::events::record::{Coordinates, Flow, Record, RequestKind};
 use ssammu_worker::flow_control::slots::Slots;
@@ -17,12 +16,14 @@ use ssammu_worker::telemetry::metrics::Metrics;
 use ssammu_worker::worker::intake::{Intake, IntakeError};
 use ssammu_worker::worker::locks::Locks;
 use ssammu_worker::worker::membership::{Group, Stop};
+use ssammu_worker::worker::place::Place;
 use ssammu_worker::worker::work::{Job, Settings, Worker};
-use tempfile::TempDir;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
+use crate::doubles::documents::StagedDocuments;
 use crate::doubles::in_time;
 use crate::doubles::model::ScriptedModel;
 use crate::doubles::producer::StagedProducer;
@@ -111,8 +112,7 @@ pub struct Shared {
     pub state: Arc<StagedState>,
     pub model: Arc<ScriptedModel>,
     pub producer: Arc<StagedProducer>,
-    pub documents: Arc<FolderDocuments>,
-    _folder: TempDir,
+    pub documents: Arc<StagedDocuments>,
 }
 
 impl Shared {
@@ -121,13 +121,21 @@ impl Shared {
     }
 
     pub fn over(state: StagedState) -> Self {
-        let folder = tempfile::tempdir().unwrap();
         Self {
             state: Arc::new(state),
             model: Arc::new(ScriptedModel::new()),
             producer: Arc::new(StagedProducer::new()),
-            documents: Arc::new(FolderDocuments::new(folder.path(), LASTING)),
-            _folder: folder,
+            documents: Arc::new(StagedDocuments::new()),
+        }
+    }
+
+    /// The same, but for a model of its own.
+    pub fn with_its_own_model(&self) -> Self {
+        Self {
+            state: self.state.clone(),
+            model: Arc::new(ScriptedModel::new()),
+            producer: self.producer.clone(),
+            documents: self.documents.clone(),
         }
     }
 
@@ -163,23 +171,32 @@ impl Shared {
 
     /// A worker that joins the group of a flow, and works so many requests at once.
     pub fn join(&self, kafka: &Kafka, flow: Flow, slots: usize) -> Member {
-        let worker = self.worker();
-        let (stop, stopping) = watch::channel(Stop::No);
-        let (joined, has_joined) = watch::channel(false);
-        let kinds = RequestKind::ALL.into_iter().filter(|kind| kind.flow() == flow);
-        let intake = Intake {
-            connection: kafka.connection(),
-            topics: kinds.map(|kind| (kind.name().into(), kind)).collect(),
-            group: Group {
-                name: flow.name().to_owned(),
-                worker: worker.clone(),
-                slots: Slots::new(slots),
-                metrics: worker.metrics.clone(),
-                joined,
-            },
-        };
-        Member { flow, metrics: worker.metrics.clone(), stop, has_joined, intake: tokio::spawn(intake.run(stopping)) }
+        join(kafka, flow, self.worker(), Slots::new(slots))
     }
+
+    /// A worker that joins the groups of both flows, and works so many requests at once.
+    pub fn join_both(&self, kafka: &Kafka, slots: usize) -> [Member; 2] {
+        let (worker, slots) = (self.worker(), Slots::new(slots));
+        [Flow::Feedback, Flow::Resume].map(|flow| join(kafka, flow, worker.clone(), slots.clone()))
+    }
+}
+
+fn join(kafka: &Kafka, flow: Flow, worker: Arc<Worker>, slots: Arc<Slots>) -> Member {
+    let (stop, stopping) = watch::channel(Stop::No);
+    let (joined, has_joined) = watch::channel(false);
+    let kinds = RequestKind::ALL.into_iter().filter(|kind| kind.flow() == flow);
+    let intake = Intake {
+        connection: kafka.connection(),
+        topics: kinds.map(|kind| (kind.name().into(), kind)).collect(),
+        group: Group {
+            name: flow.name().to_owned(),
+            worker: worker.clone(),
+            slots,
+            metrics: worker.metrics.clone(),
+            joined,
+        },
+    };
+    Member { flow, metrics: worker.metrics.clone(), stop, has_joined, intake: tokio::spawn(intake.run(stopping)) }
 }
 
 /// A member of a consumer group.
@@ -257,6 +274,8 @@ pub fn record(kind: RequestKind, offset: i64, value: &Value) -> Record {
 
 /// Works a record in a worker that has nothing else to do.
 pub async fn work(worker: &Worker, record: Record) {
-    let mut slot = Slots::new(1).of_group().acquire().await;
-    in_time("the record is worked", worker.work(&Job::new(record), &mut slot)).await;
+    let slots = Slots::new(1).of_group();
+    let slot = slots.acquire().await;
+    let mut place = Place::new(slots, slot, CancellationToken::new());
+    in_time("the record is worked", worker.work(&Job::new(record), &mut place)).await;
 }

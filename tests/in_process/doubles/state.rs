@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -21,6 +22,10 @@ const LASTING: Duration = Duration::from_secs(3_600);
 pub struct StagedState {
     memory: MemoryState,
     gates: Mutex<VecDeque<Gate>>,
+    /// What is said to the next changes, and then no more.
+    replies: Mutex<VecDeque<Result<Saved, StateError>>>,
+    /// Every answer meets a session that somebody else has just changed.
+    conflicts: AtomicBool,
     /// The last session that was saved.
     session: Mutex<Option<Session>>,
 }
@@ -37,7 +42,8 @@ impl StagedState {
 
     fn with_locks(lock: Duration) -> Self {
         let memory = MemoryState::new(Lifetimes { session: LASTING, outcome: LASTING, lock });
-        Self { memory, gates: Mutex::default(), session: Mutex::default() }
+        let (gates, replies, conflicts) = (Mutex::default(), Mutex::default(), AtomicBool::new(false));
+        Self { memory, gates, replies, conflicts, session: Mutex::default() }
     }
 
     /// The next answer is saved when the gate is open.
@@ -47,22 +53,43 @@ impl StagedState {
         gate
     }
 
+    /// The next changes are refused, so many of them.
+    pub fn refuse_changes(&self, count: usize) {
+        let refused = (0..count).map(|_| Err(StateError::Fault("ERR a proxy between us".to_owned())));
+        self.replies.lock().unwrap().extend(refused);
+    }
+
+    /// From now on every answer meets a session that somebody else has just changed.
+    pub fn conflict_for_ever(&self) {
+        self.conflicts.store(true, Ordering::Relaxed);
+    }
+
+    /// Another worker, which does not end, has the member's lock.
+    pub async fn lock(&self, flow: Flow, member: i64) -> Claim {
+        let claim = claim(flow, member);
+        assert!(matches!(self.memory.begin(&claim).await.unwrap(), Begin::Open { .. }));
+        claim
+    }
+
     /// Somebody else writes the member's session anew, as it is.
     pub async fn rewrite_session(&self, member: i64) {
         let session = self.session.lock().unwrap().clone().expect("a session was saved");
         let (expected, version) = (Some(session.version), session.version + 1);
         let session = Write::Put(Session { version, ..session });
         let change = SessionChange { expected, session, draft: Write::Keep, ended: Write::Keep };
-        let claim = Claim {
-            flow: Flow::Resume,
-            member: MemberId::new(member).unwrap(),
-            request: Uuid::new_v4(),
-            record: Uuid::new_v4(),
-            token: Uuid::new_v4(),
-        };
-        let saved = self.memory.save(&claim, &Change { session: Some(change), outcome: None }).await.unwrap();
+        let saved = self
+            .memory
+            .save(&claim(Flow::Resume, member), &Change { session: Some(change), outcome: None })
+            .await
+            .unwrap();
         assert_eq!(saved, Saved::Done);
     }
+}
+
+/// Of a request that nobody sent.
+fn claim(flow: Flow, member: i64) -> Claim {
+    let [request, record, token] = [(); 3].map(|()| Uuid::new_v4());
+    Claim { flow, member: MemberId::new(member).unwrap(), request, record, token }
 }
 
 #[async_trait]
@@ -72,7 +99,13 @@ impl MemberState for StagedState {
     }
 
     async fn save(&self, claim: &Claim, change: &Change) -> Result<Saved, StateError> {
+        if let Some(reply) = self.replies.lock().unwrap().pop_front() {
+            return reply;
+        }
         if change.outcome.is_some() {
+            if self.conflicts.load(Ordering::Relaxed) && change.session.is_some() {
+                return Ok(Saved::Conflict);
+            }
             let gate = self.gates.lock().unwrap().pop_front();
             if let Some(gate) = gate {
                 gate.pass().await;
