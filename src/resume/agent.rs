@@ -100,13 +100,15 @@ impl Agent {
                 }
                 Effect::AskQuestion(session, attempt) => {
                     carried.pay(Step::Question)?;
-                    Event::Replied(self.ask(&question_ask(&session, attempt), deadline).await)
+                    let ask = question_ask(&session, attempt);
+                    Event::Replied(carried.ask(self.model.as_ref(), pass.as_ref(), self.ask(&ask, deadline)).await?)
                 }
                 Effect::WriteResume(_) if carried.is_laid_out => Event::Replied(Ok(nothing())),
                 Effect::WriteResume(session) => {
                     carried.pay(Step::Resume)?;
                     let until = *writing_deadline.get_or_insert_with(|| before_storing(deadline));
-                    Event::Replied(self.ask(&resume_ask(&session), until).await)
+                    let ask = resume_ask(&session);
+                    Event::Replied(carried.ask(self.model.as_ref(), pass.as_ref(), self.ask(&ask, until)).await?)
                 }
                 Effect::StoreDocument(session, resume) => {
                     drop(pass.take());

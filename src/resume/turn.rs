@@ -3,7 +3,11 @@
 //! Who cannot go on now holds nothing while it waits, neither a slot nor the member's lock: it says what it
 //! [`Needs`], and begins again from what is stored once that is there.
 
+use std::time::Duration;
+
 use futures_util::FutureExt;
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
 
 use super::graph::Opened;
 use crate::documents::retrying::{RetryingDocuments, Upload};
@@ -15,6 +19,9 @@ use crate::state::Claim;
 
 /// Model replies that are paid for, for one step of a request, however often it begins again.
 pub const PAID_MAX: u32 = 3;
+
+/// How often who asks for a record that is no longer ours looks whether that is still of use.
+const LOOK: Duration = Duration::from_millis(500);
 
 /// One request's turn.
 pub struct Turn<'a, 'w> {
@@ -42,6 +49,8 @@ pub enum Interrupt {
     BeginAgain,
     /// Nothing that is not saved was paid for.
     WaitFor(Needs),
+    /// The record is not ours any more, and no model is to be had here.
+    LeftToTheNext,
 }
 
 impl From<Failure> for Interrupt {
@@ -64,8 +73,9 @@ pub enum Step {
 }
 
 /// What a request takes along from one turn to the next.
-#[derive(Default)]
 pub struct Carried<'w> {
+    /// Cancelled when the record is no longer ours.
+    tenure: CancellationToken,
     model: Option<GatePermit>,
     store: Option<GatePermit>,
     /// The document that is to be stored, from its first try on.
@@ -77,6 +87,12 @@ pub struct Carried<'w> {
 }
 
 impl<'w> Carried<'w> {
+    /// For a request that has not begun; the token is cancelled when it is no longer ours.
+    pub fn new(tenure: CancellationToken) -> Self {
+        let (model, store, upload) = (None, None, None);
+        Self { tenure, model, store, upload, questions: 0, resumes: 0, is_laid_out: false }
+    }
+
     /// Waits for what the request needs; without end, unless it expires.
     pub async fn wait_for(&mut self, needs: Needs, model: &dyn Model, store: &'w RetryingDocuments, expiry: &Expiry) {
         match needs {
@@ -94,6 +110,33 @@ impl<'w> Carried<'w> {
     pub fn admit(&mut self, model: &dyn Model) -> Result<GatePermit, Needs> {
         let trial = self.model.take().filter(GatePermit::is_trial);
         trial.or_else(|| model.admit().now_or_never()).ok_or(Needs::Model)
+    }
+
+    /// Waits for who asks the model with this permit; not while nobody is let in to ask, once the record is no longer ours:
+    /// its next owner may reach a model. Who found the model away after it was let in would otherwise be at it until its
+    /// deadline.
+    ///
+    /// # Errors
+    /// [`Interrupt::LeftToTheNext`].
+    pub async fn ask<T>(
+        &self,
+        model: &dyn Model,
+        permit: Option<&GatePermit>,
+        asking: impl Future<Output = T>,
+    ) -> Result<T, Interrupt> {
+        let in_vain = async {
+            self.tenure.cancelled().await;
+            // Who finds out whether the model is back does so for all.
+            let is_trial = permit.is_some_and(GatePermit::is_trial);
+            while is_trial || model.admit().now_or_never().is_some() {
+                sleep(LOOK).await;
+            }
+        };
+        tokio::select! {
+            biased;
+            reply = asking => Ok(reply),
+            () = in_vain => Err(Interrupt::LeftToTheNext),
+        }
     }
 
     /// An upload to the store, and a permit for it, if it can be had now.

@@ -15,7 +15,6 @@ pub struct LeftToTheNext;
 pub struct Place {
     slots: GroupSlots,
     slot: Option<Slot>,
-    /// Cancelled when the record is no longer ours to wait with.
     tenure: CancellationToken,
 }
 
@@ -23,6 +22,11 @@ impl Place {
     /// In a slot, for as long as the record is ours.
     pub fn new(slots: GroupSlots, slot: Slot, tenure: CancellationToken) -> Self {
         Self { slots, slot: Some(slot), tenure }
+    }
+
+    /// Cancelled when the record is no longer ours to wait with.
+    pub fn tenure(&self) -> &CancellationToken {
+        &self.tenure
     }
 
     /// Makes room: what is left to do is for nobody to wait for.

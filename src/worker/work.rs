@@ -237,8 +237,8 @@ impl Worker {
                 token: Uuid::new_v4(),
             },
             expiry: Expiry::of(origin.record, self.settings.request_max_age),
+            carried: Carried::new(place.tenure().clone()),
             place,
-            carried: Carried::default(),
             lock: None,
             lock_waits: 0,
             has_begun: false,
@@ -330,6 +330,7 @@ impl Worker {
             Ok(Err(Interrupt::Answered(saved))) => return Ok((saved, None)),
             Ok(Err(Interrupt::BeginAgain)) => return Err(Unanswered::Changed),
             Ok(Err(Interrupt::WaitFor(needs))) => return Err(Unanswered::WaitFor(needs)),
+            Ok(Err(Interrupt::LeftToTheNext)) => return Err(Unanswered::Left),
             Err(_panic) => (None, course.failed(FailureCode::Internal, "the worker panicked")),
         };
         self.save(course, session, outcome, deadline).await
@@ -399,9 +400,11 @@ impl Worker {
         let turn = |carried| Turn { claim, opened, expiry: *expiry, carried };
         match request {
             Request::Feedback(request) => {
-                let _permit = carried.admit(self.model.as_ref())?;
+                let model = self.model.as_ref();
+                let permit = carried.admit(model)?;
                 failpoint::reach("before_call");
-                let feedback = feedback::write(self.model.as_ref(), request, deadline).await?;
+                let writing = feedback::write(model, request, deadline);
+                let feedback = carried.ask(model, Some(&permit), writing).await??;
                 failpoint::reach("called");
                 Ok((None, Outcome::Feedback { problem_id: request.problem_id, feedback }))
             }

@@ -165,6 +165,36 @@ async fn a_partition_that_moves_takes_its_waiters_along() {
 }
 
 #[tokio::test]
+async fn who_is_at_a_model_that_went_away_is_left_to_the_next_owner_too() {
+    let (kafka, unlucky) = (Kafka::start(2), Shared::new());
+    let asking = [unlucky.model.hold("답변 0"), unlucky.model.hold("답변 1")];
+    for (partition, member) in [(0, 10), (1, 11)] {
+        kafka.feedback(member, &format!("답변 {partition}")).partition(partition).send().await;
+    }
+    let old = unlucky.join(&kafka, Flow::Feedback, 9);
+    for gate in &asking {
+        gate.reached().await;
+    }
+    unlucky.model.goes_away();
+    let lucky = unlucky.with_its_own_model();
+    let new = lucky.join(&kafka, Flow::Feedback, 1);
+    eventually("the moved partition's member is answered", || async {
+        (lucky.producer.sent().len() == 1).then_some(())
+    })
+    .await;
+    for gate in asking {
+        gate.open();
+    }
+    for member in [10, 11] {
+        unlucky.producer.outcome(member).await;
+    }
+    kafka.commits(FEEDBACK_REQUESTED).reach_the_end().await;
+    for member in [old, new] {
+        member.stop().await;
+    }
+}
+
+#[tokio::test]
 async fn a_stop_does_not_wait_for_who_waits() {
     let (kafka, shared) = (Kafka::start(1), Shared::new());
     let question = begun(&shared, 7).await;

@@ -21,6 +21,7 @@ mod saved_data;
 mod scenarios;
 mod spring;
 mod suites;
+mod waits;
 
 use crate::case::Case;
 
@@ -48,5 +49,6 @@ pub fn all() -> Vec<(&'static str, Vec<Case>)> {
         ("page", page::cases()),
         ("spring", spring::cases()),
         ("suites", suites::cases()),
+        ("waits", waits::cases()),
     ]
 }
