@@ -28,6 +28,7 @@ use crate::llm::openai::OpenAi;
 use crate::llm::vllm::Vllm;
 use crate::readiness::{self, Readiness};
 use crate::resume::agent::{self, Agent};
+use crate::state::holder::Holder;
 use crate::state::redis::RedisState;
 use crate::state::{Lifetimes, MemberState};
 use crate::supervise::Supervisor;
@@ -96,7 +97,7 @@ pub async fn run(
     metrics.model_calls_limit.set(i64::try_from(config.max_in_flight).unwrap_or(i64::MAX));
     let producer = Arc::new(KafkaProducer::open(&config.kafka).context("the Kafka producer could not be opened")?);
     let BackEnds { state, state_name, documents, documents_name } = back_ends;
-    let locks = Locks::new(state.clone(), LOCK_TTL);
+    let locks = Locks::new(state.clone(), LOCK_TTL, Holder::started(config.kafka.property("group.instance.id")));
     let retrying = Arc::new(RetryingDocuments::new(documents.clone()));
     let worker = Arc::new(Worker {
         state: state.clone(),
@@ -193,10 +194,11 @@ pub async fn run(
     };
     let result = supervisor.watch(stop, tell).await;
     if result.is_err() {
-        // The groups are left in order all the same, so that others have the partitions at once.
-        stop_sender.send_replace(Stop::Until(Instant::now()));
+        // The groups are left in order all the same, so that others have the partitions at once, and what is paid for is
+        // finished: it may be another group's trouble.
+        stop_sender.send_replace(Stop::Until(Instant::now() + config.shutdown_grace));
     }
-    supervisor.shutdown(LEAVE_TIMEOUT).await;
+    supervisor.shutdown(config.shutdown_grace.saturating_add(LEAVE_TIMEOUT)).await;
     tokio::task::spawn_blocking(move || producer.flush(FLUSH)).await?;
     result
 }

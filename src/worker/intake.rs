@@ -4,14 +4,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{Notify, watch};
-use tokio::time::timeout;
+use tokio::task::JoinSet;
+use tokio::time::{timeout, timeout_at};
 
 use crate::events::record::RequestKind;
 use crate::flow_control::backoff::Backoff;
 use crate::kafka::client::Connection;
 use crate::kafka::consumer::{FatalError, GroupConsumer};
 use crate::kafka::error::KafkaError;
-use crate::worker::membership::{Ended, Group, Membership, Stop};
+use crate::worker::membership::{Done, Ended, Group, Membership, Stop};
 
 const REOPEN_BACKOFF: Backoff = Backoff { base: Duration::from_secs(1), cap: Duration::from_secs(10) };
 
@@ -42,16 +43,30 @@ impl Intake {
     pub async fn run(self, mut stop: watch::Receiver<Stop>) -> Result<(), IntakeError> {
         let Self { connection, topics, group } = self;
         let mut attempt = 0;
+        // What is in work when a membership ends goes on beside the next one, which waits for its locks or finds its results.
+        let mut in_work = Vec::new();
         loop {
             let wake = Arc::new(Notify::new());
             let consumer = GroupConsumer::open(&connection, &group.name, &topics, wake.clone())
                 .map_err(|source| IntakeError::Open { group: group.name.clone(), source })?;
             let mut membership = Membership::new(&group, consumer, wake);
             let ended = membership.run(&mut stop).await;
-            let _in_work = membership.close().await;
+            in_work.retain_mut(|tasks: &mut JoinSet<Done>| {
+                while tasks.try_join_next().is_some() {}
+                !tasks.is_empty()
+            });
+            in_work.push(membership.close().await);
             match ended.map_err(|_panic| IntakeError::Panicked { group: group.name.clone() })? {
-                Ended::Stopped => return Ok(()),
-                Ended::Fatal(FatalError::Fenced) => return Err(IntakeError::Fenced { group: group.name }),
+                Ended::Stopped => {
+                    let until = *stop.borrow();
+                    finish(in_work, until).await;
+                    return Ok(());
+                }
+                Ended::Fatal(FatalError::Fenced) => {
+                    // It has as long as the other group, which is told to stop.
+                    in_work.iter_mut().for_each(JoinSet::detach_all);
+                    return Err(IntakeError::Fenced { group: group.name });
+                }
                 Ended::Fatal(FatalError::Other(reason)) => {
                     tracing::error!(group = group.name, reason, "the membership ended; joining again");
                     // Being told to stop ends the wait, and then the next membership at once.
@@ -61,5 +76,15 @@ impl Intake {
                 }
             }
         }
+    }
+}
+
+/// Waits for what earlier memberships have in work, for as long as a stop allows; the rest is redelivered.
+async fn finish(in_work: Vec<JoinSet<Done>>, stop: Stop) {
+    let Stop::Until(deadline) = stop else { return };
+    for mut tasks in in_work {
+        let finished = async { while tasks.join_next().await.is_some() {} };
+        // What is left is cancelled when it is dropped.
+        let _ = timeout_at(deadline, finished).await;
     }
 }

@@ -8,6 +8,7 @@ use futures_util::{StreamExt, stream};
 use tokio::time::Instant;
 use uuid::Uuid;
 
+use crate::state::holder::Holder;
 use crate::state::{Claim, MemberState};
 
 /// Renewals under way at once.
@@ -16,6 +17,7 @@ const AT_ONCE: usize = 64;
 /// All locks that are held now.
 pub struct Locks {
     state: Arc<dyn MemberState>,
+    holder: Holder,
     /// A lock is renewed when it is older than this.
     renew_after: Duration,
     held: Mutex<HashMap<Uuid, (Claim, Instant)>>,
@@ -30,8 +32,13 @@ pub struct Held {
 
 impl Locks {
     /// Locks that the store keeps for `ttl` unless they are renewed.
-    pub fn new(state: Arc<dyn MemberState>, ttl: Duration) -> Arc<Self> {
-        Arc::new(Self { state, renew_after: ttl / 3, held: Mutex::default() })
+    pub fn new(state: Arc<dyn MemberState>, ttl: Duration, holder: Holder) -> Arc<Self> {
+        Arc::new(Self { state, holder, renew_after: ttl / 3, held: Mutex::default() })
+    }
+
+    /// What a claim of ours holds a lock with.
+    pub fn token(&self) -> Uuid {
+        self.holder.token()
     }
 
     /// Renews this lock from now on.

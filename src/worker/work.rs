@@ -7,7 +7,6 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use time::OffsetDateTime;
 use tokio::time::Instant;
-use uuid::Uuid;
 
 use crate::documents::Documents;
 use crate::events::decode::{Decoded, Undecodable, decode};
@@ -234,7 +233,7 @@ impl Worker {
                 member: origin.member,
                 request: request_name(origin.record, origin.member, origin.request_id),
                 record: record_name(&origin.record.at),
-                token: Uuid::new_v4(),
+                token: self.locks.token(),
             },
             expiry: Expiry::of(origin.record, self.settings.request_max_age),
             carried: Carried::new(place.tenure().clone()),

@@ -12,6 +12,7 @@ use ssammu_worker::flow_control::slots::Slots;
 use ssammu_worker::kafka::client::Connection;
 use ssammu_worker::kafka::embedded::EmbeddedBroker;
 use ssammu_worker::resume::agent::{self, Agent};
+use ssammu_worker::state::holder::Holder;
 use ssammu_worker::telemetry::metrics::Metrics;
 use ssammu_worker::worker::intake::{Intake, IntakeError};
 use ssammu_worker::worker::locks::Locks;
@@ -157,7 +158,7 @@ impl Shared {
                     deadline: PATIENCE,
                 },
             },
-            locks: Locks::new(self.state.clone(), LASTING),
+            locks: Locks::new(self.state.clone(), LASTING, Holder::started(None)),
             metrics: Arc::new(Metrics::new().unwrap()),
             settings: Settings {
                 topics: config::Settings::defaults().unwrap().check().unwrap().topics,

@@ -257,9 +257,6 @@ async fn what_is_done_behind_a_slow_head_is_not_worked_again_after_a_kill(env: A
     }
     mapped(&env, 0, 200).await;
     worker.kill().await;
-    // The dead worker's lock ends.
-    let redis = Redis::connect(&env.services).await;
-    let _: i64 = redis.run("DEL", &[&format!("feedback:{{{slow}}}:lock")]).await;
 
     let next = env.worker_with(&instance(&env)).await;
     env.commits(&env.topics.feedback_requested).reach_the_end().await;
@@ -293,9 +290,6 @@ async fn what_lies_too_far_ahead_for_the_commits_map_waits_and_is_not_lost(env: 
     .await;
     assert_eq!(counted(&worker, "ssammu_partitions_held_back").await, 1);
     worker.kill().await;
-    // The dead worker's lock ends.
-    let redis = Redis::connect(&env.services).await;
-    let _: i64 = redis.run("DEL", &[&format!("feedback:{{{slow}}}:lock")]).await;
 
     let next = env.worker_with(&instance(&env)).await;
     outcome(&outcomes, &head).await;
