@@ -133,7 +133,7 @@ pub async fn run(
         ready.with_label_values(&[part]).set(i64::from(is_ready));
     });
     let (stop_sender, stop_receiver) = watch::channel(Stop::No);
-    let intake = |group: &str, kinds: &[RequestKind]| {
+    let intake = |group: &str, kinds: &[RequestKind], needs| {
         let (joined, has_joined) = watch::channel(false);
         let topics = config.topics.requests().into_iter().filter(|(_, kind)| kinds.contains(kind)).collect();
         let intake = Intake {
@@ -146,11 +146,14 @@ pub async fn run(
                 metrics: metrics.clone(),
                 joined,
             },
+            needs,
         };
         (intake.run(stop_receiver.clone()), has_joined)
     };
-    let (feedback, feedback_joined) = intake(&config.group_feedback, &[RequestKind::FeedbackRequested]);
-    let (resume, resume_joined) = intake(&config.group_resume, &[RequestKind::ResumeInit, RequestKind::ResumeAnswer]);
+    let (feedback, feedback_joined) =
+        intake(&config.group_feedback, &[RequestKind::FeedbackRequested], vec![model.watch()]);
+    let kinds = [RequestKind::ResumeInit, RequestKind::ResumeAnswer];
+    let (resume, resume_joined) = intake(&config.group_resume, &kinds, vec![model.watch(), retrying.watch()]);
     let mut supervisor = Supervisor::default();
     supervisor.foreground("the feedback intake", feedback);
     supervisor.foreground("the resume intake", resume);

@@ -69,6 +69,7 @@ const ASKING_TIMEOUT: Duration = Duration::from_secs(5);
 /// A member of a consumer group.
 pub struct GroupConsumer {
     consumer: Arc<BaseConsumer<GroupContext>>,
+    group: String,
     bootstrap: String,
     kinds: HashMap<Arc<str>, RequestKind>,
     queues: HashMap<Partition, PartitionQueue<GroupContext>>,
@@ -127,6 +128,7 @@ impl GroupConsumer {
         consumer.subscribe(&names)?;
         Ok(Self {
             consumer: Arc::new(consumer),
+            group: group.to_owned(),
             bootstrap: connection.bootstrap.clone(),
             kinds: topics.iter().cloned().collect(),
             queues: HashMap::new(),
@@ -205,6 +207,12 @@ impl GroupConsumer {
             };
             Ok(partitions.into_iter().filter_map(end).collect())
         })
+    }
+
+    /// How many members the group has, this one among them. Blocks no thread of the runtime.
+    pub fn members(&mut self) -> oneshot::Receiver<Result<usize, KafkaError>> {
+        let (consumer, group) = (self.consumer.clone(), self.group.clone());
+        self.ask(move || count_members(consumer.as_ref(), &group))
     }
 
     /// Asks a broker something on a thread of its own.
@@ -312,6 +320,20 @@ impl Drop for GroupConsumer {
         }
         self.queues.clear();
     }
+}
+
+/// How many members a group has that one is not a member of. Blocks until a broker has answered.
+///
+/// # Errors
+/// When none does.
+pub fn members_of(connection: &Connection, group: &str) -> Result<usize, KafkaError> {
+    let asking: BaseConsumer = connection.config(&[("group.id", group)]).create()?;
+    count_members(&asking, group)
+}
+
+fn count_members<C: ConsumerContext>(consumer: &BaseConsumer<C>, group: &str) -> Result<usize, KafkaError> {
+    let groups = consumer.fetch_group_list(Some(group), ASKING_TIMEOUT)?;
+    Ok(groups.groups().iter().filter(|found| found.name() == group).map(|found| found.members().len()).sum())
 }
 
 fn positions_list(positions: &[(Partition, Position)]) -> TopicPartitionList {

@@ -22,6 +22,7 @@ use crate::telemetry::group::GroupMetrics;
 use crate::telemetry::metrics::Metrics;
 use crate::worker::assignments::{Assignments, Read, Ticket};
 use crate::worker::lanes::Lanes;
+use crate::worker::letting_go::LettingGo;
 use crate::worker::place::Place;
 use crate::worker::work::{Job, Lane, Worked, Worker};
 
@@ -35,7 +36,10 @@ const TICK: Duration = Duration::from_millis(100);
 /// librdkafka as often; it does not see that a map has grown.
 const MAP_TICK: Duration = Duration::from_secs(1);
 
-/// How often the lag is measured.
+/// How long what is in work may go on before the partitions are let go of.
+const LET_GO_GRACE: Duration = Duration::from_secs(5);
+
+/// How often the lag is measured, and whether the partitions are better off elsewhere.
 const LAG_TICK: Duration = Duration::from_secs(5);
 
 /// Records that may have begun beyond those that are in work. They hold no slot: they wait for a lock, a model or a store,
@@ -69,6 +73,8 @@ pub enum Stop {
 #[derive(Debug)]
 pub enum Ended {
     Stopped,
+    /// The partitions are let go to other members.
+    LetGo,
     Fatal(FatalError),
 }
 
@@ -105,6 +111,10 @@ pub struct Membership<'a> {
     assigning: Pending<(Vec<Partition>, Committed)>,
     /// Where the partitions end is being asked for.
     measuring: Pending<Ends>,
+    /// How many members the group has is being asked for.
+    counting: Pending<Option<usize>>,
+    /// Until when what is in work may go on before the partitions are let go of.
+    letting_go: Option<Instant>,
     /// A slot that is being waited for; kept while there is something to start, so as not to lose its turn.
     acquiring: Pending<Slot>,
     slots: GroupSlots,
@@ -127,6 +137,8 @@ impl<'a> Membership<'a> {
             revocation: None,
             assigning: None,
             measuring: None,
+            counting: None,
+            letting_go: None,
             acquiring: None,
             slots: group.slots.of_group(),
             broken: None,
@@ -137,7 +149,7 @@ impl<'a> Membership<'a> {
     ///
     /// # Errors
     /// When a record's task panicked outside of what is caught there.
-    pub async fn run(&mut self, stop: &mut watch::Receiver<Stop>) -> Result<Ended, JoinError> {
+    pub async fn run(&mut self, stop: &mut watch::Receiver<Stop>, needs: &mut LettingGo) -> Result<Ended, JoinError> {
         let mut ticks = interval(TICK);
         let mut map_ticks = interval(MAP_TICK);
         let mut lag_ticks = interval(LAG_TICK);
@@ -160,7 +172,14 @@ impl<'a> Membership<'a> {
                 Stop::No => None,
                 Stop::Until(deadline) => Some(deadline),
             };
-            if let Some(deadline) = stopping {
+            if let Some(deadline) = self.letting_go.filter(|_| stopping.is_none()) {
+                self.forget_waiting();
+                if self.tasks.is_empty() || Instant::now() >= deadline {
+                    self.store();
+                    self.commit_maps();
+                    return Ok(Ended::LetGo);
+                }
+            } else if let Some(deadline) = stopping {
                 self.forget_waiting();
                 if self.tasks.is_empty() || Instant::now() >= deadline {
                     self.finish_stopping().await?;
@@ -175,7 +194,7 @@ impl<'a> Membership<'a> {
                 self.acquiring = Some(Box::pin(self.slots.acquire()));
             }
             let revoke_at = self.revocation.as_ref().map(|revocation| revocation.deadline);
-            let wake_at = [stopping, revoke_at].into_iter().flatten().min();
+            let wake_at = [stopping, self.letting_go, revoke_at].into_iter().flatten().min();
             tokio::select! {
                 Some(done) = self.tasks.join_next() => {
                     self.on_done(done)?;
@@ -194,7 +213,14 @@ impl<'a> Membership<'a> {
                 () = self.wake.notified() => {}
                 _ = ticks.tick() => self.store(),
                 _ = map_ticks.tick() => self.commit_maps(),
-                _ = lag_ticks.tick() => self.ask_ends(),
+                _ = lag_ticks.tick() => {
+                    self.ask_ends();
+                    self.count_members(needs);
+                }
+                members = wait_for(&mut self.counting) => {
+                    self.counting = None;
+                    self.on_counted(members, needs);
+                }
                 ends = wait_for(&mut self.measuring) => {
                     self.measuring = None;
                     self.on_ends(ends);
@@ -273,6 +299,26 @@ impl<'a> Membership<'a> {
                 }
             }
             Err(error) => tracing::debug!(group = self.group.name, %error, "the lag could not be measured"),
+        }
+    }
+
+    /// Asks whether anybody could take the partitions over, where they are better off elsewhere.
+    fn count_members(&mut self, needs: &mut LettingGo) {
+        if needs.is_due(Instant::now()) && self.counting.is_none() && self.letting_go.is_none() {
+            let asking = self.consumer.members();
+            self.counting = Some(Box::pin(async { asking.await.ok()?.ok() }));
+        }
+    }
+
+    fn on_counted(&mut self, members: Option<usize>, needs: &mut LettingGo) {
+        if members.is_some_and(|members| members > 1) && needs.is_away() {
+            tracing::warn!(
+                group = self.group.name,
+                members,
+                "the model or the document store cannot be reached from here; the partitions are left to the other members"
+            );
+            needs.goes();
+            self.letting_go = Some(Instant::now() + LET_GO_GRACE);
         }
     }
 

@@ -3,6 +3,7 @@
 pub mod assignments;
 pub mod intake;
 pub mod lanes;
+pub mod letting_go;
 pub mod locks;
 pub mod membership;
 pub mod offsets;

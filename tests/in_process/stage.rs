@@ -196,6 +196,7 @@ fn join(kafka: &Kafka, flow: Flow, worker: Arc<Worker>, slots: Arc<Slots>) -> Me
             metrics: worker.metrics.clone(),
             joined,
         },
+        needs: Vec::new(),
     };
     Member { flow, metrics: worker.metrics.clone(), stop, has_joined, intake: tokio::spawn(intake.run(stopping)) }
 }

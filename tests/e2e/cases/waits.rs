@@ -7,13 +7,14 @@ use serde_json::json;
 
 use crate::kit::model::Answer;
 use crate::kit::model::script::FEEDBACK;
-use crate::kit::outcome_reader::OutcomeReader;
+use crate::kit::outcome_reader::{OutcomeReader, Record};
 use crate::kit::proxy::FaultProxy;
 use crate::kit::test_env::{PARTITIONS, TestEnv};
 use crate::kit::wait::eventually;
 
 crate::case::cases![
     members_of_a_worker_that_cannot_reach_the_model_are_answered_by_who_takes_their_partition,
+    a_worker_that_alone_cannot_reach_the_model_lets_its_partitions_go_and_comes_back,
     a_static_member_that_was_killed_takes_up_new_members_and_its_own_within_seconds,
 ];
 
@@ -57,6 +58,36 @@ async fn members_of_a_worker_that_cannot_reach_the_model_are_answered_by_who_tak
     for member in members.into_iter().flatten() {
         outcomes.expect(member, "FeedbackGenerated").await;
     }
+}
+
+async fn a_worker_that_alone_cannot_reach_the_model_lets_its_partitions_go_and_comes_back(env: Arc<TestEnv>) {
+    let outcomes = env.outcomes().await;
+    let port = env.model.url().rsplit(':').next().and_then(|port| port.parse().ok()).expect("a port");
+    let proxy = FaultProxy::start(port).await;
+    let beyond = env.settings().with("VLLM_URL", format!("http://127.0.0.1:{}", proxy.port()));
+    let mut unlucky = env.worker_with(&beyond.with("REQUEST_DEADLINE", "170s")).await;
+    let _lucky = env.worker().await;
+    proxy.refuse();
+    let mut members = Vec::new();
+    for partition in (0..PARTITIONS).cycle().take(12) {
+        members.push(ask(&env, partition, "한쪽에만 모델이 있습니다").await);
+    }
+    eventually("the model is away for it", || async {
+        unlucky.get("/metrics").await?.1.contains("ssammu_circuit_open{part=\"model\"} 1").then_some(())
+    })
+    .await;
+    // Those before were at it when it went away; these wait.
+    for partition in (0..PARTITIONS).cycle().take(12) {
+        members.push(ask(&env, partition, "한쪽에만 모델이 있습니다").await);
+    }
+    let all = |_: &[Record]| (answered(&outcomes, &members) == members.len()).then_some(());
+    outcomes.wait_at_most(Duration::from_secs(90), "all members are answered", all).await;
+    unlucky.unready("not a member of its group").await;
+    proxy.heal();
+    unlucky.ready().await;
+    let log = unlucky.log();
+    let told = |text: &str| log.lines().filter(|line| line.contains(text)).count();
+    assert_eq!((told("left to the other members"), told("what was away is back")), (2, 2), "{log}");
 }
 
 async fn a_static_member_that_was_killed_takes_up_new_members_and_its_own_within_seconds(env: Arc<TestEnv>) {
