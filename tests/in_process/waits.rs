@@ -1,9 +1,15 @@
 //! Who has to wait takes no place from who can go on, and waits no longer than it has to.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use serde_json::{Value, json};
 use ssammu_worker::events::record::{Flow, RequestKind};
 use ssammu_worker::llm::ModelFailure;
 use ssammu_worker::state::MemberState;
+use ssammu_worker::state::holder::Holder;
+use ssammu_worker::worker::locks::Locks;
+use tokio::time::Instant;
 
 use crate::doubles::state::StagedState;
 use crate::interview::{answer, begun, document, init};
@@ -276,6 +282,21 @@ async fn what_was_paid_for_is_not_thrown_away_because_saving_it_is_refused_for_a
     work(&shared.worker(), record(RequestKind::ResumeAnswer, 0, &answer(&question))).await;
     document(&shared, &shared.producer.outcomes(7, 2).await[1]).await;
     assert_eq!(shared.model.asked().len(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lock_whose_renewal_failed_is_renewed_at_the_next_look_and_not_only_when_it_would_be_due_again() {
+    let state = Arc::new(StagedState::new());
+    let claim = state.lock(Flow::Feedback, 7).await;
+    // Due every three seconds, looked at every second and a half.
+    let locks = Locks::new(state.clone(), Duration::from_secs(9), Holder::started(None));
+    let _held = locks.hold(&claim);
+    state.refuse_renewals(2);
+    let (start, renewing) = (Instant::now(), tokio::spawn(locks.clone().renew()));
+    eventually("it is renewed five times", || async { (state.renewals().len() == 5).then_some(()) }).await;
+    renewing.abort();
+    let after = state.renewals().iter().map(|at| at.duration_since(start).as_millis()).collect::<Vec<_>>();
+    assert_eq!(after, [3_000, 4_500, 6_000, 9_000, 12_000]);
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -12,6 +12,7 @@ use ssammu_worker::events::request::MemberId;
 use ssammu_worker::state::memory::MemoryState;
 use ssammu_worker::state::session::Session;
 use ssammu_worker::state::{Begin, Change, Claim, Lifetimes, MemberState, Saved, SessionChange, StateError, Write};
+use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::Gate;
@@ -28,6 +29,9 @@ pub struct StagedState {
     conflicts: AtomicBool,
     /// The last session that was saved.
     session: Mutex<Option<Session>>,
+    /// When locks were to be renewed.
+    renewals: Mutex<Vec<Instant>>,
+    refused_renewals: AtomicUsize,
 }
 
 impl StagedState {
@@ -43,7 +47,8 @@ impl StagedState {
     fn with_locks(lock: Duration) -> Self {
         let memory = MemoryState::new(Lifetimes { session: LASTING, outcome: LASTING, lock });
         let (gates, replies, conflicts) = (Mutex::default(), Mutex::default(), AtomicBool::new(false));
-        Self { memory, gates, replies, conflicts, session: Mutex::default() }
+        let (session, renewals, refused_renewals) = (Mutex::default(), Mutex::default(), AtomicUsize::new(0));
+        Self { memory, gates, replies, conflicts, session, renewals, refused_renewals }
     }
 
     /// The next answer is saved when the gate is open.
@@ -57,6 +62,16 @@ impl StagedState {
     pub fn refuse_changes(&self, count: usize) {
         let refused = (0..count).map(|_| Err(StateError::Fault("ERR a proxy between us".to_owned())));
         self.replies.lock().unwrap().extend(refused);
+    }
+
+    /// The next renewals of locks are refused, so many of them.
+    pub fn refuse_renewals(&self, count: usize) {
+        self.refused_renewals.store(count, Ordering::Relaxed);
+    }
+
+    /// When locks were to be renewed so far.
+    pub fn renewals(&self) -> Vec<Instant> {
+        self.renewals.lock().unwrap().clone()
     }
 
     /// From now on every answer meets a session that somebody else has just changed.
@@ -122,6 +137,11 @@ impl MemberState for StagedState {
     }
 
     async fn renew(&self, claim: &Claim) -> Result<bool, StateError> {
+        self.renewals.lock().unwrap().push(Instant::now());
+        let is_refused = |left: usize| left.checked_sub(1);
+        if self.refused_renewals.fetch_update(Ordering::Relaxed, Ordering::Relaxed, is_refused).is_ok() {
+            return Err(StateError::Unavailable("away".to_owned()));
+        }
         self.memory.renew(claim).await
     }
 
