@@ -38,6 +38,7 @@ use crate::telemetry::model::ModelMetrics;
 use crate::worker::intake::Intake;
 use crate::worker::locks::Locks;
 use crate::worker::membership::{Group, Stop};
+use crate::worker::screens::Screens;
 use crate::worker::work::{self, Worker};
 
 /// How long a member whose worker died waits for its lock, unless it is renewed.
@@ -72,7 +73,11 @@ impl BackEnds {
     /// Redis and S3, as the settings say.
     pub async fn services(config: &Config) -> Self {
         Self {
-            state: Arc::new(RedisState::connect(&config.redis, lifetimes(config))),
+            state: Arc::new(
+                RedisState::connect(&config.redis, lifetimes(config))
+                    .replicated(&config.redis, config.redis_wait_replicas)
+                    .telling_of_losses(),
+            ),
             state_name: "redis",
             documents: Arc::new(S3Documents::from_env(config.s3_bucket.as_str(), config.resume_url_ttl).await),
             documents_name: "s3",
@@ -116,6 +121,7 @@ pub async fn run(
             },
         },
         locks: locks.clone(),
+        screens: Screens::new(config.outcome_ttl),
         metrics: metrics.clone(),
         settings: work::Settings {
             topics: config.topics.clone(),

@@ -63,6 +63,9 @@ pub struct Settings {
     /// Redis: redis://, rediss://, redis-cluster:// or redis-sentinel://
     #[arg(long, env, hide_env_values = true, default_value = "redis://localhost:6379")]
     redis_url: String,
+    /// Redis replicas that must have a saved outcome before it is sent: a failover then loses none (WAIT)
+    #[arg(long, env, hide_env_values = true, default_value = "0")]
+    redis_wait_replicas: String,
     /// OpenAI-compatible model server, with or without /v1
     #[arg(long, env, hide_env_values = true, default_value = "http://localhost:8001")]
     vllm_url: String,
@@ -137,6 +140,7 @@ pub struct Config {
     pub group_feedback: String,
     pub group_resume: String,
     pub redis: RedisAddress,
+    pub redis_wait_replicas: u32,
     pub vllm: VllmSettings,
     pub openai: Option<OpenAiSettings>,
     /// Variables that say how to reach a fallback, while none is turned on.
@@ -175,6 +179,8 @@ const LINK_TTL_MAX: Duration = Duration::from_secs(7 * 24 * 3600);
 /// A year; longer waits are mistakes, and would overflow somewhere.
 pub const DURATION_MAX: Duration = Duration::from_secs(366 * 24 * 3600);
 const IN_FLIGHT_MAX: usize = 100_000;
+/// Far more than anybody has.
+const REPLICAS_MAX: u32 = 100;
 
 impl Settings {
     /// The defaults, whatever the environment says.
@@ -242,6 +248,7 @@ impl Settings {
                 None
             }
         };
+        let redis_wait_replicas = check.number_or_none("REDIS_WAIT_REPLICAS", &self.redis_wait_replicas, REPLICAS_MAX);
         let vllm_url = check.url("VLLM_URL", &self.vllm_url);
         let fallback = fallback::Given {
             llm_fallback: self.llm_fallback,
@@ -290,6 +297,7 @@ impl Settings {
             group_feedback,
             group_resume,
             redis,
+            redis_wait_replicas,
             vllm: VllmSettings {
                 url: vllm_url,
                 model: optional(self.model_name),
@@ -345,6 +353,7 @@ mod tests {
             settings.redis_url = "http://:s3cret@redis".to_owned();
             settings.vllm_url = "s3cret".to_owned();
             settings.max_in_flight = "0".to_owned();
+            settings.redis_wait_replicas = "s3cret".to_owned();
             settings.request_deadline = "s3cret".to_owned();
             settings.session_ttl = "0s".to_owned();
             settings.http_addr = "8080".to_owned();
@@ -359,6 +368,7 @@ mod tests {
         for name in [
             "KAFKA_PROPERTIES",
             "REDIS_URL",
+            "REDIS_WAIT_REPLICAS",
             "VLLM_URL",
             "MAX_IN_FLIGHT",
             "REQUEST_DEADLINE",

@@ -91,6 +91,13 @@ impl Check {
         }
     }
 
+    pub fn number_or_none(&mut self, name: &str, text: &str, max: u32) -> u32 {
+        text.trim().parse().ok().filter(|number| *number <= max).unwrap_or_else(|| {
+            self.wrong(name, format_args!("not a whole number from 0 to {max}"));
+            0
+        })
+    }
+
     /// One that is no number is told as such, and so is a maximum: only two good ones can be held against each other.
     pub fn min_questions(&mut self, min: &str, max: &str) -> u32 {
         let max = max.trim().parse().ok().filter(|max| (1..=QUESTIONS_MAX).contains(max)).unwrap_or(QUESTIONS_MAX);

@@ -32,6 +32,8 @@ pub const EXCEPTION_STACKTRACE: &str = "kafka_dlt-exception-stacktrace";
 
 /// How often a dead letter has been sent back to its topic (contract, section 5).
 pub const REPLAY_COUNT: &str = "replay-count";
+/// When a replayed request was first sent (ms since 1970).
+pub const REPLAY_ORIGINAL_TIMESTAMP: &str = "replay-original-timestamp";
 
 /// What Spring Kafka writes before every header of a dead letter, and before those that say what went wrong.
 pub const DEAD_LETTER_PREFIX: &str = "kafka_dlt-";

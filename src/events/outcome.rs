@@ -18,7 +18,7 @@ pub use self::saved::SavedOutcome;
 use crate::events::decode::Invalid;
 use crate::events::json::JsonText;
 use crate::events::open_enum::OpenEnum;
-use crate::events::record::{Coordinates, Record, RequestKind, name_of};
+use crate::events::record::{Coordinates, Record, RequestKind, name_of, placed_origin};
 use crate::events::request::MemberId;
 
 /// What a request ended in, before it has an id and a time.
@@ -113,8 +113,9 @@ fn outcome_id(origin: &Origin<'_>, kind: OutcomeKind, scope: Scope) -> Uuid {
             format!("{partition}/{offset}")
         }
     };
-    let member = origin.member.to_string();
-    name_of(&["outcome", &origin.record.at.topic, &member, origin.request_id, kind.name(), &record])
+    let (member, placed) = (origin.member.to_string(), placed_origin(origin.record, origin.request_id));
+    let parts = ["outcome", &origin.record.at.topic, &member, origin.request_id, kind.name(), &record];
+    name_of(&parts.into_iter().chain(placed.as_deref()).collect::<Vec<_>>())
 }
 
 /// ISO-8601 in UTC, to the millisecond.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::events::header_names::{CE_ID, REPLAY_COUNT};
+use crate::events::header_names::{CE_ID, REPLAY_COUNT, REPLAY_ORIGINAL_TIMESTAMP};
 use crate::events::request::MemberId;
 
 /// Which of the two jobs a request belongs to; each has its own lock per member.
@@ -227,12 +227,33 @@ pub fn replay_count(record: &Record) -> u64 {
 
 /// Names a request in the journal: the same for every record of the topic and member with this id.
 pub fn request_name(record: &Record, member: MemberId, request_id: &str) -> Uuid {
-    name_of(&["request", &record.at.topic, &member.to_string(), request_id])
+    let (member, origin) = (member.to_string(), placed_origin(record, request_id));
+    let parts = ["request", &record.at.topic, &member, request_id];
+    name_of(&parts.into_iter().chain(origin.as_deref()).collect::<Vec<_>>())
 }
 
 /// Names a record in the journal.
-pub fn record_name(at: &Coordinates) -> Uuid {
-    name_of(&["record", &at.to_string()])
+pub fn record_name(record: &Record) -> Uuid {
+    name_of(&["record", &record.at.to_string(), &origin(record, record.time.map(RecordTime::millis))])
+}
+
+/// What has to be in the names of a request whose id is a place, so that it is taken for no other that stood there: a topic
+/// may be made again, and clusters may share a store. A replayed request keeps its value, and brings its first time along.
+pub fn placed_origin(record: &Record, request_id: &str) -> Option<String> {
+    let place: Coordinates = request_id.split('#').next()?.parse().ok()?;
+    (place.topic == record.at.topic).then(|| {
+        let first_sent = match replay_count(record) {
+            0 => record.time.map(RecordTime::millis),
+            _ => record.text_header(REPLAY_ORIGINAL_TIMESTAMP).and_then(|text| text.trim().parse().ok()),
+        };
+        origin(record, first_sent)
+    })
+}
+
+/// When a record was sent, and a digest of what it holds.
+fn origin(record: &Record, millis: Option<i64>) -> String {
+    let digest = Uuid::new_v5(&NAMESPACE, record.value.as_deref().unwrap_or_default());
+    format!("{}/{digest}", millis.unwrap_or_default())
 }
 
 #[cfg(test)]
@@ -287,6 +308,55 @@ mod tests {
         let id = request_id(&record(vec![Header::new("ce_id", long.as_str())]), None);
         assert_eq!(id.len(), 36);
         assert_ne!(id, request_id(&record(vec![Header::new("ce_id", format!("{long}y"))]), None));
+    }
+
+    #[test]
+    fn two_records_that_stood_at_one_place_have_no_name_in_common() {
+        let member = MemberId::new(7).unwrap();
+        let names = |record: &Record| (request_name(record, member, &request_id(record, None)), record_name(record));
+        let old = Record { time: Some(RecordTime::Create(5)), value: Some(b"{}".to_vec()), ..record(vec![]) };
+        let later = Record { time: Some(RecordTime::LogAppend(6)), ..old.clone() };
+        let other = Record { value: Some(b"{ }".to_vec()), ..old.clone() };
+        assert_eq!(names(&old), names(&old.clone()), "it is read again");
+        for new in [later, other] {
+            assert_ne!(names(&old).0, names(&new).0);
+            assert_ne!(names(&old).1, names(&new).1);
+        }
+    }
+
+    #[test]
+    fn a_request_with_an_id_of_its_own_is_the_same_at_any_time_and_place() {
+        let member = MemberId::new(7).unwrap();
+        for id in ["a", "a/1/2", "FeedbackRequested/3/x"] {
+            let first = Record { time: Some(RecordTime::Create(5)), ..record(vec![Header::new("ce_id", id)]) };
+            let name = |record: &Record| request_name(record, member, id);
+            assert_eq!(name(&first), name(&Record { time: None, value: Some(b"{}".to_vec()), ..first.clone() }));
+            assert_eq!(name(&first), name_of(&["request", "FeedbackRequested", "7", id]), "as it always was");
+        }
+    }
+
+    #[test]
+    fn what_named_a_request_by_its_place_names_its_replay_too() {
+        let sent = Record { time: Some(RecordTime::Create(5)), value: Some(b"{}".to_vec()), ..record(vec![]) };
+        let place = request_id(&sent, None);
+        let headers = |sent_at: &str| {
+            let count = Header::new(REPLAY_COUNT, "1");
+            vec![Header::new(CE_ID, place.as_str()), count, Header::new(REPLAY_ORIGINAL_TIMESTAMP, sent_at)]
+        };
+        let at = Coordinates { offset: 99, ..sent.at.clone() };
+        let replayed = |sent_at| Record {
+            at: at.clone(),
+            time: Some(RecordTime::Create(9)),
+            headers: headers(sent_at),
+            ..sent.clone()
+        };
+        let sent_back_later = |record: &Record| Record { time: Some(RecordTime::Create(10)), ..record.clone() };
+        let again = replayed("5");
+        assert_eq!(placed_origin(&again, &request_id(&again, None)), placed_origin(&sent, &place));
+        let of_before = replayed("what says nothing");
+        assert_eq!(placed_origin(&of_before, &place), placed_origin(&sent_back_later(&of_before), &place));
+        let of_another = replayed("4");
+        assert_ne!(placed_origin(&of_another, &place), placed_origin(&sent, &place));
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! A circuit breaker: one circuit for each server of a service, and one half-open gate before all of them.
 //!
 //! A circuit decides to which server a call goes, and when; the gate decides who may begin at all. While no circuit is
-//! closed it lets one at a time pass, or nobody: who waits there is not yet in anybody's deadline, so that an outage fails
-//! those who found out, and no others.
+//! closed it lets one at a time pass: who waits there is not yet in anybody's deadline, so that an outage fails those who
+//! found out, and one at a time after them, who are told, and not the backlog.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -78,7 +78,7 @@ impl Breaker {
     }
 
     /// The same, where somebody probes a server that is unavailable, whenever [`next_probe`](Self::next_probe) says so:
-    /// until a probe was answered nobody calls it, and nobody begins where no server works.
+    /// until a probe was answered nobody calls it.
     pub fn probed(servers: usize, probe_every: Duration) -> Self {
         Self::of((0..servers).map(|_| Circuit::probed(probe_every)).collect())
     }
@@ -88,8 +88,7 @@ impl Breaker {
         Self { circuits: Mutex::new(circuits), gate: Gate::default(), away, changes }
     }
 
-    /// Waits until it makes sense to begin: not at all while a server works; while none does one at a time begins, or
-    /// nobody.
+    /// Waits until it makes sense to begin: not at all while a server works, one at a time while none does.
     pub async fn admit(&self) -> GatePermit {
         self.gate.enter().await
     }
@@ -200,11 +199,7 @@ impl Breaker {
         }
         // Under the lock, so that changes are seen and told in the order in which they happened.
         let is_away = circuits.iter().all(Circuit::is_open);
-        self.gate.set(match is_away {
-            false => Way::Free,
-            true if circuits.iter().any(Circuit::is_half_open) => Way::OneAtATime,
-            true => Way::Nobody,
-        });
+        self.gate.set(if is_away { Way::OneAtATime } else { Way::Free });
         self.away.send_if_modified(|away| std::mem::replace(away, is_away) != is_away);
         self.changes.send_replace(());
         if changed {
@@ -307,15 +302,15 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn where_probes_find_out_nobody_begins_before_one_has_passed_and_then_one_at_a_time() {
+    async fn where_probes_find_out_one_at_a_time_begins_and_calls_nobody_before_one_has_passed() {
         let breaker = Breaker::probed(1, PROBE_EVERY);
         told(&breaker, 0, [DOWN; 5]);
         tokio::time::advance(PROBE_EVERY * 100).await;
         let mut waiting: Vec<_> = (0..3).map(|_| Box::pin(breaker.admit())).collect();
-        assert!(waiting.iter_mut().all(|one| one.as_mut().now_or_never().is_none()));
+        let begun: Vec<_> = waiting.iter_mut().filter_map(|one| one.as_mut().now_or_never()).collect();
+        assert!(begun.len() == 1 && picked(&breaker, None).is_err());
         assert_eq!(probed(&breaker, 0, Verdict::Works), []);
-        let trials: Vec<_> = waiting.iter_mut().filter_map(|one| one.as_mut().now_or_never()).collect();
-        assert_eq!((trials.len(), breaker.is_away()), (1, true));
+        assert!(picked(&breaker, None).is_ok() && breaker.is_away());
     }
 
     #[tokio::test(start_paused = true)]

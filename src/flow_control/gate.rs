@@ -1,5 +1,5 @@
-//! A half-open gate before a service: everybody passes while the service works, and one at a time while it does not, or
-//! nobody. That one is the trial: whether a service is back can only be found out by using it, and one use is enough.
+//! A half-open gate before a service: everybody passes while the service works, and one at a time while it does not. That
+//! one is the trial: whether a service is back can only be found out by using it, and one use is enough.
 
 use std::sync::Arc;
 
@@ -10,7 +10,6 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 pub enum Way {
     Free,
     OneAtATime,
-    Nobody,
 }
 
 /// Lets pass whom its [`Way`] lets.
@@ -56,15 +55,12 @@ impl Gate {
     pub async fn enter(&self) -> GatePermit {
         let mut way = self.way.subscribe();
         loop {
-            let now = *way.borrow_and_update();
-            if now == Way::Free {
+            if *way.borrow_and_update() == Way::Free {
                 return GatePermit::free();
             }
             tokio::select! {
                 // The semaphore is never closed.
-                trial = self.trial.clone().acquire_owned(), if now == Way::OneAtATime => {
-                    return GatePermit { trial: trial.ok() };
-                }
+                trial = self.trial.clone().acquire_owned() => return GatePermit { trial: trial.ok() },
                 _ = way.changed() => {}
             }
         }
@@ -85,27 +81,23 @@ mod tests {
     }
 
     #[test]
-    fn one_at_a_time_passes_or_nobody() {
+    fn one_at_a_time_passes_while_it_is_shut() {
         let gate = Gate::default();
         gate.set(Way::OneAtATime);
         let trial = gate.enter().now_or_never();
         assert!(trial.is_some() && gate.enter().now_or_never().is_none());
         drop(trial);
         assert!(gate.enter().now_or_never().is_some());
-        gate.set(Way::Nobody);
-        assert!(gate.enter().now_or_never().is_none());
     }
 
     #[test]
     fn all_who_wait_pass_when_the_way_is_free() {
-        for shut in [Way::OneAtATime, Way::Nobody] {
-            let gate = Gate::default();
-            gate.set(shut);
-            let _trial = gate.enter().now_or_never();
-            let mut waiting: Vec<_> = (0..3).map(|_| Box::pin(gate.enter())).collect();
-            assert!(waiting.iter_mut().all(|one| one.as_mut().now_or_never().is_none()));
-            gate.set(Way::Free);
-            assert!(waiting.iter_mut().all(|one| one.as_mut().now_or_never().is_some()));
-        }
+        let gate = Gate::default();
+        gate.set(Way::OneAtATime);
+        let _trial = gate.enter().now_or_never();
+        let mut waiting: Vec<_> = (0..3).map(|_| Box::pin(gate.enter())).collect();
+        assert!(waiting.iter_mut().all(|one| one.as_mut().now_or_never().is_none()));
+        gate.set(Way::Free);
+        assert!(waiting.iter_mut().all(|one| one.as_mut().now_or_never().is_some()));
     }
 }

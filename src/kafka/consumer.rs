@@ -272,6 +272,21 @@ impl GroupConsumer {
         }
     }
 
+    /// Goes on reading a partition at an offset. What was fetched before and not [taken](Self::take) yet never comes.
+    pub fn seek(&self, partition: &Partition, offset: i64) -> Result<(), KafkaError> {
+        let mut list = TopicPartitionList::new();
+        list.add_partition_offset(&partition.topic, partition.number, Offset::Offset(offset))?;
+        // Without waiting: librdkafka drops older messages from here on by a version number.
+        let sought = self.consumer.seek_partitions(list, Duration::ZERO)?;
+        for element in sought.elements() {
+            match element.error() {
+                Ok(()) | Err(RdKafkaError::OffsetFetch(RDKafkaErrorCode::InProgress)) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(())
+    }
+
     /// Notes positions for the next commit. Only partitions that are ours are taken.
     pub fn store(&self, positions: &[(Partition, Position)]) {
         if let Err(error) = self.consumer.store_offsets(&positions_list(positions)) {

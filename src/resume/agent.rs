@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use time::OffsetDateTime;
 use tokio::time::Instant;
-use uuid::Uuid;
 
 use crate::documents::DocumentError;
 use crate::documents::retrying::RetryingDocuments;
@@ -77,6 +76,7 @@ impl Agent {
         let Settings { min_questions, max_questions, deadline: limit, .. } = self.settings;
         let graph = Graph { min_questions, max_questions };
         let expected = opened.expected;
+        let stamp = || Stamp { request: claim.request, now: OffsetDateTime::now_utc() };
         let (mut pass, mut deadline, mut writing_deadline) = (None, Instant::now() + limit, None);
         let (mut state, effects) = graph.step(State::Start(opened), request, stamp());
         let mut effects = VecDeque::from(effects);
@@ -101,14 +101,14 @@ impl Agent {
                 Effect::AskQuestion(session, attempt) => {
                     carried.pay(Step::Question)?;
                     let ask = question_ask(&session, attempt);
-                    Event::Replied(carried.ask(self.model.as_ref(), pass.as_ref(), self.ask(&ask, deadline)).await?)
+                    Event::Replied(carried.ask(self.model.as_ref(), self.ask(&ask, deadline)).await?)
                 }
                 Effect::WriteResume(_) if carried.is_laid_out => Event::Replied(Ok(nothing())),
                 Effect::WriteResume(session) => {
                     carried.pay(Step::Resume)?;
                     let until = *writing_deadline.get_or_insert_with(|| before_storing(deadline));
                     let ask = resume_ask(&session);
-                    Event::Replied(carried.ask(self.model.as_ref(), pass.as_ref(), self.ask(&ask, until)).await?)
+                    Event::Replied(carried.ask(self.model.as_ref(), self.ask(&ask, until)).await?)
                 }
                 Effect::StoreDocument(session, resume) => {
                     drop(pass.take());
@@ -177,10 +177,6 @@ impl Agent {
     }
 }
 
-fn stamp() -> Stamp {
-    Stamp { id: Uuid::new_v4(), now: OffsetDateTime::now_utc() }
-}
-
 fn log(note: &Note, member: MemberId) {
     match note {
         Note::NoQuestion { number } => tracing::debug!(number, "no usable question in the reply"),
@@ -195,6 +191,11 @@ fn log(note: &Note, member: MemberId) {
         Note::NoResume => {
             tracing::warn!(%member, "the résumé is laid out without the model: two replies were unusable")
         }
+        Note::RolledBack => tracing::warn!(
+            %member,
+            "the state store has lost a question that the member was shown; the member is told (REDIS_WAIT_REPLICAS keeps \
+             what is shown)"
+        ),
     }
 }
 

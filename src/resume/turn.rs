@@ -112,23 +112,16 @@ impl<'w> Carried<'w> {
         trial.or_else(|| model.admit().now_or_never()).ok_or(Needs::Model)
     }
 
-    /// Waits for who asks the model with this permit; not while nobody is let in to ask, once the record is no longer ours:
-    /// its next owner may reach a model. Who found the model away after it was let in would otherwise be at it until its
-    /// deadline.
+    /// Waits for who asks the model; once the record is no longer ours, not while the model is away for others: its next
+    /// owner may reach one. Who found it away after it was let in would otherwise be at it until its deadline.
     ///
     /// # Errors
     /// [`Interrupt::LeftToTheNext`].
-    pub async fn ask<T>(
-        &self,
-        model: &dyn Model,
-        permit: Option<&GatePermit>,
-        asking: impl Future<Output = T>,
-    ) -> Result<T, Interrupt> {
+    pub async fn ask<T>(&self, model: &dyn Model, asking: impl Future<Output = T>) -> Result<T, Interrupt> {
         let in_vain = async {
             self.tenure.cancelled().await;
-            // Who finds out whether the model is back does so for all.
-            let is_trial = permit.is_some_and(GatePermit::is_trial);
-            while is_trial || model.admit().now_or_never().is_some() {
+            // While it is away nobody is let in, or one who is to find out whether it is back.
+            while model.admit().now_or_never().is_some_and(|permit| !permit.is_trial()) {
                 sleep(LOOK).await;
             }
         };

@@ -47,6 +47,14 @@ pub(super) fn all(claim: &Claim) -> Vec<String> {
     keys
 }
 
+/// What is held for as long as a turn goes on.
+pub(super) fn held(claim: &Claim) -> Vec<String> {
+    match claim.flow {
+        Flow::Feedback => vec![lock(claim)],
+        Flow::Resume => vec![lock(claim), session(claim)],
+    }
+}
+
 fn root(claim: &Claim) -> String {
     root_of(claim.flow, claim.member)
 }

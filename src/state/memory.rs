@@ -47,7 +47,7 @@ impl MemberState for MemoryState {
         if entries.get(&keys::lock(claim)).is_some_and(is_theirs) {
             return Ok(Begin::Busy);
         }
-        entries.put(keys::lock(claim), claim.token.to_string(), self.lifetimes.lock);
+        entries.hold(claim, self.lifetimes.lock);
         Ok(match claim.flow {
             Flow::Feedback => Begin::Open { session: None, draft: None, ended: None },
             Flow::Resume => {
@@ -108,7 +108,7 @@ impl MemberState for MemoryState {
         let mut entries = self.entries();
         let ours = entries.is_locked_by(claim);
         if ours {
-            entries.put(keys::lock(claim), claim.token.to_string(), self.lifetimes.lock);
+            entries.hold(claim, self.lifetimes.lock);
         }
         Ok(ours)
     }
@@ -151,6 +151,15 @@ impl Entries {
             Write::Delete => {
                 self.map.remove(&key);
             }
+        }
+    }
+
+    /// Takes the lock, or holds it for longer; the session does not end before it.
+    fn hold(&mut self, claim: &Claim, lifetime: Duration) {
+        self.put(keys::lock(claim), claim.token.to_string(), lifetime);
+        let now = Instant::now();
+        if let Some((_, end)) = self.map.get_mut(&keys::session(claim)).filter(|(_, end)| *end > now) {
+            *end = (*end).max(now + lifetime);
         }
     }
 

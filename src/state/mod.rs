@@ -34,7 +34,7 @@ pub struct Claim {
     pub member: MemberId,
     /// Names the request: the same for every record that carries the same request id.
     pub request: Uuid,
-    /// Names the record (topic, partition, offset): retryable failures are remembered for it alone.
+    /// Names the record (where it stands, and what it is): retryable failures are remembered for it alone.
     pub record: Uuid,
     /// Whoever holds the lock holds this. No two claims have the same; it says [who](holder) it is.
     pub token: Uuid,
@@ -124,7 +124,8 @@ pub enum StateError {
 pub trait MemberState: Send + Sync {
     /// Looks the request up in the journal and, when it is new, takes the member's lock and reads what is stored.
     /// Calling it again with the same token is safe and refreshes the lock; an answered request gives up a lock that
-    /// is ours. The lock of an earlier start of the same instance is taken over.
+    /// is ours. A session does not end before a lock that is held for it: what is paid for meanwhile would be for nothing.
+    /// The lock of an earlier start of the same instance is taken over.
     async fn begin(&self, claim: &Claim) -> Result<Begin, StateError>;
 
     /// Applies a change, whole or not at all. Calling it again after [`StateError::Unavailable`] is safe.
@@ -134,7 +135,7 @@ pub trait MemberState: Send + Sync {
     /// gives the one that is.
     async fn remember(&self, claim: &Claim, scope: Scope, outcome: &SavedOutcome) -> Result<SavedOutcome, StateError>;
 
-    /// Holds the lock for longer; `false` when it is no longer ours.
+    /// Holds the lock, and the session, for longer; `false` when it is no longer ours.
     async fn renew(&self, claim: &Claim) -> Result<bool, StateError>;
 
     /// Gives the lock back if it is ours.

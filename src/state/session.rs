@@ -9,7 +9,7 @@ use time::{OffsetDateTime, UtcOffset};
 use uuid::Uuid;
 
 use crate::events::record::name_of;
-use crate::events::request::{MemberId, ResumeInputs};
+use crate::events::request::{MajorType, MemberId, PreferredJob, ResumeInputs};
 use crate::state::format;
 
 /// Fields that a newer program stored and this one does not know. What is read and changed here is written back with
@@ -63,10 +63,14 @@ impl Session {
         }
     }
 
+    /// The first question, where this interview was begun under this very id.
+    pub fn begun_as(&self, session_id: Uuid) -> Option<&Exchange> {
+        self.exchanges.first().filter(|_| self.session_id == session_id)
+    }
+
     /// Names what a résumé would be made of: the inputs and the answers.
     pub fn fingerprint(&self) -> Uuid {
-        // Serialising plain data to a string cannot fail; an empty name would only make a draft worthless.
-        let inputs = serde_json::to_string(&self.inputs.known).unwrap_or_default();
+        let inputs = fingerprinted(&self.inputs.known);
         let answers = self
             .exchanges
             .iter()
@@ -92,6 +96,47 @@ impl Session {
             id.get(..8).unwrap_or(&id),
         )
     }
+}
+
+/// The inputs as fingerprints have them: field by field, so that a release which knows more of them still knows its members'
+/// drafts again. A field that is new goes in at the end, and only where it is set.
+fn fingerprinted(inputs: &ResumeInputs) -> String {
+    #[derive(Serialize)]
+    struct Fingerprinted<'a> {
+        email: &'a str,
+        preferred_job: &'a Option<PreferredJob>,
+        major_type: Option<MajorType>,
+        certification_count: u64,
+        project_count: u64,
+        work_period: u64,
+        company_name: &'a Option<String>,
+        position: &'a Option<String>,
+        additional_experiences: &'a Option<String>,
+    }
+    let ResumeInputs {
+        email,
+        preferred_job,
+        major_type,
+        certification_count,
+        project_count,
+        work_period,
+        company_name,
+        position,
+        additional_experiences,
+    } = inputs;
+    let named = Fingerprinted {
+        email,
+        preferred_job,
+        major_type: *major_type,
+        certification_count: *certification_count,
+        project_count: *project_count,
+        work_period: *work_period,
+        company_name,
+        position,
+        additional_experiences,
+    };
+    // Serialising plain data to a string cannot fail; an empty name would only make a draft worthless.
+    serde_json::to_string(&named).unwrap_or_default()
 }
 
 /// `Asia/Seoul`, which has had no summer time since 1988.
@@ -254,6 +299,15 @@ pub(crate) mod tests {
         other.exchanges[0].answer = Some("다른 답".to_owned());
         assert_ne!(asked(2).fingerprint(), other.fingerprint());
         assert_eq!(asked(2).fingerprint(), asked(2).fingerprint());
+    }
+
+    /// Drafts are known by it, across releases.
+    #[test]
+    fn a_fingerprint_is_of_the_inputs_as_they_have_always_been_written() {
+        let written = r#"{"email":"a@b.kr","preferred_job":"AI","major_type":"NON_MAJOR","certification_count":1,
+            "project_count":2,"work_period":3,"company_name":null,"position":"개발자","additional_experiences":null}"#;
+        let inputs: ResumeInputs = serde_json::from_str(written).unwrap();
+        assert_eq!(fingerprinted(&inputs), written.replace("\n            ", ""));
     }
 
     #[test]

@@ -7,9 +7,11 @@ use std::collections::BTreeMap;
 
 use tokio_util::sync::CancellationToken;
 
-use crate::events::record::{Coordinates, Record};
+use crate::events::record::Coordinates;
 use crate::kafka::position::{Partition, Position};
-use crate::worker::offsets::{Offsets, Take};
+use crate::worker::assigned::{Assigned, Generation};
+use crate::worker::offsets::Offsets;
+use crate::worker::work::Lane;
 
 /// Where the group's partitions were committed; `None` where it never did.
 pub type Committed = Vec<(Partition, Option<Position>)>;
@@ -22,53 +24,18 @@ pub struct Assignments {
     generation: u64,
 }
 
-/// One partition while it is ours.
-#[derive(Debug)]
-pub struct Assigned {
-    generation: u64,
-    offsets: Offsets,
-    /// Read, but too far ahead of the first open record.
-    held: Option<Record>,
-    in_work: usize,
-    /// Its position has changed since it was last stored.
-    changed: bool,
-    /// It is about to be let go: nothing more of it begins.
-    revoked: bool,
-    tenure: Tenure,
-}
-
-/// Cancelled when a partition is let go: its records wait for nothing here any more.
-#[derive(Debug, Default)]
-struct Tenure(CancellationToken);
-
-impl Drop for Tenure {
-    fn drop(&mut self) {
-        self.0.cancel();
-    }
-}
-
-/// What becomes of a record that was read.
-#[derive(Debug, PartialEq)]
-pub enum Read {
-    Work(Record),
-    /// It is done already, or in work.
-    Skip,
-    /// It lies too far ahead of the first open record: it is held until that is done.
-    Hold,
-}
-
 /// A record to be worked, and the assignment in which it was read. The fencing token of our own bookkeeping: what was
 /// begun in an earlier assignment of the same partition releases nothing of a later one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ticket {
     partition: Partition,
     offset: i64,
-    generation: u64,
+    generation: Generation,
 }
 
 impl Ticket {
     /// For the record at these coordinates, read in this generation.
-    pub fn new(at: &Coordinates, generation: u64) -> Self {
+    pub fn new(at: &Coordinates, generation: Generation) -> Self {
         let partition = Partition { topic: at.topic.clone(), number: at.partition };
         Self { partition, offset: at.offset, generation }
     }
@@ -80,17 +47,7 @@ impl Assignments {
         self.generation += 1;
         for (partition, position) in committed {
             let offsets = position.as_ref().map_or_else(Offsets::fresh, Offsets::resume);
-            let generation = self.generation;
-            let assigned = Assigned {
-                generation,
-                offsets,
-                held: None,
-                in_work: 0,
-                changed: false,
-                revoked: false,
-                tenure: Tenure::default(),
-            };
-            self.partitions.insert(partition, assigned);
+            self.partitions.insert(partition, Assigned::new(self.generation, offsets));
         }
     }
 
@@ -98,16 +55,14 @@ impl Assignments {
     pub fn revoke(&mut self, partitions: &[Partition]) {
         for partition in partitions {
             if let Some(assigned) = self.partitions.get_mut(partition) {
-                assigned.revoked = true;
-                assigned.held = None;
-                assigned.tenure.0.cancel();
+                assigned.revoke();
             }
         }
     }
 
     /// Whether anything of these partitions is in work.
     pub fn is_in_work(&self, partitions: &[Partition]) -> bool {
-        partitions.iter().any(|partition| self.partitions.get(partition).is_some_and(|assigned| assigned.in_work > 0))
+        partitions.iter().any(|partition| self.partitions.get(partition).is_some_and(Assigned::is_in_work))
     }
 
     /// Partitions are no longer ours: nothing is stored or committed for them any more.
@@ -119,7 +74,7 @@ impl Assignments {
 
     /// Partitions that may be read.
     pub fn readable(&mut self) -> impl Iterator<Item = (&Partition, &mut Assigned)> {
-        self.partitions.iter_mut().filter(|(_, assigned)| !assigned.revoked)
+        self.partitions.iter_mut().filter(|(_, assigned)| !assigned.is_revoked())
     }
 
     /// A record has begun. The token is cancelled when its partition is let go.
@@ -129,56 +84,68 @@ impl Assignments {
             gone.cancel();
             return gone;
         };
-        assigned.in_work += 1;
-        assigned.tenure.0.clone()
+        assigned.begin()
     }
 
     /// A record that had begun is left to whoever reads it next: it is not done.
     pub fn leave(&mut self, ticket: &Ticket) {
         if let Some(assigned) = self.of(ticket) {
-            assigned.in_work = assigned.in_work.saturating_sub(1);
+            assigned.leave();
         }
     }
 
     /// A record is done: its outcome has been acknowledged.
     pub fn finish(&mut self, ticket: &Ticket) {
         if let Some(assigned) = self.of(ticket) {
-            assigned.offsets.finish(ticket.offset);
-            assigned.in_work = assigned.in_work.saturating_sub(1);
-            assigned.changed = true;
+            assigned.finish(ticket.offset);
         }
     }
 
     fn of(&mut self, ticket: &Ticket) -> Option<&mut Assigned> {
-        self.partitions.get_mut(&ticket.partition).filter(|assigned| assigned.generation == ticket.generation)
+        self.partitions.get_mut(&ticket.partition).filter(|assigned| assigned.generation() == ticket.generation)
     }
 
     /// Positions that have changed since this was last asked.
     pub fn take_changed(&mut self) -> Vec<(Partition, Position)> {
-        let changed = self.partitions.iter_mut().filter_map(|(partition, assigned)| {
-            let changed = std::mem::take(&mut assigned.changed);
-            changed.then(|| (partition.clone(), assigned.offsets.position()))
-        });
+        let changed = self
+            .partitions
+            .iter_mut()
+            .filter_map(|(partition, assigned)| assigned.take_changed().map(|position| (partition.clone(), position)));
         changed.collect()
     }
 
-    /// Positions with a map of what is done behind their offset.
-    pub fn mapped(&self) -> Vec<(Partition, Position)> {
-        let positions = self.partitions.iter().map(|(partition, assigned)| (partition, assigned.offsets.position()));
-        let mapped = positions.filter(|(_, position)| !position.metadata.is_empty());
-        mapped.map(|(partition, position)| (partition.clone(), position)).collect()
+    /// Positions that librdkafka would not commit by itself: with a map of what is done behind their offset, which may have
+    /// grown, or below what was committed before, as their log has begun anew.
+    pub fn to_commit(&self) -> Vec<(Partition, Position)> {
+        let to_commit =
+            self.partitions.iter().filter_map(|(partition, assigned)| Some((partition.clone(), assigned.to_commit()?)));
+        to_commit.collect()
+    }
+
+    /// There is room for this member's records in the partitions of which `has_room` says so.
+    pub fn make_room(&mut self, member: Lane, has_room: impl Fn(&Partition) -> bool) {
+        for (partition, assigned) in &mut self.partitions {
+            if assigned.has_parked(member) && has_room(partition) {
+                assigned.make_room(member);
+            }
+        }
+    }
+
+    /// How many records are parked.
+    pub fn parked(&self) -> usize {
+        self.partitions.values().map(Assigned::parked).sum()
     }
 
     /// The lag, in records, of a partition that ends at `end`; `None` while nothing is known of it, or when it is not
     /// ours.
     pub fn lag(&self, partition: &Partition, end: i64) -> Option<i64> {
-        let open = self.partitions.get(partition)?.offsets.first_open()?;
+        let open = self.partitions.get(partition)?.first_open()?;
         Some((end - open).max(0))
     }
 
     /// How many partitions are not read now: a record of theirs is held, or they are full.
     pub fn held_back(&self, is_full: impl Fn(&Partition) -> bool) -> usize {
-        let held_back = self.partitions.iter().filter(|(partition, it)| it.held.is_some() || is_full(partition));
+        let held_back = self.partitions.iter().filter(|(partition, it)| it.is_holding() || is_full(partition));
         held_back.count()
     }
 
@@ -196,37 +163,11 @@ impl Assignments {
     }
 }
 
-impl Assigned {
-    /// The record that is held, to be [read](Self::read) again.
-    pub fn take_held(&mut self) -> Option<Record> {
-        self.held.take()
-    }
-
-    /// A record was read. Records come in the order of their offsets.
-    pub fn read(&mut self, record: Record) -> Read {
-        match self.offsets.take(record.at.offset) {
-            Take::Work => Read::Work(record),
-            Take::Skip => {
-                self.changed = true;
-                Read::Skip
-            }
-            Take::Wait => {
-                self.held = Some(record);
-                Read::Hold
-            }
-        }
-    }
-
-    /// For the [`Ticket`]s of its records.
-    pub fn generation(&self) -> u64 {
-        self.generation
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::events::record::RequestKind;
+    use crate::events::record::{Record, RequestKind};
+    use crate::worker::assigned::Read;
     use crate::worker::offsets::SPAN_MAX;
 
     fn partition(number: i32) -> Partition {
@@ -288,9 +229,9 @@ mod tests {
         assignments.finish(&second);
         assert_eq!(assignments.take_changed(), [at(0, 3, "s1:Ag")]);
         assert_eq!(assignments.take_changed(), []);
-        assert_eq!(assignments.mapped(), [at(0, 3, "s1:Ag")]);
+        assert_eq!(assignments.to_commit(), [at(0, 3, "s1:Ag")]);
         assignments.finish(&first);
-        assert_eq!((assignments.take_changed(), assignments.mapped()), (vec![at(0, 5, "")], vec![]));
+        assert_eq!((assignments.take_changed(), assignments.to_commit()), (vec![at(0, 5, "")], vec![]));
     }
 
     #[test]
@@ -373,7 +314,7 @@ mod tests {
         let (_open, done) = (begun(&mut assignments, 0, 3), begun(&mut assignments, 0, 4));
         assignments.finish(&done);
         assignments.forget(&[partition(0)]);
-        assert_eq!((assignments.take_changed(), assignments.mapped()), (vec![], vec![]));
+        assert_eq!((assignments.take_changed(), assignments.to_commit()), (vec![], vec![]));
         assert!(assignments.is_empty());
     }
 

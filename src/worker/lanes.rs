@@ -9,10 +9,17 @@ use std::hash::Hash;
 /// Backpressure: members of a partition that are ready for their turn before its reading stops.
 const READY_MAX: usize = 64;
 
-/// Backpressure: bytes of records that wait, over all partitions, before reading stops; a partition may always have its
-/// least.
+/// Backpressure: bytes of records that wait, over all partitions; a partition may always have its least. Half of it is
+/// for records whose turn is next, and reading stops when that is full; half is for those behind others of their member.
 const WAITING_MAX_BYTES: usize = 16 << 20;
 const WAITING_LEAST_BYTES: usize = 256 << 10;
+
+/// What of one member may wait in a partition; more of it is [parked](crate::worker::parked).
+const LANE_MAX: usize = 64;
+const LANE_MAX_BYTES: usize = 64 << 10;
+
+/// The part of its room at which a lane wants more.
+const LOW: usize = 4;
 
 /// What waits in a partition.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -23,14 +30,20 @@ pub struct Load {
     pub waiting: usize,
     /// Their size in bytes.
     pub bytes: usize,
+    /// The size of those that could go on at once.
+    pub ready_bytes: usize,
 }
 
 impl Load {
-    /// Whether enough of a partition waits already; `partitions` share the memory.
+    /// Whether enough of a partition is ready already; `partitions` share the memory.
     pub fn is_full(&self, partitions: usize) -> bool {
-        let bytes_max = (WAITING_MAX_BYTES / partitions.max(1)).max(WAITING_LEAST_BYTES);
-        self.ready >= READY_MAX || self.bytes >= bytes_max
+        self.ready >= READY_MAX || self.ready_bytes >= half_share(partitions)
     }
+}
+
+/// Half of the bytes that may wait of one of so many partitions.
+fn half_share(partitions: usize) -> usize {
+    (WAITING_MAX_BYTES / partitions.max(1)).max(WAITING_LEAST_BYTES) / 2
 }
 
 /// Waiting records of type `T`, by member `M`, from partitions `P`.
@@ -60,6 +73,7 @@ struct Partition<M> {
     ready: VecDeque<M>,
     waiting: usize,
     bytes: usize,
+    ready_bytes: usize,
 }
 
 impl<M: Copy + Eq + Hash, P: Clone + Eq + Hash, T> Default for Lanes<M, P, T> {
@@ -75,6 +89,7 @@ impl<M: Copy + Eq + Hash, P: Clone + Eq + Hash, T> Lanes<M, P, T> {
             ready: VecDeque::new(),
             waiting: 0,
             bytes: 0,
+            ready_bytes: 0,
         });
         queue.waiting += 1;
         queue.bytes += bytes;
@@ -97,6 +112,7 @@ impl<M: Copy + Eq + Hash, P: Clone + Eq + Hash, T> Lanes<M, P, T> {
             let Some(lane) = self.lanes.get_mut(&member) else { continue };
             let Some(waiting) = lane.waiting.pop_front() else { continue };
             lane.busy = true;
+            queue.ready_bytes = queue.ready_bytes.saturating_sub(waiting.bytes);
             self.forget(&waiting.partition, waiting.bytes);
             return Some((member, waiting.record));
         }
@@ -127,6 +143,7 @@ impl<M: Copy + Eq + Hash, P: Clone + Eq + Hash, T> Lanes<M, P, T> {
         self.served_next.clear();
         for queue in self.partitions.values_mut() {
             queue.ready.clear();
+            queue.ready_bytes = 0;
         }
         self.partitions.retain(|partition, _| !gone.contains(partition));
         let ready: Vec<(M, P)> = self
@@ -151,7 +168,28 @@ impl<M: Copy + Eq + Hash, P: Clone + Eq + Hash, T> Lanes<M, P, T> {
             ready: queue.ready.len(),
             waiting: queue.waiting,
             bytes: queue.bytes,
+            ready_bytes: queue.ready_bytes,
         })
+    }
+
+    /// Whether one more record of this member may wait; `partitions` share the memory. A member of whom nothing is here
+    /// may always: what is ready is limited by [`Load::is_full`].
+    pub fn has_room(&self, member: M, partition: &P, partitions: usize) -> bool {
+        self.is_below(member, partition, partitions, 1)
+    }
+
+    /// Whether so little of this member waits that more should be read.
+    pub fn is_low(&self, member: M, partition: &P, partitions: usize) -> bool {
+        self.is_below(member, partition, partitions, LOW)
+    }
+
+    fn is_below(&self, member: M, partition: &P, partitions: usize, part: usize) -> bool {
+        let Some(lane) = self.lanes.get(&member) else { return true };
+        let here = lane.waiting.iter().filter(|waiting| waiting.partition == *partition);
+        let (count, bytes) = here.fold((0, 0), |(count, bytes), waiting| (count + 1, bytes + waiting.bytes));
+        let load = self.load(partition);
+        let behind = load.bytes.saturating_sub(load.ready_bytes);
+        count < LANE_MAX / part && bytes < LANE_MAX_BYTES / part && behind < half_share(partitions) / part
     }
 
     /// All records that wait.
@@ -161,6 +199,8 @@ impl<M: Copy + Eq + Hash, P: Clone + Eq + Hash, T> Lanes<M, P, T> {
 
     fn make_ready(&mut self, member: M, partition: P) {
         let Some(queue) = self.partitions.get_mut(&partition) else { return };
+        let first = self.lanes.get(&member).and_then(|lane| lane.waiting.front());
+        queue.ready_bytes += first.map_or(0, |waiting| waiting.bytes);
         if queue.ready.is_empty() {
             self.served_next.push_back(partition);
         }
@@ -231,19 +271,63 @@ mod tests {
     #[test]
     fn load_counts_what_is_ready_and_what_waits_behind() {
         let mut lanes = pushed(&[(1, 0, 1), (1, 0, 2), (2, 0, 3)]);
-        assert_eq!(lanes.load(&0), Load { ready: 2, waiting: 3, bytes: 30 });
+        assert_eq!(lanes.load(&0), Load { ready: 2, waiting: 3, bytes: 30, ready_bytes: 20 });
         lanes.start_next();
-        assert_eq!(lanes.load(&0), Load { ready: 1, waiting: 2, bytes: 20 });
+        assert_eq!(lanes.load(&0), Load { ready: 1, waiting: 2, bytes: 20, ready_bytes: 10 });
+        lanes.finish(1);
+        assert_eq!(lanes.load(&0), Load { ready: 2, waiting: 2, bytes: 20, ready_bytes: 20 });
         assert_eq!(lanes.load(&9), Load::default());
     }
 
     #[test]
     fn a_partition_is_full_with_enough_members_or_with_its_share_of_the_memory() {
-        let load = |ready, bytes| Load { ready, waiting: ready, bytes };
+        let load = |ready, ready_bytes| Load { ready, waiting: ready, bytes: ready_bytes, ready_bytes };
         assert_eq!((load(63, 0).is_full(1), load(64, 0).is_full(1)), (false, true));
-        assert_eq!((load(1, (16 << 20) - 1).is_full(1), load(1, 16 << 20).is_full(1)), (false, true));
-        assert_eq!((load(1, (4 << 20) - 1).is_full(4), load(1, 4 << 20).is_full(4)), (false, true));
-        assert_eq!((load(1, (256 << 10) - 1).is_full(1_000), load(1, 256 << 10).is_full(1_000)), (false, true));
+        assert_eq!((load(1, (8 << 20) - 1).is_full(1), load(1, 8 << 20).is_full(1)), (false, true));
+        assert_eq!((load(1, (2 << 20) - 1).is_full(4), load(1, 2 << 20).is_full(4)), (false, true));
+        assert_eq!((load(1, (128 << 10) - 1).is_full(1_000), load(1, 128 << 10).is_full(1_000)), (false, true));
+    }
+
+    #[test]
+    fn a_member_with_much_has_no_room_and_does_not_fill_its_partition() {
+        for (bytes, most) in [(100, 64), (4 << 10, 16), (900 << 10, 1)] {
+            let mut lanes = Test::default();
+            let mut pushed = 0;
+            while lanes.has_room(1, &0, 1) {
+                lanes.push(1, 0, bytes, pushed);
+                pushed += 1;
+            }
+            assert_eq!(pushed, most, "of {bytes} bytes");
+            assert!(!lanes.load(&0).is_full(1));
+            assert_eq!((lanes.has_room(2, &0, 1), lanes.has_room(1, &9, 1)), (true, true));
+        }
+    }
+
+    #[test]
+    fn a_lane_wants_more_when_a_quarter_is_left() {
+        let mut lanes = Test::default();
+        (0..64).for_each(|number| lanes.push(1, 0, 100, number));
+        while !lanes.is_low(1, &0, 1) {
+            lanes.start_next();
+            lanes.finish(1);
+        }
+        assert_eq!(lanes.load(&0).waiting, 15);
+    }
+
+    #[test]
+    fn members_with_much_leave_room_for_those_of_whom_nothing_is_here() {
+        let mut lanes = Test::default();
+        for member in 1..=100 {
+            for number in 0..64 {
+                if lanes.has_room(member, &0, 1_000) {
+                    lanes.push(member, 0, 1_000, number);
+                }
+            }
+            // All of them are in work.
+            lanes.start_next();
+        }
+        assert!(!lanes.has_room(1, &0, 1_000), "the memory for what waits behind others is full");
+        assert_eq!((lanes.has_room(200, &0, 1_000), lanes.load(&0).is_full(1_000)), (true, false));
     }
 
     #[test]

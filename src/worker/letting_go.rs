@@ -49,11 +49,20 @@ impl LettingGo {
         !self.has_gone && now.duration_since(since) >= self.patience
     }
 
-    /// The partitions are let go.
-    pub fn goes(&mut self) {
+    /// Whether the partitions are let go now, in a group of so many members: then it has gone.
+    pub fn goes(&mut self, group: &str, members: usize) -> bool {
+        if members < 2 || !self.is_away() {
+            return false;
+        }
+        tracing::warn!(
+            group,
+            members,
+            "the model or the document store cannot be reached from here; the partitions are left to the other members"
+        );
         self.has_gone = true;
         self.gone = self.gone.saturating_add(1);
         self.draw_patience(rand::random());
+        true
     }
 
     /// Whether anything is away now.
@@ -101,7 +110,8 @@ mod tests {
     #[test]
     fn who_has_gone_goes_no_more_until_everything_is_back_and_then_waits_twice_as_long() {
         let (away, mut letting_go, begun) = cut_off();
-        letting_go.goes();
+        assert!(!letting_go.goes("one", 1) && letting_go.is_due(begun + PATIENCE + SPREAD), "nobody else is there");
+        assert!(letting_go.goes("one", 2));
         assert!(!letting_go.is_due(begun + 1_000 * PATIENCE));
         away.send_replace(false);
         assert!(!letting_go.is_due(begun));

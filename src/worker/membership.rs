@@ -6,7 +6,6 @@
 //! partitions' work is done, or after a second; what is still in work then goes on, and its saved result is found by
 //! the next owner. What only waits is left to that one at once.
 
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,9 +19,11 @@ use crate::kafka::consumer::{Committed, Ends, FatalError, GroupConsumer, GroupEv
 use crate::kafka::position::Partition;
 use crate::telemetry::group::GroupMetrics;
 use crate::telemetry::metrics::Metrics;
-use crate::worker::assignments::{Assignments, Read, Ticket};
+use crate::worker::assigned::Read;
+use crate::worker::assignments::{Assignments, Ticket};
 use crate::worker::lanes::Lanes;
 use crate::worker::letting_go::LettingGo;
+use crate::worker::pending::{Pending, wait_for};
 use crate::worker::place::Place;
 use crate::worker::work::{Job, Lane, Worked, Worker};
 
@@ -48,6 +49,9 @@ const BEGUN_MAX: usize = 4_000;
 
 /// Bytes of all records that have begun and are not done, before nothing more is begun.
 const BEGUN_MAX_BYTES: usize = 32 << 20;
+
+/// Records that are read of one partition before everything else is looked at again.
+const READ_AT_ONCE: usize = 256;
 
 const COMMITTED_RETRY: Duration = Duration::from_secs(1);
 
@@ -90,9 +94,6 @@ pub struct Done {
     bytes: usize,
     worked: Worked,
 }
-
-/// Something that is waited for.
-type Pending<T> = Option<Pin<Box<dyn Future<Output = T> + Send>>>;
 
 /// One membership of a group.
 pub struct Membership<'a> {
@@ -172,21 +173,17 @@ impl<'a> Membership<'a> {
                 Stop::No => None,
                 Stop::Until(deadline) => Some(deadline),
             };
-            if let Some(deadline) = self.letting_go.filter(|_| stopping.is_none()) {
+            let ending = stopping.or(self.letting_go);
+            if let Some(deadline) = ending {
                 self.forget_waiting();
                 if self.tasks.is_empty() || Instant::now() >= deadline {
-                    self.store();
-                    self.commit_maps();
-                    return Ok(Ended::LetGo);
-                }
-            } else if let Some(deadline) = stopping {
-                self.forget_waiting();
-                if self.tasks.is_empty() || Instant::now() >= deadline {
-                    self.finish_stopping().await?;
-                    return Ok(Ended::Stopped);
+                    return self.finish(stopping.is_some()).await;
                 }
             } else {
-                self.read();
+                if self.read() {
+                    // More is there; it is read after all that happened meanwhile.
+                    self.wake.notify_one();
+                }
                 self.start_what_can();
             }
             self.answer_revocation();
@@ -194,7 +191,7 @@ impl<'a> Membership<'a> {
                 self.acquiring = Some(Box::pin(self.slots.acquire()));
             }
             let revoke_at = self.revocation.as_ref().map(|revocation| revocation.deadline);
-            let wake_at = [stopping, self.letting_go, revoke_at].into_iter().flatten().min();
+            let wake_at = [ending, revoke_at].into_iter().flatten().min();
             tokio::select! {
                 Some(done) = self.tasks.join_next() => {
                     self.on_done(done)?;
@@ -311,13 +308,7 @@ impl<'a> Membership<'a> {
     }
 
     fn on_counted(&mut self, members: Option<usize>, needs: &mut LettingGo) {
-        if members.is_some_and(|members| members > 1) && needs.is_away() {
-            tracing::warn!(
-                group = self.group.name,
-                members,
-                "the model or the document store cannot be reached from here; the partitions are left to the other members"
-            );
-            needs.goes();
+        if needs.goes(&self.group.name, members.unwrap_or(0)) {
             self.letting_go = Some(Instant::now() + LET_GO_GRACE);
         }
     }
@@ -356,25 +347,59 @@ impl<'a> Membership<'a> {
         self.tasks
     }
 
-    /// Reads from every partition that has room.
-    fn read(&mut self) {
-        let partitions = self.assignments.len();
+    /// Reads from every partition that has room. Says whether there may be more of it now.
+    fn read(&mut self) -> bool {
+        let (partitions, now) = (self.assignments.len(), Instant::now());
+        let mut is_more = false;
         for (partition, assigned) in self.assignments.readable() {
+            let mut read = 0;
             while !self.lanes.load(partition).is_full(partitions) {
+                if let Some(offset) = assigned.turn(now)
+                    && let Err(error) = self.consumer.seek(partition, offset)
+                {
+                    self.broken =
+                        Some(FatalError::Other(format!("a partition could not be read from {offset}: {error}")));
+                    return false;
+                }
+                if read == READ_AT_ONCE {
+                    is_more = true;
+                    break;
+                }
                 let Some(record) = assigned.take_held().or_else(|| self.consumer.take(partition)) else { break };
+                read += 1;
+                let generation = assigned.generation();
                 match assigned.read(record) {
                     Read::Hold => break,
                     Read::Skip => self.metrics.skipped(&partition.topic),
+                    Read::Pass => {}
+                    Read::Anew => {
+                        tracing::warn!(topic = %partition.topic, partition = partition.number, "the log begins anew");
+                        self.lanes.drop_partitions(std::slice::from_ref(partition));
+                    }
                     Read::Work(record) => {
                         self.metrics.received(&partition.topic);
-                        let (bytes, ticket) = (record.size(), Ticket::new(&record.at, assigned.generation()));
-                        let job = Job::new(record);
+                        let (bytes, ticket) = (record.size(), Ticket::new(&record.at, generation));
+                        let (offset, job) = (record.at.offset, Job::new(record));
                         failpoint::reach("decoded");
-                        self.lanes.push(job.lane(), partition.clone(), bytes, (job, ticket));
+                        let lane = job.lane();
+                        if assigned.has_parked(lane) || !self.lanes.has_room(lane, partition, partitions) {
+                            assigned.park(lane, offset);
+                        } else {
+                            self.lanes.push(lane, partition.clone(), bytes, (job, ticket));
+                        }
+                    }
+                    Read::Parked(record) => {
+                        let (bytes, ticket) = (record.size(), Ticket::new(&record.at, generation));
+                        let (offset, job) = (record.at.offset, Job::new(record));
+                        let lane = job.lane();
+                        if assigned.take_up(offset, self.lanes.has_room(lane, partition, partitions)) {
+                            self.lanes.push(lane, partition.clone(), bytes, (job, ticket));
+                        }
                     }
                 }
             }
         }
+        is_more
     }
 
     /// Whether there is something to begin. Who waits holds no slot, but does not pile up without end either.
@@ -398,6 +423,7 @@ impl<'a> Membership<'a> {
         // Without a ready record the slot is free again at once.
         let Some((lane, (job, ticket))) = self.lanes.start_next() else { return };
         let mut place = Place::new(self.slots.clone(), slot, self.assignments.begin(&ticket));
+        self.make_room(lane);
         let bytes = job.record.size();
         self.begun_bytes += bytes;
         let worker = self.group.worker.clone();
@@ -405,6 +431,12 @@ impl<'a> Membership<'a> {
             let worked = worker.work(&job, &mut place).await;
             Done { lane, ticket, bytes, worked }
         });
+    }
+
+    /// Of this member less waits than before.
+    fn make_room(&mut self, lane: Lane) {
+        let partitions = self.assignments.len();
+        self.assignments.make_room(lane, |partition| self.lanes.is_low(lane, partition, partitions));
     }
 
     fn on_done(&mut self, done: Result<Done, JoinError>) -> Result<(), JoinError> {
@@ -415,6 +447,7 @@ impl<'a> Membership<'a> {
             Worked::Done => self.assignments.finish(&done.ticket),
             Worked::LeftToTheNext => self.assignments.leave(&done.ticket),
         }
+        self.make_room(done.lane);
         Ok(())
     }
 
@@ -429,13 +462,13 @@ impl<'a> Membership<'a> {
         let partitions = self.assignments.len();
         let held_back = self.assignments.held_back(|partition| self.lanes.load(partition).is_full(partitions));
         self.metrics.held_back(held_back);
-        self.metrics.waiting(self.lanes.waiting());
+        self.metrics.waiting(self.lanes.waiting() + self.assignments.parked());
     }
 
     fn commit_maps(&self) {
-        let mapped = self.assignments.mapped();
-        if !mapped.is_empty() {
-            self.consumer.commit(&mapped);
+        let to_commit = self.assignments.to_commit();
+        if !to_commit.is_empty() {
+            self.consumer.commit(&to_commit);
         }
     }
 
@@ -447,25 +480,20 @@ impl<'a> Membership<'a> {
         self.acquiring = None;
     }
 
-    async fn finish_stopping(&mut self) -> Result<(), JoinError> {
+    /// Ends the membership. What is still in work when the worker stops is cancelled; else it goes on.
+    async fn finish(&mut self, is_stopping: bool) -> Result<Ended, JoinError> {
         while let Some(done) = self.tasks.try_join_next() {
             self.on_done(done)?;
         }
-        if !self.tasks.is_empty() {
+        if is_stopping {
             let left = self.tasks.len();
-            tracing::warn!(group = self.group.name, left, "stopping; what is still in work will be redelivered");
+            if left > 0 {
+                tracing::warn!(group = self.group.name, left, "stopping; what is still in work will be redelivered");
+            }
+            self.tasks.shutdown().await;
         }
-        self.tasks.shutdown().await;
         self.store();
         self.commit_maps();
-        Ok(())
-    }
-}
-
-/// The result of a future that may not be there.
-async fn wait_for<T>(future: &mut Pending<T>) -> T {
-    match future {
-        Some(future) => future.as_mut().await,
-        None => std::future::pending().await,
+        Ok(if is_stopping { Ended::Stopped } else { Ended::LetGo })
     }
 }

@@ -1,5 +1,6 @@
 //! A record's way through the worker: received, ordered by member, worked, settled, its offset released.
 
+pub mod assigned;
 pub mod assignments;
 pub mod intake;
 pub mod lanes;
@@ -7,6 +8,9 @@ pub mod letting_go;
 pub mod locks;
 pub mod membership;
 pub mod offsets;
+pub mod parked;
+mod pending;
 pub mod place;
+pub mod screens;
 mod settle;
 pub mod work;

@@ -33,6 +33,8 @@ pub enum Take {
     Skip,
     /// It lies too far ahead: ask again when earlier ones are done.
     Wait,
+    /// It lies before what was read already: the log has begun anew, and with it all bookkeeping.
+    Anew,
 }
 
 /// The bookkeeping of one partition during one assignment.
@@ -64,11 +66,15 @@ impl Offsets {
         Self::default()
     }
 
+    /// Begins at this offset, of which nothing is known.
+    pub fn begin(offset: i64) -> Self {
+        Self { next: offset, cursor: offset, ..Self::default() }
+    }
+
     /// A record was read. Records of a partition are read in the order of their offsets.
     pub fn take(&mut self, offset: i64) -> Take {
         if offset < self.cursor {
-            // The log begins anew below the commit: the topic was made again.
-            *self = Self { next: offset, ..Self::default() };
+            return Take::Anew;
         }
         self.cursor = offset;
         if offset < self.next {
@@ -229,10 +235,12 @@ mod tests {
     }
 
     #[test]
-    fn a_log_that_begins_anew_is_worked_from_its_beginning() {
+    fn a_record_before_those_that_were_read_is_of_a_log_that_begins_anew() {
         let mut offsets = Offsets::resume(&at(500, ""));
-        assert_eq!((offsets.take(0), offsets.take(1)), (Take::Work, Take::Work));
-        assert_eq!(offsets.position().offset, 0);
+        assert_eq!(offsets.take(3), Take::Anew);
+        offsets = Offsets::begin(3);
+        assert_eq!((offsets.take(3), offsets.take(4)), (Take::Work, Take::Work));
+        assert_eq!(offsets.position().offset, 3);
     }
 
     #[test]
@@ -280,6 +288,7 @@ mod tests {
                             Take::Work => { prop_assert!(!done.contains(offset)); in_work.push(*offset); cursor += 1; }
                             Take::Skip => { prop_assert!(done.contains(offset)); cursor += 1; }
                             Take::Wait => {}
+                            Take::Anew => prop_assert!(false, "the log is one and the same"),
                         }
                     },
                     Step::Finish(which) => if !in_work.is_empty() {

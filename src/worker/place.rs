@@ -10,6 +10,27 @@ use crate::flow_control::slots::{GroupSlots, Slot};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LeftToTheNext;
 
+/// For how long a partition is ours to wait with. It ends when the partition is let go, or its log is gone.
+#[derive(Debug, Default)]
+pub struct Tenure(CancellationToken);
+
+impl Tenure {
+    /// Cancelled when it ends.
+    pub fn token(&self) -> CancellationToken {
+        self.0.clone()
+    }
+
+    pub fn end(&self) {
+        self.0.cancel();
+    }
+}
+
+impl Drop for Tenure {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
 /// Where one record stands.
 #[derive(Debug)]
 pub struct Place {

@@ -28,6 +28,7 @@ use crate::state::{Begin, Change, Claim, MemberState, Saved, SessionChange, Stat
 use crate::telemetry::metrics::Metrics;
 use crate::worker::locks::{Held, Locks};
 use crate::worker::place::{LeftToTheNext, Place};
+use crate::worker::screens::Screens;
 
 /// How long to leave a member's lock to its holder before looking again.
 const LOCK_BACKOFF: Backoff = Backoff { base: Duration::from_millis(100), cap: Duration::from_secs(1) };
@@ -165,6 +166,7 @@ pub struct Worker {
     pub producer: Arc<dyn Producer>,
     pub agent: Agent,
     pub locks: Arc<Locks>,
+    pub screens: Screens,
     pub metrics: Arc<Metrics>,
     pub settings: Settings,
 }
@@ -232,7 +234,7 @@ impl Worker {
                 flow: origin.record.kind.flow(),
                 member: origin.member,
                 request: request_name(origin.record, origin.member, origin.request_id),
-                record: record_name(&origin.record.at),
+                record: record_name(origin.record),
                 token: self.locks.token(),
             },
             expiry: Expiry::of(origin.record, self.settings.request_max_age),
@@ -300,11 +302,11 @@ impl Worker {
             }
             Ok(Begin::Open { session, draft, ended }) => {
                 let expected = session.as_ref().map(|session| session.version);
-                Ok(Opened { expected, session, draft, ended })
+                Ok(Opened { expected, session, draft, ended, shown: self.screens.question(course.origin.member) })
             }
             // A new interview can replace what nobody can read; an answer has nothing to go on from.
             Ok(Begin::Unreadable { version }) if matches!(request, Request::ResumeInit(_)) => {
-                Ok(Opened { expected: version, session: None, draft: None, ended: None })
+                Ok(Opened { expected: version, session: None, draft: None, ended: None, shown: None })
             }
             Ok(Begin::Unreadable { .. }) => Err("the stored session cannot be read".to_owned()),
             Ok(Begin::Newer(newer)) => Err(newer.to_string()),
@@ -369,6 +371,7 @@ impl Worker {
         match saving {
             Ok(Saved::Done) => {
                 failpoint::reach("saved");
+                self.screens.show(course.origin.member, &saved);
                 if let Some(lock) = course.lock.take() {
                     lock.released();
                 }
@@ -377,6 +380,7 @@ impl Worker {
             // Perhaps by this very save, whose reply was lost.
             Ok(Saved::Answered(standing)) => {
                 let reason = reason.filter(|_| standing.id == saved.id);
+                self.screens.show(course.origin.member, &standing);
                 Ok((standing, reason))
             }
             Ok(Saved::Conflict) => Err(Unanswered::Changed),
@@ -400,10 +404,10 @@ impl Worker {
         match request {
             Request::Feedback(request) => {
                 let model = self.model.as_ref();
-                let permit = carried.admit(model)?;
+                let _permit = carried.admit(model)?;
                 failpoint::reach("before_call");
                 let writing = feedback::write(model, request, deadline);
-                let feedback = carried.ask(model, Some(&permit), writing).await??;
+                let feedback = carried.ask(model, writing).await??;
                 failpoint::reach("called");
                 Ok((None, Outcome::Feedback { problem_id: request.problem_id, feedback }))
             }

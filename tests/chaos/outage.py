@@ -1,5 +1,6 @@
 """Measures what an outage of the model costs, with services of its own, and fails when it is more than promised: of all
-requests that wait, only those that were in work when it began may fail; all else is answered afterwards.
+requests that wait, only those that were in work when it began may fail, and after them one at a time; all else is
+answered afterwards.
 
 Prints one line of figures. Exits with 0 if the bound holds; with 1 if not, keeping the logs; with 2 if it could not
 run. Needs what chaos.py needs, and a release build.
@@ -52,8 +53,8 @@ def outage(bench: Bench, seconds: float, hangs: bool) -> Result:
     outcomes = bench.outcomes(patience_s=DEADLINE_S * 1.5)
     answered = sum(outcome.type == FEEDBACK_GENERATED for outcome in outcomes)
     codes = Counter(outcome.code for outcome in outcomes if outcome.code)
-    # And the first request after it, which proves that the model is back.
-    allowed = plan.in_flight + 1
+    # And one at a time, which is told at its deadline, or proves that the model is back.
+    allowed = plan.in_flight + 1 + int(seconds // DEADLINE_S)
     per_member = Counter(member for outcome in outcomes for member in outcome.members())
     missing = plan.requests - len(per_member)
     doubled = sum(count > 1 for count in per_member.values())

@@ -11,11 +11,13 @@
 
 mod answers;
 mod doubles;
+mod hot_members;
 mod interview;
 mod log;
 mod offsets;
 mod order;
 mod rebalance;
+mod rollback;
 mod stage;
 mod twins;
 mod waits;

@@ -18,6 +18,7 @@ use ssammu_worker::worker::intake::{Intake, IntakeError};
 use ssammu_worker::worker::locks::Locks;
 use ssammu_worker::worker::membership::{Group, Stop};
 use ssammu_worker::worker::place::Place;
+use ssammu_worker::worker::screens::Screens;
 use ssammu_worker::worker::work::{Job, Settings, Worker};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -142,6 +143,11 @@ impl Shared {
 
     /// A worker whose interviews have one question.
     pub fn worker(&self) -> Arc<Worker> {
+        self.interviewer(1)
+    }
+
+    /// A worker whose interviews have at most so many questions.
+    pub fn interviewer(&self, max_questions: u32) -> Arc<Worker> {
         Arc::new(Worker {
             state: self.state.clone(),
             model: self.model.clone(),
@@ -153,12 +159,13 @@ impl Shared {
                 documents: Arc::new(RetryingDocuments::new(self.documents.clone() as Arc<dyn Documents>)),
                 settings: agent::Settings {
                     min_questions: 1,
-                    max_questions: 1,
+                    max_questions,
                     upload_prefix: "resume/".to_owned(),
                     deadline: PATIENCE,
                 },
             },
             locks: Locks::new(self.state.clone(), LASTING, Holder::started(None)),
+            screens: Screens::new(LASTING),
             metrics: Arc::new(Metrics::new().unwrap()),
             settings: Settings {
                 topics: config::Settings::defaults().unwrap().check().unwrap().topics,

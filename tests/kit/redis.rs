@@ -5,14 +5,19 @@ use fred::types::{ClusterHash, CustomCommand};
 
 use crate::kit::services::Services;
 
-/// A connection to the run's Redis.
+/// A connection to the run's Redis, or to a test's own.
 pub struct Redis {
     client: Client,
 }
 
 impl Redis {
     pub async fn connect(services: &Services) -> Self {
-        let url = format!("redis://127.0.0.1:{}", services.redis_port);
+        Self::at(services.redis_port).await
+    }
+
+    /// A connection to a Redis on this machine.
+    pub async fn at(port: u16) -> Self {
+        let url = format!("redis://127.0.0.1:{port}");
         let client = Builder::from_config(Config::from_url(&url).expect("a Redis URL")).build().expect("a client");
         client.init().await.expect("Redis answers");
         Self { client }

@@ -25,6 +25,7 @@ pub fn all() -> Vec<Test> {
         beginning_again_renews_the_lock,
         a_worker_that_lost_its_lock_can_write_nothing_stale,
         sessions_and_outcomes_expire,
+        a_session_outlives_the_work_for_it,
     ]
 }
 
@@ -72,7 +73,18 @@ async fn sessions_and_outcomes_expire(state: &dyn MemberState) {
         ended: Write::Put(ended(1)),
     };
     state.save(&claim, &change(Some(turn), request_outcome(1))).await.unwrap();
+    // The lock, which would hold the session, is free for as long as the outcome is there.
     until(async || state.begin(&claim).await.unwrap() == open(None, None, None)).await;
+}
+
+async fn a_session_outlives_the_work_for_it(state: &dyn MemberState) {
+    let holder = claim(member());
+    state.begin(&holder).await.unwrap();
+    assert_eq!(state.save(&holder, &put_session(None, session(1))).await.unwrap(), Saved::Done);
+    outlive_two_terms(async || assert!(state.renew(&holder).await.unwrap())).await;
+    assert_eq!(state.save(&holder, &put_session(Some(1), session(2))).await.unwrap(), Saved::Done);
+    outlive_two_terms(async || assert!(matches!(state.begin(&holder).await.unwrap(), Begin::Open { .. }))).await;
+    assert_eq!(state.begin(&holder).await.unwrap(), open(Some(session(2)), None, None));
 }
 
 /// Tries to begin until the lock of another has ended.

@@ -468,16 +468,12 @@ async fn a_model_that_was_never_there_is_an_outage_from_the_first_call() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn while_no_model_answers_nobody_is_let_in_and_one_at_a_time_once_a_probe_has_passed() {
+async fn while_no_model_answers_one_at_a_time_is_let_in() {
     let primary = Scripted::new("vllm", (0..5).map(|_| fails(Cause::Unreachable)));
     let model = alone(&primary, Arc::new(()));
     drop(model.admit().await);
     find_dead(&model).await;
-    let mut first = std::pin::pin!(model.admit());
-    sleep(LONG).await;
-    assert!(futures_util::poll!(first.as_mut()).is_pending());
-    model.breaker.record_probe(0, Instant::now(), Verdict::Works, drop);
-    let trial = first.await;
+    let trial = model.admit().await;
     let mut second = std::pin::pin!(model.admit());
     assert!(futures_util::poll!(second.as_mut()).is_pending());
     drop(trial);
@@ -487,6 +483,21 @@ async fn while_no_model_answers_nobody_is_let_in_and_one_at_a_time_once_a_probe_
     model.breaker.record(0, Instant::now(), Verdict::Works, drop);
     third.await;
     drop(trial);
+}
+
+/// Whoever is alone with a model that is away is told in time, and it costs nothing; the others wait.
+#[tokio::test(start_paused = true)]
+async fn who_is_let_in_while_no_model_answers_waits_for_a_probe_until_the_deadline() {
+    let primary = Scripted::new("vllm", (0..200).map(|_| fails(Cause::Unreachable)));
+    let model = alone(&primary, Arc::new(()));
+    find_dead(&model).await;
+    let calls = primary.calls();
+    let asking = async {
+        let _permit = model.admit().await;
+        asked(&model, LONG).await
+    };
+    let failed = probed(&model, asking).await;
+    assert!(failed.is_err() && primary.calls() == calls, "{failed:?}");
 }
 
 mod hanging;

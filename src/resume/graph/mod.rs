@@ -52,6 +52,9 @@ pub use create_resume::Resume;
 pub use generate_question::Attempt;
 pub use turn::{Effect, Event, Finished, Interview, Note, Opened, Stamp, State, unchanged};
 
+/// The number of an interview's first question.
+const FIRST: u32 = 1;
+
 /// Where a turn stands after a step, and what is to be done now, in this order. What the last effect brings is the next
 /// event, unless it ends the turn.
 pub type Step = (State, Vec<Effect>);
@@ -89,14 +92,16 @@ impl Graph {
         }
     }
 
-    /// START for a member who begins: a new interview, or the first question again of the one just begun.
+    /// START for a member who begins: a new interview, or the first question again of the one just begun. So it is, too,
+    /// where this very request began the one that is open, and only its outcome was lost.
     fn begin(self, opened: Opened, inputs: &ResumeInputs, stamp: Stamp) -> Step {
+        let id = stamp.session_id();
         if let Some(session) = &opened.session
-            && let Some(first) = session.first_question_for(inputs)
+            && let Some(first) = session.first_question_for(inputs).or_else(|| session.begun_as(id))
         {
-            return end((unchanged(opened.expected), self.question(session, first)));
+            return end((unchanged(opened.expected), self.question(session, first, FIRST)));
         }
-        let mut session = Session::begin(stamp.id, inputs.clone(), stamp.now);
+        let mut session = Session::begin(id, inputs.clone(), stamp.now);
         if let Some(draft) = opened.draft_for(&session) {
             (session.session_id, session.started_at) = (draft.session_id, draft.started_at);
         }
@@ -110,9 +115,14 @@ impl Graph {
         sent_at: Option<OffsetDateTime>,
         now: OffsetDateTime,
     ) -> Step {
-        match receive_answer(opened.session.as_ref(), opened.ended.as_ref(), answer, sent_at) {
+        match receive_answer(opened.known(), answer, sent_at) {
             Ok(session) => self.check_completion(opened, session, now),
             Err(Refusal::NoActiveSession) => fail(FailureCode::NoActiveSession, "no interview is open"),
+            Err(Refusal::NeverAsked) => fail(FailureCode::NoActiveSession, "no interview asked this question"),
+            Err(Refusal::RolledBack) => {
+                let (state, failed) = fail(FailureCode::NoActiveSession, "the question was lost with the state");
+                (state, std::iter::once(Effect::Note(Note::RolledBack)).chain(failed).collect())
+            }
             Err(Refusal::Stale) => fail(FailureCode::StaleAnswer, "the question is no longer open"),
         }
     }
@@ -163,25 +173,25 @@ impl Graph {
             Asked::Nothing => None,
         };
         let (state, effects) = match question {
-            Some(question) => self.ask_member(interview, question, stamp),
+            Some(question) => self.ask_member(interview, question, number, stamp),
             None => fail(FailureCode::LlmBadOutput, "no usable question in two replies"),
         };
         (state, notes.into_iter().chain(effects).collect())
     }
 
     /// END: the question waits for its answer.
-    fn ask_member(self, interview: Interview, question: String, stamp: Stamp) -> Step {
-        let open = Exchange::open(stamp.id, question, stamp.now);
+    fn ask_member(self, interview: Interview, question: String, number: u32, stamp: Stamp) -> Step {
+        let open = Exchange::open(stamp.question_id(number), question, stamp.now);
         let session = interview.with(open.clone(), stamp.now);
-        let outcome = self.question(&session, &open);
+        let outcome = self.question(&session, &open, number);
         end((interview.goes_on(session), outcome))
     }
 
-    fn question(self, session: &Session, open: &Exchange) -> Outcome {
+    fn question(self, session: &Session, open: &Exchange, number: u32) -> Outcome {
         Outcome::Question {
             session_id: session.session_id,
             question_id: open.question_id,
-            number: u32::try_from(session.exchanges.len()).unwrap_or(u32::MAX),
+            number,
             max: self.max_questions,
             question: open.question.clone(),
         }

@@ -10,7 +10,7 @@ use crate::state::session::{Draft, Ended};
 use crate::state::{SessionChange, Write};
 
 const GRAPH: Graph = Graph { min_questions: 1, max_questions: 3 };
-const STAMP: Stamp = Stamp { id: Uuid::from_u128(77), now: NOW };
+const STAMP: Stamp = Stamp { request: Uuid::from_u128(77), now: NOW };
 const QUESTION: &str = "가장 어려웠던 문제를 어떻게 해결하셨나요?";
 const RESUME: &str = "# 경력\n\n- 주문 이벤트를 처리했습니다.";
 const ENOUGH: &str = "없음";
@@ -18,7 +18,7 @@ const ENOUGH: &str = "없음";
 const NOTHING: &str = "";
 
 fn opened(session: Option<Session>) -> Opened {
-    Opened { expected: session.as_ref().map(|_| 4), session, draft: None, ended: None }
+    Opened { expected: session.as_ref().map(|_| 4), session, draft: None, ended: None, shown: None }
 }
 
 /// With what an earlier try of this turn has paid for.
@@ -36,7 +36,7 @@ fn given(session: &Session) -> Arc<Session> {
 
 /// The session of a member who has just begun.
 fn begun() -> Arc<Session> {
-    Arc::new(Session::begin(STAMP.id, inputs(), NOW))
+    Arc::new(Session::begin(STAMP.session_id(), inputs(), NOW))
 }
 
 fn reply(text: &str) -> Event<'static> {
@@ -92,6 +92,25 @@ fn the_same_init_gets_the_first_question_again_and_changes_nothing() {
 }
 
 #[test]
+fn an_init_whose_outcome_was_lost_gets_its_question_again_and_ends_nothing() {
+    let session = Session { session_id: STAMP.session_id(), ..asked(3) };
+    let effects = after_init(opened(Some(session)), vec![]);
+    let (change, outcome) = ended(&effects);
+    assert_eq!((effects.len(), change), (1, &unchanged(Some(4))));
+    assert!(matches!(outcome, Outcome::Question { number: 1, question, .. } if question == "질문 1?"));
+}
+
+#[test]
+fn what_a_request_leads_to_has_the_same_ids_each_time_and_another_request_or_question_has_others() {
+    let other = Stamp { request: Uuid::from_u128(78), ..STAMP };
+    let later = Stamp { now: NOW + Duration::from_secs(1), ..STAMP };
+    assert_eq!((STAMP.session_id(), STAMP.question_id(1)), (later.session_id(), later.question_id(1)));
+    let ids =
+        [STAMP.session_id(), STAMP.question_id(1), STAMP.question_id(2), other.session_id(), other.question_id(1)];
+    assert_eq!(ids.iter().collect::<std::collections::HashSet<_>>().len(), ids.len());
+}
+
+#[test]
 fn an_init_goes_on_as_the_session_of_its_earlier_try() {
     let session = Session::begin(Uuid::from_u128(5), inputs(), NOW - Duration::from_secs(9));
     let draft = Draft { fingerprint: begun().fingerprint(), ..Draft::of(&session, None) };
@@ -121,6 +140,18 @@ fn an_answer_to_no_open_question_ends_the_turn() {
 }
 
 #[test]
+fn an_answer_to_what_the_state_has_lost_is_told_to_the_member_and_to_operators() {
+    let lost = Uuid::from_u128(9);
+    let rolled_back = |shown| Opened { shown, ..opened(Some(asked(2))) };
+    let answer = ResumeAnswer { answer: None, question_id: Some(lost.to_string()) };
+    let event = || Event::Answer { answer: &answer, sent_at: None };
+    let (_, effects) = GRAPH.step(State::Start(rolled_back(Some(lost))), event(), STAMP);
+    assert_eq!((&effects[0], failed(&effects)), (&Effect::Note(Note::RolledBack), FailureCode::NoActiveSession));
+    let (_, effects) = GRAPH.step(State::Start(rolled_back(None)), event(), STAMP);
+    assert_eq!((effects.len(), failed(&effects)), (1, FailureCode::NoActiveSession));
+}
+
+#[test]
 fn a_decision_that_was_paid_for_leads_to_the_resume() {
     let effects = after_answer(tried(asked(2), None), vec![]);
     assert_eq!(effects, [Effect::WaitForModel, Effect::WriteResume(given(&asked(2)))]);
@@ -144,14 +175,14 @@ fn a_draft_of_another_answer_is_worth_nothing() {
 #[test]
 fn a_question_is_saved_and_waits_for_the_member() {
     let effects = after_answer(opened(Some(asked(1))), vec![reply(QUESTION)]);
-    let open = Exchange::open(STAMP.id, QUESTION.to_owned(), NOW);
+    let open = Exchange::open(STAMP.question_id(2), QUESTION.to_owned(), NOW);
     let mut session = Session { version: 5, ..Session::clone(&given(&asked(1))) };
     session.exchanges.push(open);
     let session_id = session.session_id;
     let change =
         SessionChange { expected: Some(4), session: Write::Put(session), draft: Write::Delete, ended: Write::Keep };
     let question = QUESTION.to_owned();
-    let outcome = Outcome::Question { session_id, question_id: STAMP.id, number: 2, max: 3, question };
+    let outcome = Outcome::Question { session_id, question_id: STAMP.question_id(2), number: 2, max: 3, question };
     assert_eq!(effects, [Effect::End(Box::new((change, outcome)))]);
 }
 

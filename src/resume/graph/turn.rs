@@ -7,7 +7,9 @@ use uuid::Uuid;
 
 use super::create_resume::Resume;
 use super::generate_question::Attempt;
+use super::receive_answer::Known;
 use crate::events::outcome::{Failure, Outcome};
+use crate::events::record::name_of;
 use crate::events::request::{ResumeAnswer, ResumeInputs};
 use crate::llm::{ModelFailure, Reply};
 use crate::state::session::{Draft, Ended, Exchange, Session};
@@ -81,13 +83,30 @@ pub enum Note {
     NoModel(ModelFailure),
     /// The model wrote no usable résumé.
     NoResume,
+    /// What is stored is older than what the member was shown.
+    RolledBack,
 }
 
-/// The time of a step, and an id that nothing has yet: what a pure function cannot know.
+/// What a pure function cannot know: the request that a step belongs to, and the time.
 #[derive(Clone, Copy, Debug)]
 pub struct Stamp {
-    pub id: Uuid,
+    /// The request's name in the journal.
+    pub request: Uuid,
     pub now: OffsetDateTime,
+}
+
+/// Ids are names made of the request (UUIDv5), and not random: where its work was lost and is done again, what is on the
+/// member's screen stays answerable.
+impl Stamp {
+    /// Of the interview that the request begins.
+    pub fn session_id(self) -> Uuid {
+        name_of(&["session", &self.request.to_string()])
+    }
+
+    /// Of the question that the request leads to, if it is this one: another would be something else than the member sees.
+    pub fn question_id(self, number: u32) -> Uuid {
+        name_of(&["question", &self.request.to_string(), &number.to_string()])
+    }
 }
 
 /// What was stored when a turn began.
@@ -98,9 +117,16 @@ pub struct Opened {
     pub session: Option<Session>,
     pub draft: Option<Draft>,
     pub ended: Option<Ended>,
+    /// The question that this worker has shown to the member last, if it remembers one.
+    pub shown: Option<Uuid>,
 }
 
 impl Opened {
+    /// What tells to which question an answer is.
+    pub fn known(&self) -> Known<'_> {
+        Known { session: self.session.as_ref(), ended: self.ended.as_ref(), shown: self.shown }
+    }
+
     /// The draft that was made of these very inputs and answers.
     pub fn draft_for(&self, session: &Session) -> Option<&Draft> {
         self.draft.as_ref().filter(|draft| draft.fingerprint == session.fingerprint())
@@ -121,7 +147,7 @@ pub struct Interview {
 
 impl Interview {
     pub fn new(opened: Opened, session: Session, now: OffsetDateTime) -> Self {
-        let Opened { expected, session: stored, ended, draft: _ } = opened;
+        let Opened { expected, session: stored, ended, draft: _, shown: _ } = opened;
         let replaced = stored.filter(|stored| stored.session_id != session.session_id);
         let ended_now = replaced.map(|old| Ended::after(&old, ended.as_ref(), now));
         Self { session: Arc::new(session), expected, ended, ended_now }

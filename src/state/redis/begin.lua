@@ -13,7 +13,7 @@ local function is_succeeded(by)
   return holder:sub(1, 18) == by:sub(1, 18) and holder:sub(19, 28) ~= by:sub(19, 28)
 end
 if holder and holder ~= ARGV[1] and not is_succeeded(ARGV[1]) then return {'busy'} end
-redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+hold(KEYS[1], ARGV[1], ARGV[2], KEYS[4])
 if #KEYS == 3 then return {'open'} end
 local session = redis.call('GET', KEYS[4])
 return {'open', session, version_of(session), redis.call('GET', KEYS[5]), redis.call('GET', KEYS[6])}

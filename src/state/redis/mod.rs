@@ -4,6 +4,8 @@ mod address;
 mod connection;
 mod error;
 mod inspect;
+mod losses;
+mod replicas;
 mod together;
 
 use std::sync::Arc;
@@ -12,9 +14,11 @@ use std::time::Duration;
 use async_trait::async_trait;
 use fred::interfaces::{ClientLike, KeysInterface};
 use fred::types::{Expiration, SetOptions, Value};
+use tokio_util::task::AbortOnDropHandle;
 
 pub use self::address::{InvalidAddress, RedisAddress};
 use self::connection::Connection;
+use self::replicas::Replicas;
 use self::together::SharedScript;
 use super::stored::{Found, StoredChange};
 use super::{Begin, Change, Claim, Lifetimes, MemberState, Saved, StateError, Write, keys, stored};
@@ -28,6 +32,9 @@ pub struct RedisState {
     save: SharedScript,
     renew: SharedScript,
     release: SharedScript,
+    /// Who has to have an outcome before it counts as saved.
+    replicas: Option<Replicas>,
+    _telling: Option<AbortOnDropHandle<()>>,
 }
 
 impl RedisState {
@@ -38,12 +45,42 @@ impl RedisState {
         let script = |lua| SharedScript::start(connection.clone(), lua);
         Self {
             lifetimes,
-            begin: script(concat!(include_str!("version.lua"), include_str!("begin.lua"))),
+            begin: script(concat!(include_str!("version.lua"), include_str!("hold.lua"), include_str!("begin.lua"))),
             save: script(concat!(include_str!("version.lua"), include_str!("save.lua"))),
-            renew: script(include_str!("renew.lua")),
+            renew: script(concat!(include_str!("hold.lua"), include_str!("renew.lua"))),
             release: script(include_str!("release.lua")),
+            replicas: None,
+            _telling: None,
             connection,
         }
+    }
+
+    /// With outcomes that count as saved once so many replicas have them (`REDIS_WAIT_REPLICAS`).
+    pub fn replicated(self, address: &RedisAddress, replicas: u32) -> Self {
+        Self { replicas: (replicas > 0).then(|| Replicas::open(address, replicas)), ..self }
+    }
+
+    /// Tells people, once, where the server may lose what is saved.
+    pub fn telling_of_losses(self) -> Self {
+        let telling = AbortOnDropHandle::new(tokio::spawn(losses::tell(self.connection.clone())));
+        Self { _telling: Some(telling), ..self }
+    }
+
+    /// Waits until the outcome of this request is where it has to be. What another worker saved a moment ago may not be.
+    async fn is_kept(&self, claim: &Claim) -> Result<(), StateError> {
+        match &self.replicas {
+            Some(replicas) => {
+                replicas.have([Scope::Request, Scope::Record].map(|scope| keys::outcome(claim, scope))).await
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// An outcome that was saved before.
+    async fn answered(&self, claim: &Claim, json: Option<&[u8]>) -> Result<SavedOutcome, StateError> {
+        let outcome = stored::outcome(json.unwrap_or_default())?;
+        self.is_kept(claim).await?;
+        Ok(outcome)
     }
 
     /// Runs a script, if there is a server to run it.
@@ -59,7 +96,7 @@ impl MemberState for RedisState {
         let args = vec![claim.token.to_string(), milliseconds(self.lifetimes.lock)];
         let reply = self.run(&self.begin, keys::all(claim), args).await?;
         match word(&reply) {
-            "answered" => stored::outcome(part(&reply, 1).unwrap_or_default()).map(Begin::Answered),
+            "answered" => self.answered(claim, part(&reply, 1)).await.map(Begin::Answered),
             "busy" => Ok(Begin::Busy),
             "open" => {
                 let version = part(&reply, 2).and_then(|text| std::str::from_utf8(text).ok()?.parse().ok());
@@ -87,8 +124,9 @@ impl MemberState for RedisState {
         }
         let reply = self.run(&self.save, keys::all(claim), args).await?;
         match word(&reply) {
-            "answered" => stored::outcome(part(&reply, 1).unwrap_or_default()).map(Saved::Answered),
+            "answered" => self.answered(claim, part(&reply, 1)).await.map(Saved::Answered),
             "conflict" => Ok(Saved::Conflict),
+            "done" if change.outcome.is_some() => self.is_kept(claim).await.map(|()| Saved::Done),
             "done" => Ok(Saved::Done),
             _ => Err(unexpected_reply()),
         }
@@ -102,16 +140,17 @@ impl MemberState for RedisState {
         let set = client.set(&key, json, Some(lifetime), Some(SetOptions::NX), false).await;
         let set: Option<String> = set.map_err(failed)?;
         if set.is_some() {
-            return Ok(outcome.clone());
+            return self.is_kept(claim).await.map(|()| outcome.clone());
         }
         let standing: Option<String> = client.get(&key).await.map_err(failed)?;
+        self.is_kept(claim).await?;
         // It may have expired between the two.
         standing.map_or_else(|| Ok(outcome.clone()), |json| stored::outcome(json.as_bytes()))
     }
 
     async fn renew(&self, claim: &Claim) -> Result<bool, StateError> {
         let args = vec![claim.token.to_string(), milliseconds(self.lifetimes.lock)];
-        let reply = self.run(&self.renew, vec![keys::lock(claim)], args).await?;
+        let reply = self.run(&self.renew, keys::held(claim), args).await?;
         Ok(reply.first().and_then(Value::as_i64) == Some(1))
     }
 
@@ -121,7 +160,11 @@ impl MemberState for RedisState {
     }
 
     async fn check(&self) -> Result<(), StateError> {
-        self.connection.client()?.ping(None).await.map_err(|error| self.connection.failed(&error))
+        let () = self.connection.client()?.ping(None).await.map_err(|error| self.connection.failed(&error))?;
+        match &self.replicas {
+            Some(replicas) => replicas.check().await,
+            None => Ok(()),
+        }
     }
 }
 

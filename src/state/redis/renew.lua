@@ -1,4 +1,5 @@
 -- Holds the lock for longer if it is ours.
--- KEYS: lock. ARGV: token, lifetime (ms). Returns 1, or 0 when it is not ours.
+-- KEYS: lock [, session]. ARGV: token, lifetime (ms). Returns 1, or 0 when it is not ours.
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
-return redis.call('PEXPIRE', KEYS[1], ARGV[2])
+hold(KEYS[1], ARGV[1], ARGV[2], KEYS[2])
+return 1

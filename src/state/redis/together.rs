@@ -13,7 +13,7 @@ use super::connection::Connection;
 use crate::state::StateError;
 
 /// Callers that share a round trip, at most: the server does nothing else while it runs a script.
-const TOGETHER: usize = 64;
+pub(super) const TOGETHER: usize = 64;
 
 type Reply = Result<Vec<Value>, StateError>;
 
@@ -59,7 +59,9 @@ async fn serve(connection: Arc<Connection>, script: Arc<Script>, mut waiting: mp
 }
 
 async fn run(connection: Arc<Connection>, script: Arc<Script>, calls: Vec<Call>) {
-    match evaluate(&connection, &script, &calls).await {
+    let keys = || calls.iter().flat_map(|call| &call.keys).map(Key::from).collect();
+    let args = || calls.iter().flat_map(arguments).collect();
+    match evaluate(&connection, &script, keys, args).await {
         Ok(replies) => {
             for (call, reply) in calls.into_iter().zip(replies) {
                 // Who has stopped waiting misses nothing.
@@ -81,10 +83,13 @@ async fn run(connection: Arc<Connection>, script: Arc<Script>, calls: Vec<Call>)
 }
 
 /// Runs the script once. A server that was restarted has forgotten it and is sent its text again.
-async fn evaluate(connection: &Connection, script: &Script, calls: &[Call]) -> Reply {
+pub(super) async fn evaluate(
+    connection: &Connection,
+    script: &Script,
+    keys: impl Fn() -> Vec<Key>,
+    args: impl Fn() -> Vec<Value>,
+) -> Reply {
     let client = connection.client()?;
-    let keys = || calls.iter().flat_map(|call| &call.keys).map(Key::from).collect::<Vec<_>>();
-    let args = || calls.iter().flat_map(arguments).collect::<Vec<_>>();
     let mut reply: Result<Value, _> = client.evalsha(script.sha1().clone(), keys(), args()).await;
     if let (Err(error), Some(lua)) = (&reply, script.lua())
         && error.details().starts_with("NOSCRIPT")

@@ -96,7 +96,7 @@ pub fn ids_and_headers(record: &Record) -> impl Sized + use<> {
     let member = MemberId::new(7)?;
     let id = request_id(record, None);
     let origin = Origin { record, member, request_id: &id, context: None };
-    let names = (request_name(record, member, &id), record_name(&record.at));
+    let names = (request_name(record, member, &id), record_name(record));
     let outcome = Outcome::Feedback { problem_id: Some(42), feedback: REPLY.to_owned() };
     let saved = outcome.into_saved(&origin, NOW).ok()?;
     Some((names, headers::of_outcome(&origin, &saved)))

@@ -140,6 +140,8 @@ async fn dead_letters(env: &TestEnv, members: &[i64]) {
     let outcomes = env.outcomes().await;
     let worker = env.worker_with(&env.settings().with("REQUEST_DEADLINE", "3s")).await;
     env.model.always(Answer::busy());
+    // Each goes on to fail, and does not wait for the model.
+    env.model.always_to_probes(Answer::text("네"));
     for member in members {
         env.requests.ask(&env.topics.feedback_requested, &feedback(*member)).send().await;
         outcomes.dead_letter(feedback(*member).to_string().as_bytes()).await;

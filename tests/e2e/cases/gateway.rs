@@ -259,11 +259,16 @@ async fn a_stale_answer_is_a_conflict_and_no_event(env: Arc<TestEnv>) {
     let mut events = gateway.events(&of(member), "").await;
     gateway.call(INIT_PATH, &init(member)).await;
     events.expect("advanced-resume-init").await;
-    let stale = json!({"memberId": member, "answer": "늦은 답변", "questionId": "of-another-question"});
-    let (status, body) = gateway.call(UPDATE_PATH, &stale).await;
-    assert_eq!((status, &body["code"]), (409, &json!("STALE_ANSWER")));
+    let first = env.outcomes().await.expect(member, "ResumeQuestionGenerated").await.json()["questionId"].clone();
     gateway.call(UPDATE_PATH, &update(member, "답변")).await;
     events.expect("advanced-resume-update").await;
+    let stale = json!({"memberId": member, "answer": "늦은 답변", "questionId": first});
+    let (status, body) = gateway.call(UPDATE_PATH, &stale).await;
+    assert_eq!((status, &body["code"]), (409, &json!("STALE_ANSWER")));
+    let lost = json!({"memberId": member, "answer": "모르는 질문의 답변", "questionId": "of-no-question"});
+    let (status, body) = gateway.call(UPDATE_PATH, &lost).await;
+    assert_eq!((status, &body["code"]), (404, &json!("NO_ACTIVE_SESSION")));
+    events.expect("advanced-resume-update-error").await;
 }
 
 async fn every_instance_tells_its_own_browsers(env: Arc<TestEnv>) {

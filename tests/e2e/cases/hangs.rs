@@ -15,7 +15,7 @@ use crate::kit::worker_process::WorkerProcess;
 crate::case::cases![
     a_model_that_hangs_costs_its_members_nothing_while_the_fallback_works,
     a_model_that_answers_probes_alone_costs_its_members_nothing_while_the_fallback_works,
-    without_a_fallback_a_model_that_hangs_fails_what_was_in_work_and_no_more,
+    without_a_fallback_a_model_that_hangs_fails_what_was_in_work_and_one_at_a_time,
     a_page_or_an_error_with_status_200_is_an_outage_and_burns_no_backlog,
     a_circuit_that_nobody_tries_closes_by_itself_and_metrics_say_so,
 ];
@@ -91,7 +91,7 @@ async fn a_model_that_answers_probes_alone_costs_its_members_nothing_while_the_f
     all_are_answered(&env, &outcomes, 6).await;
 }
 
-async fn without_a_fallback_a_model_that_hangs_fails_what_was_in_work_and_no_more(env: Arc<TestEnv>) {
+async fn without_a_fallback_a_model_that_hangs_fails_what_was_in_work_and_one_at_a_time(env: Arc<TestEnv>) {
     let outcomes = env.outcomes().await;
     let worker = env.worker_with(&env.settings().with("MAX_IN_FLIGHT", 2).with("REQUEST_DEADLINE", "5s")).await;
     env.model.always(Answer::stall());
@@ -100,17 +100,23 @@ async fn without_a_fallback_a_model_that_hangs_fails_what_was_in_work_and_no_mor
         members.push(begin_interview(&env).await);
     }
     metric(&worker, "ssammu_circuit_open{part=\"model\"} 1").await;
-    eventually("those in work fail", || async { (failures(&outcomes, &members) == 2).then_some(()) }).await;
-    // Long enough for others to fail, had they begun.
-    env.model.probed(3).await;
-    assert_eq!((failures(&outcomes, &members), env.model.calls().len()), (2, 2));
+    let open_since = Instant::now();
+    eventually("one is told that was not in work", || async { (failures(&outcomes, &members) > 2).then_some(()) })
+        .await;
+    assert_eq!(env.model.calls().len(), 2, "only probes find out");
     env.model.well();
+    let allowed = 2 + told_at_most(open_since);
     let mut failed = 0;
     for member in members {
         let outcome = outcomes.next(member).await;
         failed += usize::from(outcome.kind == "RequestFailed");
     }
-    assert_eq!(failed, 2);
+    assert!(failed <= allowed, "{failed} of {allowed}");
+}
+
+/// Requests that may be told so while no model answers: one at a time, at its deadline of 5 s.
+fn told_at_most(open_since: Instant) -> usize {
+    usize::try_from(open_since.elapsed().as_secs() / 5).unwrap() + 1
 }
 
 fn failures(outcomes: &OutcomeReader, members: &[i64]) -> usize {
@@ -133,9 +139,10 @@ async fn a_page_or_an_error_with_status_200_is_an_outage_and_burns_no_backlog(en
             members.push(ask_for_feedback(&env).await);
         }
         metric(&worker, "ssammu_circuit_open{part=\"model\"} 1").await;
-        eventually("those in work fail", || async { (failures(&outcomes, &members) == 2).then_some(()) }).await;
-        env.model.probed(2).await;
+        let open_since = Instant::now();
+        eventually("those in work fail", || async { (failures(&outcomes, &members) >= 2).then_some(()) }).await;
         env.model.well();
+        let allowed = 2 + told_at_most(open_since);
         let mut failed = Vec::new();
         for member in members {
             let outcome = outcomes.next(member).await;
@@ -143,7 +150,10 @@ async fn a_page_or_an_error_with_status_200_is_an_outage_and_burns_no_backlog(en
                 failed.push(outcome.json()["code"].clone());
             }
         }
-        assert_eq!(failed, ["LLM_UNAVAILABLE"; 2], "{trouble:?}");
+        assert!(
+            failed.len() <= allowed && failed.iter().all(|code| code == "LLM_UNAVAILABLE"),
+            "{trouble:?} {failed:?}"
+        );
         worker.stop().await;
     }
 }

@@ -16,6 +16,7 @@ mod page;
 mod process;
 mod questions;
 mod resume;
+mod rollback;
 mod rules;
 mod saved_data;
 mod scenarios;
@@ -35,6 +36,7 @@ pub fn all() -> Vec<(&'static str, Vec<Case>)> {
         ("questions", questions::cases()),
         ("failures", failures::cases()),
         ("saved_data", saved_data::cases()),
+        ("rollback", rollback::cases()),
         ("hangs", hangs::cases()),
         ("process", process::cases()),
         ("environment", environment::cases()),

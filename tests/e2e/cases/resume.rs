@@ -20,7 +20,7 @@ crate::case::cases![
     every_outcome_of_a_dialogue_gives_its_own_requests_context_back,
     an_init_with_other_inputs_begins_anew,
     a_second_click_is_stale_and_leaves_the_session_alone,
-    an_answer_to_another_question_is_stale,
+    an_answer_to_another_question_is_stale_and_one_to_none_is_told,
     a_second_click_on_the_last_question_is_stale_after_the_end,
     an_answer_without_a_session_is_told_so,
     an_answer_after_the_end_has_no_session,
@@ -232,7 +232,7 @@ async fn a_second_click_is_stale_and_leaves_the_session_alone(env: Arc<TestEnv>)
     question(&outcomes, member, 3).await;
 }
 
-async fn an_answer_to_another_question_is_stale(env: Arc<TestEnv>) {
+async fn an_answer_to_another_question_is_stale_and_one_to_none_is_told(env: Arc<TestEnv>) {
     let (_worker, outcomes, member) = (env.worker().await, env.outcomes().await, env.member());
     init(&env, member).await;
     let first = question(&outcomes, member, 1).await;
@@ -243,7 +243,7 @@ async fn an_answer_to_another_question_is_stale(env: Arc<TestEnv>) {
     for id in ["no-uuid", "7f3c0a52-2f34-4e0c-8f3a-000000000000"] {
         let value = json!({"memberId": member, "answer": "모르는 질문", "question_id": id});
         env.requests.ask(&env.topics.resume_answer, &value).send().await;
-        outcomes.expect_failure(member, "STALE_ANSWER").await;
+        outcomes.expect_failure(member, "NO_ACTIVE_SESSION").await;
     }
     answer(&env, &second, "맞는 답변").await;
     question(&outcomes, member, 3).await;

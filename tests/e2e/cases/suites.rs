@@ -43,13 +43,28 @@ pub fn cases() -> Vec<Case> {
             redis::what_happens_at_once_is_answered_one_by_one(&redis_state(&env, state::LASTING).await, spoil).await;
         })
     });
-    lasting.chain(short).chain(stored).chain([unreadable, earlier, at_once]).collect()
+    let replicated = Case::new("with_replicas_to_wait_for_the_contract_is_kept", |env| {
+        Box::pin(async move {
+            let primary = env.services.another_redis(&[]).await;
+            let _replica = env.services.replica_of(&primary).await;
+            let state = redis_state_at(primary.port, state::LASTING, 1).await;
+            for (sentence, test) in state::all() {
+                println!("{sentence}");
+                test(&state).await;
+            }
+        })
+    });
+    lasting.chain(short).chain(stored).chain([unreadable, earlier, at_once, replicated]).collect()
 }
 
 /// Connected, since until then every operation fails.
 async fn redis_state(env: &TestEnv, lifetimes: Lifetimes) -> RedisState {
-    let address = format!("redis://127.0.0.1:{}", env.services.redis_port);
-    let state = RedisState::connect(&address.parse().expect("an address"), lifetimes);
+    redis_state_at(env.services.redis_port, lifetimes, 0).await
+}
+
+async fn redis_state_at(port: u16, lifetimes: Lifetimes, replicas: u32) -> RedisState {
+    let address = format!("redis://127.0.0.1:{port}").parse().expect("an address");
+    let state = RedisState::connect(&address, lifetimes).replicated(&address, replicas);
     eventually("Redis can be used", || async { state.check().await.ok() }).await;
     state
 }

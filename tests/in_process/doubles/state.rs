@@ -1,8 +1,8 @@
 //! The state in memory, with a gate before it.
 
 use std::collections::VecDeque;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -19,9 +19,10 @@ use super::Gate;
 
 const LASTING: Duration = Duration::from_secs(3_600);
 
-/// A [`MemoryState`] that can be made to wait with an answer, and that somebody else can change.
+/// A [`MemoryState`] that can be made to wait with an answer, that somebody else can change, and that can forget.
 pub struct StagedState {
-    memory: MemoryState,
+    memory: Mutex<Arc<MemoryState>>,
+    lock: Duration,
     gates: Mutex<VecDeque<Gate>>,
     /// What is said to the next changes, and then no more.
     replies: Mutex<VecDeque<Result<Saved, StateError>>>,
@@ -45,10 +46,32 @@ impl StagedState {
     }
 
     fn with_locks(lock: Duration) -> Self {
-        let memory = MemoryState::new(Lifetimes { session: LASTING, outcome: LASTING, lock });
+        let memory = Mutex::new(empty(lock));
         let (gates, replies, conflicts) = (Mutex::default(), Mutex::default(), AtomicBool::new(false));
         let (session, renewals, refused_renewals) = (Mutex::default(), Mutex::default(), AtomicUsize::new(0));
-        Self { memory, gates, replies, conflicts, session, renewals, refused_renewals }
+        Self { memory, lock, gates, replies, conflicts, session, renewals, refused_renewals }
+    }
+
+    fn memory(&self) -> Arc<MemoryState> {
+        self.memory.lock().unwrap().clone()
+    }
+
+    /// The last session that was saved.
+    pub fn session(&self) -> Session {
+        self.session.lock().unwrap().clone().expect("a session was saved")
+    }
+
+    /// Everything is forgotten, as by a store that kept nothing.
+    pub fn lose_everything(&self) {
+        *self.memory.lock().unwrap() = empty(self.lock);
+    }
+
+    /// What came after this session of a member's is forgotten, as by a store that lost its last second.
+    pub async fn roll_back(&self, member: i64, session: Session) {
+        self.lose_everything();
+        let change =
+            SessionChange { expected: None, session: Write::Put(session), draft: Write::Keep, ended: Write::Keep };
+        self.somebody_saves(member, change).await;
     }
 
     /// The next answer is saved when the gate is open.
@@ -82,22 +105,24 @@ impl StagedState {
     /// Another worker, which does not end, has the member's lock.
     pub async fn lock(&self, flow: Flow, member: i64) -> Claim {
         let claim = claim(flow, member);
-        assert!(matches!(self.memory.begin(&claim).await.unwrap(), Begin::Open { .. }));
+        assert!(matches!(self.memory().begin(&claim).await.unwrap(), Begin::Open { .. }));
         claim
     }
 
     /// Somebody else writes the member's session anew, as it is.
     pub async fn rewrite_session(&self, member: i64) {
-        let session = self.session.lock().unwrap().clone().expect("a session was saved");
+        let session = self.session();
         let (expected, version) = (Some(session.version), session.version + 1);
         let session = Write::Put(Session { version, ..session });
         let change = SessionChange { expected, session, draft: Write::Keep, ended: Write::Keep };
-        let saved = self
-            .memory
-            .save(&claim(Flow::Resume, member), &Change { session: Some(change), outcome: None })
-            .await
-            .unwrap();
+        self.somebody_saves(member, change).await;
+    }
+
+    async fn somebody_saves(&self, member: i64, change: SessionChange) {
+        let claim = claim(Flow::Resume, member);
+        let saved = self.memory().save(&claim, &Change { session: Some(change), outcome: None }).await.unwrap();
         assert_eq!(saved, Saved::Done);
+        self.memory().release(&claim).await.unwrap();
     }
 }
 
@@ -107,10 +132,14 @@ fn claim(flow: Flow, member: i64) -> Claim {
     Claim { flow, member: MemberId::new(member).unwrap(), request, record, token }
 }
 
+fn empty(lock: Duration) -> Arc<MemoryState> {
+    Arc::new(MemoryState::new(Lifetimes { session: LASTING, outcome: LASTING, lock }))
+}
+
 #[async_trait]
 impl MemberState for StagedState {
     async fn begin(&self, claim: &Claim) -> Result<Begin, StateError> {
-        self.memory.begin(claim).await
+        self.memory().begin(claim).await
     }
 
     async fn save(&self, claim: &Claim, change: &Change) -> Result<Saved, StateError> {
@@ -129,11 +158,11 @@ impl MemberState for StagedState {
         if let Some(SessionChange { session: Write::Put(session), .. }) = &change.session {
             *self.session.lock().unwrap() = Some(session.clone());
         }
-        self.memory.save(claim, change).await
+        self.memory().save(claim, change).await
     }
 
     async fn remember(&self, claim: &Claim, scope: Scope, outcome: &SavedOutcome) -> Result<SavedOutcome, StateError> {
-        self.memory.remember(claim, scope, outcome).await
+        self.memory().remember(claim, scope, outcome).await
     }
 
     async fn renew(&self, claim: &Claim) -> Result<bool, StateError> {
@@ -142,14 +171,14 @@ impl MemberState for StagedState {
         if self.refused_renewals.fetch_update(Ordering::Relaxed, Ordering::Relaxed, is_refused).is_ok() {
             return Err(StateError::Unavailable("away".to_owned()));
         }
-        self.memory.renew(claim).await
+        self.memory().renew(claim).await
     }
 
     async fn release(&self, claim: &Claim) -> Result<(), StateError> {
-        self.memory.release(claim).await
+        self.memory().release(claim).await
     }
 
     async fn check(&self) -> Result<(), StateError> {
-        self.memory.check().await
+        self.memory().check().await
     }
 }

@@ -3,7 +3,7 @@
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use testcontainers::core::IntoContainerPort;
+use testcontainers::core::{Host, IntoContainerPort};
 use testcontainers::runners::AsyncRunner;
 use testcontainers::{ContainerAsync, ContainerRequest, GenericImage, ImageExt};
 
@@ -44,10 +44,22 @@ pub async fn start_kafka(janitor: &Janitor, ports: Ports) -> anyhow::Result<Cont
     Ok(container)
 }
 
+/// What containers call this machine.
+pub const THIS_MACHINE: &str = "host.docker.internal";
+
+/// Starts Redis on `port` of this machine, with these arguments.
+pub async fn start_redis_with(janitor: &Janitor, port: u16, arguments: &[&str]) -> anyhow::Result<Container> {
+    let command = ["redis-server", "--save", ""].iter().chain(arguments).copied();
+    let image = prepared(janitor, GenericImage::new("redis", "7.4"))
+        .with_mapped_port(port, 6379.tcp())
+        .with_host(THIS_MACHINE, Host::HostGateway)
+        .with_cmd(command);
+    Ok(image.start().await?)
+}
+
 /// Starts Redis on `port` of this machine.
 pub async fn start_redis(janitor: &Janitor, port: u16) -> anyhow::Result<Container> {
-    let image = prepared(janitor, GenericImage::new("redis", "7.4")).with_mapped_port(port, 6379.tcp());
-    let container = image.start().await?;
+    let container = start_redis_with(janitor, port, &[]).await?;
     listens("Redis", port, || Ok(())).await?;
     Ok(container)
 }

@@ -4,6 +4,7 @@ mod docker;
 mod janitor;
 mod kafka;
 pub mod native;
+pub mod own_redis;
 pub mod ports;
 mod ready;
 
@@ -14,6 +15,7 @@ use anyhow::Context;
 use crate::kit::proxy::FaultProxy;
 use crate::kit::services::janitor::Janitor;
 use crate::kit::services::kafka::Ports;
+use crate::kit::services::own_redis::OwnRedis;
 use crate::kit::services::ports::free_port;
 
 /// The bucket that all tests share; each has its own prefix.
@@ -109,6 +111,27 @@ impl Services {
         let kind = if containers { "in containers" } else { "as processes" };
         eprintln!("Kafka, Redis and S3 run {kind} after {:.1} s", began.elapsed().as_secs_f32());
         Ok(services)
+    }
+
+    /// A Redis that one test may do with as it likes, with these arguments beside those that everybody's has.
+    pub async fn another_redis(&self, arguments: &[&str]) -> OwnRedis {
+        let port = free_port();
+        let started = match self.engine {
+            Engine::Native { .. } => OwnRedis::process(&self.janitor, port, arguments),
+            Engine::Docker { .. } => OwnRedis::container(&self.janitor, port, arguments).await,
+        };
+        let redis = started.expect("another Redis can be started");
+        ready::listens("another Redis", port, || Ok(())).await.expect("it listens");
+        redis
+    }
+
+    /// A replica of such a Redis.
+    pub async fn replica_of(&self, primary: &OwnRedis) -> OwnRedis {
+        let host = match self.engine {
+            Engine::Native { .. } => "127.0.0.1",
+            Engine::Docker { .. } => docker::THIS_MACHINE,
+        };
+        self.another_redis(&["--replicaof", host, &primary.port.to_string()]).await
     }
 
     /// Ends everything and removes what it left.
