@@ -132,6 +132,13 @@ pub async fn run(
         },
     });
 
+    let redelivered = config.request_max_age.saturating_add(config.request_deadline);
+    if config.outcome_ttl < redelivered {
+        tracing::warn!(
+            "OUTCOME_TTL is shorter than REQUEST_MAX_AGE and REQUEST_DEADLINE together: \
+             what is redelivered late is worked and paid for again"
+        );
+    }
     let parts = ["kafka", "topics", "feedback group", "resume group", state_name, documents_name];
     // The worker does its job without a model, too: it waits, and says so to members.
     let ready = metrics.ready.clone();
@@ -150,6 +157,7 @@ pub async fn run(
                 worker: worker.clone(),
                 slots: slots.clone(),
                 metrics: metrics.clone(),
+                outcome_ttl: config.outcome_ttl,
                 joined,
             },
             needs,

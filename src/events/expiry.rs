@@ -7,14 +7,14 @@ use time::format_description::well_known::Rfc3339;
 
 use crate::events::header_names::CE_EXPIRYTIME;
 use crate::events::outcome::{Failure, FailureCode};
-use crate::events::record::Record;
+use crate::events::record::{Record, first_sent, replay_count};
 
 /// When a request is too late to be worked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Expiry {
-    /// When the record was written, where it says so.
+    /// When the request was first sent, where that is known.
     sent_at: Option<OffsetDateTime>,
-    /// Age beyond which nobody works it.
+    /// Age beyond which nobody works it. Of a replay there is none: a person wants it done.
     max_age: Duration,
     /// When whoever asked has gone, as the request itself says.
     expires_at: Option<OffsetDateTime>,
@@ -23,15 +23,15 @@ pub struct Expiry {
 impl Expiry {
     /// Reads a request's; what is no time in `ce_expirytime` is none.
     pub fn of(record: &Record, max_age: Duration) -> Self {
-        let sent = record.time.map(|time| i128::from(time.millis()) * 1_000_000);
+        let sent = first_sent(record).map(|millis| i128::from(millis) * 1_000_000);
         Self {
             sent_at: sent.and_then(|nanos| OffsetDateTime::from_unix_timestamp_nanos(nanos).ok()),
-            max_age,
+            max_age: if replay_count(record) > 0 { Duration::MAX } else { max_age },
             expires_at: record.text_header(CE_EXPIRYTIME).and_then(read),
         }
     }
 
-    /// When the record was written, where it says so.
+    /// When the request was first sent, where that is known.
     pub fn sent_at(&self) -> Option<OffsetDateTime> {
         self.sent_at
     }
@@ -80,6 +80,7 @@ mod tests {
     use time::macros::datetime;
 
     use super::*;
+    use crate::events::header_names::{REPLAY_COUNT, REPLAY_ORIGINAL_TIMESTAMP};
     use crate::events::record::{Coordinates, Header, RecordTime, RequestKind};
 
     const SENT: OffsetDateTime = datetime!(2026-11-22 10:00 UTC);
@@ -107,6 +108,17 @@ mod tests {
         let plain = expiry(vec![]);
         assert_eq!(code(plain.check(SENT + MAX_AGE)), None);
         assert_eq!(code(plain.check(SENT + MAX_AGE + Duration::from_millis(1))), Some(FailureCode::DeadlineExceeded));
+    }
+
+    #[test]
+    fn a_replay_is_never_too_old_and_as_old_as_the_request() {
+        let earlier = SENT - 100 * MAX_AGE;
+        let millis = (earlier.unix_timestamp_nanos() / 1_000_000).to_string();
+        let headers = vec![Header::new(REPLAY_COUNT, "1"), Header::new(REPLAY_ORIGINAL_TIMESTAMP, millis)];
+        let replay = expiry(headers.clone());
+        assert_eq!((replay.sent_at(), code(replay.check(SENT + 100 * MAX_AGE))), (Some(earlier), None));
+        let expiring = expiry([headers, vec![Header::new(CE_EXPIRYTIME, "2026-11-22T10:01:30Z")]].concat());
+        assert_eq!(code(expiring.check(SENT + MAX_AGE)), Some(FailureCode::DeadlineExceeded));
     }
 
     #[test]

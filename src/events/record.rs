@@ -225,7 +225,15 @@ pub fn replay_count(record: &Record) -> u64 {
     record.text_header(REPLAY_COUNT).and_then(|text| text.trim().parse().ok()).unwrap_or(0)
 }
 
-/// Names a request in the journal: the same for every record of the topic and member with this id.
+/// When the request was first sent, in milliseconds since 1970: a replay tells it, in case it was sent by a program that
+/// does; else it is the record's own time.
+pub fn first_sent(record: &Record) -> Option<i64> {
+    let told = record.text_header(REPLAY_ORIGINAL_TIMESTAMP).filter(|_| replay_count(record) > 0);
+    told.and_then(|text| text.trim().parse().ok()).or(record.time.map(RecordTime::millis))
+}
+
+/// Names a request in the journal: the same for every record of the topic and member with this id. A replay goes by the id
+/// that it had first: whatever answered the request, on whichever trip, is its answer.
 pub fn request_name(record: &Record, member: MemberId, request_id: &str) -> Uuid {
     let (member, origin) = (member.to_string(), placed_origin(record, request_id));
     let parts = ["request", &record.at.topic, &member, request_id];
@@ -291,6 +299,16 @@ mod tests {
         assert_eq!(request_id(&record(headers), None), "a#2");
         let headers = vec![Header::new("ce_id", "a"), Header::new(REPLAY_COUNT, "many")];
         assert_eq!(request_id(&record(headers), None), "a");
+    }
+
+    #[test]
+    fn a_replay_tells_when_the_request_was_first_sent() {
+        let sent = |headers| first_sent(&Record { time: Some(RecordTime::Create(9)), ..record(headers) });
+        let told = |count, time| vec![Header::new(REPLAY_COUNT, count), Header::new(REPLAY_ORIGINAL_TIMESTAMP, time)];
+        assert_eq!(sent(told("1", "5")), Some(5));
+        assert_eq!(sent(told("0", "5")), Some(9), "only of a replay");
+        assert_eq!(sent(told("1", "yesterday")), Some(9));
+        assert_eq!(first_sent(&record(vec![])), None);
     }
 
     #[test]

@@ -22,9 +22,10 @@ use tokio::time::timeout;
 
 use crate::events::record::{Record, RequestKind};
 use crate::failpoint;
+use crate::kafka::asking::{self, Committed, Ends};
 use crate::kafka::client::{self, BrokerReAdd, Connection};
 use crate::kafka::error::KafkaError;
-use crate::kafka::position::{Partition, Position};
+use crate::kafka::position::{Partition, Position, Start};
 use crate::kafka::wire;
 
 /// What the group tells its member. Each assignment and revocation has to be answered.
@@ -48,12 +49,6 @@ pub enum FatalError {
     Other(String),
 }
 
-/// What a group has committed; `None` where it never did.
-pub type Committed = Result<Vec<(Partition, Option<Position>)>, KafkaError>;
-
-/// Where partitions end; those that no broker told are left out.
-pub type Ends = Result<Vec<(Partition, i64)>, KafkaError>;
-
 /// How long leaving a group may take; a dead broker does not keep the program.
 pub const LEAVE_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -62,9 +57,6 @@ enum Owed {
     Assign,
     Unassign(Vec<Partition>),
 }
-
-/// How long one question to a broker may take.
-const ASKING_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A member of a consumer group.
 pub struct GroupConsumer {
@@ -119,6 +111,7 @@ impl GroupConsumer {
             wake: wake.clone(),
             owed: Mutex::default(),
             closing: AtomicBool::new(false),
+            refuses_maps: AtomicBool::new(false),
             re_add: BrokerReAdd::default(),
         };
         let mut consumer = BaseConsumer::from_config_and_context(&connection.config(&ours), context)?;
@@ -164,55 +157,27 @@ impl GroupConsumer {
         self.events.try_recv().ok()
     }
 
-    /// What the group has committed for `partitions`; `None` where it never committed. Blocks no thread of the
-    /// runtime, and may be awaited while the consumer is polled.
-    pub fn committed(&mut self, partitions: Vec<Partition>) -> oneshot::Receiver<Committed> {
+    /// What the group has committed for `partitions`. Blocks no thread of the runtime, and may be awaited while the consumer
+    /// is polled.
+    pub fn committed(
+        &mut self,
+        partitions: Vec<Partition>,
+        is_last_try: bool,
+    ) -> oneshot::Receiver<Result<Committed, KafkaError>> {
         let consumer = self.consumer.clone();
-        self.ask(move || {
-            let mut list = TopicPartitionList::new();
-            for partition in &partitions {
-                list.add_partition(&partition.topic, partition.number);
-            }
-            let list = consumer.committed_offsets(list, ASKING_TIMEOUT)?;
-            partitions
-                .into_iter()
-                .map(|partition| {
-                    let element = list
-                        .find_partition(&partition.topic, partition.number)
-                        .ok_or_else(|| KafkaError::Request("the coordinator left a partition out".to_owned()))?;
-                    element.error()?;
-                    let position = match element.offset() {
-                        Offset::Offset(offset) => Some(Position { offset, metadata: element.metadata().to_owned() }),
-                        _ => None,
-                    };
-                    Ok((partition, position))
-                })
-                .collect()
-        })
+        self.ask(move || asking::committed(&consumer, &partitions, is_last_try))
     }
 
-    /// Where each partition ends now: one after its last record that is committed. Blocks no thread of the runtime.
-    pub fn ends(&mut self, partitions: Vec<Partition>) -> oneshot::Receiver<Ends> {
+    /// Where each partition ends now. Blocks no thread of the runtime.
+    pub fn ends(&mut self, partitions: Vec<Partition>) -> oneshot::Receiver<Result<Ends, KafkaError>> {
         let consumer = self.consumer.clone();
-        self.ask(move || {
-            // To the broker, this time is the end of the log.
-            let mut list = TopicPartitionList::new();
-            for partition in &partitions {
-                list.add_partition_offset(&partition.topic, partition.number, Offset::End)?;
-            }
-            let list = consumer.offsets_for_times(list, ASKING_TIMEOUT)?;
-            let end = |partition: Partition| match list.find_partition(&partition.topic, partition.number)?.offset() {
-                Offset::Offset(end) => Some((partition, end)),
-                _ => None,
-            };
-            Ok(partitions.into_iter().filter_map(end).collect())
-        })
+        self.ask(move || asking::ends(&consumer, &partitions))
     }
 
     /// How many members the group has, this one among them. Blocks no thread of the runtime.
     pub fn members(&mut self) -> oneshot::Receiver<Result<usize, KafkaError>> {
         let (consumer, group) = (self.consumer.clone(), self.group.clone());
-        self.ask(move || count_members(consumer.as_ref(), &group))
+        self.ask(move || asking::members(&consumer, &group))
     }
 
     /// Asks a broker something on a thread of its own.
@@ -227,12 +192,17 @@ impl GroupConsumer {
         answered
     }
 
-    /// Answers an assignment: reads each partition from its position, in a queue of its own.
-    pub fn assign(&mut self, partitions: &[(Partition, Option<i64>)]) -> Result<(), KafkaError> {
+    /// Answers an assignment: reads each partition from its start, in a queue of its own.
+    pub fn assign(&mut self, partitions: &[(Partition, Start)]) -> Result<(), KafkaError> {
         self.consumer.context().take_owed();
         let mut list = TopicPartitionList::new();
-        for (partition, offset) in partitions {
-            let offset = offset.map_or(Offset::Invalid, Offset::Offset);
+        for (partition, start) in partitions {
+            let offset = match start {
+                Start::At { position, .. } => Offset::Offset(position.offset),
+                Start::Anew { .. } => Offset::Beginning,
+                Start::Never => Offset::Invalid,
+                Start::Unknown => Offset::Stored,
+            };
             list.add_partition_offset(&partition.topic, partition.number, offset)?;
             if let Some(mut queue) = self.consumer.split_partition_queue(&partition.topic, partition.number) {
                 let wake = self.wake.clone();
@@ -289,7 +259,7 @@ impl GroupConsumer {
 
     /// Notes positions for the next commit. Only partitions that are ours are taken.
     pub fn store(&self, positions: &[(Partition, Position)]) {
-        if let Err(error) = self.consumer.store_offsets(&positions_list(positions)) {
+        if let Err(error) = self.consumer.store_offsets(&self.positions_list(positions)) {
             tracing::debug!(%error, "positions were not stored: the partitions are no longer ours");
         }
     }
@@ -298,9 +268,21 @@ impl GroupConsumer {
     /// [stored](Self::store) is committed anyhow, but only when the offset has moved: this is for a map that has grown
     /// behind the same offset. No answer says whether it worked; the next commit makes up for it.
     pub fn commit(&self, positions: &[(Partition, Position)]) {
-        if let Err(error) = self.consumer.commit(&positions_list(positions), CommitMode::Async) {
+        if let Err(error) = self.consumer.commit(&self.positions_list(positions), CommitMode::Async) {
             tracing::debug!(%error, "positions were not committed");
         }
+    }
+
+    fn positions_list(&self, positions: &[(Partition, Position)]) -> TopicPartitionList {
+        let takes_maps = !self.consumer.context().refuses_maps.load(Ordering::Acquire);
+        let mut list = TopicPartitionList::new();
+        for (partition, position) in positions {
+            let mut element = list.add_partition(&partition.topic, partition.number);
+            if element.set_offset(Offset::Offset(position.offset)).is_ok() && takes_maps {
+                element.set_metadata(&position.metadata);
+            }
+        }
+        list
     }
 
     /// Leaves the group; what was stored is committed first.
@@ -342,24 +324,8 @@ impl Drop for GroupConsumer {
 /// # Errors
 /// When none does.
 pub fn members_of(connection: &Connection, group: &str) -> Result<usize, KafkaError> {
-    let asking: BaseConsumer = connection.config(&[("group.id", group)]).create()?;
-    count_members(&asking, group)
-}
-
-fn count_members<C: ConsumerContext>(consumer: &BaseConsumer<C>, group: &str) -> Result<usize, KafkaError> {
-    let groups = consumer.fetch_group_list(Some(group), ASKING_TIMEOUT)?;
-    Ok(groups.groups().iter().filter(|found| found.name() == group).map(|found| found.members().len()).sum())
-}
-
-fn positions_list(positions: &[(Partition, Position)]) -> TopicPartitionList {
-    let mut list = TopicPartitionList::new();
-    for (partition, position) in positions {
-        let mut element = list.add_partition(&partition.topic, partition.number);
-        if element.set_offset(Offset::Offset(position.offset)).is_ok() {
-            element.set_metadata(&position.metadata);
-        }
-    }
-    list
+    let consumer: BaseConsumer = connection.config(&[("group.id", group)]).create()?;
+    asking::members(&consumer, group)
 }
 
 fn list(partitions: &[Partition]) -> TopicPartitionList {
@@ -383,6 +349,8 @@ struct GroupContext {
     owed: Mutex<Option<Owed>>,
     /// Nobody answers any more: the final revocation is answered on the spot, or closing would hang.
     closing: AtomicBool,
+    /// The broker takes less metadata than a map needs: offsets are committed without.
+    refuses_maps: AtomicBool,
     re_add: BrokerReAdd,
 }
 
@@ -433,6 +401,13 @@ impl ConsumerContext for GroupContext {
             Ok(()) => {
                 failpoint::reach("committed");
                 tracing::trace!(partitions = offsets.count(), "offsets committed");
+            }
+            Err(RdKafkaError::ConsumerCommit(RDKafkaErrorCode::OffsetMetadataTooLarge)) => {
+                if !self.refuses_maps.swap(true, Ordering::AcqRel) {
+                    tracing::warn!(
+                        "the broker's offset.metadata.max.bytes is too small for maps of what is done: offsets are committed without, and what is done behind them is sent again after a crash"
+                    );
+                }
             }
             // Tried again with the next commit; what was done meanwhile is in the journal.
             Err(error) => tracing::warn!(%error, "offsets could not be committed"),

@@ -1,6 +1,7 @@
 //! Kafka: rdkafka stays in here.
 
 pub mod admin;
+pub mod asking;
 pub mod client;
 pub mod consumer;
 pub mod embedded;
@@ -9,6 +10,8 @@ pub mod outgoing;
 pub mod position;
 pub mod producer;
 pub mod reader;
+pub mod retention;
 pub mod snapshot;
+pub mod topic_ids;
 pub mod topics;
 mod wire;

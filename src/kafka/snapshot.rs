@@ -1,6 +1,6 @@
 //! Reads what topics hold at one moment, and then ends: what comes meanwhile is left out.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use rdkafka::consumer::Consumer;
@@ -69,18 +69,39 @@ impl Snapshot {
 /// # Errors
 /// When the brokers cannot be asked.
 pub fn read_one(connection: &Connection, at: &Coordinates) -> Result<Option<Seen>, KafkaError> {
+    Ok(read_these(connection, &BTreeSet::from([at.clone()]))?.pop())
+}
+
+/// The records at these places, those that are (still) there. Of each partition all is read from the first place to the
+/// last, and what lies between is dropped. Blocks.
+///
+/// # Errors
+/// When the brokers cannot be asked.
+pub fn read_these(connection: &Connection, places: &BTreeSet<Coordinates>) -> Result<Vec<Seen>, KafkaError> {
     let consumer = reader::open(connection)?;
-    if !reader::partitions(&consumer, &at.topic)?.contains(&at.partition) {
-        return Ok(None);
+    let mut topics: BTreeMap<&str, BTreeMap<i32, Span>> = BTreeMap::new();
+    for Coordinates { topic, partition, offset } in places {
+        let (partition, end) = (*partition, offset.saturating_add(1));
+        let span = Span { partition, start: *offset, end };
+        topics.entry(topic).or_default().entry(partition).or_insert(span).end = end;
     }
-    let (low, high) = consumer.fetch_watermarks(&at.topic, at.partition, ASKING)?;
-    if !(low..high).contains(&at.offset) {
-        return Ok(None);
+    let mut found = Vec::new();
+    for (topic, spans) in topics {
+        let there = reader::partitions(&consumer, topic)?;
+        let mut readable = Vec::new();
+        for Span { partition, start, end } in spans.into_values().filter(|span| there.contains(&span.partition)) {
+            let (low, high) = consumer.fetch_watermarks(topic, partition, ASKING)?;
+            let span = Span { partition, start: start.max(low), end: end.min(high) };
+            readable.extend((span.start < span.end).then_some(span));
+        }
+        // Where a record itself was removed, the next one is another, or beyond the end.
+        read_spans(&consumer, topic, &readable, &mut |seen: Seen| {
+            let at = Coordinates { topic: seen.topic.as_str().into(), partition: seen.partition, offset: seen.offset };
+            if places.contains(&at) {
+                found.push(seen);
+            }
+        })?;
     }
-    let mut found = None;
-    let span = Span { partition: at.partition, start: at.offset, end: at.offset.saturating_add(1) };
-    // Where the record itself was removed, the next one is beyond the end.
-    read_spans(&consumer, &at.topic, &[span], &mut |seen| found = Some(seen))?;
     Ok(found)
 }
 
@@ -227,6 +248,20 @@ mod tests {
         for nowhere in [at("A", 1, 2), at("A", 0, 0), at("A", 2, 0)] {
             assert_eq!(read_one(&kafka.connection, &nowhere).unwrap(), None, "{nowhere}");
         }
+    }
+
+    #[tokio::test]
+    async fn records_are_found_by_their_places_and_nothing_that_lies_between() {
+        let kafka = Kafka::start();
+        for (topic, partition, value) in [("A", 0, "a0"), ("A", 1, "a1"), ("A", 1, "-"), ("A", 1, "a2"), ("B", 1, "b0")]
+        {
+            kafka.send(topic, partition, value).await;
+        }
+        let at = |topic: &str, partition, offset| Coordinates { topic: topic.into(), partition, offset };
+        let places = [at("A", 0, 0), at("A", 1, 0), at("A", 1, 2), at("A", 1, 9), at("B", 1, 0), at("Nowhere", 0, 0)];
+        let found = read_these(&kafka.connection, &places.into()).unwrap();
+        let values = found.into_iter().map(|seen| String::from_utf8(seen.value.unwrap()).unwrap());
+        assert_eq!(values.collect::<BTreeSet<_>>(), ["a0", "a1", "a2", "b0"].map(str::to_owned).into());
     }
 
     #[tokio::test]

@@ -3,9 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::bail;
 use clap::{Args, Subcommand};
-use tokio::time::Instant;
 use uuid::Uuid;
 
 use crate::app;
@@ -14,19 +13,15 @@ use crate::documents::Inventory;
 use crate::documents::s3::S3Documents;
 use crate::events::record::Flow;
 use crate::events::request::{MemberId, SKIPPED};
-use crate::ops::text::moment;
+use crate::ops::{self, text::moment};
 use crate::print::say;
 use crate::state::holder::Holder;
 use crate::state::inspect::{Holdings, Inspect, StoredSession};
 use crate::state::redis::RedisState;
 use crate::state::session::Exchange;
-use crate::state::{Begin, Claim, MemberState, StateError};
+use crate::state::{Begin, Claim, MemberState};
 use crate::telemetry::log;
 use crate::worker::locks::Locks;
-
-/// How long to wait for Redis.
-const CONNECTING: Duration = Duration::from_secs(10);
-const LOOK: Duration = Duration::from_millis(50);
 
 /// What can be done with what is stored of members.
 #[derive(Subcommand)]
@@ -41,7 +36,9 @@ pub enum Command {
     /// in S3. It is refused while a worker works for the member.
     ///
     /// Records in Kafka, dead letters too, stay until their topics' retention ends, and a bucket that keeps versions
-    /// keeps the earlier ones. A request that still waits in Kafka is worked as usual and leaves new data.
+    /// keeps the earlier ones. `dlt replay` leaves what the member had sent before: when the member was removed, and
+    /// nothing else, is remembered in Redis for a year. A request that still waits in Kafka is worked as usual and leaves
+    /// new data.
     Delete(Box<DeleteArgs>),
 }
 
@@ -215,15 +212,7 @@ async fn remove(state: &dyn Inspect, documents: &dyn Inventory, member: MemberId
 /// Redis, once it answers.
 async fn connect(config: &Config) -> anyhow::Result<RedisState> {
     log::start(config.log_format, "error")?;
-    let state = RedisState::connect(&config.redis, app::lifetimes(config));
-    let end = Instant::now() + CONNECTING;
-    loop {
-        match state.check().await {
-            Ok(()) => return Ok(state),
-            Err(StateError::Unavailable(_)) if Instant::now() < end => tokio::time::sleep(LOOK).await,
-            Err(error) => return Err(error).context("Redis cannot be used"),
-        }
-    }
+    ops::redis(config).await
 }
 
 #[cfg(test)]

@@ -6,4 +6,5 @@ pub mod graph;
 pub mod markdown;
 pub mod prompt;
 pub mod question;
+pub mod replay;
 pub mod turn;

@@ -43,7 +43,10 @@ pub trait Inspect: Send + Sync {
     /// How much is stored of a member.
     async fn holdings(&self, member: MemberId) -> Result<Holdings, StateError>;
 
-    /// Removes everything that is stored of a member except locks, and says how much that was. Whoever calls it
-    /// should hold the member's locks: a worker could write anew what has just been removed.
+    /// Removes everything that is stored of a member except locks, remembers when that was, and says how much it was.
+    /// Whoever calls it should hold the member's locks: a worker could write anew what has just been removed.
     async fn forget(&self, member: MemberId) -> Result<Holdings, StateError>;
+
+    /// When a member was forgotten last, in milliseconds since 1970: what is kept elsewhere from before is not to come back.
+    async fn forgotten_at(&self, member: MemberId) -> Result<Option<i64>, StateError>;
 }

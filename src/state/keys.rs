@@ -64,6 +64,11 @@ pub(super) fn root_of(flow: Flow, member: MemberId) -> String {
     [flow.name(), ":{", &member.to_string(), "}"].concat()
 }
 
+/// When a member was forgotten. It is none of the member's keys, or it would be forgotten with them.
+pub(super) fn forgotten(member: MemberId) -> String {
+    format!("resume:forgotten:{member}")
+}
+
 /// Whose session is stored under this key, if it is a session's.
 pub(super) fn session_owner(key: &str) -> Option<MemberId> {
     key.strip_prefix("resume:{")?.strip_suffix('}')?.parse().ok()

@@ -20,6 +20,11 @@ impl GroupMetrics<'_> {
         self.metrics.records_skipped.with_label_values(&[topic]).inc();
     }
 
+    /// A record is older than outcomes are remembered.
+    pub fn outdated(&self, topic: &str) {
+        self.metrics.records_outdated.with_label_values(&[topic]).inc();
+    }
+
     pub fn assigned(&self, partitions: usize) {
         self.metrics.partitions_assigned.with_label_values(&[self.group]).set(gauge(partitions));
     }

@@ -18,6 +18,7 @@ pub struct Metrics {
     pub offset_map_chars: IntGaugeVec,
     pub records_received: IntCounterVec,
     pub records_skipped: IntCounterVec,
+    pub records_outdated: IntCounterVec,
     pub outcomes: IntCounterVec,
     pub dead_letters: IntCounterVec,
     pub refused_records: IntCounter,
@@ -74,6 +75,11 @@ impl Metrics {
             records_skipped: counters(
                 "records_skipped_total",
                 "Records that were read again and known to be done by the commit's map.",
+                &["topic"],
+            )?,
+            records_outdated: counters(
+                "records_outdated_total",
+                "Records older than OUTCOME_TTL at the start of a group or after its offsets were reset: nobody knows what became of them.",
                 &["topic"],
             )?,
             outcomes: counters("outcomes_total", "Outcomes sent, by type and failure code.", &["type", "code"])?,

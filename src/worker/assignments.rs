@@ -8,13 +8,9 @@ use std::collections::BTreeMap;
 use tokio_util::sync::CancellationToken;
 
 use crate::events::record::Coordinates;
-use crate::kafka::position::{Partition, Position};
+use crate::kafka::position::{Partition, Position, Start};
 use crate::worker::assigned::{Assigned, Generation};
-use crate::worker::offsets::Offsets;
 use crate::worker::work::Lane;
-
-/// Where the group's partitions were committed; `None` where it never did.
-pub type Committed = Vec<(Partition, Option<Position>)>;
 
 /// The partitions of one membership.
 #[derive(Debug, Default)]
@@ -42,12 +38,11 @@ impl Ticket {
 }
 
 impl Assignments {
-    /// Partitions are ours from here on, each from where it was committed.
-    pub fn assign(&mut self, committed: Committed) {
+    /// Partitions are ours from here on, each from its start. What is `oldest` now is as old as outcomes are remembered.
+    pub fn assign(&mut self, starts: &[(Partition, Start)], oldest: i64) {
         self.generation += 1;
-        for (partition, position) in committed {
-            let offsets = position.as_ref().map_or_else(Offsets::fresh, Offsets::resume);
-            self.partitions.insert(partition, Assigned::new(self.generation, offsets));
+        for (partition, start) in starts {
+            self.partitions.insert(partition.clone(), Assigned::new(self.generation, start, oldest));
         }
     }
 
@@ -122,6 +117,17 @@ impl Assignments {
         to_commit.collect()
     }
 
+    /// This topic was made again: its partitions, which begin anew, are to be read from their beginning.
+    pub fn begin_anew(&mut self, topic: &str, oldest: i64) -> Vec<Partition> {
+        let of_topic =
+            self.partitions.iter_mut().filter(|(partition, it)| *partition.topic == *topic && !it.is_revoked());
+        let begun = of_topic.map(|(partition, assigned)| {
+            assigned.begin_at_beginning(oldest);
+            partition.clone()
+        });
+        begun.collect()
+    }
+
     /// There is room for this member's records in the partitions of which `has_room` says so.
     pub fn make_room(&mut self, member: Lane, has_room: impl Fn(&Partition) -> bool) {
         for (partition, assigned) in &mut self.partitions {
@@ -182,7 +188,8 @@ mod tests {
     /// An assignment of partitions that were never committed.
     fn fresh(numbers: &[i32]) -> Assignments {
         let mut assignments = Assignments::default();
-        assignments.assign(numbers.iter().map(|number| (partition(*number), None)).collect());
+        let starts: Vec<_> = numbers.iter().map(|number| (partition(*number), Start::Never)).collect();
+        assignments.assign(&starts, 0);
         assignments
     }
 
@@ -194,7 +201,9 @@ mod tests {
     /// Reads a record that is to be worked.
     fn read(assignments: &mut Assignments, number: i32, offset: i64) -> Ticket {
         let assigned = assigned(assignments, number);
-        let Read::Work(record) = assigned.read(record(number, offset)) else { panic!("{offset} is not to be worked") };
+        let Read::Work(record) = assigned.read(record(number, offset), 0) else {
+            panic!("{offset} is not to be worked")
+        };
         Ticket::new(&record.at, assigned.generation())
     }
 
@@ -209,15 +218,20 @@ mod tests {
         (partition(number), Position { offset, metadata: metadata.to_owned() })
     }
 
+    /// Where it was committed, with this map.
+    fn resumed(offset: i64, metadata: &str) -> Start {
+        Start::At { position: at(0, offset, metadata).1, end: None }
+    }
+
     #[test]
     fn a_partition_is_read_from_where_it_was_committed() {
         let mut assignments = Assignments::default();
         // Of 5, 6 and 7 the second is done.
-        assignments.assign(vec![(partition(0), Some(at(0, 5, "s1:Ag").1)), (partition(1), None)]);
-        let resumed = assigned(&mut assignments, 0);
-        let read = [5, 6, 7].map(|offset| resumed.read(record(0, offset)));
+        assignments.assign(&[(partition(0), resumed(5, "s1:Ag")), (partition(1), Start::Never)], 0);
+        let first = assigned(&mut assignments, 0);
+        let read = [5, 6, 7].map(|offset| first.read(record(0, offset), 0));
         assert_eq!(read, [Read::Work(record(0, 5)), Read::Skip, Read::Work(record(0, 7))]);
-        assert_eq!(assigned(&mut assignments, 1).read(record(1, 40)), Read::Work(record(1, 40)));
+        assert_eq!(assigned(&mut assignments, 1).read(record(1, 40), 0), Read::Work(record(1, 40)));
     }
 
     #[test]
@@ -231,15 +245,15 @@ mod tests {
         assert_eq!(assignments.take_changed(), []);
         assert_eq!(assignments.to_commit(), [at(0, 3, "s1:Ag")]);
         assignments.finish(&first);
-        assert_eq!((assignments.take_changed(), assignments.to_commit()), (vec![at(0, 5, "")], vec![]));
+        assert_eq!((assignments.take_changed(), assignments.to_commit()), (vec![at(0, 5, "s1:")], vec![]));
     }
 
     #[test]
     fn what_is_skipped_is_stored_too() {
         let mut assignments = Assignments::default();
-        assignments.assign(vec![at(0, 5, "s1:AQ")].into_iter().map(|(of, it)| (of, Some(it))).collect());
-        assert_eq!(assigned(&mut assignments, 0).read(record(0, 5)), Read::Skip);
-        assert_eq!(assignments.take_changed(), [at(0, 6, "")]);
+        assignments.assign(&[(partition(0), resumed(5, "s1:AQ"))], 0);
+        assert_eq!(assigned(&mut assignments, 0).read(record(0, 5), 0), Read::Skip);
+        assert_eq!(assignments.take_changed(), [at(0, 6, "s1:")]);
     }
 
     #[test]
@@ -249,21 +263,21 @@ mod tests {
         assignments.forget(&[partition(0)]);
         assignments.finish(&earlier);
         assert_eq!(assignments.take_changed(), []);
-        assignments.assign(vec![(partition(0), None)]);
+        assignments.assign(&[(partition(0), Start::Never)], 0);
         let later = begun(&mut assignments, 0, 3);
         assignments.finish(&earlier);
         assert!(assignments.is_in_work(&[partition(0)]));
         assert_eq!(assignments.take_changed(), []);
         assignments.finish(&later);
         assert!(!assignments.is_in_work(&[partition(0)]));
-        assert_eq!(assignments.take_changed(), [at(0, 4, "")]);
+        assert_eq!(assignments.take_changed(), [at(0, 4, "s1:")]);
     }
 
     #[test]
     fn what_was_read_in_an_earlier_assignment_does_not_count_as_work_of_a_later_one() {
         let mut assignments = fresh(&[0]);
         let earlier = read(&mut assignments, 0, 3);
-        assignments.assign(vec![(partition(0), None)]);
+        assignments.assign(&[(partition(0), Start::Never)], 0);
         assert!(assignments.begin(&earlier).is_cancelled());
         assert!(!assignments.is_in_work(&[partition(0)]));
     }
@@ -272,11 +286,11 @@ mod tests {
     fn a_partition_that_stays_is_not_touched_by_an_assignment_of_others() {
         let mut assignments = fresh(&[0]);
         let kept = begun(&mut assignments, 0, 3);
-        assignments.assign(vec![(partition(1), None)]);
+        assignments.assign(&[(partition(1), Start::Never)], 0);
         assert_eq!(assignments.len(), 2);
         assert!(assignments.is_in_work(&[partition(0)]));
         assignments.finish(&kept);
-        assert_eq!(assignments.take_changed(), [at(0, 4, "")]);
+        assert_eq!(assignments.take_changed(), [at(0, 4, "s1:")]);
     }
 
     #[test]
@@ -288,7 +302,7 @@ mod tests {
         assert!(assignments.is_in_work(&[partition(0), partition(1)]));
         assignments.finish(&ticket);
         assert!(!assignments.is_in_work(&[partition(0), partition(1)]));
-        assert_eq!(assignments.take_changed(), [at(0, 4, "")]);
+        assert_eq!(assignments.take_changed(), [at(0, 4, "s1:")]);
         assignments.forget(&[partition(0)]);
         assert_eq!(assignments.partitions(), [partition(1)]);
     }
@@ -323,20 +337,20 @@ mod tests {
         let mut assignments = fresh(&[0, 1]);
         let first = begun(&mut assignments, 0, 0);
         let (far, nobody_is_full) = (record(0, SPAN_MAX), |_: &Partition| false);
-        assert_eq!(assigned(&mut assignments, 0).read(far.clone()), Read::Hold);
+        assert_eq!(assigned(&mut assignments, 0).read(far.clone(), 0), Read::Hold);
         assert_eq!(assignments.held_back(nobody_is_full), 1);
         assignments.finish(&first);
         let held = assigned(&mut assignments, 0).take_held();
         assert_eq!(held, Some(far.clone()));
         assert_eq!(assignments.held_back(nobody_is_full), 0);
-        assert_eq!(assigned(&mut assignments, 0).read(far.clone()), Read::Work(far));
+        assert_eq!(assigned(&mut assignments, 0).read(far.clone(), 0), Read::Work(far));
     }
 
     #[test]
     fn a_revocation_lets_go_of_what_is_held() {
         let mut assignments = fresh(&[0]);
         begun(&mut assignments, 0, 0);
-        assert_eq!(assigned(&mut assignments, 0).read(record(0, SPAN_MAX)), Read::Hold);
+        assert_eq!(assigned(&mut assignments, 0).read(record(0, SPAN_MAX), 0), Read::Hold);
         assignments.revoke(&[partition(0)]);
         assert_eq!(assignments.held_back(|_| false), 0);
     }
@@ -344,6 +358,25 @@ mod tests {
     #[test]
     fn full_partitions_count_as_held_back() {
         assert_eq!(fresh(&[0, 1, 2]).held_back(|partition| partition.number > 0), 2);
+    }
+
+    #[test]
+    fn a_topic_that_was_made_again_is_committed_at_its_beginning_until_it_is_as_long_as_before() {
+        let mut assignments = fresh(&[0, 1]);
+        assignments.assign(&[(Partition { topic: "ResumeAnswer".into(), number: 2 }, Start::Never)], 0);
+        let tickets = [3, 4].map(|offset| begun(&mut assignments, 0, offset));
+        assignments.finish(&tickets[0]);
+        assert_eq!(assignments.take_changed(), [at(0, 4, "s1:")]);
+        assert_eq!(assignments.begin_anew("ResumeInit", 0), [partition(0), partition(1)]);
+        // What was in work is of the topic before.
+        assignments.finish(&tickets[1]);
+        assert_eq!((assignments.take_changed().len(), assignments.to_commit()), (2, vec![at(0, 0, "s1:")]));
+        for offset in 0..4 {
+            assert_eq!(assignments.to_commit(), [at(0, offset, "s1:")]);
+            let ticket = begun(&mut assignments, 0, offset);
+            assignments.finish(&ticket);
+        }
+        assert_eq!(assignments.to_commit(), []);
     }
 
     #[test]

@@ -9,14 +9,17 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use time::OffsetDateTime;
 use tokio::sync::{Notify, watch};
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
 use crate::failpoint;
 use crate::flow_control::slots::{GroupSlots, Slot, Slots};
-use crate::kafka::consumer::{Committed, Ends, FatalError, GroupConsumer, GroupEvent};
-use crate::kafka::position::Partition;
+use crate::kafka::asking::{Committed, Ends, TopicIds};
+use crate::kafka::consumer::{FatalError, GroupConsumer, GroupEvent};
+use crate::kafka::error::KafkaError;
+use crate::kafka::position::{Partition, Start};
 use crate::telemetry::group::GroupMetrics;
 use crate::telemetry::metrics::Metrics;
 use crate::worker::assigned::Read;
@@ -53,6 +56,8 @@ const BEGUN_MAX_BYTES: usize = 32 << 20;
 /// Records that are read of one partition before everything else is looked at again.
 const READ_AT_ONCE: usize = 256;
 
+/// How often committed positions are asked for until a topic of which they cannot be read holds up no other.
+const COMMITTED_TRIES: u32 = 2;
 const COMMITTED_RETRY: Duration = Duration::from_secs(1);
 
 /// A consumer group, and what its members work with.
@@ -61,6 +66,8 @@ pub struct Group {
     pub worker: Arc<Worker>,
     pub slots: Arc<Slots>,
     pub metrics: Arc<Metrics>,
+    /// How long an answered request is remembered.
+    pub outcome_ttl: Duration,
     /// Whether the group has given this member its partitions (perhaps none).
     pub joined: watch::Sender<bool>,
 }
@@ -109,9 +116,11 @@ pub struct Membership<'a> {
     begun_bytes: usize,
     revocation: Option<Revocation>,
     /// An assignment whose committed positions are being asked for.
-    assigning: Pending<(Vec<Partition>, Committed)>,
+    assigning: Pending<(Vec<Partition>, u32, Result<Committed, KafkaError>)>,
     /// Where the partitions end is being asked for.
-    measuring: Pending<Ends>,
+    measuring: Pending<Result<Ends, KafkaError>>,
+    /// The topics that are read, as far as anybody told.
+    topics: TopicIds,
     /// How many members the group has is being asked for.
     counting: Pending<Option<usize>>,
     /// Until when what is in work may go on before the partitions are let go of.
@@ -140,6 +149,7 @@ impl<'a> Membership<'a> {
             measuring: None,
             counting: None,
             letting_go: None,
+            topics: TopicIds::new(),
             acquiring: None,
             slots: group.slots.of_group(),
             broken: None,
@@ -160,7 +170,7 @@ impl<'a> Membership<'a> {
         loop {
             while let Some(event) = self.consumer.poll() {
                 match event {
-                    GroupEvent::Assigned(partitions) => self.ask_committed(partitions),
+                    GroupEvent::Assigned(partitions) => self.ask_committed(partitions, 1),
                     GroupEvent::Revoked { partitions, lost } => self.on_revoked(partitions, lost),
                     GroupEvent::Fatal(error) => self.broken = Some(error),
                 }
@@ -203,9 +213,9 @@ impl<'a> Membership<'a> {
                     self.acquiring = None;
                     self.start(slot);
                 }
-                (partitions, committed) = wait_for(&mut self.assigning) => {
+                (partitions, tries, committed) = wait_for(&mut self.assigning) => {
                     self.assigning = None;
-                    self.on_committed(partitions, committed);
+                    self.on_committed(partitions, tries, committed);
                 }
                 () = self.wake.notified() => {}
                 _ = ticks.tick() => self.store(),
@@ -240,42 +250,77 @@ impl<'a> Membership<'a> {
         self.revocation = Some(Revocation { partitions, deadline: Instant::now() + grace });
     }
 
-    fn ask_committed(&mut self, partitions: Vec<Partition>) {
-        let asking = self.consumer.committed(partitions.clone());
+    fn ask_committed(&mut self, partitions: Vec<Partition>, tries: u32) {
+        let asking = self.consumer.committed(partitions.clone(), tries > COMMITTED_TRIES);
         self.assigning = Some(Box::pin(async move {
             let committed = asking.await.unwrap_or_else(|panicked| Err(panicked.into()));
             if committed.is_err() {
                 tokio::time::sleep(COMMITTED_RETRY).await;
             }
-            (partitions, committed)
+            (partitions, tries, committed)
         }));
     }
 
-    fn on_committed(&mut self, partitions: Vec<Partition>, committed: Committed) {
-        let positions = match committed {
-            Ok(positions) => positions,
+    fn on_committed(&mut self, partitions: Vec<Partition>, tries: u32, committed: Result<Committed, KafkaError>) {
+        let Committed { mut starts, topics } = match committed {
+            Ok(committed) => committed,
             Err(error) => {
                 tracing::warn!(group = self.group.name, %error, "committed offsets could not be read; asking again");
-                return self.ask_committed(partitions);
+                return self.ask_committed(partitions, tries + 1);
             }
         };
-        let from: Vec<(Partition, Option<i64>)> = positions
-            .iter()
-            .map(|(partition, position)| (partition.clone(), position.as_ref().map(|position| position.offset)))
-            .collect();
-        if let Err(error) = self.consumer.assign(&from) {
+        let made_again = self.made_again(topics);
+        for (_, start) in starts.iter_mut().filter(|(partition, _)| made_again.contains(&partition.topic)) {
+            let was_at = if let Start::At { position, .. } = start { position.offset } else { 0 };
+            *start = Start::Anew { was_at };
+        }
+        if let Err(error) = self.consumer.assign(&starts) {
             self.broken = Some(FatalError::Other(format!("an assignment could not be taken: {error}")));
             return;
         }
-        self.assignments.assign(positions);
+        // Of those that it had before.
+        self.begin_anew(&made_again);
+        self.assignments.assign(&starts, self.oldest());
         self.group.joined.send_replace(true);
         self.metrics.assigned(self.assignments.len());
         tracing::info!(
             group = self.group.name,
-            added = from.len(),
+            added = starts.len(),
             now = self.assignments.len(),
             "partitions assigned"
         );
+    }
+
+    /// The topics that are others than those that had their names before.
+    fn made_again(&mut self, topics: TopicIds) -> Vec<Arc<str>> {
+        let mut made_again = Vec::new();
+        for (topic, id) in topics {
+            if self.topics.insert(topic.clone(), id).is_some_and(|before| before != id) {
+                tracing::warn!(topic = %topic, "the topic was deleted and made again: it is read from its beginning");
+                made_again.push(topic);
+            }
+        }
+        made_again
+    }
+
+    fn begin_anew(&mut self, topics: &[Arc<str>]) {
+        let oldest = self.oldest();
+        for topic in topics {
+            let partitions = self.assignments.begin_anew(topic, oldest);
+            self.lanes.drop_partitions(&partitions);
+            for partition in partitions {
+                if let Err(error) = self.consumer.seek(&partition, 0) {
+                    self.broken = Some(FatalError::Other(format!("a topic could not be read anew: {error}")));
+                }
+            }
+            self.commit_maps();
+        }
+    }
+
+    /// As old as outcomes are remembered, in milliseconds since 1970.
+    fn oldest(&self) -> i64 {
+        let oldest = OffsetDateTime::now_utc() - self.group.outcome_ttl;
+        i64::try_from(oldest.unix_timestamp_nanos() / 1_000_000).unwrap_or(0)
     }
 
     fn ask_ends(&mut self) {
@@ -286,9 +331,11 @@ impl<'a> Membership<'a> {
         self.measuring = Some(Box::pin(async { asking.await.unwrap_or_else(|panicked| Err(panicked.into())) }));
     }
 
-    fn on_ends(&self, ends: Ends) {
+    fn on_ends(&mut self, ends: Result<Ends, KafkaError>) {
         match ends {
-            Ok(ends) => {
+            Ok(Ends { ends, topics }) => {
+                let made_again = self.made_again(topics);
+                self.begin_anew(&made_again);
                 for (partition, end) in ends {
                     if let Some(lag) = self.assignments.lag(&partition, end) {
                         self.metrics.lag(&partition.topic, partition.number, lag);
@@ -349,7 +396,7 @@ impl<'a> Membership<'a> {
 
     /// Reads from every partition that has room. Says whether there may be more of it now.
     fn read(&mut self) -> bool {
-        let (partitions, now) = (self.assignments.len(), Instant::now());
+        let (partitions, now, oldest) = (self.assignments.len(), Instant::now(), self.oldest());
         let mut is_more = false;
         for (partition, assigned) in self.assignments.readable() {
             let mut read = 0;
@@ -368,10 +415,19 @@ impl<'a> Membership<'a> {
                 let Some(record) = assigned.take_held().or_else(|| self.consumer.take(partition)) else { break };
                 read += 1;
                 let generation = assigned.generation();
-                match assigned.read(record) {
+                match assigned.read(record, oldest) {
                     Read::Hold => break,
                     Read::Skip => self.metrics.skipped(&partition.topic),
                     Read::Pass => {}
+                    Read::Old { is_first } => {
+                        self.metrics.outdated(&partition.topic);
+                        if is_first {
+                            tracing::warn!(
+                                topic = %partition.topic, partition = partition.number,
+                                "records older than OUTCOME_TTL are skipped: the group begins here, or its offsets were reset"
+                            );
+                        }
+                    }
                     Read::Anew => {
                         tracing::warn!(topic = %partition.topic, partition = partition.number, "the log begins anew");
                         self.lanes.drop_partitions(std::slice::from_ref(partition));

@@ -51,11 +51,12 @@ pub struct Offsets {
 }
 
 impl Offsets {
-    /// Goes on from a commit.
-    pub fn resume(position: &Position) -> Self {
+    /// Goes on from a commit. Of what lies at the log's end or beyond, no map knows anything: the log has lost what was there
+    /// when it was written.
+    pub fn resume(position: &Position, end: Option<i64>) -> Self {
         let head = position.offset;
-        let done: BTreeSet<i64> =
-            decode(&position.metadata).into_iter().filter_map(|bit| head.checked_add(bit)).collect();
+        let done = decode(&position.metadata).into_iter().filter_map(|bit| head.checked_add(bit));
+        let done: BTreeSet<i64> = done.filter(|offset| end.is_none_or(|end| *offset < end)).collect();
         let next = done.last().map_or(head, |last| last.saturating_add(1));
         let unread = (head..next).filter(|offset| !done.contains(offset)).collect();
         Self { open: BTreeSet::new(), unread, next, cursor: head }
@@ -101,6 +102,11 @@ impl Offsets {
         self.open.remove(&offset);
     }
 
+    /// Whether anything is done behind the position.
+    pub fn has_map(&self) -> bool {
+        self.position().metadata != PREFIX
+    }
+
     /// What to commit now.
     pub fn position(&self) -> Position {
         let offset = self.head();
@@ -120,7 +126,12 @@ impl Offsets {
     }
 }
 
-/// A map of `span` offsets, all done but the `open` ones.
+/// Whether a worker has committed this. A stranger did where a person has reset the group's offsets.
+pub fn is_ours(position: &Position) -> bool {
+    position.metadata.starts_with(PREFIX)
+}
+
+/// A map of `span` offsets, all done but the `open` ones. One that holds nothing is written, too: it says who committed.
 fn encode(span: i64, open: impl Iterator<Item = i64>) -> String {
     let span = usize::try_from(span).unwrap_or(0);
     let mut bitmap = vec![0xff_u8; span.div_ceil(8)];
@@ -134,7 +145,7 @@ fn encode(span: i64, open: impl Iterator<Item = i64>) -> String {
     }
     let length = bitmap.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
     bitmap.truncate(length);
-    if bitmap.is_empty() { String::new() } else { format!("{PREFIX}{}", STANDARD_NO_PAD.encode(bitmap)) }
+    format!("{PREFIX}{}", STANDARD_NO_PAD.encode(bitmap))
 }
 
 /// The set bits of a map; none for metadata of anybody else.
@@ -172,9 +183,9 @@ mod tests {
         offsets.finish(6);
         assert_eq!(offsets.position().offset, 5);
         offsets.finish(5);
-        assert_eq!(offsets.position(), at(7, ""));
+        assert_eq!(offsets.position(), at(7, "s1:"));
         offsets.finish(7);
-        assert_eq!(offsets.position(), at(8, ""));
+        assert_eq!(offsets.position(), at(8, "s1:"));
     }
 
     #[test]
@@ -183,7 +194,7 @@ mod tests {
         for done in [6, 8] {
             offsets.finish(done);
         }
-        let mut resumed = Offsets::resume(&offsets.position());
+        let mut resumed = Offsets::resume(&offsets.position(), None);
         let again: Vec<Take> = (5..11).map(|offset| resumed.take(offset)).collect();
         assert_eq!(again, [Take::Work, Take::Skip, Take::Work, Take::Skip, Take::Work, Take::Work]);
     }
@@ -192,7 +203,7 @@ mod tests {
     fn knowledge_survives_a_second_crash_before_it_was_read_again() {
         let mut offsets = taken(&[5, 6, 7]);
         offsets.finish(7);
-        let mut resumed = Offsets::resume(&offsets.position());
+        let mut resumed = Offsets::resume(&offsets.position(), None);
         assert_eq!(resumed.take(5), Take::Work);
         assert_eq!(resumed.position(), offsets.position());
     }
@@ -204,10 +215,10 @@ mod tests {
         assert_eq!(offsets.position().offset, 9);
         let mut offsets = taken(&[5, 6, 7]);
         offsets.finish(7);
-        let mut resumed = Offsets::resume(&offsets.position());
+        let mut resumed = Offsets::resume(&offsets.position(), None);
         // 5 and 6 were deleted meanwhile.
         assert_eq!(resumed.take(7), Take::Skip);
-        assert_eq!(resumed.position(), at(8, ""));
+        assert_eq!(resumed.position(), at(8, "s1:"));
     }
 
     /// Golden file: what every program so far has written.
@@ -220,7 +231,7 @@ mod tests {
         let done = |offset: &i64| offset % 3 != 0 || *offset == 111;
         all.iter().filter(|offset| done(offset)).for_each(|offset| offsets.finish(*offset));
         assert_eq!(offsets.position(), at(102, GOLDEN), "a map that looks different needs another prefix");
-        let mut resumed = Offsets::resume(&at(102, GOLDEN));
+        let mut resumed = Offsets::resume(&at(102, GOLDEN), None);
         for offset in 102..130 {
             assert_eq!(resumed.take(offset), if done(&offset) { Take::Skip } else { Take::Work }, "{offset}");
         }
@@ -229,18 +240,36 @@ mod tests {
     #[test]
     fn metadata_of_a_newer_format_or_of_a_stranger_counts_as_no_map() {
         for foreign in ["", "x", "s1:%%", "s2:AAAA", "{\"a\":1}", "bnVsbA=="] {
-            let mut offsets = Offsets::resume(&at(5, foreign));
+            let mut offsets = Offsets::resume(&at(5, foreign), None);
             assert_eq!((offsets.take(5), offsets.take(6)), (Take::Work, Take::Work), "{foreign}");
         }
     }
 
     #[test]
     fn a_record_before_those_that_were_read_is_of_a_log_that_begins_anew() {
-        let mut offsets = Offsets::resume(&at(500, ""));
+        let mut offsets = Offsets::resume(&at(500, ""), None);
         assert_eq!(offsets.take(3), Take::Anew);
         offsets = Offsets::begin(3);
         assert_eq!((offsets.take(3), offsets.take(4)), (Take::Work, Take::Work));
         assert_eq!(offsets.position().offset, 3);
+    }
+
+    #[test]
+    fn a_map_knows_nothing_of_what_the_log_has_lost() {
+        let mut offsets = taken(&[5, 6, 7, 8]);
+        for done in [6, 8] {
+            offsets.finish(done);
+        }
+        // The log was cut off at 7, and is written anew from there on.
+        let mut resumed = Offsets::resume(&offsets.position(), Some(7));
+        let again: Vec<Take> = (5..9).map(|offset| resumed.take(offset)).collect();
+        assert_eq!(again, [Take::Work, Take::Skip, Take::Work, Take::Work]);
+    }
+
+    #[test]
+    fn a_commit_says_whose_it_is() {
+        assert!(is_ours(&taken(&[5]).position()));
+        assert!(!is_ours(&at(5, "")) && !is_ours(&at(5, "s2:AAAA")));
     }
 
     #[test]
@@ -299,7 +328,7 @@ mod tests {
                     Step::Crash => {
                         let position = offsets.position();
                         prop_assert!(log.iter().filter(|o| **o < position.offset).all(|o| done.contains(o)));
-                        offsets = if position.offset == 0 { Offsets::fresh() } else { Offsets::resume(&position) };
+                        offsets = if position.offset == 0 { Offsets::fresh() } else { Offsets::resume(&position, None) };
                         cursor = log.iter().position(|o| *o >= position.offset).unwrap_or(log.len());
                         in_work.clear();
                     }
@@ -316,7 +345,7 @@ mod tests {
 
         #[test]
         fn no_metadata_panics(offset in any::<i64>(), metadata in ".{0,40}") {
-            let mut offsets = Offsets::resume(&at(offset, &metadata));
+            let mut offsets = Offsets::resume(&at(offset, &metadata), None);
             offsets.take(offset);
             offsets.position();
         }

@@ -78,7 +78,7 @@ impl<M: Copy + Eq + Hash> Parked<M> {
         gone
     }
 
-    pub fn len(&self) -> usize {
+    pub fn count(&self) -> usize {
         self.members.len()
     }
 
@@ -120,7 +120,7 @@ mod tests {
     fn a_members_records_are_taken_in_their_order_only() {
         let mut parked = parked(&[(1, 3), (1, 5)]);
         assert_eq!([parked.take(5), parked.take(4), parked.take(3), parked.take(5)], [false, false, true, true]);
-        assert_eq!((parked.has(1), parked.len()), (false, 0));
+        assert_eq!((parked.has(1), parked.count()), (false, 0));
     }
 
     #[test]

@@ -12,7 +12,7 @@ use crate::documents::Documents;
 use crate::events::decode::{Decoded, Undecodable, decode};
 use crate::events::expiry::Expiry;
 use crate::events::outcome::{Failure, FailureCode, Origin, Outcome, SavedOutcome};
-use crate::events::record::{Record, RequestKind, record_name, request_id, request_name};
+use crate::events::record::{Record, RequestKind, first_id, record_name, request_id, request_name};
 use crate::events::request::{MemberId, Request};
 use crate::failpoint;
 use crate::feedback;
@@ -22,6 +22,7 @@ use crate::kafka::topics::Topics;
 use crate::llm::Model;
 use crate::resume::agent::Agent;
 use crate::resume::graph::Opened;
+use crate::resume::replay;
 use crate::resume::turn::{Carried, Interrupt, Needs, Turn};
 use crate::state::patience::{StateFault, until_available, until_taken};
 use crate::state::{Begin, Change, Claim, MemberState, Saved, SessionChange, StateError};
@@ -227,13 +228,14 @@ impl Worker {
 
     /// Takes turns until one brings the answer. Between them it waits for what the last one lacked, and holds nothing.
     async fn answer(&self, origin: &Origin<'_>, decoded: &Decoded, place: &mut Place) -> Result<Answered, Unanswered> {
+        let first_id = first_id(origin.record, decoded.request_id.as_deref());
         let mut course = Course {
             origin,
             problem_id: decoded.problem_id,
             claim: Claim {
                 flow: origin.record.kind.flow(),
                 member: origin.member,
-                request: request_name(origin.record, origin.member, origin.request_id),
+                request: request_name(origin.record, origin.member, &first_id),
                 record: record_name(origin.record),
                 token: self.locks.token(),
             },
@@ -399,6 +401,9 @@ impl Worker {
         deadline: Instant,
     ) -> Result<(Option<SessionChange>, Outcome), Interrupt> {
         course.check()?;
+        if matches!(request, Request::ResumeInit(_)) {
+            replay::check(course.origin.record, opened.session.as_ref(), opened.ended.as_ref())?;
+        }
         let Course { claim, expiry, carried, .. } = course;
         let turn = |carried| Turn { claim, opened, expiry: *expiry, carried };
         match request {

@@ -17,6 +17,7 @@ mod log;
 mod offsets;
 mod order;
 mod rebalance;
+mod replays;
 mod rollback;
 mod stage;
 mod twins;

@@ -90,6 +90,48 @@ async fn stopping_finishes_what_is_in_work_and_leaves_the_rest_to_the_next() {
     assert_eq!(shared.producer.sent().len(), 3);
 }
 
+/// Three records from the day before yesterday and one of today.
+async fn old_and_new(kafka: &Kafka) {
+    for member in [1, 2, 3] {
+        kafka.feedback(member, "옛 답변").timestamp(millis_ago(172_800)).send().await;
+    }
+    kafka.feedback(4, "새 답변").send().await;
+}
+
+#[tokio::test]
+async fn what_is_older_than_outcomes_are_remembered_is_skipped_and_counted_where_a_group_begins_or_was_reset() {
+    for commit in [None, Some("")] {
+        let (kafka, shared) = (Kafka::start(1), Shared::new());
+        old_and_new(&kafka).await;
+        if let Some(metadata) = commit {
+            kafka.commits(FEEDBACK_REQUESTED).write(0, 0, metadata).await;
+        }
+        let member = shared.join(&kafka, Flow::Feedback, 9);
+        shared.producer.outcome(4).await;
+        kafka.commits(FEEDBACK_REQUESTED).reach_the_end().await;
+        assert_eq!((shared.producer.sent().len(), shared.model.asked().len()), (1, 1), "{commit:?}");
+        assert_eq!(member.metrics.records_outdated.with_label_values(&[FEEDBACK_REQUESTED]).get(), 3);
+        member.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn what_is_old_and_was_not_answered_by_the_worker_that_committed_is_answered() {
+    let (kafka, shared) = (Kafka::start(1), Shared::new());
+    old_and_new(&kafka).await;
+    kafka.commits(FEEDBACK_REQUESTED).write(0, 1, "s1:").await;
+    let member = shared.join(&kafka, Flow::Feedback, 9);
+    for late in [2, 3] {
+        assert_eq!(shared.producer.outcome(late).await.json()["code"], "DEADLINE_EXCEEDED");
+    }
+    shared.producer.outcome(4).await;
+    member.stop().await;
+}
+
+fn millis_ago(seconds: i64) -> i64 {
+    i64::try_from(time::OffsetDateTime::now_utc().unix_timestamp_nanos() / 1_000_000).unwrap() - seconds * 1_000
+}
+
 /// Waits until this is committed: the offset, and how many records behind it are done.
 async fn committed(kafka: &Kafka, wanted: (i64, u32)) {
     let what = format!("{wanted:?} is committed");

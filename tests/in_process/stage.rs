@@ -115,6 +115,8 @@ pub struct Shared {
     pub model: Arc<ScriptedModel>,
     pub producer: Arc<StagedProducer>,
     pub documents: Arc<StagedDocuments>,
+    /// How long an answered request counts as remembered.
+    pub outcome_ttl: Duration,
 }
 
 impl Shared {
@@ -128,6 +130,7 @@ impl Shared {
             model: Arc::new(ScriptedModel::new()),
             producer: Arc::new(StagedProducer::new()),
             documents: Arc::new(StagedDocuments::new()),
+            outcome_ttl: LASTING,
         }
     }
 
@@ -138,6 +141,7 @@ impl Shared {
             model: Arc::new(ScriptedModel::new()),
             producer: self.producer.clone(),
             documents: self.documents.clone(),
+            outcome_ttl: self.outcome_ttl,
         }
     }
 
@@ -179,17 +183,17 @@ impl Shared {
 
     /// A worker that joins the group of a flow, and works so many requests at once.
     pub fn join(&self, kafka: &Kafka, flow: Flow, slots: usize) -> Member {
-        join(kafka, flow, self.worker(), Slots::new(slots))
+        join(kafka, flow, self.worker(), Slots::new(slots), self.outcome_ttl)
     }
 
     /// A worker that joins the groups of both flows, and works so many requests at once.
     pub fn join_both(&self, kafka: &Kafka, slots: usize) -> [Member; 2] {
         let (worker, slots) = (self.worker(), Slots::new(slots));
-        [Flow::Feedback, Flow::Resume].map(|flow| join(kafka, flow, worker.clone(), slots.clone()))
+        [Flow::Feedback, Flow::Resume].map(|flow| join(kafka, flow, worker.clone(), slots.clone(), self.outcome_ttl))
     }
 }
 
-fn join(kafka: &Kafka, flow: Flow, worker: Arc<Worker>, slots: Arc<Slots>) -> Member {
+fn join(kafka: &Kafka, flow: Flow, worker: Arc<Worker>, slots: Arc<Slots>, outcome_ttl: Duration) -> Member {
     let (stop, stopping) = watch::channel(Stop::No);
     let (joined, has_joined) = watch::channel(false);
     let kinds = RequestKind::ALL.into_iter().filter(|kind| kind.flow() == flow);
@@ -201,6 +205,7 @@ fn join(kafka: &Kafka, flow: Flow, worker: Arc<Worker>, slots: Arc<Slots>) -> Me
             worker: worker.clone(),
             slots,
             metrics: worker.metrics.clone(),
+            outcome_ttl,
             joined,
         },
         needs: Vec::new(),

@@ -2,13 +2,13 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::events::header_names::REPLAY_COUNT;
 use crate::events::header_names::{
     CE_CAUSATIONID, CE_CORRELATIONID, CE_EXPIRYTIME, CE_ID, CE_SOURCE, CE_SPECVERSION, CE_SUBJECT, CE_TIME, CE_TYPE,
     CONTENT_TYPE, EXCEPTION_CAUSE_FQCN, EXCEPTION_FQCN, EXCEPTION_MESSAGE, EXCEPTION_STACKTRACE,
     ORIGINAL_CONSUMER_GROUP, ORIGINAL_OFFSET, ORIGINAL_PARTITION, ORIGINAL_TIMESTAMP, ORIGINAL_TIMESTAMP_TYPE,
     ORIGINAL_TOPIC, TRACEPARENT, TRACESTATE,
 };
+use crate::events::header_names::{REPLAY_COUNT, REPLAY_ORIGINAL_TIMESTAMP};
 use crate::events::headers::{CARRIED_MAX_BYTES, EXCEPTION_MAX_BYTES, JSON, NO_TIMESTAMP_TYPE, SOURCE, SPEC_VERSION};
 use crate::events::record::RecordTime;
 
@@ -67,6 +67,11 @@ fn request() -> Vec<Header> {
             REPLAY_COUNT,
             Sometimes,
             text("How often `dlt replay` has sent it back, in decimal; part of the request's id."),
+        ),
+        (
+            REPLAY_ORIGINAL_TIMESTAMP,
+            Sometimes,
+            text("When a replayed request was first sent, in milliseconds since 1970."),
         ),
     ]
 }

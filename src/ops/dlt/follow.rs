@@ -14,6 +14,14 @@ use crate::events::request::MemberId;
 use crate::kafka::reader::Seen;
 use crate::kafka::topics::Topics;
 
+/// The member and the id of the request that an outcome is for, and what it says.
+pub fn outcome(seen: &Seen, topics: &Topics) -> Option<(MemberId, String, OutcomeData)> {
+    let kind = topics.outcome_kind(&seen.topic)?;
+    let member = text_header(&seen.headers, CE_SUBJECT)?.parse().ok()?;
+    let id = text_header(&seen.headers, CE_CAUSATIONID)?.to_owned();
+    Some((member, id, OutcomeData::read(kind, seen.value.as_deref()?)?))
+}
+
 /// How one request ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Ending {
@@ -22,6 +30,14 @@ pub enum Ending {
     Failed(String),
     /// Kept again, without an outcome, because it names no member.
     Kept,
+}
+
+impl Ending {
+    /// What the outcome says of it.
+    pub fn of(outcome: &OutcomeData) -> Self {
+        let failed = outcome.failure_code().map(|code| Self::Failed(code.name().to_owned()));
+        failed.unwrap_or(Self::Answered(outcome.kind()))
+    }
 }
 
 impl fmt::Display for Ending {
@@ -65,16 +81,12 @@ impl Waiting {
     /// Looks at a record of an outcome or dead-letter topic: which dead letter's request ended with it, and how.
     pub fn end(&mut self, seen: Seen) -> Option<(Coordinates, Ending)> {
         let (request, ending) = match self.topics.outcome_kind(&seen.topic) {
-            Some(kind) => {
-                let member = text_header(&seen.headers, CE_SUBJECT)?.parse().ok()?;
-                let id = text_header(&seen.headers, CE_CAUSATIONID)?.to_owned();
-                let data = OutcomeData::read(kind, seen.value.as_deref()?)?;
-                let failed = data.failure_code().map(|code| Ending::Failed(code.name().to_owned()));
-                let ending = failed.unwrap_or(Ending::Answered(kind));
-                ((Some(member), id), ending)
+            Some(_) => {
+                let (member, id, data) = outcome(&seen, &self.topics)?;
+                ((Some(member), id), Ending::of(&data))
             }
             None => {
-                let letter = Letter::read(seen, &self.topics)?;
+                let (letter, _) = Letter::read(seen, &self.topics)?;
                 // Where there is a member, the outcome tells more.
                 if letter.code.as_deref() != Some(Undecodable::CODE) {
                     return None;
@@ -92,13 +104,13 @@ impl Waiting {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::super::letter::tests::{letter, seen, topics};
     use super::*;
     use crate::events::outcome::{FailureCode, samples};
     use crate::events::record::{Header, RequestKind};
 
-    fn outcome(data: &OutcomeData, member: &str, id: &str) -> Seen {
+    pub(crate) fn outcome(data: &OutcomeData, member: &str, id: &str) -> Seen {
         let headers = vec![Header::new("ce_subject", member), Header::new("ce_causationid", id)];
         Seen { topic: data.kind().name().to_owned(), headers, ..seen(0, data.json().unwrap().get(), &[]) }
     }

@@ -7,16 +7,19 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use crate::events::decode::decode;
-use crate::events::header_names::{EXCEPTION_FQCN, ORIGINAL_OFFSET, ORIGINAL_PARTITION, ORIGINAL_TOPIC};
-use crate::events::record::{
-    Coordinates, Header, Record, RecordTime, first_id, last_header, name_of, replay_count, text_header,
+use crate::events::header_names::{
+    EXCEPTION_FQCN, ORIGINAL_OFFSET, ORIGINAL_PARTITION, ORIGINAL_TIMESTAMP, ORIGINAL_TOPIC,
 };
-use crate::events::request::{MemberId, Request};
+use crate::events::record::{
+    Coordinates, Header, Record, RecordTime, first_id, first_sent, last_header, name_of, replay_count, text_header,
+};
+use crate::events::request::MemberId;
 use crate::kafka::reader::Seen;
 use crate::kafka::topics::Topics;
 use crate::ops::text;
 
-/// A dead letter as it was read. Where a header stands several times, the last one counts: it is of the latest trip.
+/// What is to be known of a dead letter, without what lies in it: there may be more of them than fit into memory. Where a
+/// header stands several times, the last one counts: it is of the latest trip.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Letter {
     /// Where it lies.
@@ -32,8 +35,15 @@ pub struct Letter {
     pub id: String,
     /// How often it has been replayed.
     pub replays: u64,
-    /// An answer that does not say which question it answers: it would answer the one that is open when it is worked.
-    pub answers_any_question: bool,
+    /// When the request was first sent, in milliseconds since 1970.
+    pub first_sent: Option<i64>,
+    /// About how much memory all of it takes, in bytes.
+    pub size: usize,
+}
+
+/// What lies in a dead letter.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Contents {
     pub key: Option<Vec<u8>>,
     pub value: Option<Vec<u8>>,
     /// All of them, those of the dead letter too.
@@ -57,7 +67,7 @@ impl fmt::Display for Original {
 
 impl Letter {
     /// Reads a record of a dead-letter topic; `None` when the topic is none of ours.
-    pub fn read(seen: Seen, topics: &Topics) -> Option<Self> {
+    pub fn read(seen: Seen, topics: &Topics) -> Option<(Self, Contents)> {
         let (request_topic, kind) =
             topics.requests().into_iter().find(|(topic, _)| topics.dead_letters(topic) == seen.topic)?;
         let at = Coordinates { topic: seen.topic.into(), partition: seen.partition, offset: seen.offset };
@@ -73,33 +83,30 @@ impl Letter {
             (Some(partition), Some(offset)) => Coordinates { topic: original.topic.clone(), partition, offset },
             _ => at.clone(),
         };
-        let request =
-            Record { kind, at: place, time: seen.time, key: seen.key, value: seen.value, headers: seen.headers };
+        let sent = last_header(&seen.headers, ORIGINAL_TIMESTAMP).and_then(long).filter(|millis| *millis >= 0);
+        let (kept, sent) = (seen.time, sent.map(RecordTime::Create));
+        let request = Record { kind, at: place, time: sent, key: seen.key, value: seen.value, headers: seen.headers };
         let decoded = decode(kind, request.value.as_deref()).ok();
         let id_in_value = decoded.as_ref().and_then(|decoded| decoded.request_id.as_deref());
         let id = first_id(&request, id_in_value);
         let key = request.key.as_deref().and_then(|key| std::str::from_utf8(key).ok());
-        Some(Self {
+        let letter = Self {
             at,
-            time: request.time,
+            time: kept,
             original,
             code: request.text_header(EXCEPTION_FQCN).map(str::to_owned),
             member: decoded.as_ref().map(|decoded| decoded.member).or_else(|| key.and_then(|key| key.parse().ok())),
             id,
             replays: replay_count(&request),
-            answers_any_question: decoded.is_some_and(
-                |decoded| matches!(decoded.request, Ok(Request::ResumeAnswer(answer)) if answer.question_id.is_none()),
-            ),
-            key: request.key,
-            value: request.value,
-            headers: request.headers,
-        })
+            first_sent: first_sent(&request),
+            size: request.size(),
+        };
+        Some((letter, Contents { key: request.key, value: request.value, headers: request.headers }))
     }
 
-    /// Names the request, whatever it was replayed: an id belongs to its topic and member.
+    /// Names the request, whatever it was replayed.
     pub fn request(&self) -> Uuid {
-        let member = self.member.map(|member| member.to_string()).unwrap_or_default();
-        name_of(&["dead letters of", &self.original.topic, &member, &self.id])
+        request(&self.original.topic, self.member, &self.id)
     }
 
     /// By age; letters of the same moment by their place.
@@ -116,8 +123,15 @@ impl Letter {
             code: self.code.as_deref().map(|code| text::printable(code.as_bytes())),
             member: self.member,
             replays: self.replays,
+            answered: None,
         }
     }
+}
+
+/// Names a request by its first id, which belongs to its topic and member.
+pub fn request(topic: &str, member: Option<MemberId>, id: &str) -> Uuid {
+    let member = member.map(|member| member.to_string()).unwrap_or_default();
+    name_of(&["dead letters of", topic, &member, id])
 }
 
 /// The value of one of Spring's 8-byte headers.
@@ -136,14 +150,18 @@ pub struct Summary {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub member: Option<MemberId>,
     pub replays: u64,
+    /// How the request was answered since.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub answered: Option<String>,
 }
 
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { at, time, original, code, member, replays } = self;
+        let Self { at, time, original, code, member, replays, answered } = self;
         let code = code.as_deref().unwrap_or("-");
         let member = member.map_or_else(|| "-".to_owned(), |member| member.to_string());
-        write!(f, "{at}  {time}  from {original}  {code}  member {member}  replays {replays}")
+        write!(f, "{at}  {time}  from {original}  {code}  member {member}  replays {replays}")?;
+        answered.as_ref().map_or(Ok(()), |answered| write!(f, "  answered {answered}"))
     }
 }
 
@@ -175,8 +193,12 @@ pub(super) mod tests {
         }
     }
 
-    pub(crate) fn letter(seen: Seen) -> Letter {
+    pub(crate) fn parts(seen: Seen) -> (Letter, Contents) {
         Letter::read(seen, &topics()).unwrap()
+    }
+
+    pub(crate) fn letter(seen: Seen) -> Letter {
+        parts(seen).0
     }
 
     #[test]
@@ -225,12 +247,13 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn an_answer_that_names_no_question_is_known() {
-        let answer = |value: &str| {
-            letter(Seen { topic: "ResumeAnswer-dlt".to_owned(), ..seen(0, value, &[]) }).answers_any_question
+    fn a_letter_knows_when_its_request_was_first_sent() {
+        let sent = |millis: i64, more: &[(&str, &[u8])]| {
+            let millis = millis.to_be_bytes();
+            letter(seen(9_000, "", &[&[("kafka_dlt-original-timestamp", millis.as_slice())], more].concat())).first_sent
         };
-        assert!(answer(r#"{"memberId": 7, "answer": "a"}"#));
-        assert!(!answer(r#"{"memberId": 7, "answer": "a", "questionId": "q"}"#));
-        assert!(!letter(seen(0, r#"{"memberId": 7}"#, &[])).answers_any_question);
+        assert_eq!(sent(2_000, &[]), Some(2_000));
+        assert_eq!(sent(2_000, &[("replay-count", b"1"), ("replay-original-timestamp", b"1000")]), Some(1_000));
+        assert_eq!(sent(-1, &[]), None);
     }
 }

@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 
 use clap::Args;
 
+use super::answers::Answers;
 use super::filter::Filter;
-use super::letter::Summary;
+use super::letter::{Letter, Summary};
 use crate::config::Settings;
+use crate::ops::text;
 use crate::print::say;
 
 #[derive(Args)]
@@ -26,33 +28,42 @@ pub async fn run(args: ListArgs) -> anyhow::Result<()> {
     let selection = args.filter.select(&config)?;
     let mut found = super::read(&config, selection, Vec::new(), |found, letter, chosen| {
         if chosen {
-            let (time, at) = letter.age();
-            found.push(((time, at.clone()), letter.summary()));
+            found.push(letter);
         }
     })
     .await?;
-    found.sort_by(|(a, _), (b, _)| a.cmp(b));
-    let shown = found.iter().map(|(_, summary)| summary).take(args.filter.limit.unwrap_or(usize::MAX));
-    if args.json {
-        for summary in shown {
-            say!("{}", serde_json::to_string(summary)?)?;
+    found.sort_by(|a: &Letter, b| a.age().cmp(&b.age()));
+    let mut answers = Answers::new(&config.topics);
+    found.iter().for_each(|letter| answers.look_for(letter));
+    let answers = answers.read(&config).await?;
+    for letter in found.iter().take(args.filter.limit.unwrap_or(usize::MAX)) {
+        let answered = answers.of(letter).map(|ending| text::printable(ending.to_string().as_bytes()));
+        let summary = Summary { answered, ..letter.summary() };
+        if args.json {
+            say!("{}", serde_json::to_string(&summary)?)?;
+        } else {
+            say!("{summary}")?;
         }
+    }
+    if args.json {
         return Ok(());
     }
-    for summary in shown {
-        say!("{summary}")?;
-    }
     say!("{} dead letters", found.len())?;
-    for (code, count) in by_code(found.iter().map(|(_, summary)| summary)) {
+    for (code, count) in by_code(&found) {
         say!("{count:>8}  {code}")?;
+    }
+    let answered = found.iter().filter(|letter| answers.of(letter).is_some()).count();
+    if answered > 0 {
+        say!("{answered} of them answered since")?;
     }
     Ok(())
 }
 
-fn by_code<'a>(summaries: impl Iterator<Item = &'a Summary>) -> BTreeMap<&'a str, usize> {
+fn by_code(letters: &[Letter]) -> BTreeMap<String, usize> {
     let mut counts = BTreeMap::new();
-    for summary in summaries {
-        *counts.entry(summary.code.as_deref().unwrap_or("-")).or_default() += 1;
+    for letter in letters {
+        let code = letter.code.as_deref().map_or_else(|| "-".to_owned(), |code| text::printable(code.as_bytes()));
+        *counts.entry(code).or_default() += 1;
     }
     counts
 }

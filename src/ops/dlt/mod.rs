@@ -1,5 +1,6 @@
 //! `ssammu-worker dlt`: what could not be answered, and sending it back (contract, section 5).
 
+mod answers;
 mod filter;
 mod follow;
 mod letter;
@@ -26,20 +27,24 @@ use crate::telemetry::log;
 #[derive(Subcommand)]
 pub enum Command {
     /// List dead letters, oldest first, and count them by code
+    ///
+    /// A request that was answered since, by a replay or because it was sent again, is shown as such: as far back as the
+    /// outcome topics reach.
     List(Box<list::ListArgs>),
     /// Show one dead letter with its headers
     Show(Box<show::ShowArgs>),
     /// Send dead letters back to their request topics; without --yes only say what would be sent
     ///
     /// They go back as they came, the oldest first: same key, value, partition and headers, with their request's id
-    /// as ce_id and with replay-count raised by one. Dead letters that are kept while this runs are not read.
+    /// as ce_id, with replay-count raised by one, and with the time at which they were first sent. Dead letters that are
+    /// kept while this runs are not read.
     ///
-    /// Of several dead letters of one request only the latest is sent. To send the same dead letter twice is safe
-    /// within OUTCOME_TTL: both carry the same request id, and once it is answered the worker takes the answer from
-    /// its journal. After that it would be worked anew, so leave out with --since what was replayed long ago.
+    /// Of several dead letters of one request only the latest is sent. A request that was answered since is left: its
+    /// outcome is found in the outcome topics. What was kept longer ago than these reach may have been answered, and is
+    /// left, too, unless --unknown is given. To send the same dead letter twice is safe within OUTCOME_TTL: whatever
+    /// answered the request, the worker takes it from its journal.
     ///
-    /// A résumé answer that names no question answers whatever question is open when it is worked; the counts say how
-    /// many of these there are.
+    /// What a member was sent away with (`session delete`) does not come back: requests from before that are left.
     Replay(Box<replay::ReplayArgs>),
 }
 
@@ -69,12 +74,13 @@ async fn read<T: Send + 'static>(
     mut into: T,
     mut each: impl FnMut(&mut T, Letter, bool) + Send + 'static,
 ) -> anyhow::Result<T> {
-    let topics = existing(config, &selection).await?;
+    let wanted: Vec<String> = selection.topics.iter().map(|topic| config.topics.dead_letters(topic)).collect();
+    let topics = existing(config, &wanted).await?;
     let (kafka, names) = (config.kafka.clone(), config.topics.clone());
     let reading = tokio::task::spawn_blocking(move || {
         let snapshot = Snapshot::take(&kafka, &topics, selection.since)?;
         snapshot.read(|seen| {
-            if let Some(letter) = Letter::read(seen, &names) {
+            if let Some((letter, _)) = Letter::read(seen, &names) {
                 let chosen = selection.takes(&letter);
                 each(&mut into, letter, chosen);
             }
@@ -84,10 +90,9 @@ async fn read<T: Send + 'static>(
     reading.await.map_err(KafkaError::from).flatten().context("the dead letters could not be read")
 }
 
-/// The dead-letter topics to be read; those that do not exist are told.
-async fn existing(config: &Config, selection: &Selection) -> anyhow::Result<Vec<String>> {
-    let wanted: Vec<String> = selection.topics.iter().map(|topic| config.topics.dead_letters(topic)).collect();
-    let there = partitions(config, &wanted).await?;
+/// The topics to be read; those that do not exist are told.
+async fn existing(config: &Config, wanted: &[String]) -> anyhow::Result<Vec<String>> {
+    let there = partitions(config, wanted).await?;
     for missing in wanted.iter().filter(|topic| !there.contains_key(*topic)) {
         log::tell(format_args!("{missing} does not exist"));
     }

@@ -1,25 +1,31 @@
 //! `dlt replay`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{bail, ensure};
+use anyhow::{Context, bail, ensure};
 use clap::Args;
 use futures_util::{StreamExt, stream};
 use tokio::sync::mpsc::Receiver;
 use tokio::time::{Instant, timeout_at};
 
+use super::answers::Answers;
 use super::filter::Filter;
 use super::follow::Waiting;
-use super::letter::Letter;
-use super::plan::{Left, Plan, Planner, outgoing};
+use super::letter::{Contents, Letter};
+use super::plan::{Left, Plan, Planner, Settled, outgoing};
 use crate::config::{Config, Settings, read_duration};
+use crate::events::record::{Coordinates, RecordTime};
+use crate::events::request::MemberId;
+use crate::kafka::error::KafkaError;
 use crate::kafka::outgoing::Producer;
 use crate::kafka::producer::KafkaProducer;
 use crate::kafka::reader::{Seen, Start, follow};
-use crate::ops::text;
+use crate::kafka::snapshot;
+use crate::ops::{self, text};
 use crate::print::{PrintError, say};
+use crate::state::inspect::Inspect;
 use crate::telemetry::log;
 
 #[derive(Args)]
@@ -32,6 +38,9 @@ pub struct ReplayArgs {
     /// Leave what has been replayed this often
     #[arg(long, value_name = "N", default_value_t = 3)]
     max_replays: u64,
+    /// Send also what is older than the outcomes that are kept: whether it was answered since is not known
+    #[arg(long)]
+    unknown: bool,
     /// Wait for the outcomes and show how each request ended
     #[arg(long, requires = "yes")]
     follow: bool,
@@ -44,6 +53,9 @@ pub struct ReplayArgs {
 
 /// Records on their way to the broker at once; it keeps their order.
 const AT_ONCE: usize = 100;
+/// What lies in dead letters is read when they are sent, so many at once, and about so many bytes.
+const READ_AT_ONCE: usize = 1_000;
+const READ_AT_ONCE_BYTES: usize = 16 << 20;
 
 pub async fn run(args: ReplayArgs) -> anyhow::Result<()> {
     let config = args.settings.check()?;
@@ -54,7 +66,15 @@ pub async fn run(args: ReplayArgs) -> anyhow::Result<()> {
         planner.add(letter, chosen);
     })
     .await?;
-    let plan = planner.finish(args.max_replays, args.filter.limit);
+    let mut answers = Answers::new(&config.topics);
+    planner.candidates().for_each(|letter| answers.look_for(letter));
+    let answers = answers.read(&config).await?;
+    let erased = erased(&config, planner.candidates()).await?;
+    let plan = planner.finish(args.max_replays, args.filter.limit, |letter| {
+        let answered = answers.of(letter).map(|_| Settled::Answered);
+        let unknown = !args.unknown && answers.is_unknown(letter);
+        answered.or(is_erased(letter, &erased).then_some(Settled::Erased)).or(unknown.then_some(Settled::Unknown))
+    });
     let partitions = target_partitions(&config, &plan).await?;
     if !args.yes {
         for letter in &plan.send {
@@ -74,6 +94,27 @@ pub async fn run(args: ReplayArgs) -> anyhow::Result<()> {
     };
     ensure!(sent.len() == plan.send.len(), "{} could not be sent", plan.send.len() - sent.len());
     followed
+}
+
+/// When members were erased, of those who were.
+async fn erased(config: &Config, letters: impl Iterator<Item = &Letter>) -> anyhow::Result<HashMap<MemberId, i64>> {
+    let members: BTreeSet<MemberId> = letters.filter_map(|letter| letter.member).collect();
+    let mut erased = HashMap::new();
+    if members.is_empty() {
+        return Ok(erased);
+    }
+    let state = ops::redis(config).await.context("whose data was erased is not known, so nothing is sent")?;
+    for member in members {
+        erased.extend(state.forgotten_at(member).await?.map(|at| (member, at)));
+    }
+    Ok(erased)
+}
+
+/// Whether the request is from before its member was erased.
+fn is_erased(letter: &Letter, erased: &HashMap<MemberId, i64>) -> bool {
+    let sent = letter.first_sent.or(letter.time.map(RecordTime::millis));
+    let erased = letter.member.and_then(|member| erased.get(&member));
+    erased.is_some_and(|erased| sent.is_none_or(|sent| sent <= *erased))
 }
 
 /// Partitions of each topic that something is sent to.
@@ -98,50 +139,81 @@ fn moved(letter: &Letter, partitions: &BTreeMap<String, usize>) -> &'static str 
     if lacks_partition(letter, partitions) { "  (its key decides the partition)" } else { "" }
 }
 
-/// Sends in order, whether or not anybody reads of it; what the broker refuses is told and left out of what is returned.
+/// Sends in order, whether or not anybody reads of it; what is no longer there, and what the broker refuses, is told and
+/// left out of what is returned.
 async fn send<'a>(
     config: &Config,
     plan: &'a Plan,
     partitions: &BTreeMap<String, usize>,
 ) -> anyhow::Result<(Vec<&'a Letter>, Result<(), PrintError>)> {
     let producer = Arc::new(KafkaProducer::open(&config.kafka)?);
-    let sending = stream::iter(&plan.send).map(|letter| {
-        let mut outgoing = outgoing(letter);
-        if lacks_partition(letter, partitions) {
-            outgoing.partition = None;
-        }
-        let producer = producer.clone();
-        async move { (letter, producer.send(&outgoing).await) }
-    });
-    let mut sending = std::pin::pin!(sending.buffered(AT_ONCE));
     let (mut sent, mut shown) = (Vec::new(), Ok(()));
-    while let Some((letter, result)) = sending.next().await {
-        match result {
-            Ok(()) => {
-                shown = shown.and_then(|()| say!("sent {}{}", letter.summary(), moved(letter, partitions)));
-                sent.push(letter);
+    let mut left = plan.send.as_slice();
+    while !left.is_empty() {
+        let (now, later) = left.split_at(readable_at_once(left));
+        left = later;
+        let mut contents = contents(config, now).await?;
+        let sending = stream::iter(now).map(|letter| {
+            let outgoing = contents.remove(&letter.at).map(|contents| {
+                let mut outgoing = outgoing(letter, contents);
+                if lacks_partition(letter, partitions) {
+                    outgoing.partition = None;
+                }
+                outgoing
+            });
+            let producer = producer.clone();
+            async move {
+                let Some(outgoing) = outgoing else { return (letter, Err("it is no longer there".to_owned())) };
+                (letter, producer.send(&outgoing).await.map_err(|refused| refused.to_string()))
             }
-            Err(refused) => log::tell(format_args!("not sent {}: {refused}", letter.at)),
+        });
+        let mut sending = std::pin::pin!(sending.buffered(AT_ONCE));
+        while let Some((letter, result)) = sending.next().await {
+            match result {
+                Ok(()) => {
+                    shown = shown.and_then(|()| say!("sent {}{}", letter.summary(), moved(letter, partitions)));
+                    sent.push(letter);
+                }
+                Err(reason) => log::tell(format_args!("not sent {}: {reason}", letter.at)),
+            }
         }
     }
     Ok((sent, shown))
+}
+
+/// How many of these letters are read at once, at least one.
+fn readable_at_once(letters: &[Letter]) -> usize {
+    let mut bytes = 0_usize;
+    let fitting = letters.iter().take(READ_AT_ONCE).take_while(|letter| {
+        bytes = bytes.saturating_add(letter.size);
+        bytes <= READ_AT_ONCE_BYTES
+    });
+    fitting.count().max(1)
+}
+
+/// What lies in these dead letters, as far as they are still there.
+async fn contents(config: &Config, letters: &[Letter]) -> anyhow::Result<HashMap<Coordinates, Contents>> {
+    let places: BTreeSet<Coordinates> = letters.iter().map(|letter| letter.at.clone()).collect();
+    let kafka = config.kafka.clone();
+    let reading = tokio::task::spawn_blocking(move || snapshot::read_these(&kafka, &places));
+    let seen = reading.await.map_err(KafkaError::from).flatten().context("the dead letters could not be read again")?;
+    let found = seen.into_iter().filter_map(|seen| Letter::read(seen, &config.topics));
+    Ok(found.map(|(letter, contents)| (letter.at, contents)).collect())
 }
 
 fn tell_counts(plan: &Plan, max_replays: u64) -> Result<(), PrintError> {
     for (code, count) in plan.by_code() {
         say!("{count:>8}  {}", text::printable(code.as_bytes()))?;
     }
-    let Left { looping, superseded, foreign, beyond_limit } = plan.left;
+    let Left { looping, superseded, foreign, answered, erased, unknown, beyond_limit } = plan.left;
     let left = [
+        (answered, "left: answered since".to_owned()),
+        (erased, "left: their members were erased since (session delete)".to_owned()),
+        (unknown, "left: older than the outcomes that are kept, perhaps answered (--unknown)".to_owned()),
         (looping, format!("left: replayed {max_replays} times or more (--max-replays)")),
         (superseded, "left: kept again later, and only the latest counts".to_owned()),
         (foreign, "left: from a topic that is no request topic of these settings".to_owned()),
         (beyond_limit, "left: beyond --limit".to_owned()),
-        (
-            plan.send.iter().filter(|letter| letter.answers_any_question).count(),
-            "of these are answers that name no question: they answer the one that is open when they are worked"
-                .to_owned(),
-        ),
     ];
     for (count, text) in left.iter().filter(|(count, _)| *count > 0) {
         say!("{count:>8}  {text}")?;
@@ -182,4 +254,32 @@ async fn wait(
     }
     ensure!(waiting.is_empty(), "{} had not ended after {}", waiting.len(), humantime::format_duration(patience));
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::letter::tests::{letter, seen};
+    use super::*;
+
+    #[test]
+    fn letters_are_read_as_many_as_fit_and_one_at_least() {
+        let letters = |sizes: &[usize]| -> Vec<Letter> {
+            let letter = letter(seen(0, "", &[]));
+            sizes.iter().map(|size| Letter { size: *size, ..letter.clone() }).collect()
+        };
+        let half = READ_AT_ONCE_BYTES / 2;
+        assert_eq!(readable_at_once(&letters(&[half, half, 1])), 2);
+        assert_eq!(readable_at_once(&letters(&[3 * half, 1])), 1);
+        assert_eq!(readable_at_once(&letters(&[1; READ_AT_ONCE + 1])), READ_AT_ONCE);
+    }
+
+    #[test]
+    fn a_request_from_before_its_member_was_erased_does_not_come_back() {
+        let member = MemberId::new(7).unwrap();
+        let erased = |at: i64| HashMap::from([(member, at)]);
+        let sent = 2_000_i64.to_be_bytes();
+        let letter = letter(seen(5_000, r#"{"memberId": 7}"#, &[("kafka_dlt-original-timestamp", &sent)]));
+        assert!(is_erased(&letter, &erased(2_000)), "it was kept after that, and sent before");
+        assert!(!is_erased(&letter, &erased(1_999)) && !is_erased(&letter, &HashMap::new()));
+    }
 }

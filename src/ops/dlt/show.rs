@@ -33,15 +33,15 @@ pub async fn run(args: ShowArgs) -> anyhow::Result<()> {
     let (kafka, at) = (config.kafka.clone(), args.at.clone());
     let seen = tokio::task::spawn_blocking(move || snapshot::read_one(&kafka, &at)).await??;
     let letter = seen.and_then(|seen| Letter::read(seen, &config.topics));
-    let letter = letter.with_context(|| format!("there is no record at {}", args.at))?;
+    let (letter, contents) = letter.with_context(|| format!("there is no record at {}", args.at))?;
     say!("{}", letter.summary())?;
     say!("request id  {}", text::printable(letter.id.as_bytes()))?;
-    say!("key         {}", letter.key.as_deref().map_or_else(|| "none".to_owned(), text::printable))?;
+    say!("key         {}", contents.key.as_deref().map_or_else(|| "none".to_owned(), text::printable))?;
     say!("headers")?;
-    for header in &letter.headers {
+    for header in &contents.headers {
         say!("  {} = {}", text::printable(&header.name), header_value(header))?;
     }
-    match letter.value.as_deref() {
+    match contents.value.as_deref() {
         None => say!("value       none")?,
         Some(value) if !args.payload => say!("value       {} bytes (--payload shows them)", value.len())?,
         Some(value) => say!("value\n{}", text::printable(value))?,

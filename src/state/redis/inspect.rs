@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use fred::interfaces::{ClientLike, KeysInterface};
-use fred::types::Key;
+use fred::types::{Expiration, Key};
 use futures_util::future::Either;
 use futures_util::{Stream, StreamExt};
+use time::OffsetDateTime;
 use tokio::time::timeout;
 
 use super::RedisState;
@@ -21,6 +22,9 @@ use crate::state::{StateError, format, stored};
 const SCAN_STEP: u32 = 1_000;
 /// The longest wait for the next key of a scan: there may be many that do not match.
 const SCAN_PATIENCE: Duration = Duration::from_secs(30);
+
+/// How long it is remembered that a member was forgotten: longer than anybody keeps dead letters.
+const FORGOTTEN_SECONDS: i64 = 366 * 24 * 3_600;
 
 /// What `PTTL` answers for a key without an end.
 const NO_EXPIRY: i64 = -1;
@@ -88,6 +92,11 @@ impl Inspect for RedisState {
     }
 
     async fn forget(&self, member: MemberId) -> Result<Holdings, StateError> {
+        let (client, now) = (self.connection.client()?, OffsetDateTime::now_utc().unix_timestamp_nanos() / 1_000_000);
+        let lifetime = Some(Expiration::EX(FORGOTTEN_SECONDS));
+        let remembered: Result<(), _> =
+            client.set(keys::forgotten(member), now.to_string(), lifetime, None, false).await;
+        remembered.map_err(|error| self.connection.failed(&error))?;
         let mut removed = Holdings::default();
         for (key, kind) in self.stored(member).await? {
             if kind == Kind::Lock {
@@ -100,6 +109,11 @@ impl Inspect for RedisState {
             }
         }
         Ok(removed)
+    }
+
+    async fn forgotten_at(&self, member: MemberId) -> Result<Option<i64>, StateError> {
+        let at = self.connection.client()?.get(keys::forgotten(member)).await;
+        at.map_err(|error| self.connection.failed(&error))
     }
 }
 

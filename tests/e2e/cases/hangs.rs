@@ -103,6 +103,7 @@ async fn without_a_fallback_a_model_that_hangs_fails_what_was_in_work_and_one_at
     let open_since = Instant::now();
     eventually("one is told that was not in work", || async { (failures(&outcomes, &members) > 2).then_some(()) })
         .await;
+    env.model.probed(2).await;
     assert_eq!(env.model.calls().len(), 2, "only probes find out");
     env.model.well();
     let allowed = 2 + told_at_most(open_since);

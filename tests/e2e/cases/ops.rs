@@ -9,10 +9,15 @@ use crate::kit::outcome_reader::{OutcomeReader, Record};
 use crate::kit::redis::Redis;
 use crate::kit::settings::Settings;
 use crate::kit::test_env::{PARTITIONS, TestEnv};
+use crate::kit::wait::eventually;
 
 crate::case::cases![
     a_replayed_request_is_what_it_was_and_is_answered,
     a_replay_that_is_run_twice_is_answered_once,
+    what_was_answered_since_is_shown_as_such_and_not_replayed,
+    a_replay_that_crosses_the_request_sent_again_answers_once,
+    a_replayed_init_ends_no_newer_interview,
+    a_replay_leaves_what_a_member_had_sent_who_was_erased,
     a_request_that_fails_again_is_kept_again_until_the_limit,
     dead_letters_are_listed_by_code_member_topic_and_time,
     a_dead_letter_is_shown_and_its_payload_only_when_asked_for,
@@ -47,6 +52,8 @@ fn feedback(member: i64) -> Value {
 /// Has a request fail for want of a model; its dead letter.
 async fn failed_request(env: &TestEnv, outcomes: &OutcomeReader, member: i64) -> Record {
     env.model.always(Answer::busy());
+    // Requests go on to fail, and do not wait for the model.
+    env.model.always_to_probes(Answer::text("네"));
     let value = feedback(member);
     env.requests.ask(&env.topics.feedback_requested, &value).send().await;
     outcomes.expect_failure(member, "LLM_UNAVAILABLE").await;
@@ -74,7 +81,7 @@ async fn a_replayed_request_is_what_it_was_and_is_answered(env: Arc<TestEnv>) {
         .send()
         .await;
     outcomes.expect_failure(member, "LLM_UNAVAILABLE").await;
-    outcomes.dead_letter(feedback(member).to_string().as_bytes()).await;
+    let letter = outcomes.dead_letter(feedback(member).to_string().as_bytes()).await;
 
     let told = output(&env, &["dlt", "replay"]).await;
     assert!(told.contains(&format!("from {sent}  LLM_UNAVAILABLE  member {member}  replays 0")), "{told}");
@@ -96,6 +103,8 @@ async fn a_replayed_request_is_what_it_was_and_is_answered(env: Arc<TestEnv>) {
     let headers: Vec<(&str, Option<&[u8]>)> =
         replayed.headers.iter().map(|(name, value)| (name.as_str(), value.as_deref())).collect();
     let id = sent.to_string();
+    let first_sent = i64::from_be_bytes(letter.headers_named("kafka_dlt-original-timestamp")[0].try_into().unwrap());
+    let first_sent = first_sent.to_string();
     let expected: Vec<(&str, Option<&[u8]>)> = vec![
         ("twice", Some(b"1")),
         ("twice", Some(b"2")),
@@ -103,23 +112,131 @@ async fn a_replayed_request_is_what_it_was_and_is_answered(env: Arc<TestEnv>) {
         ("nothing", None),
         ("ce_id", Some(id.as_bytes())),
         ("replay-count", Some(b"1")),
+        ("replay-original-timestamp", Some(first_sent.as_bytes())),
     ];
     assert_eq!(headers, expected);
 }
 
 async fn a_replay_that_is_run_twice_is_answered_once(env: Arc<TestEnv>) {
     let outcomes = env.outcomes().await;
-    let _worker = env.worker_with(&hasty(&env)).await;
+    let worker = env.worker_with(&hasty(&env)).await;
     let member = env.member();
     failed_request(&env, &outcomes, member).await;
     env.model.well();
-    output(&env, &["dlt", "replay", "--yes"]).await;
-    let first = outcomes.expect(member, "FeedbackGenerated").await;
     let calls = env.model.calls().len();
-    output(&env, &["dlt", "replay", "--yes"]).await;
+    worker.stop().await;
+    // Nobody has answered it yet, so it is sent each time.
+    for _ in 0..2 {
+        let told = output(&env, &["dlt", "replay", "--yes"]).await;
+        assert!(told.contains("1 sent"), "{told}");
+    }
+    let _worker = env.worker_with(&hasty(&env)).await;
+    let first = outcomes.expect(member, "FeedbackGenerated").await;
     let second = outcomes.expect(member, "FeedbackGenerated").await;
     assert_eq!((first.header("ce_id"), first.json()), (second.header("ce_id"), second.json()));
-    assert_eq!(env.model.calls().len(), calls, "nothing is paid for twice");
+    assert_eq!(env.model.calls().len(), calls + 1, "nothing is paid for twice");
+    let told = output(&env, &["dlt", "replay", "--yes"]).await;
+    assert!(told.contains("0 sent") && told.contains("1  left: answered since"), "{told}");
+}
+
+/// Has a request with an id of its own fail for want of a model.
+async fn failed_request_with_id(env: &TestEnv, outcomes: &OutcomeReader, member: i64) {
+    env.model.always(Answer::busy());
+    env.requests.ask(&env.topics.feedback_requested, &feedback(member)).header("ce_id", "same").send().await;
+    outcomes.expect_failure(member, "LLM_UNAVAILABLE").await;
+    outcomes.dead_letter(feedback(member).to_string().as_bytes()).await;
+    env.model.well();
+}
+
+async fn what_was_answered_since_is_shown_as_such_and_not_replayed(env: Arc<TestEnv>) {
+    let outcomes = env.outcomes().await;
+    let _worker = env.worker_with(&hasty(&env).with("OUTCOME_TTL", "1s")).await;
+    let member = env.member();
+    failed_request_with_id(&env, &outcomes, member).await;
+    let told = output(&env, &["dlt", "list"]).await;
+    assert!(!told.contains("answered"), "{told}");
+    env.requests.ask(&env.topics.feedback_requested, &feedback(member)).header("ce_id", "same").send().await;
+    outcomes.expect(member, "FeedbackGenerated").await;
+    let redis = Redis::connect(&env.services).await;
+    eventually("the outcome is forgotten", || async {
+        let outcomes: Vec<String> = redis.run("KEYS", &[&format!("feedback:{{{member}}}:outcome:*")]).await;
+        outcomes.is_empty().then_some(())
+    })
+    .await;
+
+    let told = output(&env, &["dlt", "list"]).await;
+    assert!(told.contains("replays 0  answered FeedbackGenerated\n"), "{told}");
+    assert!(told.contains("1 of them answered since"), "{told}");
+    let told = output(&env, &["dlt", "list", "--json"]).await;
+    assert!(told.contains(r#""answered":"FeedbackGenerated""#), "{told}");
+    let calls = env.model.calls().len();
+    let told = output(&env, &["dlt", "replay", "--yes"]).await;
+    assert!(told.contains("0 sent") && told.contains("1  left: answered since"), "{told}");
+    let answered = outcomes.of(member).into_iter().filter(|record| record.kind == "FeedbackGenerated");
+    assert_eq!((answered.count(), env.model.calls().len()), (1, calls));
+}
+
+async fn a_replay_that_crosses_the_request_sent_again_answers_once(env: Arc<TestEnv>) {
+    let outcomes = env.outcomes().await;
+    let worker = env.worker_with(&hasty(&env)).await;
+    let member = env.member();
+    failed_request_with_id(&env, &outcomes, member).await;
+    let calls = env.model.calls().len();
+    worker.stop().await;
+    env.requests.ask(&env.topics.feedback_requested, &feedback(member)).header("ce_id", "same").send().await;
+    output(&env, &["dlt", "replay", "--yes"]).await;
+    let _worker = env.worker_with(&hasty(&env)).await;
+    let first = outcomes.expect(member, "FeedbackGenerated").await;
+    let second = outcomes.expect(member, "FeedbackGenerated").await;
+    assert_eq!((first.header("ce_id"), first.json()), (second.header("ce_id"), second.json()));
+    assert_eq!(env.model.calls().len(), calls + 1, "nothing is paid for twice");
+}
+
+async fn a_replayed_init_ends_no_newer_interview(env: Arc<TestEnv>) {
+    let outcomes = env.outcomes().await;
+    let _worker = env.worker_with(&hasty(&env)).await;
+    let member = env.member();
+    env.model.always(Answer::busy());
+    init(&env, member).await;
+    outcomes.expect_failure(member, "LLM_UNAVAILABLE").await;
+    env.model.well();
+    init(&env, member).await;
+    let answer = async |question: Record| {
+        let id = &question.json()["questionId"];
+        let value = json!({"memberId": member, "answer": "주문 서버를 맡았습니다.", "questionId": id});
+        env.requests.ask(&env.topics.resume_answer, &value).send().await;
+        outcomes.expect(member, "ResumeQuestionGenerated").await
+    };
+    let second = answer(outcomes.expect(member, "ResumeQuestionGenerated").await).await;
+
+    let told = output(&env, &["dlt", "replay", "--yes", "--follow", "--timeout", "50s"]).await;
+    assert!(told.contains("RequestFailed STALE_ANSWER  (1 of 1)"), "{told}");
+    outcomes.expect_failure(member, "STALE_ANSWER").await;
+    let third = answer(second.clone()).await.json();
+    assert_eq!((&third["questionNumber"], &third["sessionId"]), (&json!(3), &second.json()["sessionId"]));
+    let told = output(&env, &["dlt", "list"]).await;
+    assert!(told.contains("answered RequestFailed STALE_ANSWER"), "{told}");
+}
+
+async fn a_replay_leaves_what_a_member_had_sent_who_was_erased(env: Arc<TestEnv>) {
+    let outcomes = env.outcomes().await;
+    let _worker = env.worker_with(&hasty(&env)).await;
+    let (erased, other) = (env.member(), env.member());
+    failed_request(&env, &outcomes, erased).await;
+    failed_request(&env, &outcomes, other).await;
+    output(&env, &["session", "delete", &erased.to_string(), "--yes"]).await;
+    env.model.well();
+    let told = output(&env, &["dlt", "replay", "--yes"]).await;
+    assert!(told.contains("1 sent") && told.contains("1  left: their members were erased since"), "{told}");
+    outcomes.expect(other, "FeedbackGenerated").await;
+    assert!(outcomes.of(erased).iter().all(|record| record.kind != "FeedbackGenerated"));
+
+    // Who comes back is a member like any other.
+    failed_request(&env, &outcomes, erased).await;
+    env.model.well();
+    let told = output(&env, &["dlt", "replay", "--yes"]).await;
+    assert!(told.contains("1 sent"), "{told}");
+    outcomes.expect(erased, "FeedbackGenerated").await;
 }
 
 async fn a_request_that_fails_again_is_kept_again_until_the_limit(env: Arc<TestEnv>) {

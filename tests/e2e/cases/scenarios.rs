@@ -28,6 +28,7 @@ pub fn cases() -> Vec<Case> {
         what_lies_too_far_ahead_for_the_commits_map_waits_and_is_not_lost,
         a_partition_that_comes_back_while_its_record_is_in_work_is_read_again,
         a_topic_that_is_deleted_and_made_again_is_read_from_its_beginning,
+        a_topic_made_again_loses_nothing_though_it_is_longer_than_before,
     ];
     let with_fail_points = crate::case::list![
         a_panic_in_a_request_is_internal_and_the_worker_goes_on,
@@ -345,6 +346,34 @@ async fn a_topic_that_is_deleted_and_made_again_is_read_from_its_beginning(env: 
     let ids: BTreeSet<String> =
         outcomes.everything().await.iter().filter_map(|it| it.header("ce_id").map(str::to_owned)).collect();
     assert_eq!((ids.len(), env.model.calls().len()), (5, 5));
+}
+
+/// The new one has grown past where the group was in the old one before anybody looks: no offset tells.
+async fn a_topic_made_again_loses_nothing_though_it_is_longer_than_before(env: Arc<TestEnv>) {
+    let outcomes = env.outcomes().await;
+    let worker = env.worker().await;
+    let topic = &env.topics.feedback_requested;
+    let asked = async |number: usize| {
+        let member = env.member();
+        let value = json!({"memberId": member, "question": "다시 만든 토픽", "answer": format!("답변 {number}")});
+        env.requests.ask(topic, &value).partition(0).send().await;
+        member
+    };
+    for number in 0..5 {
+        let member = asked(number).await;
+        outcomes.expect(member, "FeedbackGenerated").await;
+    }
+    env.commits(topic).reach_the_end().await;
+    env.topics.make_again(&env.services.kafka, topic).await;
+    let mut members = Vec::new();
+    for number in 0..20 {
+        members.push(asked(number).await);
+    }
+    for member in members {
+        outcomes.expect(member, "FeedbackGenerated").await;
+    }
+    env.commits(topic).reach_the_end().await;
+    assert!(worker.stop().await.success());
 }
 
 async fn a_panic_in_a_request_is_internal_and_the_worker_goes_on(env: Arc<TestEnv>) {
