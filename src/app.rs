@@ -28,6 +28,7 @@ use crate::llm::openai::OpenAi;
 use crate::llm::vllm::Vllm;
 use crate::readiness::{self, Readiness};
 use crate::resume::agent::{self, Agent};
+use crate::state::holder::Holder;
 use crate::state::redis::RedisState;
 use crate::state::{Lifetimes, MemberState};
 use crate::supervise::Supervisor;
@@ -101,7 +102,7 @@ pub async fn run(
     metrics.model_calls_limit.set(i64::try_from(config.max_in_flight).unwrap_or(i64::MAX));
     let producer = Arc::new(KafkaProducer::open(&config.kafka).context("the Kafka producer could not be opened")?);
     let BackEnds { state, state_name, documents, documents_name } = back_ends;
-    let locks = Locks::new(state.clone(), LOCK_TTL);
+    let locks = Locks::new(state.clone(), LOCK_TTL, Holder::started(config.kafka.property("group.instance.id")));
     let retrying = Arc::new(RetryingDocuments::new(documents.clone()));
     let worker = Arc::new(Worker {
         state: state.clone(),
@@ -145,7 +146,7 @@ pub async fn run(
         ready.with_label_values(&[part]).set(i64::from(is_ready));
     });
     let (stop_sender, stop_receiver) = watch::channel(Stop::No);
-    let intake = |group: &str, kinds: &[RequestKind]| {
+    let intake = |group: &str, kinds: &[RequestKind], needs| {
         let (joined, has_joined) = watch::channel(false);
         let topics = config.topics.requests().into_iter().filter(|(_, kind)| kinds.contains(kind)).collect();
         let intake = Intake {
@@ -159,11 +160,14 @@ pub async fn run(
                 outcome_ttl: config.outcome_ttl,
                 joined,
             },
+            needs,
         };
         (intake.run(stop_receiver.clone()), has_joined)
     };
-    let (feedback, feedback_joined) = intake(&config.group_feedback, &[RequestKind::FeedbackRequested]);
-    let (resume, resume_joined) = intake(&config.group_resume, &[RequestKind::ResumeInit, RequestKind::ResumeAnswer]);
+    let (feedback, feedback_joined) =
+        intake(&config.group_feedback, &[RequestKind::FeedbackRequested], vec![model.watch()]);
+    let kinds = [RequestKind::ResumeInit, RequestKind::ResumeAnswer];
+    let (resume, resume_joined) = intake(&config.group_resume, &kinds, vec![model.watch(), retrying.watch()]);
     let mut supervisor = Supervisor::default();
     supervisor.foreground("the feedback intake", feedback);
     supervisor.foreground("the resume intake", resume);
@@ -207,10 +211,11 @@ pub async fn run(
     };
     let result = supervisor.watch(stop, tell).await;
     if result.is_err() {
-        // The groups are left in order all the same, so that others have the partitions at once.
-        stop_sender.send_replace(Stop::Until(Instant::now()));
+        // The groups are left in order all the same, so that others have the partitions at once, and what is paid for is
+        // finished: it may be another group's trouble.
+        stop_sender.send_replace(Stop::Until(Instant::now() + config.shutdown_grace));
     }
-    supervisor.shutdown(LEAVE_TIMEOUT).await;
+    supervisor.shutdown(config.shutdown_grace.saturating_add(LEAVE_TIMEOUT)).await;
     tokio::task::spawn_blocking(move || producer.flush(FLUSH)).await?;
     result
 }

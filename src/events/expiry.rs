@@ -44,24 +44,25 @@ impl Expiry {
         if self.sent_at.is_some_and(|sent| now - sent > self.max_age) {
             return Err(too_late(format!("the request waited longer than {:?}", self.max_age)));
         }
+        self.check_caller(now)
+    }
+
+    /// Whether whoever asked is still there, however old the request has become since its turn came.
+    ///
+    /// # Errors
+    /// `DEADLINE_EXCEEDED`.
+    pub fn check_caller(&self, now: OffsetDateTime) -> Result<(), Failure> {
         match self.expires_at {
-            Some(at) if now > at => Err(Self::expired()),
+            Some(at) if now > at => Err(too_late("it expired before its turn came".to_owned())),
             Some(_) | None => Ok(()),
         }
     }
 
-    /// Waits for what a request needs before it can be worked, until it expires.
-    ///
-    /// # Errors
-    /// `DEADLINE_EXCEEDED` as soon as that is so: who asked has gone, and its place is for others.
-    pub async fn wait_for<T>(&self, needed: impl Future<Output = T>) -> Result<T, Failure> {
-        let Some(at) = self.expires_at else { return Ok(needed.await) };
+    /// Waits for what a request needs before it can be worked; `None` as soon as it has expired: who asked has gone.
+    pub async fn wait_for<T>(&self, needed: impl Future<Output = T>) -> Option<T> {
+        let Some(at) = self.expires_at else { return Some(needed.await) };
         let left = Duration::try_from(at - OffsetDateTime::now_utc()).unwrap_or_default();
-        tokio::time::timeout(left, needed).await.map_err(|_| Self::expired())
-    }
-
-    fn expired() -> Failure {
-        too_late("it expired before its turn came".to_owned())
+        tokio::time::timeout(left, needed).await.ok()
     }
 }
 
@@ -140,8 +141,9 @@ mod tests {
     #[tokio::test]
     async fn who_waits_is_told_as_soon_as_it_has_expired() {
         let past = expiry(vec![Header::new(CE_EXPIRYTIME, "2026-11-22T10:01:30Z")]);
-        let told = past.wait_for(std::future::pending::<()>()).await;
-        assert_eq!(code(told), Some(FailureCode::DeadlineExceeded));
-        assert_eq!(expiry(vec![]).wait_for(async { 7 }).await.unwrap(), 7);
+        assert_eq!(past.wait_for(std::future::pending::<()>()).await, None);
+        assert_eq!(code(past.check_caller(OffsetDateTime::now_utc())), Some(FailureCode::DeadlineExceeded));
+        assert_eq!(expiry(vec![]).wait_for(async { 7 }).await, Some(7));
+        assert_eq!(code(expiry(vec![]).check_caller(SENT + 9 * MAX_AGE)), None);
     }
 }

@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::events::expiry::Expiry;
 use crate::events::outcome::{Failure, FailureCode};
 use crate::events::request::FeedbackRequest;
 use crate::llm::{Ask, Model, ModelFailure, Prompt};
@@ -19,19 +18,11 @@ const MIN_TOKENS: u32 = 200;
 /// Longest model call, as the product had it.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Asks the model for feedback, and once more with a firmer prompt when the reply is unusable; for as long as `limit`
-/// from when a model can be asked.
+/// Asks the model for feedback, and once more with a firmer prompt when the reply is unusable; until `deadline`.
 ///
 /// # Errors
-/// `DEADLINE_EXCEEDED` when it expires before that, `LLM_UNAVAILABLE`, `INPUT_TOO_LONG` or `LLM_BAD_OUTPUT`.
-pub async fn write(
-    model: &dyn Model,
-    request: &FeedbackRequest,
-    expiry: &Expiry,
-    limit: Duration,
-) -> Result<String, Failure> {
-    let _permit = expiry.wait_for(model.admit()).await?;
-    let deadline = Instant::now() + limit;
+/// `LLM_UNAVAILABLE`, `INPUT_TOO_LONG` or `LLM_BAD_OUTPUT`.
+pub async fn write(model: &dyn Model, request: &FeedbackRequest, deadline: Instant) -> Result<String, Failure> {
     for prompts in [prompt::prompts, prompt::firmer] {
         match model.ask(&ask(prompts(request)), deadline).await {
             Ok(answer) => {

@@ -24,13 +24,18 @@ pub struct Gate {
 #[derive(Debug)]
 pub struct GatePermit {
     /// `Some` while nobody else is let in: this one finds out whether the service is back.
-    _trial: Option<OwnedSemaphorePermit>,
+    trial: Option<OwnedSemaphorePermit>,
 }
 
 impl GatePermit {
     /// A permit for one of many.
     pub fn free() -> Self {
-        Self { _trial: None }
+        Self { trial: None }
+    }
+
+    /// Whether nobody else is let in for as long as this is kept.
+    pub fn is_trial(&self) -> bool {
+        self.trial.is_some()
     }
 }
 
@@ -55,7 +60,7 @@ impl Gate {
             }
             tokio::select! {
                 // The semaphore is never closed.
-                trial = self.trial.clone().acquire_owned() => return GatePermit { _trial: trial.ok() },
+                trial = self.trial.clone().acquire_owned() => return GatePermit { trial: trial.ok() },
                 _ = way.changed() => {}
             }
         }

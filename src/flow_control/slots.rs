@@ -24,38 +24,37 @@ impl Slots {
 
     /// What one group takes its slots from.
     pub fn of_group(self: &Arc<Self>) -> GroupSlots {
-        GroupSlots { slots: self.clone(), begun: Arc::new(Semaphore::new(self.max)) }
+        GroupSlots { slots: self.clone(), first: Arc::new(Semaphore::new(1)) }
     }
 }
 
-/// A group's share of the slots. However many of its requests step aside, it has not begun more than may be in work at
-/// once, and others go on.
-#[derive(Debug)]
+/// A group's way to the slots. Its requests queue for them first come, first served, and only the first of them stands
+/// among the firsts of the other groups: however many of one group wait, the others get every other slot.
+#[derive(Clone, Debug)]
 pub struct GroupSlots {
     slots: Arc<Slots>,
-    begun: Arc<Semaphore>,
+    /// Held by the first of the group's queue.
+    first: Arc<Semaphore>,
 }
 
 impl GroupSlots {
-    /// How many requests the group may have begun.
+    /// How many requests may be in work at once, over all groups.
     pub fn max(&self) -> usize {
         self.slots.max
     }
 
     /// A slot, if one is free now and nobody waits for it.
     pub fn try_acquire(&self) -> Option<Slot> {
-        let begun = self.begun.clone().try_acquire_owned().ok()?;
-        let in_work = self.slots.in_work.clone().try_acquire_owned().ok()?;
-        Some(Slot { slots: self.slots.clone(), in_work: Some(in_work), begun: Some(begun) })
+        let _first = self.first.try_acquire().ok()?;
+        self.slots.in_work.clone().try_acquire_owned().ok().map(Slot)
     }
 
-    /// Waits for a slot.
+    /// Waits for a slot. Cancel safe: a dropped future gives its place in the queue up.
     pub fn acquire(&self) -> impl Future<Output = Slot> + Send + use<> {
-        let (slots, begun) = (self.slots.clone(), self.begun.clone());
+        let (slots, first) = (self.slots.clone(), self.first.clone());
         async move {
-            let begun = Some(permit(&begun).await);
-            let in_work = Some(permit(&slots.in_work).await);
-            Slot { slots, in_work, begun }
+            let _first = permit(&first).await;
+            Slot(permit(&slots.in_work).await)
         }
     }
 }
@@ -68,34 +67,15 @@ async fn permit(semaphore: &Arc<Semaphore>) -> OwnedSemaphorePermit {
     }
 }
 
-/// One request's slot; free again when it is released or dropped.
+/// One request's slot; free again when it is dropped.
 #[derive(Debug)]
-pub struct Slot {
-    slots: Arc<Slots>,
-    in_work: Option<OwnedSemaphorePermit>,
-    begun: Option<OwnedSemaphorePermit>,
-}
-
-impl Slot {
-    /// Lets another request work for as long as `waiting` takes, then waits to work again.
-    pub async fn aside<T>(&mut self, waiting: impl Future<Output = T>) -> T {
-        self.in_work = None;
-        let result = waiting.await;
-        self.in_work = Some(permit(&self.slots.in_work).await);
-        result
-    }
-
-    /// The work is done.
-    pub fn release(&mut self) {
-        (self.in_work, self.begun) = (None, None);
-    }
-}
+pub struct Slot(#[expect(dead_code, reason = "it is given back when it is dropped")] OwnedSemaphorePermit);
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use futures_util::FutureExt;
-    use futures_util::future::{Either, select};
+
+    use super::*;
 
     #[tokio::test]
     async fn at_most_so_many_are_in_work() {
@@ -110,33 +90,28 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn who_steps_aside_makes_room_for_another_group_alone() {
+    async fn however_many_of_one_group_wait_the_other_is_next_but_one() {
         let slots = Slots::new(1);
-        let (one, other) = (slots.of_group(), slots.of_group());
-        let mut slot = one.try_acquire().unwrap();
-        let meanwhile = async { (one.try_acquire().is_none(), other.try_acquire().is_some()) };
-        assert_eq!(slot.aside(meanwhile).await, (true, true));
+        let (many, few) = (slots.of_group(), slots.of_group());
+        let in_work = many.try_acquire().unwrap();
+        let mut waiting: Vec<_> = (0..9).map(|_| Box::pin(many.acquire())).collect();
+        assert!(waiting.iter_mut().all(|one| one.as_mut().now_or_never().is_none()));
+        let mut other = Box::pin(few.acquire());
+        assert!(other.as_mut().now_or_never().is_none() && few.try_acquire().is_none());
+        drop(in_work);
+        let first = waiting[0].as_mut().now_or_never();
+        assert!(first.is_some() && waiting[1].as_mut().now_or_never().is_none());
+        drop(first);
+        assert!(other.now_or_never().is_some());
     }
 
     #[tokio::test]
-    async fn who_stepped_aside_waits_for_a_slot_again() {
-        let slots = Slots::new(1);
-        let (one, other) = (slots.of_group(), slots.of_group());
-        let mut slot = one.try_acquire().unwrap();
-        let (aside, acquiring) =
-            (std::pin::pin!(slot.aside(tokio::task::yield_now())), std::pin::pin!(other.acquire()));
-        let Either::Right((acquired, mut aside)) = select(aside, acquiring).await else { panic!("the slot was free") };
-        assert!(aside.as_mut().now_or_never().is_none());
-        drop(acquired);
-        aside.await;
-    }
-
-    #[test]
-    fn a_slot_that_is_released_makes_room_for_its_own_group() {
+    async fn who_gives_up_waiting_is_in_nobodys_way() {
         let group = Slots::new(1).of_group();
-        let mut slot = group.try_acquire().unwrap();
-        assert!(group.try_acquire().is_none());
-        slot.release();
+        let in_work = group.try_acquire();
+        let mut waiting = Box::pin(group.acquire());
+        assert!(waiting.as_mut().now_or_never().is_none());
+        drop((waiting, in_work));
         assert!(group.try_acquire().is_some());
     }
 }

@@ -34,6 +34,12 @@ pub struct Ends {
     pub topics: TopicIds,
 }
 
+/// How many members a group has.
+pub fn members<C: ConsumerContext>(consumer: &BaseConsumer<C>, group: &str) -> Result<usize, KafkaError> {
+    let groups = consumer.fetch_group_list(Some(group), ASKING_TIMEOUT)?;
+    Ok(groups.groups().iter().filter(|found| found.name() == group).map(|found| found.members().len()).sum())
+}
+
 /// What the group has committed for `partitions`. On the last try a topic of which that cannot be told holds up no other.
 pub fn committed<C: ConsumerContext>(
     consumer: &BaseConsumer<C>,

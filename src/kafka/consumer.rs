@@ -61,6 +61,7 @@ enum Owed {
 /// A member of a consumer group.
 pub struct GroupConsumer {
     consumer: Arc<BaseConsumer<GroupContext>>,
+    group: String,
     bootstrap: String,
     kinds: HashMap<Arc<str>, RequestKind>,
     queues: HashMap<Partition, PartitionQueue<GroupContext>>,
@@ -120,6 +121,7 @@ impl GroupConsumer {
         consumer.subscribe(&names)?;
         Ok(Self {
             consumer: Arc::new(consumer),
+            group: group.to_owned(),
             bootstrap: connection.bootstrap.clone(),
             kinds: topics.iter().cloned().collect(),
             queues: HashMap::new(),
@@ -170,6 +172,12 @@ impl GroupConsumer {
     pub fn ends(&mut self, partitions: Vec<Partition>) -> oneshot::Receiver<Result<Ends, KafkaError>> {
         let consumer = self.consumer.clone();
         self.ask(move || asking::ends(&consumer, &partitions))
+    }
+
+    /// How many members the group has, this one among them. Blocks no thread of the runtime.
+    pub fn members(&mut self) -> oneshot::Receiver<Result<usize, KafkaError>> {
+        let (consumer, group) = (self.consumer.clone(), self.group.clone());
+        self.ask(move || asking::members(&consumer, &group))
     }
 
     /// Asks a broker something on a thread of its own.
@@ -309,6 +317,15 @@ impl Drop for GroupConsumer {
         }
         self.queues.clear();
     }
+}
+
+/// How many members a group has that one is not a member of. Blocks until a broker has answered.
+///
+/// # Errors
+/// When none does.
+pub fn members_of(connection: &Connection, group: &str) -> Result<usize, KafkaError> {
+    let consumer: BaseConsumer = connection.config(&[("group.id", group)]).create()?;
+    asking::members(&consumer, group)
 }
 
 fn list(partitions: &[Partition]) -> TopicPartitionList {

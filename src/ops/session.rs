@@ -15,6 +15,7 @@ use crate::events::record::Flow;
 use crate::events::request::{MemberId, SKIPPED};
 use crate::ops::{self, text::moment};
 use crate::print::say;
+use crate::state::holder::Holder;
 use crate::state::inspect::{Holdings, Inspect, StoredSession};
 use crate::state::redis::RedisState;
 use crate::state::session::Exchange;
@@ -160,7 +161,7 @@ async fn delete(config: &Config, member: MemberId, yes: bool) -> anyhow::Result<
         }
         return Ok(say!("--yes removes this: {} documents and what is in Redis", keys.len())?);
     }
-    let locks = Locks::new(state.clone(), app::lifetimes(config).lock);
+    let locks = Locks::new(state.clone(), app::lifetimes(config).lock, Holder::started(None));
     let renewing = tokio::spawn(locks.clone().renew());
     let claims = [Flow::Feedback, Flow::Resume].map(|flow| claim(flow, member));
     let removed = match lock(state.as_ref(), &claims).await {

@@ -10,17 +10,15 @@ use tokio::time::Instant;
 
 use crate::documents::DocumentError;
 use crate::documents::retrying::RetryingDocuments;
-use crate::events::expiry::Expiry;
-use crate::events::outcome::SavedOutcome;
 use crate::events::outcome::{Failure, FailureCode};
 use crate::events::request::{MemberId, ResumeAnswer, ResumeInputs};
 use crate::failpoint;
-use crate::flow_control::slots::Slot;
 use crate::llm::{Ask, Model, ModelFailure, Reply};
 use crate::resume::document::{self, Document};
-use crate::resume::graph::{Attempt, Effect, Event, Finished, Graph, Note, Opened, Resume, Stamp, State, unchanged};
+use crate::resume::graph::{Attempt, Effect, Event, Finished, Graph, Note, Resume, Stamp, State, unchanged};
 use crate::resume::prompt;
-use crate::state::patience::until_available;
+use crate::resume::turn::{Carried, Interrupt, Needs, Step, Turn};
+use crate::state::patience::until_taken;
 use crate::state::session::{Draft, Session};
 use crate::state::{Change, Claim, MemberState, Saved, SessionChange, Write};
 
@@ -60,47 +58,21 @@ pub struct Agent {
     pub settings: Settings,
 }
 
-/// One request's turn.
-#[derive(Debug)]
-pub struct Turn<'a> {
-    pub claim: &'a Claim,
-    pub opened: Opened,
-    /// Until when it may begin.
-    pub expiry: Expiry,
-    pub slot: &'a mut Slot,
-}
-
-/// Why a turn did not reach an outcome of its own.
-#[derive(Debug)]
-pub enum Interrupt {
-    Failed(Failure),
-    /// Somebody else answered the request meanwhile.
-    Answered(SavedOutcome),
-    /// Somebody else changed the session meanwhile.
-    BeginAgain,
-}
-
-impl From<Failure> for Interrupt {
-    fn from(failure: Failure) -> Self {
-        Self::Failed(failure)
-    }
-}
-
 impl Agent {
     /// A member starts: begins a new interview, or repeats the first question of the one just begun.
-    pub async fn init(&self, inputs: &ResumeInputs, turn: Turn<'_>) -> Result<Finished, Interrupt> {
+    pub async fn init<'w>(&'w self, inputs: &ResumeInputs, turn: Turn<'_, 'w>) -> Result<Finished, Interrupt> {
         self.run(Event::Init(inputs), turn).await
     }
 
     /// A member answers the question on screen.
-    pub async fn answer(&self, answer: &ResumeAnswer, turn: Turn<'_>) -> Result<Finished, Interrupt> {
+    pub async fn answer<'w>(&'w self, answer: &ResumeAnswer, turn: Turn<'_, 'w>) -> Result<Finished, Interrupt> {
         let sent_at = turn.expiry.sent_at();
         self.run(Event::Answer { answer, sent_at }, turn).await
     }
 
     /// Runs the graph: does what it wants done, in its order, and tells it what came of it.
-    async fn run(&self, request: Event<'_>, turn: Turn<'_>) -> Result<Finished, Interrupt> {
-        let Turn { claim, opened, expiry, slot } = turn;
+    async fn run<'w>(&'w self, request: Event<'_>, turn: Turn<'_, 'w>) -> Result<Finished, Interrupt> {
+        let Turn { claim, opened, expiry: _, carried } = turn;
         let Settings { min_questions, max_questions, deadline: limit, .. } = self.settings;
         let graph = Graph { min_questions, max_questions };
         let expected = opened.expected;
@@ -115,25 +87,34 @@ impl Agent {
                     continue;
                 }
                 Effect::WaitForModel => {
-                    pass = Some(expiry.wait_for(self.model.admit()).await?);
-                    deadline = Instant::now() + limit;
+                    // A résumé that is laid out needs no model any more.
+                    if !carried.is_laid_out {
+                        pass = Some(carried.admit(self.model.as_ref())?);
+                        deadline = Instant::now() + limit;
+                    }
                     continue;
                 }
                 Effect::SaveDraft(draft) => {
-                    self.save_draft(claim, expected, draft).await?;
+                    self.save_draft(claim, expected, draft, deadline).await?;
                     continue;
                 }
                 Effect::AskQuestion(session, attempt) => {
-                    Event::Replied(self.ask(&question_ask(&session, attempt), deadline).await)
+                    carried.pay(Step::Question)?;
+                    let ask = question_ask(&session, attempt);
+                    Event::Replied(carried.ask(self.model.as_ref(), self.ask(&ask, deadline)).await?)
                 }
+                Effect::WriteResume(_) if carried.is_laid_out => Event::Replied(Ok(nothing())),
                 Effect::WriteResume(session) => {
+                    carried.pay(Step::Resume)?;
                     let until = *writing_deadline.get_or_insert_with(|| before_storing(deadline));
-                    Event::Replied(self.ask(&resume_ask(&session), until).await)
+                    let ask = resume_ask(&session);
+                    Event::Replied(carried.ask(self.model.as_ref(), self.ask(&ask, until)).await?)
                 }
                 Effect::StoreDocument(session, resume) => {
                     drop(pass.take());
                     let object_key = session.object_key(&self.settings.upload_prefix, claim.member);
-                    self.store(session, resume, &object_key, slot, deadline).await?;
+                    carried.is_laid_out = resume.degraded;
+                    self.store(session, resume, &object_key, carried, deadline).await?;
                     Event::Stored { object_key }
                 }
                 Effect::End(finished) => return Ok(*finished),
@@ -153,42 +134,38 @@ impl Agent {
         reply
     }
 
-    /// Renders and stores the document; where the store is away, once it is back.
-    async fn store(
-        &self,
+    /// Renders and stores the document. Where the store is away it is rendered again once that is back: the résumé is saved.
+    async fn store<'w>(
+        &'w self,
         session: Arc<Session>,
         resume: Resume,
         object_key: &str,
-        slot: &mut Slot,
+        carried: &mut Carried<'w>,
         deadline: Instant,
-    ) -> Result<(), Failure> {
+    ) -> Result<(), Interrupt> {
         failpoint::reach("before_upload");
-        let upload = self.documents.upload();
-        let (mut permit, mut deadline) = (None, deadline);
-        loop {
-            if upload.has_to_wait() {
-                // Another may be the next to find out.
-                drop(permit.take());
-                // Only finished résumés need the store: whoever does not goes on meanwhile.
-                permit = Some(slot.aside(upload.admit()).await);
-                deadline = Instant::now() + self.settings.deadline;
-            }
-            let bytes = render(session.clone(), resume.clone()).await?;
-            match upload.put(object_key, &bytes, deadline).await {
-                Ok(()) => break,
-                Err(DocumentError::Refused(_)) if upload.has_to_wait() => {}
-                Err(error) => return Err(Failure::new(FailureCode::StorageUnavailable, error.to_string())),
-            }
+        let (upload, _permit) = carried.upload(&self.documents)?;
+        let bytes = render(session, resume).await?;
+        match upload.put(object_key, &bytes, deadline).await {
+            Ok(()) => {}
+            Err(DocumentError::Refused(_)) if upload.has_to_wait() => return Err(Needs::Store.into()),
+            Err(error) => return Err(Failure::new(FailureCode::StorageUnavailable, error.to_string()).into()),
         }
         failpoint::reach("uploaded");
         Ok(())
     }
 
     /// Saves what was paid for before anything follows from it.
-    async fn save_draft(&self, claim: &Claim, expected: Option<u64>, draft: Draft) -> Result<(), Interrupt> {
+    async fn save_draft(
+        &self,
+        claim: &Claim,
+        expected: Option<u64>,
+        draft: Draft,
+        deadline: Instant,
+    ) -> Result<(), Interrupt> {
         let session = SessionChange { draft: Write::Put(draft), ..unchanged(expected) };
         let change = Change { session: Some(session), outcome: None };
-        match until_available(|| self.state.save(claim, &change)).await {
+        match until_taken(deadline, || self.state.save(claim, &change)).await {
             Ok(Saved::Done) => {
                 failpoint::reach("draft_saved");
                 Ok(())
@@ -220,6 +197,11 @@ fn log(note: &Note, member: MemberId) {
              what is shown)"
         ),
     }
+}
+
+/// The reply of a model that is not asked: nothing of it is whole.
+fn nothing() -> Reply {
+    Reply { text: String::new(), truncated: true }
 }
 
 /// Until when the model may write: some of what is left is kept for the document.

@@ -7,3 +7,4 @@ pub mod markdown;
 pub mod prompt;
 pub mod question;
 pub mod replay;
+pub mod turn;

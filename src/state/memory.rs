@@ -7,6 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::time::Instant;
 
+use super::holder::is_succeeded;
 use super::stored::{Found, StoredChange};
 use super::{Begin, Change, Claim, Lifetimes, MemberState, Saved, StateError, Write, keys, stored};
 use crate::events::outcome::{SavedOutcome, Scope};
@@ -41,7 +42,9 @@ impl MemberState for MemoryState {
             entries.unlock(claim);
             return stored::outcome(outcome.as_bytes()).map(Begin::Answered);
         }
-        if entries.get(&keys::lock(claim)).is_some() && !entries.is_locked_by(claim) {
+        let token = claim.token.to_string();
+        let is_theirs = |holder: &str| holder != token && !is_succeeded(holder, &token);
+        if entries.get(&keys::lock(claim)).is_some_and(is_theirs) {
             return Ok(Begin::Busy);
         }
         entries.hold(claim, self.lifetimes.lock);

@@ -7,6 +7,7 @@
 pub mod format;
 #[cfg(test)]
 mod golden;
+pub mod holder;
 pub mod inspect;
 mod keys;
 pub mod memory;
@@ -35,7 +36,7 @@ pub struct Claim {
     pub request: Uuid,
     /// Names the record (where it stands, and what it is): retryable failures are remembered for it alone.
     pub record: Uuid,
-    /// Random; whoever holds the lock holds this.
+    /// Whoever holds the lock holds this. No two claims have the same; it says [who](holder) it is.
     pub token: Uuid,
 }
 
@@ -124,6 +125,7 @@ pub trait MemberState: Send + Sync {
     /// Looks the request up in the journal and, when it is new, takes the member's lock and reads what is stored.
     /// Calling it again with the same token is safe and refreshes the lock; an answered request gives up a lock that
     /// is ours. A session does not end before a lock that is held for it: what is paid for meanwhile would be for nothing.
+    /// The lock of an earlier start of the same instance is taken over.
     async fn begin(&self, claim: &Claim) -> Result<Begin, StateError>;
 
     /// Applies a change, whole or not at all. Calling it again after [`StateError::Unavailable`] is safe.

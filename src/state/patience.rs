@@ -3,6 +3,8 @@
 
 use std::time::Duration;
 
+use tokio::time::{Instant, sleep_until};
+
 use crate::flow_control::backoff::Backoff;
 use crate::state::StateError;
 
@@ -29,4 +31,56 @@ where
         }
     };
     BACKOFF.retry(operation, failed).await
+}
+
+/// As [`until_available`], for what was paid for: a fault, too, is met by another try until `deadline`. Something between
+/// us and the store may have said it, and may be gone in a moment.
+///
+/// # Errors
+/// [`StateFault`] when it is still one then.
+pub async fn until_taken<T, F>(deadline: Instant, operation: impl Fn() -> F) -> Result<T, StateFault>
+where
+    F: Future<Output = Result<T, StateError>>,
+{
+    let mut attempt = 0;
+    loop {
+        let fault = match until_available(&operation).await {
+            Ok(done) => return Ok(done),
+            Err(fault) => fault,
+        };
+        let again = Instant::now() + BACKOFF.jittered(attempt);
+        if again >= deadline {
+            return Err(fault);
+        }
+        tracing::debug!(attempt, %fault, "what was paid for could not be saved; trying again");
+        sleep_until(again).await;
+        attempt += 1;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use super::*;
+
+    /// How many tries it takes to save what the store refuses so often.
+    async fn tries(refusals: u32) -> (bool, u32) {
+        let tries = AtomicU32::new(0);
+        let operation = || {
+            let is_refused = tries.fetch_add(1, Ordering::Relaxed) < refusals;
+            std::future::ready(if is_refused { Err(StateError::Fault("ERR".to_owned())) } else { Ok(()) })
+        };
+        let deadline = Instant::now() + Duration::from_secs(60);
+        let taken = until_taken(deadline, operation).await.is_ok();
+        assert!(Instant::now() < deadline);
+        (taken, tries.load(Ordering::Relaxed))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_fault_is_tried_again_until_the_deadline() {
+        assert_eq!(tries(5).await, (true, 6));
+        let (taken, tries) = tries(u32::MAX).await;
+        assert!(!taken && tries > 20, "{tries}");
+    }
 }

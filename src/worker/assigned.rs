@@ -6,11 +6,13 @@
 use std::time::Duration;
 
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 use crate::events::record::{Record, RecordTime};
 use crate::kafka::position::{Position, Start};
 use crate::worker::offsets::{Offsets, Take, is_ours};
 use crate::worker::parked::Parked;
+use crate::worker::place::Tenure;
 use crate::worker::work::Lane;
 
 /// How much is read at most before reading goes on at the front: what others wait for.
@@ -39,6 +41,7 @@ pub struct Assigned {
     changed: bool,
     /// It is about to be let go: nothing more of it begins.
     revoked: bool,
+    tenure: Tenure,
     /// What is older than this, in milliseconds since 1970, was answered long ago or is too old to be answered: the group
     /// begins here, or its offsets were reset, so that nobody knows what was done.
     news_from: Option<i64>,
@@ -107,6 +110,7 @@ impl Assigned {
             in_work: 0,
             changed: false,
             revoked: false,
+            tenure: Tenure::default(),
             news_from: (!knows).then_some(oldest),
             has_old: false,
             was_at,
@@ -210,6 +214,7 @@ impl Assigned {
         self.parked = Parked::default();
         self.back = None;
         self.in_work = 0;
+        self.tenure = Tenure::default();
         self.changed = true;
     }
 
@@ -241,9 +246,15 @@ impl Assigned {
         has_room && self.parked.take(offset)
     }
 
-    /// A record is in work.
-    pub fn begin(&mut self) {
+    /// A record has begun. The token is cancelled when the partition is let go.
+    pub fn begin(&mut self) -> CancellationToken {
         self.in_work += 1;
+        self.tenure.token()
+    }
+
+    /// A record that had begun is left to whoever reads it next: it is not done.
+    pub fn leave(&mut self) {
+        self.in_work = self.in_work.saturating_sub(1);
     }
 
     /// A record is done: its outcome has been acknowledged.
@@ -253,10 +264,11 @@ impl Assigned {
         self.changed = true;
     }
 
-    /// It is to be let go: nothing more of it is read. What is in work is still its.
+    /// It is to be let go: nothing more of it is read, or waits. What is in work is still its.
     pub fn revoke(&mut self) {
         self.revoked = true;
         self.held = None;
+        self.tenure.end();
     }
 
     /// The position, if it has changed since this was last asked.

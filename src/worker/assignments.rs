@@ -5,6 +5,8 @@
 
 use std::collections::BTreeMap;
 
+use tokio_util::sync::CancellationToken;
+
 use crate::events::record::Coordinates;
 use crate::kafka::position::{Partition, Position, Start};
 use crate::worker::assigned::{Assigned, Generation};
@@ -44,7 +46,7 @@ impl Assignments {
         }
     }
 
-    /// Partitions are to be let go: nothing more of theirs is read. What is in work is still theirs.
+    /// Partitions are to be let go: nothing more of theirs is read, or waits. What is in work is still theirs.
     pub fn revoke(&mut self, partitions: &[Partition]) {
         for partition in partitions {
             if let Some(assigned) = self.partitions.get_mut(partition) {
@@ -70,10 +72,20 @@ impl Assignments {
         self.partitions.iter_mut().filter(|(_, assigned)| !assigned.is_revoked())
     }
 
-    /// A record is in work.
-    pub fn begin(&mut self, ticket: &Ticket) {
+    /// A record has begun. The token is cancelled when its partition is let go.
+    pub fn begin(&mut self, ticket: &Ticket) -> CancellationToken {
+        let Some(assigned) = self.of(ticket) else {
+            let gone = CancellationToken::new();
+            gone.cancel();
+            return gone;
+        };
+        assigned.begin()
+    }
+
+    /// A record that had begun is left to whoever reads it next: it is not done.
+    pub fn leave(&mut self, ticket: &Ticket) {
         if let Some(assigned) = self.of(ticket) {
-            assigned.begin();
+            assigned.leave();
         }
     }
 
@@ -266,7 +278,7 @@ mod tests {
         let mut assignments = fresh(&[0]);
         let earlier = read(&mut assignments, 0, 3);
         assignments.assign(&[(partition(0), Start::Never)], 0);
-        assignments.begin(&earlier);
+        assert!(assignments.begin(&earlier).is_cancelled());
         assert!(!assignments.is_in_work(&[partition(0)]));
     }
 
@@ -293,6 +305,21 @@ mod tests {
         assert_eq!(assignments.take_changed(), [at(0, 4, "s1:")]);
         assignments.forget(&[partition(0)]);
         assert_eq!(assignments.partitions(), [partition(1)]);
+    }
+
+    #[test]
+    fn who_waits_is_told_that_its_partition_is_let_go_and_what_is_left_is_not_done() {
+        let mut assignments = fresh(&[0, 1]);
+        let tickets = [0, 1].map(|number| read(&mut assignments, number, 3));
+        let [moves, stays] = tickets.each_ref().map(|ticket| assignments.begin(ticket));
+        assignments.revoke(&[partition(0)]);
+        assert_eq!((moves.is_cancelled(), stays.is_cancelled()), (true, false));
+        assignments.leave(&tickets[0]);
+        assert!(!assignments.is_in_work(&[partition(0)]));
+        assert_eq!(assignments.take_changed(), []);
+        // Lost, or assigned anew without a word between.
+        assignments.forget(&[partition(1)]);
+        assert!(stays.is_cancelled() && assignments.begin(&tickets[1]).is_cancelled());
     }
 
     #[test]

@@ -4,22 +4,29 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{Notify, watch};
-use tokio::time::timeout;
+use tokio::task::JoinSet;
+use tokio::time::{timeout, timeout_at};
 
 use crate::events::record::RequestKind;
 use crate::flow_control::backoff::Backoff;
 use crate::kafka::client::Connection;
-use crate::kafka::consumer::{FatalError, GroupConsumer};
+use crate::kafka::consumer::{FatalError, GroupConsumer, members_of};
 use crate::kafka::error::KafkaError;
-use crate::worker::membership::{Ended, Group, Membership, Stop};
+use crate::worker::letting_go::LettingGo;
+use crate::worker::membership::{Done, Ended, Group, Membership, Stop};
 
 const REOPEN_BACKOFF: Backoff = Backoff { base: Duration::from_secs(1), cap: Duration::from_secs(10) };
+
+/// How often a worker that stands aside looks whether it is needed.
+const ASIDE_TICK: Duration = Duration::from_secs(5);
 
 /// A consumer group and what reads it.
 pub struct Intake {
     pub connection: Connection,
     pub topics: Vec<(Arc<str>, RequestKind)>,
     pub group: Group,
+    /// What its requests need, and whether each is away.
+    pub needs: Vec<watch::Receiver<bool>>,
 }
 
 /// Why an intake ended by itself.
@@ -40,18 +47,37 @@ impl Intake {
     /// # Errors
     /// [`IntakeError`] when it cannot go on. What was in work is redelivered to whoever reads next.
     pub async fn run(self, mut stop: watch::Receiver<Stop>) -> Result<(), IntakeError> {
-        let Self { connection, topics, group } = self;
+        let Self { connection, topics, group, needs } = self;
+        let mut needs = LettingGo::without(needs);
         let mut attempt = 0;
+        // What is in work when a membership ends goes on beside the next one, which waits for its locks or finds its results.
+        let mut in_work = Vec::new();
         loop {
             let wake = Arc::new(Notify::new());
             let consumer = GroupConsumer::open(&connection, &group.name, &topics, wake.clone())
                 .map_err(|source| IntakeError::Open { group: group.name.clone(), source })?;
             let mut membership = Membership::new(&group, consumer, wake);
-            let ended = membership.run(&mut stop).await;
-            let _in_work = membership.close().await;
+            let ended = membership.run(&mut stop, &mut needs).await;
+            in_work.retain_mut(|tasks: &mut JoinSet<Done>| {
+                while tasks.try_join_next().is_some() {}
+                !tasks.is_empty()
+            });
+            in_work.push(membership.close().await);
             match ended.map_err(|_panic| IntakeError::Panicked { group: group.name.clone() })? {
-                Ended::Stopped => return Ok(()),
-                Ended::Fatal(FatalError::Fenced) => return Err(IntakeError::Fenced { group: group.name }),
+                Ended::Stopped => {
+                    let until = *stop.borrow();
+                    finish(in_work, until).await;
+                    return Ok(());
+                }
+                Ended::Fatal(FatalError::Fenced) => {
+                    // It has as long as the other group, which is told to stop.
+                    in_work.iter_mut().for_each(JoinSet::detach_all);
+                    return Err(IntakeError::Fenced { group: group.name });
+                }
+                Ended::LetGo => {
+                    let reason = stand_aside(&connection, &group.name, &needs, &mut stop).await;
+                    tracing::info!(group = group.name, reason, "joining again");
+                }
                 Ended::Fatal(FatalError::Other(reason)) => {
                     tracing::error!(group = group.name, reason, "the membership ended; joining again");
                     // Being told to stop ends the wait, and then the next membership at once.
@@ -61,5 +87,40 @@ impl Intake {
                 }
             }
         }
+    }
+}
+
+/// Waits outside of the group until there is a reason to be a member of it.
+async fn stand_aside(
+    connection: &Connection,
+    group: &str,
+    needs: &LettingGo,
+    stop: &mut watch::Receiver<Stop>,
+) -> &'static str {
+    loop {
+        let stopped = stop.wait_for(|stop| *stop != Stop::No);
+        if timeout(ASIDE_TICK, stopped).await.is_ok() {
+            return "the worker stops";
+        }
+        if !needs.is_away() {
+            return "what was away is back";
+        }
+        let (connection, name) = (connection.clone(), group.to_owned());
+        let counting = tokio::task::spawn_blocking(move || members_of(&connection, &name));
+        match counting.await {
+            Ok(Ok(1..)) => {}
+            Ok(Ok(0)) => return "the group has no other member any more",
+            Ok(Err(_)) | Err(_) => return "the group's members could not be counted",
+        }
+    }
+}
+
+/// Waits for what earlier memberships have in work, for as long as a stop allows; the rest is redelivered.
+async fn finish(in_work: Vec<JoinSet<Done>>, stop: Stop) {
+    let Stop::Until(deadline) = stop else { return };
+    for mut tasks in in_work {
+        let finished = async { while tasks.join_next().await.is_some() {} };
+        // What is left is cancelled when it is dropped.
+        let _ = timeout_at(deadline, finished).await;
     }
 }

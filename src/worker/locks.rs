@@ -8,6 +8,7 @@ use futures_util::{StreamExt, stream};
 use tokio::time::Instant;
 use uuid::Uuid;
 
+use crate::state::holder::Holder;
 use crate::state::{Claim, MemberState};
 
 /// Renewals under way at once.
@@ -16,6 +17,7 @@ const AT_ONCE: usize = 64;
 /// All locks that are held now.
 pub struct Locks {
     state: Arc<dyn MemberState>,
+    holder: Holder,
     /// A lock is renewed when it is older than this.
     renew_after: Duration,
     held: Mutex<HashMap<Uuid, (Claim, Instant)>>,
@@ -30,8 +32,13 @@ pub struct Held {
 
 impl Locks {
     /// Locks that the store keeps for `ttl` unless they are renewed.
-    pub fn new(state: Arc<dyn MemberState>, ttl: Duration) -> Arc<Self> {
-        Arc::new(Self { state, renew_after: ttl / 3, held: Mutex::default() })
+    pub fn new(state: Arc<dyn MemberState>, ttl: Duration, holder: Holder) -> Arc<Self> {
+        Arc::new(Self { state, holder, renew_after: ttl / 3, held: Mutex::default() })
+    }
+
+    /// What a claim of ours holds a lock with.
+    pub fn token(&self) -> Uuid {
+        self.holder.token()
     }
 
     /// Renews this lock from now on.
@@ -46,23 +53,24 @@ impl Locks {
         loop {
             ticks.tick().await;
             let now = Instant::now();
-            let due: Vec<Claim> = self
-                .table()
-                .values_mut()
-                .filter(|(_, renewed)| now.duration_since(*renewed) >= self.renew_after)
-                .map(|(claim, renewed)| {
-                    *renewed = now;
-                    claim.clone()
-                })
-                .collect();
+            let due = |renewed: Instant| now.duration_since(renewed) >= self.renew_after;
+            let due: Vec<Claim> =
+                self.table().values().filter(|(_, renewed)| due(*renewed)).map(|(claim, _)| claim.clone()).collect();
             stream::iter(due)
                 .for_each_concurrent(AT_ONCE, async |claim| match self.state.renew(&claim).await {
-                    Ok(true) => {}
+                    // One that fails is due again at the next tick: the store may be back before the lock expires.
+                    Ok(true) => self.renewed(&claim, now),
                     // The compare-and-set decides whose work counts.
                     Ok(false) => tracing::debug!(member = %claim.member, "a lock was lost while its work goes on"),
                     Err(error) => tracing::debug!(%error, "a lock could not be renewed"),
                 })
                 .await;
+        }
+    }
+
+    fn renewed(&self, claim: &Claim, at: Instant) {
+        if let Some((_, renewed)) = self.table().get_mut(&claim.token) {
+            *renewed = at;
         }
     }
 
@@ -74,6 +82,15 @@ impl Locks {
 impl Held {
     /// The store has released it already.
     pub fn released(mut self) {
+        self.released = true;
+    }
+
+    /// Gives it back, and waits until it is: at worst it expires by itself.
+    pub async fn give_back(mut self) {
+        self.locks.table().remove(&self.claim.token);
+        if let Err(error) = self.locks.state.release(&self.claim).await {
+            tracing::debug!(%error, "a lock could not be given back");
+        }
         self.released = true;
     }
 }

@@ -4,9 +4,8 @@
 //! whose turn it is. It reads a partition only while there is room (backpressure), starts records in the order of their
 //! members' lanes, and stores a partition's position as records finish. A revocation is answered as soon as the
 //! partitions' work is done, or after a second; what is still in work then goes on, and its saved result is found by
-//! the next owner.
+//! the next owner. What only waits is left to that one at once.
 
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,7 +25,10 @@ use crate::telemetry::metrics::Metrics;
 use crate::worker::assigned::Read;
 use crate::worker::assignments::{Assignments, Ticket};
 use crate::worker::lanes::Lanes;
-use crate::worker::work::{Job, Lane, Worker};
+use crate::worker::letting_go::LettingGo;
+use crate::worker::pending::{Pending, wait_for};
+use crate::worker::place::Place;
+use crate::worker::work::{Job, Lane, Worked, Worker};
 
 /// How long work that is nearly done may hold up a revocation. All partitions of the member stand still meanwhile.
 const REVOKE_GRACE: Duration = Duration::from_secs(1);
@@ -38,13 +40,17 @@ const TICK: Duration = Duration::from_millis(100);
 /// librdkafka as often; it does not see that a map has grown.
 const MAP_TICK: Duration = Duration::from_secs(1);
 
-/// How often the lag is measured.
+/// How long what is in work may go on before the partitions are let go of.
+const LET_GO_GRACE: Duration = Duration::from_secs(5);
+
+/// How often the lag is measured, and whether the partitions are better off elsewhere.
 const LAG_TICK: Duration = Duration::from_secs(5);
 
-/// Outcomes that may wait for their acknowledgement before nothing more is begun; each is saved already.
-const UNACKNOWLEDGED_MAX: usize = 1_000;
+/// Records that may have begun beyond those that are in work. They hold no slot: they wait for a lock, a model or a store,
+/// or, their outcomes saved, for acknowledgements.
+const BEGUN_MAX: usize = 4_000;
 
-/// Bytes of records that were begun, to the acknowledgement of their outcome, before nothing more is begun.
+/// Bytes of all records that have begun and are not done, before nothing more is begun.
 const BEGUN_MAX_BYTES: usize = 32 << 20;
 
 /// Records that are read of one partition before everything else is looked at again.
@@ -78,6 +84,8 @@ pub enum Stop {
 #[derive(Debug)]
 pub enum Ended {
     Stopped,
+    /// The partitions are let go to other members.
+    LetGo,
     Fatal(FatalError),
 }
 
@@ -86,15 +94,13 @@ struct Revocation {
     deadline: Instant,
 }
 
-/// A record that is done.
+/// A record whose task has ended.
 pub struct Done {
     lane: Lane,
     ticket: Ticket,
     bytes: usize,
+    worked: Worked,
 }
-
-/// Something that is waited for.
-type Pending<T> = Option<Pin<Box<dyn Future<Output = T> + Send>>>;
 
 /// One membership of a group.
 pub struct Membership<'a> {
@@ -104,8 +110,9 @@ pub struct Membership<'a> {
     wake: Arc<Notify>,
     assignments: Assignments,
     lanes: Lanes<Lane, Partition, (Job, Ticket)>,
+    /// Of the records that have begun.
     tasks: JoinSet<Done>,
-    /// The size of the records that they work.
+    /// Their size.
     begun_bytes: usize,
     revocation: Option<Revocation>,
     /// An assignment whose committed positions are being asked for.
@@ -114,6 +121,10 @@ pub struct Membership<'a> {
     measuring: Pending<Result<Ends, KafkaError>>,
     /// The topics that are read, as far as anybody told.
     topics: TopicIds,
+    /// How many members the group has is being asked for.
+    counting: Pending<Option<usize>>,
+    /// Until when what is in work may go on before the partitions are let go of.
+    letting_go: Option<Instant>,
     /// A slot that is being waited for; kept while there is something to start, so as not to lose its turn.
     acquiring: Pending<Slot>,
     slots: GroupSlots,
@@ -136,6 +147,8 @@ impl<'a> Membership<'a> {
             revocation: None,
             assigning: None,
             measuring: None,
+            counting: None,
+            letting_go: None,
             topics: TopicIds::new(),
             acquiring: None,
             slots: group.slots.of_group(),
@@ -147,7 +160,7 @@ impl<'a> Membership<'a> {
     ///
     /// # Errors
     /// When a record's task panicked outside of what is caught there.
-    pub async fn run(&mut self, stop: &mut watch::Receiver<Stop>) -> Result<Ended, JoinError> {
+    pub async fn run(&mut self, stop: &mut watch::Receiver<Stop>, needs: &mut LettingGo) -> Result<Ended, JoinError> {
         let mut ticks = interval(TICK);
         let mut map_ticks = interval(MAP_TICK);
         let mut lag_ticks = interval(LAG_TICK);
@@ -170,11 +183,11 @@ impl<'a> Membership<'a> {
                 Stop::No => None,
                 Stop::Until(deadline) => Some(deadline),
             };
-            if let Some(deadline) = stopping {
+            let ending = stopping.or(self.letting_go);
+            if let Some(deadline) = ending {
                 self.forget_waiting();
                 if self.tasks.is_empty() || Instant::now() >= deadline {
-                    self.finish_stopping().await?;
-                    return Ok(Ended::Stopped);
+                    return self.finish(stopping.is_some()).await;
                 }
             } else {
                 if self.read() {
@@ -188,7 +201,7 @@ impl<'a> Membership<'a> {
                 self.acquiring = Some(Box::pin(self.slots.acquire()));
             }
             let revoke_at = self.revocation.as_ref().map(|revocation| revocation.deadline);
-            let wake_at = [stopping, revoke_at].into_iter().flatten().min();
+            let wake_at = [ending, revoke_at].into_iter().flatten().min();
             tokio::select! {
                 Some(done) = self.tasks.join_next() => {
                     self.on_done(done)?;
@@ -207,7 +220,14 @@ impl<'a> Membership<'a> {
                 () = self.wake.notified() => {}
                 _ = ticks.tick() => self.store(),
                 _ = map_ticks.tick() => self.commit_maps(),
-                _ = lag_ticks.tick() => self.ask_ends(),
+                _ = lag_ticks.tick() => {
+                    self.ask_ends();
+                    self.count_members(needs);
+                }
+                members = wait_for(&mut self.counting) => {
+                    self.counting = None;
+                    self.on_counted(members, needs);
+                }
                 ends = wait_for(&mut self.measuring) => {
                     self.measuring = None;
                     self.on_ends(ends);
@@ -326,6 +346,20 @@ impl<'a> Membership<'a> {
         }
     }
 
+    /// Asks whether anybody could take the partitions over, where they are better off elsewhere.
+    fn count_members(&mut self, needs: &mut LettingGo) {
+        if needs.is_due(Instant::now()) && self.counting.is_none() && self.letting_go.is_none() {
+            let asking = self.consumer.members();
+            self.counting = Some(Box::pin(async { asking.await.ok()?.ok() }));
+        }
+    }
+
+    fn on_counted(&mut self, members: Option<usize>, needs: &mut LettingGo) {
+        if needs.goes(&self.group.name, members.unwrap_or(0)) {
+            self.letting_go = Some(Instant::now() + LET_GO_GRACE);
+        }
+    }
+
     /// Answers a revocation once its partitions are at rest, or its time is over.
     fn answer_revocation(&mut self) {
         let Some(revocation) = &self.revocation else { return };
@@ -424,12 +458,10 @@ impl<'a> Membership<'a> {
         is_more
     }
 
-    /// Whether there is something to begin. Outcomes that wait for their acknowledgement hold no slot, but they
-    /// do not pile up either when the broker is away.
+    /// Whether there is something to begin. Who waits holds no slot, but does not pile up without end either.
     fn may_begin(&self) -> bool {
-        self.lanes.has_ready()
-            && self.tasks.len() < self.slots.max().saturating_add(UNACKNOWLEDGED_MAX)
-            && self.begun_bytes < BEGUN_MAX_BYTES
+        let has_room = self.tasks.len() < self.slots.max().saturating_add(BEGUN_MAX);
+        self.lanes.has_ready() && has_room && self.begun_bytes < BEGUN_MAX_BYTES
     }
 
     fn start_what_can(&mut self) {
@@ -443,16 +475,17 @@ impl<'a> Membership<'a> {
         }
     }
 
-    fn start(&mut self, mut slot: Slot) {
+    fn start(&mut self, slot: Slot) {
         // Without a ready record the slot is free again at once.
         let Some((lane, (job, ticket))) = self.lanes.start_next() else { return };
-        self.assignments.begin(&ticket);
+        let mut place = Place::new(self.slots.clone(), slot, self.assignments.begin(&ticket));
         self.make_room(lane);
-        let (worker, bytes) = (self.group.worker.clone(), job.record.size());
+        let bytes = job.record.size();
         self.begun_bytes += bytes;
+        let worker = self.group.worker.clone();
         self.tasks.spawn(async move {
-            worker.work(&job, &mut slot).await;
-            Done { lane, ticket, bytes }
+            let worked = worker.work(&job, &mut place).await;
+            Done { lane, ticket, bytes, worked }
         });
     }
 
@@ -464,9 +497,12 @@ impl<'a> Membership<'a> {
 
     fn on_done(&mut self, done: Result<Done, JoinError>) -> Result<(), JoinError> {
         let done = done?;
-        self.lanes.finish(done.lane);
-        self.assignments.finish(&done.ticket);
         self.begun_bytes = self.begun_bytes.saturating_sub(done.bytes);
+        self.lanes.finish(done.lane);
+        match done.worked {
+            Worked::Done => self.assignments.finish(&done.ticket),
+            Worked::LeftToTheNext => self.assignments.leave(&done.ticket),
+        }
         self.make_room(done.lane);
         Ok(())
     }
@@ -492,31 +528,28 @@ impl<'a> Membership<'a> {
         }
     }
 
-    /// What has not begun is left to whoever reads next.
+    /// What has not begun is left to whoever reads next, and so is what has and only waits.
     fn forget_waiting(&mut self) {
-        self.lanes.drop_partitions(&self.assignments.partitions());
+        let partitions = self.assignments.partitions();
+        self.lanes.drop_partitions(&partitions);
+        self.assignments.revoke(&partitions);
         self.acquiring = None;
     }
 
-    async fn finish_stopping(&mut self) -> Result<(), JoinError> {
+    /// Ends the membership. What is still in work when the worker stops is cancelled; else it goes on.
+    async fn finish(&mut self, is_stopping: bool) -> Result<Ended, JoinError> {
         while let Some(done) = self.tasks.try_join_next() {
             self.on_done(done)?;
         }
-        if !self.tasks.is_empty() {
+        if is_stopping {
             let left = self.tasks.len();
-            tracing::warn!(group = self.group.name, left, "stopping; what is still in work will be redelivered");
+            if left > 0 {
+                tracing::warn!(group = self.group.name, left, "stopping; what is still in work will be redelivered");
+            }
+            self.tasks.shutdown().await;
         }
-        self.tasks.shutdown().await;
         self.store();
         self.commit_maps();
-        Ok(())
-    }
-}
-
-/// The result of a future that may not be there.
-async fn wait_for<T>(future: &mut Pending<T>) -> T {
-    match future {
-        Some(future) => future.as_mut().await,
-        None => std::future::pending().await,
+        Ok(if is_stopping { Ended::Stopped } else { Ended::LetGo })
     }
 }

@@ -1,44 +1,40 @@
 //! One record's way, from its turn to its acknowledged outcome.
 
-use std::panic::AssertUnwindSafe;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt;
 use time::OffsetDateTime;
 use tokio::time::Instant;
-use uuid::Uuid;
 
-use crate::documents::{DocumentError, Documents};
+use crate::documents::Documents;
 use crate::events::decode::{Decoded, Undecodable, decode};
 use crate::events::expiry::Expiry;
-use crate::events::json::JsonText;
-use crate::events::open_enum::OpenEnum;
-use crate::events::outcome::{
-    DownloadLink, Failure, FailureCode, Origin, Outcome, OutcomeData, SavedOutcome, timestamp,
-};
-use crate::events::record::{Coordinates, Flow, Record, RequestKind, first_id, record_name, request_id, request_name};
+use crate::events::outcome::{Failure, FailureCode, Origin, Outcome, SavedOutcome};
+use crate::events::record::{Record, RequestKind, first_id, record_name, request_id, request_name};
 use crate::events::request::{MemberId, Request};
-use crate::events::{headers, outcome};
 use crate::failpoint;
 use crate::feedback;
 use crate::flow_control::backoff::Backoff;
-use crate::flow_control::slots::Slot;
-use crate::kafka::outgoing::{OutgoingRecord, Producer};
+use crate::kafka::outgoing::Producer;
 use crate::kafka::topics::Topics;
 use crate::llm::Model;
-use crate::resume::agent::{self, Agent, Interrupt};
+use crate::resume::agent::Agent;
 use crate::resume::graph::Opened;
 use crate::resume::replay;
-use crate::state::patience::until_available;
-use crate::state::{Begin, Change, Claim, MemberState, Saved, SessionChange};
+use crate::resume::turn::{Carried, Interrupt, Needs, Turn};
+use crate::state::patience::{StateFault, until_available, until_taken};
+use crate::state::{Begin, Change, Claim, MemberState, Saved, SessionChange, StateError};
 use crate::telemetry::metrics::Metrics;
-use crate::worker::locks::Locks;
+use crate::worker::locks::{Held, Locks};
+use crate::worker::place::{LeftToTheNext, Place};
 use crate::worker::screens::Screens;
 
 /// How long to leave a member's lock to its holder before looking again.
 const LOCK_BACKOFF: Backoff = Backoff { base: Duration::from_millis(100), cap: Duration::from_secs(1) };
-const LINK_BACKOFF: Backoff = Backoff { base: Duration::from_millis(100), cap: Duration::from_secs(2) };
+/// Times that a request may find its session changed by somebody else before it is given up.
+const CHANGES_MAX: u32 = 3;
 
 /// What the product decides about requests.
 #[derive(Clone, Debug)]
@@ -63,13 +59,22 @@ pub enum Lane {
 #[derive(Debug)]
 pub struct Job {
     pub record: Record,
-    decoded: Result<Decoded, Undecodable>,
+    /// Or why it is a dead letter.
+    decoded: Result<Decoded, Unreadable>,
 }
+
+/// Why a record is nobody's request: a code and a reason for its dead letter.
+type Unreadable = (&'static str, String);
 
 impl Job {
     /// Reads the record.
     pub fn new(record: Record) -> Self {
-        let decoded = decode(record.kind, record.value.as_deref());
+        // What no reader was prepared for must not end one worker after the other.
+        let decoded = catch_unwind(AssertUnwindSafe(|| decode(record.kind, record.value.as_deref())));
+        let decoded = match decoded {
+            Ok(decoded) => decoded.map_err(|undecodable| (Undecodable::CODE, undecodable.to_string())),
+            Err(_panic) => Err((FailureCode::Internal.name(), "reading it panicked".to_owned())),
+        };
         Self { record, decoded }
     }
 
@@ -81,6 +86,76 @@ impl Job {
 
     fn member(&self) -> Option<MemberId> {
         self.decoded.as_ref().ok().map(|decoded| decoded.member)
+    }
+}
+
+/// What became of a record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Worked {
+    /// Its outcome, and its dead letter if there is one, are stored by the broker.
+    Done,
+    /// It has to be worked by its partition's next owner.
+    LeftToTheNext,
+}
+
+/// The outcome, saved where it can be, and why it is a failure if it became one just now.
+type Answered = (SavedOutcome, Option<String>);
+
+/// Why a turn did not bring the answer.
+enum Unanswered {
+    Left,
+    /// Begin again, with the lock that is held.
+    Changed,
+    /// Begin again when the lock is free, after so many waits for it.
+    Locked(u32),
+    WaitFor(Needs),
+    /// An outcome is plain data; should it not be JSON after all, a person has to look.
+    Unwritable(serde_json::Error),
+}
+
+impl From<LeftToTheNext> for Unanswered {
+    fn from(_: LeftToTheNext) -> Self {
+        Self::Left
+    }
+}
+
+impl From<serde_json::Error> for Unanswered {
+    fn from(error: serde_json::Error) -> Self {
+        Self::Unwritable(error)
+    }
+}
+
+/// A request that is worked, over all of its turns.
+struct Course<'a> {
+    origin: &'a Origin<'a>,
+    problem_id: Option<i64>,
+    claim: Claim,
+    expiry: Expiry,
+    place: &'a mut Place,
+    carried: Carried<'a>,
+    /// Beginning again at once takes the same lock anew.
+    lock: Option<Held>,
+    lock_waits: u32,
+    has_begun: bool,
+}
+
+impl Course<'_> {
+    fn failed(&self, code: FailureCode, reason: impl Into<String>) -> Outcome {
+        self.failure(Failure::new(code, reason))
+    }
+
+    fn failure(&self, failure: Failure) -> Outcome {
+        Outcome::Failed { problem_id: self.problem_id, failure }
+    }
+
+    /// Whether it is still worth being worked. How old it is matters when its turn comes; what is paid for is not too late.
+    fn check(&mut self) -> Result<(), Failure> {
+        let now = OffsetDateTime::now_utc();
+        match std::mem::replace(&mut self.has_begun, true) {
+            false => self.expiry.check(now),
+            true if self.carried.is_paid_for() => Ok(()),
+            true => self.expiry.check_caller(now),
+        }
     }
 }
 
@@ -99,7 +174,8 @@ pub struct Worker {
 
 impl Worker {
     /// Works a record until its outcome, and its dead letter if there is one, are stored by the broker. It does not
-    /// fail: whatever cannot be done ends in an outcome, and what is away is waited for.
+    /// fail: whatever cannot be done ends in an outcome, and what is away is waited for, unless the record is left to the
+    /// next owner of its partition first.
     // A span costs some microseconds a record: at `debug` it is there for whoever looks closely. What is logged at `info`
     // and above names its record itself.
     #[tracing::instrument(
@@ -108,273 +184,279 @@ impl Worker {
         skip_all,
         fields(record = %job.record.at, member = job.member().map(tracing::field::display))
     )]
-    pub async fn work(&self, job: &Job, slot: &mut Slot) {
+    pub async fn work(&self, job: &Job, place: &mut Place) -> Worked {
+        match AssertUnwindSafe(self.try_to_work(job, place)).catch_unwind().await {
+            Ok(Ok(())) => Worked::Done,
+            Ok(Err(LeftToTheNext)) => Worked::LeftToTheNext,
+            Err(_panic) => {
+                place.give_up_slot();
+                self.dead_letter(&job.record, FailureCode::Internal.name(), "the worker panicked").await;
+                Worked::Done
+            }
+        }
+    }
+
+    async fn try_to_work(&self, job: &Job, place: &mut Place) -> Result<(), LeftToTheNext> {
         let record = &job.record;
         let decoded = match &job.decoded {
             Ok(decoded) => decoded,
-            Err(undecodable) => return self.dead_letter(record, Undecodable::CODE, &undecodable.to_string()).await,
+            Err((code, reason)) => {
+                place.give_up_slot();
+                self.dead_letter(record, code, reason).await;
+                return Ok(());
+            }
         };
         let started = Instant::now();
         let id = request_id(record, decoded.request_id.as_deref());
         let origin = Origin { record, member: decoded.member, request_id: &id, context: decoded.context.as_ref() };
-        let answered = self.answer(&origin, decoded, slot).await;
+        let answered = self.answer(&origin, decoded, place).await;
         // What is left is to hand over what is saved.
-        slot.release();
+        place.give_up_slot();
         match answered {
-            Ok((saved, reason)) => self.settle(&origin, &saved, reason.as_deref()).await,
-            // An outcome is plain data; should it not be JSON after all, a person has to look.
-            Err(error) => self.dead_letter(record, FailureCode::Internal.name(), &error.to_string()).await,
+            Ok((saved, reason)) => self.settle(&origin, &saved, reason.as_deref(), place).await?,
+            Err(Unanswered::Unwritable(error)) => {
+                self.dead_letter(record, FailureCode::Internal.name(), &error.to_string()).await;
+            }
+            Err(_) => return Err(LeftToTheNext),
         }
         self.metrics
             .request_seconds
             .with_label_values(&[record.kind.flow().name()])
             .observe(started.elapsed().as_secs_f64());
+        Ok(())
     }
 
-    /// The outcome, saved where it can be, and why it is a failure if it became one just now.
-    async fn answer(
-        &self,
-        origin: &Origin<'_>,
-        decoded: &Decoded,
-        slot: &mut Slot,
-    ) -> Result<(SavedOutcome, Option<String>), serde_json::Error> {
+    /// Takes turns until one brings the answer. Between them it waits for what the last one lacked, and holds nothing.
+    async fn answer(&self, origin: &Origin<'_>, decoded: &Decoded, place: &mut Place) -> Result<Answered, Unanswered> {
         let first_id = first_id(origin.record, decoded.request_id.as_deref());
-        let claim = Claim {
-            flow: origin.record.kind.flow(),
-            member: origin.member,
-            request: request_name(origin.record, origin.member, &first_id),
-            record: record_name(origin.record),
-            token: Uuid::new_v4(),
+        let mut course = Course {
+            origin,
+            problem_id: decoded.problem_id,
+            claim: Claim {
+                flow: origin.record.kind.flow(),
+                member: origin.member,
+                request: request_name(origin.record, origin.member, &first_id),
+                record: record_name(origin.record),
+                token: self.locks.token(),
+            },
+            expiry: Expiry::of(origin.record, self.settings.request_max_age),
+            carried: Carried::new(place.tenure().clone()),
+            place,
+            lock: None,
+            lock_waits: 0,
+            has_begun: false,
         };
-        let failed = |failure: Failure| Outcome::Failed { problem_id: decoded.problem_id, failure };
         let request = match &decoded.request {
             Ok(request) => request,
             Err(invalid) => {
-                let outcome = failed(invalid.clone().into());
-                return self.remember(origin, &claim, outcome).await;
+                let outcome = course.failure(invalid.clone().into());
+                return self.remember(&mut course, outcome).await;
             }
         };
-        let mut waits = 0;
-        // Beginning again takes the same lock anew: it is given back at the end.
-        let mut lock = None;
+        let mut changes = 0;
         loop {
-            failpoint::reach("before_begin");
-            let opened = match until_available(|| self.state.begin(&claim)).await {
-                Ok(Begin::Answered(saved)) => {
-                    self.metrics.journal_hits.inc();
-                    return Ok((saved, None));
-                }
-                Ok(Begin::Busy) => {
-                    self.metrics.lock_waits.inc();
-                    lock = None;
-                    slot.aside(tokio::time::sleep(LOCK_BACKOFF.jittered(waits))).await;
-                    waits += 1;
-                    continue;
-                }
-                Ok(Begin::Open { session, draft, ended }) => {
-                    let expected = session.as_ref().map(|session| session.version);
-                    Opened { expected, session, draft, ended, shown: self.screens.question(origin.member) }
-                }
-                // A new interview can replace what nobody can read; an answer has nothing to go on from.
-                Ok(Begin::Unreadable { version }) if matches!(request, Request::ResumeInit(_)) => {
-                    Opened { expected: version, session: None, draft: None, ended: None, shown: None }
-                }
-                Ok(Begin::Unreadable { .. }) => {
-                    let _lock = lock.get_or_insert_with(|| self.locks.hold(&claim));
-                    let failure = Failure::new(FailureCode::Internal, "the stored session cannot be read");
-                    return self.remember(origin, &claim, failed(failure)).await;
-                }
-                Ok(Begin::Newer(newer)) => {
-                    let _lock = lock.get_or_insert_with(|| self.locks.hold(&claim));
-                    let failure = Failure::new(FailureCode::Internal, newer.to_string());
-                    return self.remember(origin, &claim, failed(failure)).await;
-                }
-                Err(fault) => {
-                    let failure = Failure::new(FailureCode::Internal, fault.to_string());
-                    return self.remember(origin, &claim, failed(failure)).await;
-                }
+            let lacked = match self.take_turn(request, &mut course).await {
+                Ok(answered) => return Ok(answered),
+                Err(lacked) => lacked,
             };
-            lock.get_or_insert_with(|| self.locks.hold(&claim));
-            failpoint::reach("begun");
-            let working = AssertUnwindSafe(self.work_on(request, origin, &claim, opened, slot)).catch_unwind();
-            let (session, outcome) = match working.await {
-                Ok(Ok((session, outcome))) => (session, outcome),
-                Ok(Err(Interrupt::Failed(failure))) => (None, failed(failure)),
-                Ok(Err(Interrupt::Answered(saved))) => return Ok((saved, None)),
-                Ok(Err(Interrupt::BeginAgain)) => continue,
-                Err(_panic) => (None, failed(Failure::new(FailureCode::Internal, "the worker panicked"))),
-            };
-            let reason = reason(&outcome);
-            let scope = outcome.scope();
-            let saved = outcome.into_saved(origin, OffsetDateTime::now_utc())?;
-            let change = Change { session, outcome: Some((scope, saved.clone())) };
-            failpoint::reach("before_save");
-            match until_available(|| self.state.save(&claim, &change)).await {
-                Ok(Saved::Done) => {
-                    failpoint::reach("saved");
-                    self.screens.show(origin.member, &saved);
-                    if let Some(lock) = lock {
-                        lock.released();
+            match lacked {
+                Unanswered::Left | Unanswered::Unwritable(_) => return Err(lacked),
+                Unanswered::Changed => {
+                    changes += 1;
+                    tracing::debug!(changes, "the session changed; beginning again");
+                    if changes >= CHANGES_MAX {
+                        let reason = format!("the session changed {changes} times meanwhile");
+                        let outcome = course.failed(FailureCode::Internal, reason);
+                        return self.remember(&mut course, outcome).await;
                     }
-                    return Ok((saved, reason));
                 }
-                // Perhaps by this very save, whose reply was lost.
-                Ok(Saved::Answered(standing)) => {
-                    let reason = reason.filter(|_| standing.id == saved.id);
-                    self.screens.show(origin.member, &standing);
-                    return Ok((standing, reason));
+                Unanswered::Locked(waits) => {
+                    course.place.give_up_slot();
+                    course.place.wait(tokio::time::sleep(LOCK_BACKOFF.jittered(waits))).await?;
                 }
-                Ok(Saved::Conflict) => tracing::debug!("the session changed; beginning again"),
-                Err(fault) => {
-                    let failure = Failure::new(FailureCode::Internal, fault.to_string());
-                    return self.remember(origin, &claim, failed(failure)).await;
+                Unanswered::WaitFor(needs) => {
+                    course.place.give_up_slot();
+                    if let Some(lock) = course.lock.take() {
+                        lock.give_back().await;
+                    }
+                    let (model, store) = (self.model.as_ref(), self.agent.documents.as_ref());
+                    let needed = course.carried.wait_for(needs, model, store, &course.expiry);
+                    course.place.wait(needed).await?;
                 }
+            }
+            course.place.take_slot().await?;
+        }
+    }
+
+    /// One turn, from the journal to the saved outcome.
+    async fn take_turn<'a>(&'a self, request: &Request, course: &mut Course<'a>) -> Result<Answered, Unanswered> {
+        failpoint::reach("before_begin");
+        let opened = match self.begin(course).await? {
+            Ok(Begin::Answered(saved)) => {
+                self.metrics.journal_hits.inc();
+                return Ok((saved, None));
+            }
+            Ok(Begin::Busy) => {
+                self.metrics.lock_waits.inc();
+                course.lock = None;
+                course.lock_waits += 1;
+                return Err(Unanswered::Locked(course.lock_waits - 1));
+            }
+            Ok(Begin::Open { session, draft, ended }) => {
+                let expected = session.as_ref().map(|session| session.version);
+                Ok(Opened { expected, session, draft, ended, shown: self.screens.question(course.origin.member) })
+            }
+            // A new interview can replace what nobody can read; an answer has nothing to go on from.
+            Ok(Begin::Unreadable { version }) if matches!(request, Request::ResumeInit(_)) => {
+                Ok(Opened { expected: version, session: None, draft: None, ended: None, shown: None })
+            }
+            Ok(Begin::Unreadable { .. }) => Err("the stored session cannot be read".to_owned()),
+            Ok(Begin::Newer(newer)) => Err(newer.to_string()),
+            Err(fault) => {
+                let outcome = course.failed(FailureCode::Internal, fault.to_string());
+                return self.remember(course, outcome).await;
+            }
+        };
+        let opened = match opened {
+            Ok(opened) => opened,
+            Err(reason) => {
+                let outcome = course.failed(FailureCode::Internal, reason);
+                return self.remember(course, outcome).await;
+            }
+        };
+        failpoint::reach("begun");
+        let deadline = Instant::now() + self.settings.request_deadline;
+        let working = AssertUnwindSafe(self.work_on(request, opened, course, deadline)).catch_unwind();
+        let (session, outcome) = match working.await {
+            Ok(Ok((session, outcome))) => (session, outcome),
+            Ok(Err(Interrupt::Failed(failure))) => (None, course.failure(failure)),
+            Ok(Err(Interrupt::Answered(saved))) => return Ok((saved, None)),
+            Ok(Err(Interrupt::BeginAgain)) => return Err(Unanswered::Changed),
+            Ok(Err(Interrupt::WaitFor(needs))) => return Err(Unanswered::WaitFor(needs)),
+            Ok(Err(Interrupt::LeftToTheNext)) => return Err(Unanswered::Left),
+            Err(_panic) => (None, course.failed(FailureCode::Internal, "the worker panicked")),
+        };
+        self.save(course, session, outcome, deadline).await
+    }
+
+    /// Looks the request up, and takes the lock.
+    async fn begin(&self, course: &mut Course<'_>) -> Result<Result<Begin, StateFault>, LeftToTheNext> {
+        let begun = reach(course.place, || self.state.begin(&course.claim)).await;
+        // Where the reply was not waited for the lock may have been taken, too.
+        if !matches!(begun, Ok(Err(_) | Ok(Begin::Answered(_) | Begin::Busy))) {
+            course.lock.get_or_insert_with(|| self.locks.hold(&course.claim));
+            course.place.take_slot().await?;
+        }
+        begun
+    }
+
+    /// Saves the answer, however long the store is away: it may have been paid for.
+    async fn save(
+        &self,
+        course: &mut Course<'_>,
+        session: Option<SessionChange>,
+        outcome: Outcome,
+        deadline: Instant,
+    ) -> Result<Answered, Unanswered> {
+        let reason = reason(&outcome);
+        let scope = outcome.scope();
+        let saved = outcome.into_saved(course.origin, OffsetDateTime::now_utc())?;
+        let change = Change { session, outcome: Some((scope, saved.clone())) };
+        failpoint::reach("before_save");
+        let saving = match self.state.save(&course.claim, &change).await {
+            Ok(saved) => Ok(saved),
+            Err(_) => {
+                course.place.give_up_slot();
+                until_taken(deadline, || self.state.save(&course.claim, &change)).await
+            }
+        };
+        match saving {
+            Ok(Saved::Done) => {
+                failpoint::reach("saved");
+                self.screens.show(course.origin.member, &saved);
+                if let Some(lock) = course.lock.take() {
+                    lock.released();
+                }
+                Ok((saved, reason))
+            }
+            // Perhaps by this very save, whose reply was lost.
+            Ok(Saved::Answered(standing)) => {
+                let reason = reason.filter(|_| standing.id == saved.id);
+                self.screens.show(course.origin.member, &standing);
+                Ok((standing, reason))
+            }
+            Ok(Saved::Conflict) => Err(Unanswered::Changed),
+            Err(fault) => {
+                let outcome = course.failed(FailureCode::Internal, fault.to_string());
+                self.remember(course, outcome).await
             }
         }
     }
 
-    async fn work_on(
-        &self,
+    async fn work_on<'a>(
+        &'a self,
         request: &Request,
-        origin: &Origin<'_>,
-        claim: &Claim,
         opened: Opened,
-        slot: &mut Slot,
+        course: &mut Course<'a>,
+        deadline: Instant,
     ) -> Result<(Option<SessionChange>, Outcome), Interrupt> {
-        let expiry = Expiry::of(origin.record, self.settings.request_max_age);
-        expiry.check(OffsetDateTime::now_utc())?;
+        course.check()?;
         if matches!(request, Request::ResumeInit(_)) {
-            replay::check(origin.record, opened.session.as_ref(), opened.ended.as_ref())?;
+            replay::check(course.origin.record, opened.session.as_ref(), opened.ended.as_ref())?;
         }
-        let resume_turn = agent::Turn { claim, opened, expiry, slot };
+        let Course { claim, expiry, carried, .. } = course;
+        let turn = |carried| Turn { claim, opened, expiry: *expiry, carried };
         match request {
             Request::Feedback(request) => {
+                let model = self.model.as_ref();
+                let _permit = carried.admit(model)?;
                 failpoint::reach("before_call");
-                let limit = self.settings.request_deadline;
-                let feedback = feedback::write(self.model.as_ref(), request, &expiry, limit).await?;
+                let writing = feedback::write(model, request, deadline);
+                let feedback = carried.ask(model, writing).await??;
                 failpoint::reach("called");
                 Ok((None, Outcome::Feedback { problem_id: request.problem_id, feedback }))
             }
             // In a box, or every feedback would take a résumé's room.
             Request::ResumeInit(inputs) => {
-                let (change, outcome) = Box::pin(self.agent.init(inputs, resume_turn)).await?;
+                let (change, outcome) = Box::pin(self.agent.init(inputs, turn(carried))).await?;
                 Ok((Some(change), outcome))
             }
             Request::ResumeAnswer(answer) => {
-                let (change, outcome) = Box::pin(self.agent.answer(answer, resume_turn)).await?;
+                let (change, outcome) = Box::pin(self.agent.answer(answer, turn(carried))).await?;
                 Ok((Some(change), outcome))
             }
         }
     }
 
     /// Remembers an outcome that changes nothing else; if even that is impossible, it is sent all the same.
-    async fn remember(
-        &self,
-        origin: &Origin<'_>,
-        claim: &Claim,
-        outcome: Outcome,
-    ) -> Result<(SavedOutcome, Option<String>), serde_json::Error> {
+    async fn remember(&self, course: &mut Course<'_>, outcome: Outcome) -> Result<Answered, Unanswered> {
         let reason = reason(&outcome);
         let scope = outcome.scope();
-        let saved = outcome.into_saved(origin, OffsetDateTime::now_utc())?;
-        match until_available(|| self.state.remember(claim, scope, &saved)).await {
+        let saved = outcome.into_saved(course.origin, OffsetDateTime::now_utc())?;
+        match reach(course.place, || self.state.remember(&course.claim, scope, &saved)).await? {
             // A repeat is sent as it was the first time.
             Ok(standing) if standing.id == saved.id => return Ok((standing, reason)),
             Ok(_) => {}
-            Err(fault) => tracing::error!(record = %origin.record.at, %fault, "an outcome could not be remembered"),
+            Err(fault) => {
+                tracing::error!(record = %course.origin.record.at, %fault, "an outcome could not be remembered");
+            }
         }
         Ok((saved, reason))
     }
+}
 
-    /// Sends the outcome, and the dead letter where a person may want to run the request again.
-    async fn settle(&self, origin: &Origin<'_>, saved: &SavedOutcome, reason: Option<&str>) {
-        // One that only a newer worker knows is none that this one keeps dead letters for.
-        let code = saved.data().failure_code().and_then(OpenEnum::known);
-        let dead_letter = async {
-            if let Some(code) = code.filter(|code| code.dead_letters()) {
-                self.dead_letter(origin.record, code.name(), reason.unwrap_or("it failed in an earlier try")).await;
-            }
-        };
-        tokio::join!(self.send(origin, saved), dead_letter);
-        let (member, at) = (origin.member, &origin.record.at);
-        match code {
-            None => tracing::debug!(outcome = saved.data().kind().name(), "answered"),
-            Some(code) if code.dead_letters() => {
-                tracing::warn!(%member, record = %at, code = code.name(), reason, "a {} failed", outcome::describe(origin.record.kind));
-            }
-            Some(code) => tracing::info!(%member, record = %at, code = code.name(), reason, "refused"),
+/// Asks the state store. While that is away it holds no slot, and the record may be left to the next owner.
+async fn reach<T, F>(place: &mut Place, ask: impl Fn() -> F) -> Result<Result<T, StateFault>, LeftToTheNext>
+where
+    F: Future<Output = Result<T, StateError>>,
+{
+    match ask().await {
+        Ok(done) => Ok(Ok(done)),
+        Err(StateError::Fault(reason)) => Ok(Err(StateFault(reason))),
+        Err(StateError::Unavailable(_)) => {
+            place.give_up_slot();
+            place.wait(until_available(ask)).await
         }
-    }
-
-    async fn send(&self, origin: &Origin<'_>, saved: &SavedOutcome) {
-        let kind = saved.data().kind();
-        let Some(topic) = self.settings.topics.outcomes.get(&kind) else {
-            tracing::error!(record = %origin.record.at, outcome = kind.name(), "no topic is set for the outcome");
-            return self
-                .dead_letter(origin.record, FailureCode::Internal.name(), "no topic is set for the outcome")
-                .await;
-        };
-        let linked = match saved.data() {
-            OutcomeData::Completed(completed) => {
-                self.with_link(&origin.record.at, saved.json(), &completed.resume_object_key).await
-            }
-            OutcomeData::Feedback(_) | OutcomeData::Question(_) | OutcomeData::Failed(_) => None,
-        };
-        let outgoing = OutgoingRecord {
-            topic: topic.clone(),
-            partition: None,
-            key: Some(origin.member.to_string().into_bytes()),
-            value: Some(linked.as_ref().unwrap_or(saved.json()).get().into()),
-            headers: headers::of_outcome(origin, saved),
-        };
-        match self.producer.send(&outgoing).await {
-            Ok(()) => {
-                failpoint::reach("sent");
-                let code = saved.data().failure_code().map_or("", OpenEnum::name);
-                self.metrics.outcomes.with_label_values(&[kind.name(), code]).inc();
-            }
-            Err(rejected) => self.give_up(origin.record, "outcome", &rejected.to_string()),
-        }
-    }
-
-    /// A finished résumé with a download link that is signed now.
-    async fn with_link(&self, record: &Coordinates, completed: &JsonText, key: &str) -> Option<JsonText> {
-        let failed = |error: DocumentError, attempt: u32| {
-            tracing::warn!(%record, %error, attempt, "no link could be signed; trying again");
-        };
-        let link = LINK_BACKOFF.retry_forever(|| self.documents.link(key), failed).await;
-        let link = DownloadLink { resume_url: link.url, resume_url_expires_at: timestamp(link.expires_at) };
-        completed.with(&link).ok()
-    }
-
-    /// Keeps a record as a dead letter, byte by byte.
-    async fn dead_letter(&self, record: &Record, code: &str, reason: &str) {
-        let group = match record.kind.flow() {
-            Flow::Feedback => &self.settings.feedback_group,
-            Flow::Resume => &self.settings.resume_group,
-        };
-        let chain = format!("{code}: {reason}\n\tat {}", record.at);
-        let outgoing = OutgoingRecord {
-            topic: self.settings.topics.dead_letters(&record.at.topic).into(),
-            partition: Some(record.at.partition),
-            key: record.key.clone(),
-            value: record.value.clone(),
-            headers: headers::of_dead_letter(record, group, code, reason, &chain),
-        };
-        match self.producer.send(&outgoing).await {
-            Ok(()) => {
-                self.metrics.dead_letters.with_label_values(&[code]).inc();
-                tracing::warn!(record = %record.at, code, reason, "kept as a dead letter");
-            }
-            Err(rejected) => self.give_up(record, "dead letter", &rejected.to_string()),
-        }
-    }
-
-    /// Rejected for good: the broker will never take it. The record stays in its topic for as long as that keeps it,
-    /// and the log says where.
-    fn give_up(&self, record: &Record, what: &str, reason: &str) {
-        self.metrics.refused_records.inc();
-        tracing::error!(record = %record.at, what, reason, "a record was refused by the broker");
     }
 }
 

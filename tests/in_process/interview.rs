@@ -10,29 +10,23 @@ use crate::stage::{Kafka, RESUME_ANSWER, RESUME_INIT, Shared, record, work};
 
 const MEMBER: i64 = 7;
 
-const QUESTION: &str = r#"{"question": "가장 자신 있는 프로젝트에서 어떤 역할을 맡으셨나요?"}"#;
-
-const RESUME: &str =
-    "# 소개\n\n꾸준히 성장하는 **백엔드** 개발자입니다.\n\n## 주요 프로젝트\n\n- 주문 서버를 맡아 지연을 줄임\n";
-
-fn init() -> Value {
-    json!({"memberId": MEMBER, "inputs": {"email": "a@b.kr", "preferredJob": "BACKEND"}})
+pub fn init(member: i64) -> Value {
+    json!({"memberId": member, "inputs": {"email": "a@b.kr", "preferredJob": "BACKEND"}})
 }
 
-fn answer(question: &Sent) -> Value {
-    json!({"memberId": MEMBER, "answer": "주문 서버를 맡았습니다.", "questionId": question.json()["questionId"]})
+/// To the question that a member was asked.
+pub fn answer(question: &Sent) -> Value {
+    json!({"memberId": question.json()["memberId"], "answer": "주문 서버를 맡았습니다.", "questionId": question.json()["questionId"]})
 }
 
-/// The question that an interview begins with. The model writes a résumé next, and no other.
-async fn begun(shared: &Shared) -> Sent {
-    shared.model.says(QUESTION);
-    work(&shared.worker(), record(RequestKind::ResumeInit, 0, &init())).await;
-    shared.model.says(RESUME);
-    shared.producer.outcome(MEMBER).await
+/// The question that an interview begins with.
+pub async fn begun(shared: &Shared, member: i64) -> Sent {
+    work(&shared.worker(), record(RequestKind::ResumeInit, member, &init(member))).await;
+    shared.producer.outcome(member).await
 }
 
 /// The document of a finished interview, which the model wrote.
-async fn document(shared: &Shared, completed: &Sent) -> Vec<u8> {
+pub async fn document(shared: &Shared, completed: &Sent) -> Vec<u8> {
     let completed = (completed.topic(), completed.json());
     assert_eq!((completed.0, &completed.1["degraded"]), ("ResumeCompleted", &json!(false)));
     let key = completed.1["resumeObjectKey"].as_str().unwrap();
@@ -42,7 +36,7 @@ async fn document(shared: &Shared, completed: &Sent) -> Vec<u8> {
 #[tokio::test]
 async fn whoever_finds_the_session_changed_begins_again_and_pays_for_nothing_twice() {
     let shared = Shared::over(StagedState::without_locks());
-    let question = begun(&shared).await;
+    let question = begun(&shared, MEMBER).await;
     let (gate, worker) = (shared.state.hold_next_answer(), shared.worker());
     let answer = record(RequestKind::ResumeAnswer, 0, &answer(&question));
     let working = tokio::spawn(async move { work(&worker, answer).await });
@@ -58,7 +52,7 @@ async fn whoever_finds_the_session_changed_begins_again_and_pays_for_nothing_twi
 #[tokio::test]
 async fn of_two_workers_with_one_answer_the_slower_is_told_that_it_is_stale() {
     let shared = Shared::over(StagedState::without_locks());
-    let question = begun(&shared).await;
+    let question = begun(&shared, MEMBER).await;
     let (gate, slower) = (shared.state.hold_next_answer(), shared.worker());
     let first = record(RequestKind::ResumeAnswer, 0, &answer(&question));
     let working = tokio::spawn(async move { work(&slower, first).await });
@@ -76,11 +70,9 @@ async fn of_two_workers_with_one_answer_the_slower_is_told_that_it_is_stale() {
 #[tokio::test]
 async fn a_resume_that_was_saved_as_a_draft_is_not_written_again_after_its_worker_was_cut_off() {
     let (kafka, shared) = (Kafka::start(1), Shared::new());
-    shared.model.says(QUESTION);
-    kafka.request(RESUME_INIT, &init()).send().await;
+    kafka.request(RESUME_INIT, &init(MEMBER)).send().await;
     let member = shared.join(&kafka, Flow::Resume, 9);
     let question = shared.producer.outcome(MEMBER).await;
-    shared.model.says(RESUME);
     let gate = shared.state.hold_next_answer();
     kafka.request(RESUME_ANSWER, &answer(&question)).send().await;
     gate.reached().await;

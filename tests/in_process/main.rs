@@ -21,6 +21,7 @@ mod replays;
 mod rollback;
 mod stage;
 mod twins;
+mod waits;
 
 #[path = "../kit"]
 #[expect(dead_code, reason = "the end-to-end tests use more of it")]

@@ -6,24 +6,26 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use ssammu_worker::config;
 use ssammu_worker::documents::Documents;
-use ssammu_worker::documents::folder::FolderDocuments;
 use ssammu_worker::documents::retrying::RetryingDocuments;
 use ssammu_worker::events::record::{Coordinates, Flow, Record, RequestKind};
 use ssammu_worker::flow_control::slots::Slots;
 use ssammu_worker::kafka::client::Connection;
 use ssammu_worker::kafka::embedded::EmbeddedBroker;
 use ssammu_worker::resume::agent::{self, Agent};
+use ssammu_worker::state::holder::Holder;
 use ssammu_worker::telemetry::metrics::Metrics;
 use ssammu_worker::worker::intake::{Intake, IntakeError};
 use ssammu_worker::worker::locks::Locks;
 use ssammu_worker::worker::membership::{Group, Stop};
+use ssammu_worker::worker::place::Place;
 use ssammu_worker::worker::screens::Screens;
 use ssammu_worker::worker::work::{Job, Settings, Worker};
-use tempfile::TempDir;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
+use crate::doubles::documents::StagedDocuments;
 use crate::doubles::in_time;
 use crate::doubles::model::ScriptedModel;
 use crate::doubles::producer::StagedProducer;
@@ -112,10 +114,9 @@ pub struct Shared {
     pub state: Arc<StagedState>,
     pub model: Arc<ScriptedModel>,
     pub producer: Arc<StagedProducer>,
-    pub documents: Arc<FolderDocuments>,
+    pub documents: Arc<StagedDocuments>,
     /// How long an answered request counts as remembered.
     pub outcome_ttl: Duration,
-    _folder: TempDir,
 }
 
 impl Shared {
@@ -124,14 +125,23 @@ impl Shared {
     }
 
     pub fn over(state: StagedState) -> Self {
-        let folder = tempfile::tempdir().unwrap();
         Self {
             state: Arc::new(state),
             model: Arc::new(ScriptedModel::new()),
             producer: Arc::new(StagedProducer::new()),
-            documents: Arc::new(FolderDocuments::new(folder.path(), LASTING)),
+            documents: Arc::new(StagedDocuments::new()),
             outcome_ttl: LASTING,
-            _folder: folder,
+        }
+    }
+
+    /// The same, but for a model of its own.
+    pub fn with_its_own_model(&self) -> Self {
+        Self {
+            state: self.state.clone(),
+            model: Arc::new(ScriptedModel::new()),
+            producer: self.producer.clone(),
+            documents: self.documents.clone(),
+            outcome_ttl: self.outcome_ttl,
         }
     }
 
@@ -158,7 +168,7 @@ impl Shared {
                     deadline: PATIENCE,
                 },
             },
-            locks: Locks::new(self.state.clone(), LASTING),
+            locks: Locks::new(self.state.clone(), LASTING, Holder::started(None)),
             screens: Screens::new(LASTING),
             metrics: Arc::new(Metrics::new().unwrap()),
             settings: Settings {
@@ -173,24 +183,34 @@ impl Shared {
 
     /// A worker that joins the group of a flow, and works so many requests at once.
     pub fn join(&self, kafka: &Kafka, flow: Flow, slots: usize) -> Member {
-        let worker = self.worker();
-        let (stop, stopping) = watch::channel(Stop::No);
-        let (joined, has_joined) = watch::channel(false);
-        let kinds = RequestKind::ALL.into_iter().filter(|kind| kind.flow() == flow);
-        let intake = Intake {
-            connection: kafka.connection(),
-            topics: kinds.map(|kind| (kind.name().into(), kind)).collect(),
-            group: Group {
-                name: flow.name().to_owned(),
-                worker: worker.clone(),
-                slots: Slots::new(slots),
-                metrics: worker.metrics.clone(),
-                outcome_ttl: self.outcome_ttl,
-                joined,
-            },
-        };
-        Member { flow, metrics: worker.metrics.clone(), stop, has_joined, intake: tokio::spawn(intake.run(stopping)) }
+        join(kafka, flow, self.worker(), Slots::new(slots), self.outcome_ttl)
     }
+
+    /// A worker that joins the groups of both flows, and works so many requests at once.
+    pub fn join_both(&self, kafka: &Kafka, slots: usize) -> [Member; 2] {
+        let (worker, slots) = (self.worker(), Slots::new(slots));
+        [Flow::Feedback, Flow::Resume].map(|flow| join(kafka, flow, worker.clone(), slots.clone(), self.outcome_ttl))
+    }
+}
+
+fn join(kafka: &Kafka, flow: Flow, worker: Arc<Worker>, slots: Arc<Slots>, outcome_ttl: Duration) -> Member {
+    let (stop, stopping) = watch::channel(Stop::No);
+    let (joined, has_joined) = watch::channel(false);
+    let kinds = RequestKind::ALL.into_iter().filter(|kind| kind.flow() == flow);
+    let intake = Intake {
+        connection: kafka.connection(),
+        topics: kinds.map(|kind| (kind.name().into(), kind)).collect(),
+        group: Group {
+            name: flow.name().to_owned(),
+            worker: worker.clone(),
+            slots,
+            metrics: worker.metrics.clone(),
+            outcome_ttl,
+            joined,
+        },
+        needs: Vec::new(),
+    };
+    Member { flow, metrics: worker.metrics.clone(), stop, has_joined, intake: tokio::spawn(intake.run(stopping)) }
 }
 
 /// A member of a consumer group.
@@ -268,6 +288,8 @@ pub fn record(kind: RequestKind, offset: i64, value: &Value) -> Record {
 
 /// Works a record in a worker that has nothing else to do.
 pub async fn work(worker: &Worker, record: Record) {
-    let mut slot = Slots::new(1).of_group().acquire().await;
-    in_time("the record is worked", worker.work(&Job::new(record), &mut slot)).await;
+    let slots = Slots::new(1).of_group();
+    let slot = slots.acquire().await;
+    let mut place = Place::new(slots, slot, CancellationToken::new());
+    in_time("the record is worked", worker.work(&Job::new(record), &mut place)).await;
 }

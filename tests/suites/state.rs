@@ -10,6 +10,7 @@ use futures_util::future::join_all;
 use serde_json::json;
 use ssammu_worker::events::outcome::{SavedOutcome, Scope};
 use ssammu_worker::events::record::Flow;
+use ssammu_worker::state::holder::Holder;
 use ssammu_worker::state::session::{Ended, Exchange, Session};
 use ssammu_worker::state::{Begin, Change, Claim, Lifetimes, MemberState, Saved, SessionChange, Write};
 use uuid::Uuid;
@@ -31,6 +32,7 @@ pub fn all() -> Vec<Test> {
     tests![
         a_new_request_finds_nothing_and_takes_the_lock,
         a_locked_member_is_busy_for_others_and_open_for_the_holder,
+        a_lock_of_an_earlier_start_of_the_same_instance_is_taken_over,
         a_released_lock_can_be_taken,
         only_the_holder_releases_and_renews,
         a_saved_turn_is_there_at_the_next,
@@ -73,6 +75,17 @@ async fn a_locked_member_is_busy_for_others_and_open_for_the_holder(state: &dyn 
     assert_eq!(state.begin(&another(&holder)).await.unwrap(), Begin::Busy);
     assert_eq!(state.begin(&same_request).await.unwrap(), Begin::Busy);
     assert_eq!(state.begin(&holder).await.unwrap(), open(None, None, None));
+}
+
+async fn a_lock_of_an_earlier_start_of_the_same_instance_is_taken_over(state: &dyn MemberState) {
+    let [before, after] = [(); 2].map(|()| Holder::started(Some("worker-1")));
+    let (first, next) = (Claim { token: before.token(), ..claim(member()) }, after.token());
+    state.begin(&first).await.unwrap();
+    assert_eq!(state.begin(&Claim { token: before.token(), ..another(&first) }).await.unwrap(), Begin::Busy);
+    let next = Claim { token: next, ..first.clone() };
+    assert_eq!(state.begin(&next).await.unwrap(), open(None, None, None));
+    assert!(!state.renew(&first).await.unwrap());
+    assert_eq!(state.begin(&another(&first)).await.unwrap(), Begin::Busy);
 }
 
 async fn a_released_lock_can_be_taken(state: &dyn MemberState) {

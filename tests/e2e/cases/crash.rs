@@ -228,8 +228,6 @@ async fn dies_and_is_followed(env: Arc<TestEnv>, step: Step, point: Point, point
     let left: i64 = redis.run("PTTL", &[&lock]).await;
     let locked = (Point::Begun..=Point::BeforeSave).contains(&point);
     assert!(if locked { (1..=10_000).contains(&left) } else { left == -2 }, "the lock ends in {left} ms");
-    // Its time passes.
-    let _: i64 = redis.run("DEL", &[&lock]).await;
 
     let _next = env.worker_with(&settings(&env)).await;
     for topic in [&env.topics.feedback_requested, &env.topics.resume_init, &env.topics.resume_answer] {

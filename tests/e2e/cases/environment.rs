@@ -227,7 +227,7 @@ async fn a_store_that_refuses_holds_finished_resumes_back_and_is_told(env: Arc<T
     let settings = env.settings().with("AWS_ENDPOINT_URL_S3", s3.url());
     let settings = settings.with("MAX_QUESTIONS", 1).with("REQUEST_DEADLINE", "3s").with("MAX_IN_FLIGHT", 2);
     let worker = env.worker_with(&settings).await;
-    let members: Vec<i64> = (0..2).map(|_| env.member()).collect();
+    let members: Vec<i64> = (0..4).map(|_| env.member()).collect();
     for member in &members {
         let init = json!({"memberId": member, "inputs": {"email": "a@b.kr", "preferred_job": "AI"}});
         env.requests.ask(&env.topics.resume_init, &init).send().await;

@@ -22,6 +22,7 @@ mod saved_data;
 mod scenarios;
 mod spring;
 mod suites;
+mod waits;
 
 use crate::case::Case;
 
@@ -50,5 +51,6 @@ pub fn all() -> Vec<(&'static str, Vec<Case>)> {
         ("page", page::cases()),
         ("spring", spring::cases()),
         ("suites", suites::cases()),
+        ("waits", waits::cases()),
     ]
 }

@@ -33,7 +33,8 @@ pub fn cases() -> Vec<Case> {
     ];
     let with_fail_points = crate::case::list![
         a_panic_in_a_request_is_internal_and_the_worker_goes_on,
-        a_panic_outside_a_request_ends_the_process_and_nothing_is_lost,
+        a_panic_after_the_answer_is_a_dead_letter_and_the_worker_goes_on,
+        a_panic_of_the_intake_ends_the_process_and_nothing_is_lost,
     ];
     always.into_iter().chain(with_fail_points.into_iter().map(Case::with_fail_points)).collect()
 }
@@ -258,9 +259,6 @@ async fn what_is_done_behind_a_slow_head_is_not_worked_again_after_a_kill(env: A
     }
     mapped(&env, 0, 200).await;
     worker.kill().await;
-    // The dead worker's lock ends.
-    let redis = Redis::connect(&env.services).await;
-    let _: i64 = redis.run("DEL", &[&format!("feedback:{{{slow}}}:lock")]).await;
 
     let next = env.worker_with(&instance(&env)).await;
     env.commits(&env.topics.feedback_requested).reach_the_end().await;
@@ -294,9 +292,6 @@ async fn what_lies_too_far_ahead_for_the_commits_map_waits_and_is_not_lost(env: 
     .await;
     assert_eq!(counted(&worker, "ssammu_partitions_held_back").await, 1);
     worker.kill().await;
-    // The dead worker's lock ends.
-    let redis = Redis::connect(&env.services).await;
-    let _: i64 = redis.run("DEL", &[&format!("feedback:{{{slow}}}:lock")]).await;
 
     let next = env.worker_with(&instance(&env)).await;
     outcome(&outcomes, &head).await;
@@ -418,16 +413,31 @@ async fn a_panic_in_a_request_is_internal_and_the_worker_goes_on(env: Arc<TestEn
     assert!(worker.stop().await.success());
 }
 
-async fn a_panic_outside_a_request_ends_the_process_and_nothing_is_lost(env: Arc<TestEnv>) {
+async fn a_panic_after_the_answer_is_a_dead_letter_and_the_worker_goes_on(env: Arc<TestEnv>) {
     let outcomes = env.outcomes().await;
-    let mut worker = env.worker_with(&env.settings().with("SSAMMU_FAIL_POINT", "sent:panic")).await;
+    let worker = env.worker_with(&env.settings().with("SSAMMU_FAIL_POINT", "sent:panic")).await;
+    let (first, second) = (env.member(), env.member());
+    ask(&env, first, "보내고 넘어지는 질문").await;
+    ask(&env, second, "다음 질문").await;
+    outcomes.expect(first, "FeedbackGenerated").await;
+    outcomes.expect(second, "FeedbackGenerated").await;
+    env.commits(&env.topics.feedback_requested).reach_the_end().await;
+    let letters: Vec<Record> = outcomes.everything().await.into_iter().filter(Record::is_dead_letter).collect();
+    assert_eq!(letters.len(), 1);
+    assert_eq!(letters[0].header("kafka_dlt-exception-fqcn"), Some("INTERNAL"));
+    assert!(worker.stop().await.success());
+}
+
+async fn a_panic_of_the_intake_ends_the_process_and_nothing_is_lost(env: Arc<TestEnv>) {
+    let outcomes = env.outcomes().await;
+    let mut worker = env.worker_with(&env.settings().with("SSAMMU_FAIL_POINT", "stored:panic")).await;
     let request = ask(&env, env.member(), "보내고 넘어지는 질문").await;
     let status = worker.ended().await;
     assert_eq!(status.code(), Some(1));
     let log = worker.log();
-    assert!(log.contains("a task of group"), "the log names what ended");
+    assert!(log.contains("the feedback intake panicked"), "the log names what ended");
     assert!(log.contains("the program panicked"), "the log has the place");
-    assert!(!log.contains("fail point sent reached"), "what a panic says may quote a member:\n{log}");
+    assert!(!log.contains("fail point stored reached"), "what a panic says may quote a member:\n{log}");
     let _next = env.worker().await;
     env.commits(&env.topics.feedback_requested).reach_the_end().await;
     assert_each_answered_once(&outcomes, &[request]).await;

@@ -1,5 +1,6 @@
 //! What stands in for the worker's neighbours where a fault is staged, and how a test waits for what happens to it.
 
+pub mod documents;
 pub mod model;
 pub mod producer;
 pub mod state;

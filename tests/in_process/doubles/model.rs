@@ -6,12 +6,16 @@ use std::sync::Mutex;
 use async_trait::async_trait;
 use ssammu_worker::flow_control::gate::GatePermit;
 use ssammu_worker::llm::{Ask, Model, ModelFailure, Reply};
+use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::{Calls, Gate};
 
-/// What it says where the script is at its end.
-pub const FEEDBACK: &str = "핵심 개념을 잘 짚으셨습니다. 다만 연결을 맺는 과정에 대한 설명이 빠져 있습니다. \
+/// What it says where the script is at its end, to each kind of request.
+const QUESTION: &str = r#"{"question": "가장 자신 있는 프로젝트에서 어떤 역할을 맡으셨나요?"}"#;
+const RESUME: &str =
+    "# 소개\n\n꾸준히 성장하는 **백엔드** 개발자입니다.\n\n## 주요 프로젝트\n\n- 주문 서버를 맡아 지연을 줄임\n";
+const FEEDBACK: &str = "핵심 개념을 잘 짚으셨습니다. 다만 연결을 맺는 과정에 대한 설명이 빠져 있습니다. \
     재전송 방식을 예로 들면 답변이 훨씬 탄탄해집니다.";
 
 /// A [`Model`] that says what a test wants, when it wants.
@@ -19,11 +23,17 @@ pub struct ScriptedModel {
     script: Mutex<VecDeque<Result<Reply, ModelFailure>>>,
     gates: Mutex<Vec<(String, Gate)>>,
     asked: Calls<String>,
+    is_away: watch::Sender<bool>,
 }
 
 impl ScriptedModel {
     pub fn new() -> Self {
-        Self { script: Mutex::default(), gates: Mutex::default(), asked: Calls::new() }
+        Self {
+            script: Mutex::default(),
+            gates: Mutex::default(),
+            asked: Calls::new(),
+            is_away: watch::Sender::new(false),
+        }
     }
 
     /// It says this next, after what it was to say before.
@@ -34,6 +44,15 @@ impl ScriptedModel {
     /// It fails next, after what it was to say before.
     pub fn fails(&self, failure: ModelFailure) {
         self.script.lock().unwrap().push_back(Err(failure));
+    }
+
+    /// Nobody is let in to ask until it comes back.
+    pub fn goes_away(&self) {
+        self.is_away.send_replace(true);
+    }
+
+    pub fn comes_back(&self) {
+        self.is_away.send_replace(false);
     }
 
     /// Whoever asks about this answer of a member waits at the gate.
@@ -52,6 +71,7 @@ impl ScriptedModel {
 #[async_trait]
 impl Model for ScriptedModel {
     async fn admit(&self) -> GatePermit {
+        self.is_away.subscribe().wait_for(|is_away| !is_away).await.unwrap();
         GatePermit::free()
     }
 
@@ -63,7 +83,12 @@ impl Model for ScriptedModel {
         if let Some(gate) = gate {
             gate.pass().await;
         }
-        scripted.unwrap_or_else(|| Ok(Reply { text: FEEDBACK.to_owned(), truncated: false }))
+        let text = match (&ask.schema, ask.max_tokens) {
+            (Some(_), _) => QUESTION,
+            (None, ..=1_000) => FEEDBACK,
+            (None, _) => RESUME,
+        };
+        scripted.unwrap_or_else(|| Ok(Reply { text: text.to_owned(), truncated: false }))
     }
 }
 

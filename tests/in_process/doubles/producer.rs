@@ -14,7 +14,9 @@ use super::{Calls, Gate};
 pub struct StagedProducer {
     sent: Calls<Sent>,
     gates: Mutex<Vec<(i64, Gate)>>,
+    dead_letters: Mutex<Option<Gate>>,
     rejects: Mutex<Option<String>>,
+    panics: Mutex<Option<i64>>,
 }
 
 /// What the worker sent.
@@ -52,7 +54,13 @@ impl Sent {
 
 impl StagedProducer {
     pub fn new() -> Self {
-        Self { sent: Calls::new(), gates: Mutex::default(), rejects: Mutex::default() }
+        Self {
+            sent: Calls::new(),
+            gates: Mutex::default(),
+            dead_letters: Mutex::default(),
+            rejects: Mutex::default(),
+            panics: Mutex::default(),
+        }
     }
 
     /// An outcome for this member is not acknowledged until the gate is open.
@@ -60,6 +68,18 @@ impl StagedProducer {
         let gate = Gate::shut();
         self.gates.lock().unwrap().push((member, gate.clone()));
         gate
+    }
+
+    /// No dead letter is acknowledged until the gate is open.
+    pub fn hold_dead_letters(&self) -> Gate {
+        let gate = Gate::shut();
+        *self.dead_letters.lock().unwrap() = Some(gate.clone());
+        gate
+    }
+
+    /// Whoever sends this member an outcome panics.
+    pub fn panic_for(&self, member: i64) {
+        *self.panics.lock().unwrap() = Some(member);
     }
 
     /// This topic takes nothing any more.
@@ -100,7 +120,15 @@ impl Producer for StagedProducer {
             return Err(RecordRejected("too large".to_owned()));
         }
         let sent = Sent(outgoing.clone());
-        let gate = self.gates.lock().unwrap().iter().find(|(held, _)| sent.is_for(*held)).map(|(_, gate)| gate.clone());
+        let panics = *self.panics.lock().unwrap();
+        assert!(!panics.is_some_and(|member| sent.is_for(member)), "a test wants it so");
+        let gate = match sent.is_dead_letter() {
+            true => self.dead_letters.lock().unwrap().clone(),
+            false => {
+                let gates = self.gates.lock().unwrap();
+                gates.iter().find(|(held, _)| sent.is_for(*held)).map(|(_, gate)| gate.clone())
+            }
+        };
         self.sent.push(sent);
         if let Some(gate) = gate {
             gate.pass().await;

@@ -1,6 +1,7 @@
 //! The state in memory, with a gate before it.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -11,6 +12,7 @@ use ssammu_worker::events::request::MemberId;
 use ssammu_worker::state::memory::MemoryState;
 use ssammu_worker::state::session::Session;
 use ssammu_worker::state::{Begin, Change, Claim, Lifetimes, MemberState, Saved, SessionChange, StateError, Write};
+use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::Gate;
@@ -22,8 +24,15 @@ pub struct StagedState {
     memory: Mutex<Arc<MemoryState>>,
     lock: Duration,
     gates: Mutex<VecDeque<Gate>>,
+    /// What is said to the next changes, and then no more.
+    replies: Mutex<VecDeque<Result<Saved, StateError>>>,
+    /// Every answer meets a session that somebody else has just changed.
+    conflicts: AtomicBool,
     /// The last session that was saved.
     session: Mutex<Option<Session>>,
+    /// When locks were to be renewed.
+    renewals: Mutex<Vec<Instant>>,
+    refused_renewals: AtomicUsize,
 }
 
 impl StagedState {
@@ -38,7 +47,9 @@ impl StagedState {
 
     fn with_locks(lock: Duration) -> Self {
         let memory = Mutex::new(empty(lock));
-        Self { memory, lock, gates: Mutex::default(), session: Mutex::default() }
+        let (gates, replies, conflicts) = (Mutex::default(), Mutex::default(), AtomicBool::new(false));
+        let (session, renewals, refused_renewals) = (Mutex::default(), Mutex::default(), AtomicUsize::new(0));
+        Self { memory, lock, gates, replies, conflicts, session, renewals, refused_renewals }
     }
 
     fn memory(&self) -> Arc<MemoryState> {
@@ -70,6 +81,34 @@ impl StagedState {
         gate
     }
 
+    /// The next changes are refused, so many of them.
+    pub fn refuse_changes(&self, count: usize) {
+        let refused = (0..count).map(|_| Err(StateError::Fault("ERR a proxy between us".to_owned())));
+        self.replies.lock().unwrap().extend(refused);
+    }
+
+    /// The next renewals of locks are refused, so many of them.
+    pub fn refuse_renewals(&self, count: usize) {
+        self.refused_renewals.store(count, Ordering::Relaxed);
+    }
+
+    /// When locks were to be renewed so far.
+    pub fn renewals(&self) -> Vec<Instant> {
+        self.renewals.lock().unwrap().clone()
+    }
+
+    /// From now on every answer meets a session that somebody else has just changed.
+    pub fn conflict_for_ever(&self) {
+        self.conflicts.store(true, Ordering::Relaxed);
+    }
+
+    /// Another worker, which does not end, has the member's lock.
+    pub async fn lock(&self, flow: Flow, member: i64) -> Claim {
+        let claim = claim(flow, member);
+        assert!(matches!(self.memory().begin(&claim).await.unwrap(), Begin::Open { .. }));
+        claim
+    }
+
     /// Somebody else writes the member's session anew, as it is.
     pub async fn rewrite_session(&self, member: i64) {
         let session = self.session();
@@ -80,17 +119,17 @@ impl StagedState {
     }
 
     async fn somebody_saves(&self, member: i64, change: SessionChange) {
-        let claim = Claim {
-            flow: Flow::Resume,
-            member: MemberId::new(member).unwrap(),
-            request: Uuid::new_v4(),
-            record: Uuid::new_v4(),
-            token: Uuid::new_v4(),
-        };
+        let claim = claim(Flow::Resume, member);
         let saved = self.memory().save(&claim, &Change { session: Some(change), outcome: None }).await.unwrap();
         assert_eq!(saved, Saved::Done);
         self.memory().release(&claim).await.unwrap();
     }
+}
+
+/// Of a request that nobody sent.
+fn claim(flow: Flow, member: i64) -> Claim {
+    let [request, record, token] = [(); 3].map(|()| Uuid::new_v4());
+    Claim { flow, member: MemberId::new(member).unwrap(), request, record, token }
 }
 
 fn empty(lock: Duration) -> Arc<MemoryState> {
@@ -104,7 +143,13 @@ impl MemberState for StagedState {
     }
 
     async fn save(&self, claim: &Claim, change: &Change) -> Result<Saved, StateError> {
+        if let Some(reply) = self.replies.lock().unwrap().pop_front() {
+            return reply;
+        }
         if change.outcome.is_some() {
+            if self.conflicts.load(Ordering::Relaxed) && change.session.is_some() {
+                return Ok(Saved::Conflict);
+            }
             let gate = self.gates.lock().unwrap().pop_front();
             if let Some(gate) = gate {
                 gate.pass().await;
@@ -121,6 +166,11 @@ impl MemberState for StagedState {
     }
 
     async fn renew(&self, claim: &Claim) -> Result<bool, StateError> {
+        self.renewals.lock().unwrap().push(Instant::now());
+        let is_refused = |left: usize| left.checked_sub(1);
+        if self.refused_renewals.fetch_update(Ordering::Relaxed, Ordering::Relaxed, is_refused).is_ok() {
+            return Err(StateError::Unavailable("away".to_owned()));
+        }
         self.memory().renew(claim).await
     }
 

@@ -1,0 +1,113 @@
+//! A record's place: a slot while it can go on, and nothing while it has to wait. So who waits for a lock, a model or a
+//! store takes no place from who can go on without it.
+
+use tokio_util::sync::CancellationToken;
+
+use crate::flow_control::slots::{GroupSlots, Slot};
+
+/// The record's partition has moved, or the worker stops, and nothing of the record is in hand that would be lost: it is
+/// left to whoever reads it next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LeftToTheNext;
+
+/// For how long a partition is ours to wait with. It ends when the partition is let go, or its log is gone.
+#[derive(Debug, Default)]
+pub struct Tenure(CancellationToken);
+
+impl Tenure {
+    /// Cancelled when it ends.
+    pub fn token(&self) -> CancellationToken {
+        self.0.clone()
+    }
+
+    pub fn end(&self) {
+        self.0.cancel();
+    }
+}
+
+impl Drop for Tenure {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+/// Where one record stands.
+#[derive(Debug)]
+pub struct Place {
+    slots: GroupSlots,
+    slot: Option<Slot>,
+    tenure: CancellationToken,
+}
+
+impl Place {
+    /// In a slot, for as long as the record is ours.
+    pub fn new(slots: GroupSlots, slot: Slot, tenure: CancellationToken) -> Self {
+        Self { slots, slot: Some(slot), tenure }
+    }
+
+    /// Cancelled when the record is no longer ours to wait with.
+    pub fn tenure(&self) -> &CancellationToken {
+        &self.tenure
+    }
+
+    /// Makes room: what is left to do is for nobody to wait for.
+    pub fn give_up_slot(&mut self) {
+        self.slot = None;
+    }
+
+    /// Waits for what costs nothing when it is left to the next owner.
+    ///
+    /// # Errors
+    /// [`LeftToTheNext`] as soon as it is.
+    pub async fn wait<T>(&self, needed: impl Future<Output = T>) -> Result<T, LeftToTheNext> {
+        tokio::select! {
+            biased;
+            () = self.tenure.cancelled() => Err(LeftToTheNext),
+            done = needed => Ok(done),
+        }
+    }
+
+    /// Takes a slot again, if it was given up.
+    ///
+    /// # Errors
+    /// [`LeftToTheNext`] if the record is left before there is one.
+    pub async fn take_slot(&mut self) -> Result<(), LeftToTheNext> {
+        if self.slot.is_none() {
+            self.slot = Some(self.wait(self.slots.acquire()).await?);
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt;
+
+    use super::*;
+    use crate::flow_control::slots::Slots;
+
+    #[tokio::test]
+    async fn who_waits_without_a_slot_makes_room_and_queues_again() {
+        let group = Slots::new(1).of_group();
+        let mut place = Place::new(group.clone(), group.acquire().await, CancellationToken::new());
+        assert!(group.try_acquire().is_none());
+        place.give_up_slot();
+        let other = group.try_acquire();
+        assert!(other.is_some() && place.take_slot().now_or_never().is_none());
+        drop(other);
+        assert_eq!(place.take_slot().await, Ok(()));
+        assert!(group.try_acquire().is_none());
+    }
+
+    #[tokio::test]
+    async fn a_record_is_left_as_soon_as_it_is_no_longer_ours() {
+        let (group, tenure) = (Slots::new(1).of_group(), CancellationToken::new());
+        let mut place = Place::new(group.clone(), group.acquire().await, tenure.clone());
+        assert_eq!(place.wait(async { 7 }).await, Ok(7));
+        place.give_up_slot();
+        let _other = group.acquire().await;
+        tenure.cancel();
+        assert_eq!(place.wait(std::future::pending::<()>()).await, Err(LeftToTheNext));
+        assert_eq!(place.take_slot().await, Err(LeftToTheNext));
+    }
+}
