@@ -3,7 +3,7 @@
 //!
 //! A call that may succeed on another try is repeated on the same server after a jittered pause. The fallback is
 //! asked when the primary is unavailable (its circuit is open), silent or misconfigured. While no server can be used,
-//! calls wait for one instead of failing. Who finds out that a server is back, or hangs, is a [probe](probing) and no
+//! calls wait for one instead of failing. Who finds out that a server is back, or hangs, is a probe (`probing.rs`) and no
 //! member's request. How many calls are out at once is not limited here: a request in work has at most one out, and the
 //! requests in work are limited.
 
