@@ -137,7 +137,8 @@ pub async fn run(
         let (kafka, topics, known) = (kafka.clone(), topics.clone(), known.clone());
         async move { check(&kafka, &topics, &known).await }
     };
-    supervisor.background("the check of kafka", readiness::watch(readiness.clone(), "kafka", check));
+    let watching = readiness::watch(readiness.clone(), "kafka", producer.unacknowledged().clone(), check);
+    supervisor.background("the check of kafka", watching);
     supervisor.background("reading Kafka", feed.run());
 
     let origins: Vec<_> = options.allowed_origins.iter().filter_map(|origin| origin.parse().ok()).collect();

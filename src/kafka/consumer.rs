@@ -22,7 +22,7 @@ use tokio::time::timeout;
 
 use crate::events::record::{Record, RequestKind};
 use crate::failpoint;
-use crate::kafka::client::{self, BrokerReAdd, Connection};
+use crate::kafka::client::{self, BrokerReAdd, Connection, Heard};
 use crate::kafka::error::KafkaError;
 use crate::kafka::position::{Partition, Position};
 use crate::kafka::wire;
@@ -35,6 +35,8 @@ pub enum GroupEvent {
     /// Answer with [`GroupConsumer::unassign`]. When the partitions are `lost` they have another owner already, and
     /// nothing may be committed for them.
     Revoked { partitions: Vec<Partition>, lost: bool },
+    /// Something is wrong, in words; the client goes on trying.
+    Trouble(String),
     /// The membership is over for good; the consumer has to be opened anew.
     Fatal(FatalError),
 }
@@ -120,6 +122,8 @@ impl GroupConsumer {
             owed: Mutex::default(),
             closing: AtomicBool::new(false),
             re_add: BrokerReAdd::default(),
+            heard: Heard::default(),
+            commits_fail: AtomicBool::new(false),
         };
         let mut consumer = BaseConsumer::from_config_and_context(&connection.config(&ours), context)?;
         let main = wake.clone();
@@ -157,7 +161,10 @@ impl GroupConsumer {
                 Err(RdKafkaError::MessageConsumptionFatal(code)) => {
                     return Some(GroupEvent::Fatal(FatalError::Other(code.to_string())));
                 }
-                Err(error) => tracing::debug!(%error, "Kafka consumer error"),
+                Err(error) => {
+                    tracing::debug!(%error, "Kafka consumer error");
+                    return Some(GroupEvent::Trouble(self.consumer.context().heard.explain(error)));
+                }
             }
         }
         self.consumer.context().re_add.run(self.consumer.client(), &self.bootstrap);
@@ -266,7 +273,9 @@ impl GroupConsumer {
                 Some(wire::record(kind, &partition.topic, &message))
             }
             Err(error) => {
-                tracing::warn!(topic = %partition.topic, partition = partition.number, %error, "Kafka fetch error");
+                if client::is_news(&format!("{} {error}", partition.topic)) {
+                    tracing::warn!(topic = %partition.topic, partition = partition.number, %error, "Kafka fetch error");
+                }
                 None
             }
         }
@@ -369,6 +378,9 @@ struct GroupContext {
     /// Nobody answers any more: the final revocation is answered on the spot, or closing would hang.
     closing: AtomicBool,
     re_add: BrokerReAdd,
+    heard: Heard,
+    /// That commits fail was told.
+    commits_fail: AtomicBool,
 }
 
 impl GroupContext {
@@ -385,6 +397,7 @@ impl ClientContext for GroupContext {
 
     fn error(&self, error: RdKafkaError, reason: &str) {
         self.re_add.note(&error);
+        self.heard.note(&error, reason);
         tracing::debug!(%error, reason, "Kafka consumer error");
     }
 }
@@ -418,9 +431,15 @@ impl ConsumerContext for GroupContext {
             Ok(()) => {
                 failpoint::reach("committed");
                 tracing::trace!(partitions = offsets.count(), "offsets committed");
+                if self.commits_fail.swap(false, Ordering::Relaxed) {
+                    tracing::info!("offsets are committed again");
+                }
             }
             // Tried again with the next commit; what was done meanwhile is in the journal.
-            Err(error) => tracing::warn!(%error, "offsets could not be committed"),
+            Err(error) if self.commits_fail.swap(true, Ordering::Relaxed) => {
+                tracing::debug!(%error, "offsets could not be committed");
+            }
+            Err(error) => tracing::warn!(%error, "offsets could not be committed; trying again"),
         }
     }
 }

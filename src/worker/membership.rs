@@ -57,8 +57,15 @@ pub struct Group {
     pub worker: Arc<Worker>,
     pub slots: Arc<Slots>,
     pub metrics: Arc<Metrics>,
-    /// Whether the group has given this member its partitions (perhaps none).
-    pub joined: watch::Sender<bool>,
+    /// Whether the group has given this member its partitions (perhaps none), or why not.
+    pub joined: watch::Sender<Result<(), String>>,
+}
+
+impl Group {
+    /// Tells whether it is joined.
+    fn stand(&self, joined: Result<(), String>) {
+        let _before = self.joined.send_replace(joined);
+    }
 }
 
 /// What asks a membership to end.
@@ -161,6 +168,7 @@ impl<'a> Membership<'a> {
                 match event {
                     GroupEvent::Assigned(partitions) => self.ask_committed(partitions),
                     GroupEvent::Revoked { partitions, lost } => self.on_revoked(partitions, lost),
+                    GroupEvent::Trouble(reason) => self.on_trouble(reason),
                     GroupEvent::Fatal(error) => self.broken = Some(error),
                 }
             }
@@ -239,8 +247,16 @@ impl<'a> Membership<'a> {
             tracing::warn!(group = self.group.name, partitions = partitions.len(), "partitions were lost");
             // Another member may have them already: nothing is stored for them any more.
             self.forget(&partitions);
+            self.group.stand(Err("its partitions were lost, and it is not a member again yet".to_owned()));
         }
         self.revocation = Some(Revocation { partitions, deadline: Instant::now() + grace });
+    }
+
+    /// What keeps it from being a member; one that is works on.
+    fn on_trouble(&self, reason: String) {
+        if self.group.joined.borrow().is_err() {
+            self.group.stand(Err(reason));
+        }
     }
 
     fn ask_committed(&mut self, partitions: Vec<Partition>) {
@@ -258,7 +274,8 @@ impl<'a> Membership<'a> {
         let positions = match committed {
             Ok(positions) => positions,
             Err(error) => {
-                tracing::warn!(group = self.group.name, %error, "committed offsets could not be read; asking again");
+                tracing::debug!(group = self.group.name, %error, "committed offsets could not be read; asking again");
+                self.group.stand(Err(format!("its offsets cannot be read: {error}")));
                 return self.ask_committed(partitions);
             }
         };
@@ -271,7 +288,7 @@ impl<'a> Membership<'a> {
             return;
         }
         self.assignments.assign(positions);
-        self.group.joined.send_replace(true);
+        self.group.stand(Ok(()));
         self.metrics.assigned(self.assignments.len());
         tracing::info!(
             group = self.group.name,
@@ -352,7 +369,7 @@ impl<'a> Membership<'a> {
         self.forget(&self.assignments.partitions());
         self.metrics.assigned(self.assignments.len());
         self.consumer.close().await;
-        self.group.joined.send_replace(false);
+        self.group.stand(Err("it has left its group".to_owned()));
         self.tasks
     }
 

@@ -80,8 +80,10 @@ async fn what_is_done_after_its_partition_was_lost_is_not_committed() {
     gate.reached().await;
     kafka.expel_a_member();
     member.has_partitions(0).await;
+    assert!(member.not_joined().await.contains("partitions were lost"));
     gate.open();
     // The partition comes back, and the record is read again.
+    member.joined().await;
     let [first, again] = shared.producer.outcomes(7, 2).await.try_into().unwrap();
     assert_eq!((first.id(), first.json()), (again.id(), again.json()));
     assert_eq!((shared.model.asked().len(), member.metrics.journal_hits.get()), (1, 1));

@@ -184,7 +184,7 @@ impl Shared {
 
 fn join(kafka: &Kafka, flow: Flow, worker: Arc<Worker>, slots: Arc<Slots>) -> Member {
     let (stop, stopping) = watch::channel(Stop::No);
-    let (joined, has_joined) = watch::channel(false);
+    let (joined, has_joined) = watch::channel(Err("not yet".to_owned()));
     let kinds = RequestKind::ALL.into_iter().filter(|kind| kind.flow() == flow);
     let intake = Intake {
         connection: kafka.connection(),
@@ -206,14 +206,20 @@ pub struct Member {
     flow: Flow,
     pub metrics: Arc<Metrics>,
     stop: watch::Sender<Stop>,
-    has_joined: watch::Receiver<bool>,
+    has_joined: watch::Receiver<Result<(), String>>,
     intake: JoinHandle<Result<(), IntakeError>>,
 }
 
 impl Member {
     /// Waits until the group has given it its partitions, perhaps none.
     pub async fn joined(&mut self) {
-        in_time("the group is joined", self.has_joined.wait_for(|joined| *joined)).await.unwrap();
+        in_time("the group is joined", self.has_joined.wait_for(Result::is_ok)).await.unwrap();
+    }
+
+    /// Waits until it is no member of the group; why.
+    pub async fn not_joined(&mut self) -> String {
+        let left = in_time("the group is left", self.has_joined.wait_for(Result::is_err)).await.unwrap();
+        left.clone().unwrap_err()
     }
 
     /// Waits until it has so many partitions.

@@ -10,8 +10,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use fred::interfaces::{ClientLike, KeysInterface};
+use fred::interfaces::KeysInterface;
 use fred::types::{Expiration, SetOptions, Value};
+use futures_util::future::try_join_all;
+use uuid::Uuid;
 
 pub use self::address::{InvalidAddress, RedisAddress};
 use self::connection::Connection;
@@ -28,7 +30,13 @@ pub struct RedisState {
     save: SharedScript,
     renew: SharedScript,
     release: SharedScript,
+    /// Who tries the store out.
+    trials: [Uuid; TRIALS],
 }
+
+/// Turns of nobody that are tried when the store is checked: where the server has only part of a cluster's slots, it lacks
+/// that of at least one of them.
+const TRIALS: usize = 12;
 
 impl RedisState {
     /// Begins to connect and returns at once: until Redis can be reached, and whenever it cannot, every operation
@@ -42,8 +50,20 @@ impl RedisState {
             save: script(concat!(include_str!("version.lua"), include_str!("save.lua"))),
             renew: script(include_str!("renew.lua")),
             release: script(include_str!("release.lua")),
+            trials: std::array::from_fn(|_| Uuid::new_v4()),
             connection,
         }
+    }
+
+    /// Begins a turn of nobody and gives its lock back, as the work does it: a server that answers a ping need not take
+    /// what is written.
+    async fn try_out(&self, id: Uuid) -> Result<(), StateError> {
+        // Always the same token: a lock that could not be given back is our own the next time.
+        let (keys, token) = (keys::trial(id), id.to_string());
+        let lock = keys.iter().take(1).cloned().collect();
+        self.run(&self.begin, keys, vec![token.clone(), milliseconds(self.lifetimes.lock)]).await?;
+        self.run(&self.release, lock, vec![token]).await?;
+        Ok(())
     }
 
     /// Runs a script, if there is a server to run it.
@@ -121,7 +141,8 @@ impl MemberState for RedisState {
     }
 
     async fn check(&self) -> Result<(), StateError> {
-        self.connection.client()?.ping(None).await.map_err(|error| self.connection.failed(&error))
+        try_join_all(self.trials.iter().map(|id| self.try_out(*id))).await?;
+        Ok(())
     }
 }
 

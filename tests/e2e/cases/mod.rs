@@ -10,6 +10,7 @@ mod exit;
 mod failures;
 mod feedback;
 mod gateway;
+mod half_alive;
 mod hangs;
 mod ops;
 mod page;
@@ -36,6 +37,7 @@ pub fn all() -> Vec<(&'static str, Vec<Case>)> {
         ("failures", failures::cases()),
         ("saved_data", saved_data::cases()),
         ("hangs", hangs::cases()),
+        ("half_alive", half_alive::cases()),
         ("process", process::cases()),
         ("environment", environment::cases()),
         ("exit", exit::cases()),
