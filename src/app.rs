@@ -141,7 +141,10 @@ pub async fn run(
     // The worker does its job without a model, too: it waits, and says so to members.
     let ready = metrics.ready.clone();
     let readiness = Readiness::new(&parts, &["model", OUTCOME_TOPICS], move |part, is_ready| {
-        ready.with_label_values(&[part]).set(i64::from(is_ready));
+        // How topics are set up hinders nobody now.
+        if part != OUTCOME_TOPICS {
+            ready.with_label_values(&[part]).set(i64::from(is_ready));
+        }
     });
     let (stop_sender, stop_receiver) = watch::channel(Stop::No);
     let intake = |group: &str, kinds: &[RequestKind], needs| {
@@ -264,10 +267,9 @@ async fn look_at_topics(readiness: Arc<Readiness>, connection: Connection, topic
                 readiness.note(OUTCOME_TOPICS, told);
                 pause
             }
-            // Who may not look at them may all the same work; that brokers are away is told elsewhere.
+            // That brokers are away is told elsewhere.
             Err(error) => {
                 tracing::debug!(%error, "the outcome topics could not be looked at");
-                readiness.note(OUTCOME_TOPICS, Ok(()));
                 TOPICS_LOOK_AGAIN
             }
         };

@@ -190,13 +190,22 @@ where
         SdkError::DispatchFailure(failure)
             if failure.is_io() || failure.is_timeout() || failure.as_other().is_some() =>
         {
-            DocumentError::Unavailable("the store cannot be reached".to_owned())
+            DocumentError::Unavailable(format!("the store cannot be reached: {}", root_cause(error)))
         }
         SdkError::DispatchFailure(_) => not_sent(error),
         SdkError::ConstructionFailure(_) => not_sent(error),
         // The SDK may grow more kinds; none is known to be for good.
         _ => DocumentError::Unavailable("the call failed in an unknown way".to_owned()),
     }
+}
+
+/// What is at the bottom of it: no route, no listener, a certificate that nobody trusts.
+fn root_cause(error: &dyn Error) -> String {
+    let mut cause = error;
+    while let Some(source) = cause.source() {
+        cause = source;
+    }
+    cause.to_string()
 }
 
 /// A request that never left: its credentials, its address or the request itself could not be made.

@@ -102,6 +102,11 @@ impl Kafka {
         self.broker.expel_a_member().unwrap();
     }
 
+    /// Nobody may join a group, for so many tries.
+    pub fn deny_groups(&self, tries: usize) {
+        self.broker.deny_groups(tries).unwrap();
+    }
+
     fn connection(&self) -> Connection {
         let properties = QUICK.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
         Connection { bootstrap: self.bootstrap.clone(), properties }
@@ -216,10 +221,10 @@ impl Member {
         in_time("the group is joined", self.has_joined.wait_for(Result::is_ok)).await.unwrap();
     }
 
-    /// Waits until it is no member of the group; why.
-    pub async fn not_joined(&mut self) -> String {
-        let left = in_time("the group is left", self.has_joined.wait_for(Result::is_err)).await.unwrap();
-        left.clone().unwrap_err()
+    /// Waits until it is no member of the group, for this reason.
+    pub async fn not_joined(&mut self, reason: &str) {
+        let is_why = |joined: &Result<(), String>| joined.as_ref().is_err_and(|why| why.contains(reason));
+        in_time("the group is left", self.has_joined.wait_for(is_why)).await.unwrap();
     }
 
     /// Waits until it has so many partitions.

@@ -137,17 +137,25 @@ async fn an_outcome_topic_that_is_gone_is_told_once_and_waited_for(env: Arc<Test
     .await;
 }
 
-/// A topic takes records, and batches of them, of so many bytes from now on.
-async fn limit(env: &TestEnv, topic: &str, settings: &[(&str, &str)]) {
-    let wanted = AlterConfig::new(ResourceSpecifier::Topic(topic));
-    let wanted = settings.iter().fold(wanted, |wanted, (name, value)| wanted.set(name, value));
-    let altered = admin(&env.services.kafka).alter_configs([&wanted], &AdminOptions::new()).await;
+/// Gives a topic these settings, and waits until the broker has them.
+async fn alter(env: &TestEnv, topic: &str, settings: &[(&str, &str)]) {
+    let client = admin(&env.services.kafka);
+    let resource = ResourceSpecifier::Topic(topic);
+    let wanted = settings.iter().fold(AlterConfig::new(resource), |wanted, (name, value)| wanted.set(name, value));
+    let altered = client.alter_configs([&wanted], &AdminOptions::new()).await;
     altered.expect("Kafka answers").remove(0).expect("the topic is altered");
+    eventually(&format!("{topic} is altered"), || async {
+        let config = client.describe_configs([&resource], &AdminOptions::new()).await.ok()?.remove(0).ok()?;
+        let has =
+            |(name, value): &(&str, &str)| config.get(name).is_some_and(|entry| entry.value.as_deref() == Some(value));
+        settings.iter().all(has).then_some(())
+    })
+    .await;
 }
 
 async fn outcomes_that_are_too_large_together_are_sent_one_by_one(env: Arc<TestEnv>) {
     let outcomes = env.outcomes().await;
-    limit(&env, &env.topics.of("FeedbackGenerated"), &[("max.message.bytes", "20000")]).await;
+    alter(&env, &env.topics.of("FeedbackGenerated"), &[("max.message.bytes", "6000")]).await;
     let worker = env.worker_with(&env.settings().with("MAX_IN_FLIGHT", 512)).await;
     let members: Vec<i64> = (0..1_000).map(|_| env.member()).collect();
     let asking = members.iter().map(async |member| {
@@ -163,7 +171,7 @@ async fn outcomes_that_are_too_large_together_are_sent_one_by_one(env: Arc<TestE
 
 async fn an_outcome_that_is_too_large_becomes_a_failure_and_a_dead_letter(env: Arc<TestEnv>) {
     let outcomes = env.outcomes().await;
-    limit(&env, &env.topics.of("FeedbackGenerated"), &[("max.message.bytes", "200")]).await;
+    alter(&env, &env.topics.of("FeedbackGenerated"), &[("max.message.bytes", "200")]).await;
     let worker = env.worker().await;
     for _ in 0..3 {
         let member = env.member();
@@ -181,8 +189,8 @@ async fn an_outcome_that_is_too_large_becomes_a_failure_and_a_dead_letter(env: A
 async fn outcome_topics_that_can_lose_outcomes_are_told(env: Arc<TestEnv>) {
     env.create_topics().await;
     let (small, endless) = (env.topics.of("FeedbackGenerated"), env.topics.of("ResumeCompleted"));
-    limit(&env, &small, &[("max.message.bytes", "20000")]).await;
-    limit(&env, &endless, &[("retention.ms", "-1")]).await;
+    alter(&env, &small, &[("max.message.bytes", "20000")]).await;
+    alter(&env, &endless, &[("retention.ms", "-1")]).await;
     let shown = env.run(&["topics"], &env.settings()).await.stdout;
     let differs = |topic: &str, what: &str| {
         shown.lines().any(|line| line.starts_with("differs") && line.contains(topic) && line.contains(what))
