@@ -196,6 +196,9 @@ async fn until(mut stopping: watch::Receiver<bool>) {
 
 /// Whether requests can be sent and their outcomes seen.
 async fn check(kafka: &KafkaProducer, topics: &[String], hub: &Hub) -> anyhow::Result<()> {
+    if let Some(reason) = kafka.refused_by_topic().lasting() {
+        anyhow::bail!(reason);
+    }
     kafka.check().await?;
     kafka.check_topics(topics).await?;
     anyhow::ensure!(hub.is_caught_up(), "still reading what came before");

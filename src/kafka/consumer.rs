@@ -145,26 +145,25 @@ impl GroupConsumer {
     /// Keeps the membership alive, and gives the next thing that the group has to say.
     pub fn poll(&mut self) -> Option<GroupEvent> {
         // Partitions have queues of their own, so that what comes here is events and errors.
-        while let Some(polled) = self.consumer.poll(Duration::ZERO) {
-            match polled {
-                Ok(message) => {
-                    // It was fetched before its partition had a queue: ours only through that queue.
-                    tracing::error!(offset = rdkafka::Message::offset(&message), "a record came past its queue");
-                    let error = FatalError::Other("a record came past its partition's queue".to_owned());
-                    return Some(GroupEvent::Fatal(error));
-                }
-                Err(RdKafkaError::MessageConsumptionFatal(
-                    RDKafkaErrorCode::FencedInstanceId | RDKafkaErrorCode::UnreleasedInstanceId,
-                )) => {
-                    return Some(GroupEvent::Fatal(FatalError::Fenced));
-                }
-                Err(RdKafkaError::MessageConsumptionFatal(code)) => {
-                    return Some(GroupEvent::Fatal(FatalError::Other(code.to_string())));
-                }
-                Err(error) => {
-                    tracing::debug!(%error, "Kafka consumer error");
-                    return Some(GroupEvent::Trouble(self.consumer.context().heard.explain(error)));
-                }
+        match self.consumer.poll(Duration::ZERO) {
+            None => {}
+            Some(Ok(message)) => {
+                // It was fetched before its partition had a queue: ours only through that queue.
+                tracing::error!(offset = rdkafka::Message::offset(&message), "a record came past its queue");
+                let error = FatalError::Other("a record came past its partition's queue".to_owned());
+                return Some(GroupEvent::Fatal(error));
+            }
+            Some(Err(RdKafkaError::MessageConsumptionFatal(
+                RDKafkaErrorCode::FencedInstanceId | RDKafkaErrorCode::UnreleasedInstanceId,
+            ))) => {
+                return Some(GroupEvent::Fatal(FatalError::Fenced));
+            }
+            Some(Err(RdKafkaError::MessageConsumptionFatal(code))) => {
+                return Some(GroupEvent::Fatal(FatalError::Other(code.to_string())));
+            }
+            Some(Err(error)) => {
+                tracing::debug!(%error, "Kafka consumer error");
+                return Some(GroupEvent::Trouble(self.consumer.context().heard.explain(error)));
             }
         }
         self.consumer.context().re_add.run(self.consumer.client(), &self.bootstrap);

@@ -85,6 +85,19 @@ impl KafkaProducer {
         &self.refused_by_topic
     }
 
+    /// Waits until something is wrong for long; what.
+    pub async fn lasting_trouble(&self) -> String {
+        loop {
+            tokio::select! {
+                () = self.unacknowledged.lasts() => {}
+                () = self.refused_by_topic.lasts() => {}
+            }
+            if let Some(reason) = self.refused_by_topic.lasting().or_else(|| self.unacknowledged.lasting()) {
+                return reason;
+            }
+        }
+    }
+
     fn producer(&self) -> Arc<Polled> {
         self.producer.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }

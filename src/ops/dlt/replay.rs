@@ -115,7 +115,18 @@ async fn send<'a>(
     });
     let mut sending = std::pin::pin!(sending.buffered(AT_ONCE));
     let (mut sent, mut shown) = (Vec::new(), Ok(()));
-    while let Some((letter, result)) = sending.next().await {
+    let mut trouble = std::pin::pin!(producer.lasting_trouble());
+    let mut is_told = false;
+    loop {
+        let next = tokio::select! {
+            next = sending.next() => next,
+            reason = &mut trouble, if !is_told => {
+                log::tell(format_args!("waiting: {reason}"));
+                is_told = true;
+                continue;
+            }
+        };
+        let Some((letter, result)) = next else { break };
         match result {
             Ok(()) => {
                 shown = shown.and_then(|()| say!("sent {}{}", letter.summary(), moved(letter, partitions)));
