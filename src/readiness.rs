@@ -1,6 +1,6 @@
 //! Whether the worker can do its job now, part by part.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
-use crate::flow_control::trouble::Trouble;
+use crate::flow_control::trouble::{self, Trouble};
 
 /// How often a part is looked at while it is ready, and at first while it is not.
 const LOOK: Duration = Duration::from_secs(5);
@@ -17,8 +17,9 @@ const LOOK_AGAIN: Duration = Duration::from_millis(250);
 /// the time that it was away.
 const SHARE: u32 = 10;
 
-/// How soon another reason for the same trouble is told, and each further one after twice as long: a reason may change with
-/// every look.
+/// A reason may change with every look: of the same trouble so many are told at once, a further one after so long, and each
+/// one after that after twice as long.
+const REASONS: usize = 4;
 const TELL_AGAIN: Duration = Duration::from_secs(60);
 
 /// What a part is called before it was looked at.
@@ -50,33 +51,41 @@ enum Part {
 struct Away {
     reason: String,
     since: Instant,
-    /// The reason that was told last.
-    told: String,
-    /// When another one may be told.
+    /// The [gist](gist) of each reason that was told.
+    told: BTreeSet<String>,
+    /// When one beyond the first few may be told.
     tell_again: Instant,
 }
 
 /// A reason without what differs each time: numbers, times, how long a try took.
 fn gist(reason: &str) -> String {
-    let reason = reason.split_once(" (after ").map_or(reason, |(before, _)| before);
+    let reason = [" (after ", trouble::SINCE]
+        .iter()
+        .fold(reason, |reason, varying| reason.split_once(varying).map_or(reason, |(before, _)| before));
     reason.chars().filter(|letter| !letter.is_ascii_digit()).collect()
 }
 
 impl Away {
     fn new(reason: String) -> Self {
         let since = Instant::now();
-        Self { told: reason.clone(), reason, since, tell_again: since + TELL_AGAIN }
+        Self { told: BTreeSet::from([gist(&reason)]), reason, since, tell_again: since + TELL_AGAIN }
     }
 
     /// Whether another reason is to be told now.
     fn should_tell(&mut self, reason: &str) -> bool {
-        let now = Instant::now();
-        let is_due = now >= self.tell_again && gist(reason) != gist(&self.told);
-        if is_due {
-            self.told = reason.to_owned();
-            self.tell_again = now + self.since.elapsed();
+        // That work waits follows from what was told.
+        if reason.contains(trouble::SINCE) || self.told.contains(&gist(reason)) {
+            return false;
         }
-        is_due
+        let now = Instant::now();
+        if self.told.len() >= REASONS {
+            if now < self.tell_again {
+                return false;
+            }
+            self.tell_again = now + self.since.elapsed();
+            self.told.pop_first();
+        }
+        self.told.insert(gist(reason))
     }
 }
 
@@ -256,9 +265,17 @@ mod tests {
                 told.push(second);
             }
         }
-        assert_eq!(told, [60, 120, 240, 480, 960]);
+        assert_eq!(told, [1, 2, 3, 60, 120, 240, 480, 960]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_same_reason_is_told_once() {
         let mut away = Away::new("refused (after 3ms)".to_owned());
-        tokio::time::advance(TELL_AGAIN).await;
         assert!(!away.should_tell("refused (after 14ms, 7 suppressed)"));
+        let trouble = Trouble::new("REDIS_URL");
+        let waiting = trouble.enter();
+        waiting.because("the topic is gone");
+        tokio::time::advance(TELL_AGAIN).await;
+        assert!(!away.should_tell(&trouble.lasting().unwrap()), "work waits for what was told");
     }
 }

@@ -11,6 +11,8 @@ use tokio::time::{Instant, sleep};
 
 /// How long an operation may wait before its neighbour counts as away.
 pub const LASTING: Duration = Duration::from_secs(5);
+/// Stands before since when the work waits.
+pub const SINCE: &str = " (work waits since ";
 /// How often the operations are looked at.
 const LOOK: Duration = Duration::from_millis(500);
 
@@ -87,7 +89,7 @@ impl Trouble {
         }
         let since = (OffsetDateTime::now_utc() - waited).truncate_to_second().format(&Rfc3339).unwrap_or_default();
         let reason = reason.unwrap_or("no answer");
-        Some(format!("{reason} (work waits since {since}; see {})", self.settings))
+        Some(format!("{reason}{SINCE}{since}; see {})", self.settings))
     }
 
     /// Waits until there is [lasting](Self::lasting) trouble.
