@@ -328,6 +328,15 @@ mod tests {
         assert!(matches!(failed, Err(DocumentError::Unavailable(_))), "{failed:?}");
     }
 
+    #[tokio::test]
+    async fn why_a_store_cannot_be_reached_is_told() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let documents = documents_at(&format!("http://{}", listener.local_addr().unwrap()));
+        drop(listener);
+        let failed = documents.check().await.unwrap_err().to_string();
+        assert!(failed.contains("cannot be reached: Connection refused"), "{failed}");
+    }
+
     /// A store whose bucket may not be looked at, and that says this to whoever asks for a list.
     async fn hiding(status: u16, code: &'static str) -> FakeServer {
         FakeServer::new(move |got, _| match got.method.as_str() {

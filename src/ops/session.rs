@@ -218,7 +218,7 @@ async fn connect(config: &Config) -> anyhow::Result<RedisState> {
     let state = RedisState::connect(&config.redis, app::lifetimes(config));
     let end = Instant::now() + CONNECTING;
     loop {
-        match state.check().await {
+        match state.answers().await {
             Ok(()) => return Ok(state),
             Err(StateError::Unavailable(_)) if Instant::now() < end => tokio::time::sleep(LOOK).await,
             Err(error) => return Err(error).context("Redis cannot be used"),
