@@ -9,7 +9,7 @@ use std::time::Duration;
 use anyhow::Context;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use crate::config::Config;
 use crate::documents::Documents;
@@ -18,10 +18,14 @@ use crate::documents::s3::S3Documents;
 use crate::events::record::RequestKind;
 use crate::exit;
 use crate::flow_control::slots::Slots;
+use crate::flow_control::trouble::{LASTING, Trouble};
 use crate::http;
+use crate::kafka::admin;
+use crate::kafka::client::Connection;
 use crate::kafka::consumer;
 use crate::kafka::outgoing::Producer;
 use crate::kafka::producer::KafkaProducer;
+use crate::kafka::topics::Topics;
 use crate::llm::chat::Endpoint;
 use crate::llm::failover::{Failover, Patience};
 use crate::llm::openai::OpenAi;
@@ -30,6 +34,7 @@ use crate::readiness::{self, Readiness};
 use crate::resume::agent::{self, Agent};
 use crate::state::holder::Holder;
 use crate::state::redis::RedisState;
+use crate::state::watched::WatchedState;
 use crate::state::{Lifetimes, MemberState};
 use crate::supervise::Supervisor;
 use crate::telemetry::log;
@@ -51,6 +56,10 @@ pub const LAST_THREADS: Duration = Duration::from_secs(1);
 pub const ENDING: Duration =
     consumer::LEAVE_TIMEOUT.saturating_add(FLUSH).saturating_add(LAST_THREADS).saturating_add(exit::LAST_LINES);
 const LOOK: Duration = Duration::from_millis(500);
+/// What is told of how the outcome topics are set up; and how often that is looked at, and when something is wrong.
+const OUTCOME_TOPICS: &str = "outcome topics";
+const TOPICS_LOOK: Duration = Duration::from_secs(600);
+const TOPICS_LOOK_AGAIN: Duration = Duration::from_secs(60);
 /// How long leaving the groups may take when the worker ends by itself.
 const LEAVE_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a model may take to say that it is there.
@@ -102,6 +111,8 @@ pub async fn run(
     metrics.model_calls_limit.set(i64::try_from(config.max_in_flight).unwrap_or(i64::MAX));
     let producer = Arc::new(KafkaProducer::open(&config.kafka).context("the Kafka producer could not be opened")?);
     let BackEnds { state, state_name, documents, documents_name } = back_ends;
+    let waiting_for_state = Trouble::new("REDIS_URL, the user's rights, memory and replicas");
+    let state: Arc<dyn MemberState> = Arc::new(WatchedState::new(state, waiting_for_state.clone()));
     let locks = Locks::new(state.clone(), LOCK_TTL, Holder::started(config.kafka.property("group.instance.id")));
     let retrying = Arc::new(RetryingDocuments::new(documents.clone()));
     let worker = Arc::new(Worker {
@@ -142,12 +153,15 @@ pub async fn run(
     let parts = ["kafka", "topics", "feedback group", "resume group", state_name, documents_name];
     // The worker does its job without a model, too: it waits, and says so to members.
     let ready = metrics.ready.clone();
-    let readiness = Readiness::new(&parts, &["model"], move |part, is_ready| {
-        ready.with_label_values(&[part]).set(i64::from(is_ready));
+    let readiness = Readiness::new(&parts, &["model", OUTCOME_TOPICS], move |part, is_ready| {
+        // How topics are set up hinders nobody now.
+        if part != OUTCOME_TOPICS {
+            ready.with_label_values(&[part]).set(i64::from(is_ready));
+        }
     });
     let (stop_sender, stop_receiver) = watch::channel(Stop::No);
     let intake = |group: &str, kinds: &[RequestKind], needs| {
-        let (joined, has_joined) = watch::channel(false);
+        let (joined, has_joined) = watch::channel(Err("it is not a member of its group yet".to_owned()));
         let topics = config.topics.requests().into_iter().filter(|(_, kind)| kinds.contains(kind)).collect();
         let intake = Intake {
             connection: config.kafka.clone(),
@@ -177,29 +191,33 @@ pub async fn run(
     let probed = model.clone();
     supervisor.background("probing the model", async move { probed.probe_forever().await });
     let circuits = vec![("model", model.watch()), (documents_name, retrying.watch())];
-    supervisor.background("the gauges", observe(metrics.clone(), slots, circuits));
+    let observed = Observed { slots, circuits, state: waiting_for_state.clone(), producer: producer.clone() };
+    supervisor.background("the gauges", observe(metrics.clone(), observed));
     let kafka = producer.clone();
-    look_after(&mut supervisor, &readiness, "kafka", move || {
+    look_after(&mut supervisor, &readiness, "kafka", producer.unacknowledged(), move || {
         let kafka = kafka.clone();
         async move { kafka.check().await }
     });
     let (kafka, topics) = (producer.clone(), config.topics.all());
-    look_after(&mut supervisor, &readiness, "topics", move || {
+    look_after(&mut supervisor, &readiness, "topics", producer.refused_by_topic(), move || {
         let (kafka, topics) = (kafka.clone(), topics.clone());
         async move { kafka.check_topics(&topics).await }
     });
-    look_after(&mut supervisor, &readiness, state_name, move || {
+    look_after(&mut supervisor, &readiness, state_name, &waiting_for_state, move || {
         let state = state.clone();
         async move { state.check().await }
     });
-    look_after(&mut supervisor, &readiness, documents_name, move || {
+    let links = retrying.links().clone();
+    look_after(&mut supervisor, &readiness, documents_name, &links, move || {
         let documents = retrying.clone();
         async move { documents.check().await }
     });
-    look_after(&mut supervisor, &readiness, "model", move || {
+    look_after(&mut supervisor, &readiness, "model", &Trouble::new("VLLM_URL"), move || {
         let model = model.clone();
         async move { model.check(Instant::now() + MODEL_CHECK).await }
     });
+    let (connection, topics) = (config.kafka.clone(), config.topics.clone());
+    supervisor.background("looking at the outcome topics", look_at_topics(readiness.clone(), connection, topics));
     for (part, joined) in [("feedback group", feedback_joined), ("resume group", resume_joined)] {
         supervisor.background(format!("following the {part}"), follow(readiness.clone(), part, joined));
     }
@@ -238,32 +256,77 @@ fn look_after<F, E>(
     supervisor: &mut Supervisor,
     readiness: &Arc<Readiness>,
     part: &'static str,
+    trouble: &Arc<Trouble>,
     check: impl Fn() -> F + Send + Sync + 'static,
 ) where
     F: Future<Output = Result<(), E>> + Send + 'static,
     E: Display + 'static,
 {
-    supervisor.background(format!("the check of {part}"), readiness::watch(readiness.clone(), part, check));
+    let watching = readiness::watch(readiness.clone(), part, trouble.clone(), check);
+    supervisor.background(format!("the check of {part}"), watching);
 }
 
-/// Follows whether a group has been joined.
-async fn follow(readiness: Arc<Readiness>, part: &'static str, mut joined: watch::Receiver<bool>) {
-    // An intake that has ended is dealt with where it is awaited.
-    while joined.changed().await.is_ok() {
-        let state = if *joined.borrow_and_update() { Ok(()) } else { Err("not a member of its group".to_owned()) };
-        readiness.note(part, state);
+/// Tells of outcome topics that are set up so that outcomes can be refused or lost. Each look takes a client of its own, so
+/// it is seldom.
+async fn look_at_topics(readiness: Arc<Readiness>, connection: Connection, topics: Topics) {
+    loop {
+        let pause = match admin::concerns(&connection, &topics).await {
+            Ok(concerns) => {
+                let told = if concerns.is_empty() { Ok(()) } else { Err(concerns.join("; ")) };
+                // What is found at the first look is there to stay.
+                if told.is_err() {
+                    readiness.note(OUTCOME_TOPICS, told.clone());
+                }
+                let pause = if told.is_ok() { TOPICS_LOOK } else { TOPICS_LOOK_AGAIN };
+                readiness.note(OUTCOME_TOPICS, told);
+                pause
+            }
+            // That brokers are away is told elsewhere.
+            Err(error) => {
+                tracing::debug!(%error, "the outcome topics could not be looked at");
+                TOPICS_LOOK_AGAIN
+            }
+        };
+        tokio::time::sleep(pause).await;
     }
-    std::future::pending().await
+}
+
+/// Follows whether a group has been joined, and why not.
+async fn follow(readiness: Arc<Readiness>, part: &'static str, mut joined: watch::Receiver<Result<(), String>>) {
+    loop {
+        let state = joined.borrow_and_update().clone();
+        let was_joined = state.is_ok();
+        readiness.note(part, state);
+        let changed = joined.wait_for(|joined| joined.is_ok() != was_joined);
+        // An intake that has ended is dealt with where it is awaited.
+        if timeout(LASTING, changed).await.is_ok_and(|changed| changed.is_err()) {
+            return std::future::pending().await;
+        }
+    }
+}
+
+/// What the gauges are read from.
+struct Observed {
+    slots: Arc<Slots>,
+    circuits: Vec<(&'static str, watch::Receiver<bool>)>,
+    state: Arc<Trouble>,
+    producer: Arc<KafkaProducer>,
 }
 
 /// Keeps the gauges that are read, not counted.
-async fn observe(metrics: Arc<Metrics>, slots: Arc<Slots>, circuits: Vec<(&'static str, watch::Receiver<bool>)>) {
+async fn observe(metrics: Arc<Metrics>, observed: Observed) {
     let mut ticks = tokio::time::interval(LOOK);
     let count = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
+    let Observed { slots, circuits, state, producer } = observed;
+    let sending = [producer.unacknowledged(), producer.refused_by_topic()];
     loop {
         ticks.tick().await;
         metrics.requests_in_work.set(count(slots.in_work()));
         metrics.log_lines_lost.inc_by(log::lost_lines().saturating_sub(metrics.log_lines_lost.get()));
+        metrics.state_waiting.set(count(state.waiting()));
+        metrics.unacknowledged.set(count(sending.iter().map(|trouble| trouble.waiting()).sum()));
+        let oldest = sending.iter().map(|trouble| trouble.oldest()).max().unwrap_or_default();
+        metrics.oldest_unacknowledged_seconds.set(oldest.as_secs_f64());
         for (part, open) in &circuits {
             metrics.circuit_open.with_label_values(&[*part]).set(i64::from(*open.borrow()));
         }

@@ -3,6 +3,7 @@
 #[cfg(test)]
 mod deployment;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::pin::pin;
 use std::sync::Arc;
@@ -25,6 +26,7 @@ use crate::exit;
 use crate::gateway::{self, settings::GatewaySettings};
 use crate::http;
 use crate::kafka::admin::{self, Admin, Shape, Wanted};
+use crate::kafka::error::KafkaError;
 use crate::ops;
 use crate::print::say;
 use crate::telemetry::log;
@@ -145,9 +147,12 @@ struct TopicsArgs {
     /// Replicas of each new topic [default: the broker's]
     #[arg(long, value_parser = clap::value_parser!(i32).range(1..=100))]
     replication: Option<i32>,
-    /// How long new topics keep records, such as 7d [default: the broker's]
-    #[arg(long, value_parser = read_duration)]
-    retention: Option<Duration>,
+    /// How long new topics keep records, which hold what members wrote
+    #[arg(long, value_parser = read_duration, default_value = "7d")]
+    retention: Duration,
+    /// How long new dead-letter topics keep records
+    #[arg(long, value_parser = read_duration, default_value = "30d")]
+    dead_letter_retention: Duration,
 }
 
 impl Cli {
@@ -271,41 +276,53 @@ async fn dev(args: DevArgs) -> anyhow::Result<()> {
 }
 
 async fn topics(args: TopicsArgs) -> anyhow::Result<()> {
-    let shape = Shape { partitions: args.partitions, replication: args.replication, retention: args.retention };
-    let config = args.settings.check()?;
+    let TopicsArgs { settings, partitions, replication, retention, dead_letter_retention } = args;
+    let shape = Shape { partitions, replication, retention, dead_letter_retention };
+    let config = settings.check()?;
     log::start(config.log_format, "warn")?;
     let admin = Admin::open(&config.kafka)?;
-    let requests = config.topics.requests().map(|(topic, _)| topic);
-    let all = config.topics.all();
     let mut shown = Ok(());
-    let mut there = admin.partitions(&all).await?;
-    for name in all {
-        let dead_letters_of = requests.iter().find(|topic| config.topics.dead_letters(topic) == name);
-        let wanted = Wanted { name, dead_letters_of: dead_letters_of.map(ToString::to_string) };
+    let mut say = |line: String| {
+        if shown.is_ok() {
+            shown = say!("{line}");
+        }
+    };
+    let inventory = admin.inventory(config.topics.all()).await?;
+    let mut there = inventory.partitions;
+    for wanted in Wanted::all(&config.topics) {
         let Some(partitions) = there.get(&wanted.name).copied() else {
             let made = admin.create(&wanted, shape).await;
             made.with_context(|| format!("{} could not be made", wanted.name))?;
-            shown = shown.and_then(|()| say!("made    {} ({} partitions)", wanted.name, shape.partitions));
+            say(format!("made    {} ({} partitions)", wanted.name, shape.partitions));
             there.insert(wanted.name, usize::try_from(shape.partitions).unwrap_or(0));
             continue;
         };
-        shown = shown.and_then(|()| say!("exists  {} ({partitions} partitions)", wanted.name));
-        let describe = async |topic: &str, partitions: usize| {
-            admin.describe(topic, partitions).await.with_context(|| topic.to_owned())
-        };
-        let found = describe(&wanted.name, partitions).await?;
-        let request = match &wanted.dead_letters_of {
-            Some(topic) => match there.get(topic) {
-                Some(partitions) => Some(describe(topic, *partitions).await?),
-                None => None,
-            },
-            None => None,
-        };
-        for difference in admin::differences(&wanted, &found, request.as_ref()) {
-            shown = shown.and_then(|()| say!("differs {difference}"));
+        say(format!("exists  {} ({partitions} partitions)", wanted.name));
+        match differences(&admin, &wanted, partitions, &there).await {
+            Ok(differences) => differences.iter().for_each(|difference| say(format!("differs {difference}"))),
+            Err(error) => say(format!("unknown {} could not be looked at: {error}", wanted.name)),
         }
     }
+    if !inventory.held_by_one.is_empty() {
+        let topics = inventory.held_by_one.join(", ");
+        say(format!("alone   one replica holds {topics}: with its broker goes what is in them"));
+    }
     Ok(shown?)
+}
+
+/// How a topic differs from what it should be.
+async fn differences(
+    admin: &Admin,
+    wanted: &Wanted,
+    partitions: usize,
+    there: &BTreeMap<String, usize>,
+) -> Result<Vec<String>, KafkaError> {
+    let found = admin.describe(&wanted.name, partitions).await?;
+    let request = match wanted.dead_letters_of().and_then(|topic| there.get_key_value(topic)) {
+        Some((topic, partitions)) => Some(admin.describe(topic, *partitions).await?),
+        None => None,
+    };
+    Ok(admin::differences(wanted, &found, request.as_ref()))
 }
 
 async fn scripted_model(addr: &str, latency: Duration) -> anyhow::Result<()> {

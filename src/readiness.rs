@@ -1,12 +1,14 @@
 //! Whether the worker can do its job now, part by part.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
+
+use crate::flow_control::trouble::{self, Trouble};
 
 /// How often a part is looked at while it is ready, and at first while it is not.
 const LOOK: Duration = Duration::from_secs(5);
@@ -14,6 +16,11 @@ const LOOK_AGAIN: Duration = Duration::from_millis(250);
 /// What is away for long, or for good, is looked at less and less often: it is seen to be back within this share of
 /// the time that it was away.
 const SHARE: u32 = 10;
+
+/// A reason may change with every look: of the same trouble so many are told at once, a further one after so long, and each
+/// one after that after twice as long.
+const REASONS: usize = 4;
+const TELL_AGAIN: Duration = Duration::from_secs(60);
 
 /// What a part is called before it was looked at.
 const STARTING: &str = "starting";
@@ -36,7 +43,50 @@ enum Part {
     /// Not looked at yet, or not ready at the first look: it is only starting.
     Starting(String),
     Ready,
-    NotReady(String),
+    NotReady(Away),
+}
+
+/// A part that is not ready.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Away {
+    reason: String,
+    since: Instant,
+    /// The [gist](gist) of each reason that was told.
+    told: BTreeSet<String>,
+    /// When one beyond the first few may be told.
+    tell_again: Instant,
+}
+
+/// A reason without what differs each time: numbers, times, how long a try took.
+fn gist(reason: &str) -> String {
+    let reason = [" (after ", trouble::SINCE]
+        .iter()
+        .fold(reason, |reason, varying| reason.split_once(varying).map_or(reason, |(before, _)| before));
+    reason.chars().filter(|letter| !letter.is_ascii_digit()).collect()
+}
+
+impl Away {
+    fn new(reason: String) -> Self {
+        let since = Instant::now();
+        Self { told: BTreeSet::from([gist(&reason)]), reason, since, tell_again: since + TELL_AGAIN }
+    }
+
+    /// Whether another reason is to be told now.
+    fn should_tell(&mut self, reason: &str) -> bool {
+        // That work waits follows from what was told.
+        if reason.contains(trouble::SINCE) || self.told.contains(&gist(reason)) {
+            return false;
+        }
+        let now = Instant::now();
+        if self.told.len() >= REASONS {
+            if now < self.tell_again {
+                return false;
+            }
+            self.tell_again = now + self.since.elapsed();
+            self.told.pop_first();
+        }
+        self.told.insert(gist(reason))
+    }
 }
 
 impl Readiness {
@@ -66,19 +116,37 @@ impl Readiness {
     pub fn note(&self, part: &'static str, now: Result<(), String>) {
         (self.listener)(part, now.is_ok());
         let mut parts = self.parts();
-        let before = parts.get(part);
+        let before = parts.remove(part);
         let now = match (before, now) {
-            (_, Ok(())) => Part::Ready,
+            (Some(Part::Ready), Ok(())) => Part::Ready,
+            (Some(Part::NotReady(away)), Ok(())) => {
+                tracing::info!(part, away_s = away.since.elapsed().as_secs(), "ready");
+                Part::Ready
+            }
+            (Some(Part::Starting(_)) | None, Ok(())) => {
+                tracing::info!(part, "ready");
+                Part::Ready
+            }
             (Some(Part::Starting(first)), Err(reason)) if first == STARTING => Part::Starting(reason),
-            (_, Err(reason)) => Part::NotReady(reason),
+            (Some(Part::NotReady(mut away)), Err(reason)) => {
+                if away.should_tell(&reason) {
+                    self.warn(part, &reason);
+                }
+                away.reason = reason;
+                Part::NotReady(away)
+            }
+            (Some(Part::Starting(_) | Part::Ready) | None, Err(reason)) => {
+                self.warn(part, &reason);
+                Part::NotReady(Away::new(reason))
+            }
         };
-        match &now {
-            Part::NotReady(_) if self.stopping.load(Ordering::Relaxed) => {}
-            Part::Ready if before != Some(&now) => tracing::info!(part, "ready"),
-            Part::NotReady(reason) if before != Some(&now) => tracing::warn!(part, reason, "not ready"),
-            Part::Starting(_) | Part::Ready | Part::NotReady(_) => {}
-        }
         parts.insert(part, now);
+    }
+
+    fn warn(&self, part: &'static str, reason: &str) {
+        if !self.stopping.load(Ordering::Relaxed) {
+            tracing::warn!(part, reason, "not ready");
+        }
     }
 
     /// The parts that are not ready, and why: those that the worker needs, and those that it can be without.
@@ -86,7 +154,7 @@ impl Readiness {
         let parts = self.parts();
         let missing = parts.iter().filter_map(|(part, state)| match state {
             Part::Ready => None,
-            Part::Starting(reason) | Part::NotReady(reason) => Some((*part, reason.clone())),
+            Part::Starting(reason) | Part::NotReady(Away { reason, .. }) => Some((*part, reason.clone())),
         });
         missing.partition(|(part, _)| !self.optional.contains(part))
     }
@@ -96,16 +164,20 @@ impl Readiness {
     }
 }
 
-/// Looks at a part for ever.
-pub async fn watch<F, E>(readiness: Arc<Readiness>, part: &'static str, check: impl Fn() -> F)
+/// Looks at a part for ever: at what waits for it, its `trouble`, and then at the part itself.
+pub async fn watch<F, E>(readiness: Arc<Readiness>, part: &'static str, trouble: Arc<Trouble>, check: impl Fn() -> F)
 where
     F: Future<Output = Result<(), E>>,
     E: fmt::Display,
 {
     let mut away_since = None;
     loop {
-        let state = check().await.map_err(|error| error.to_string());
-        let pause = if state.is_ok() {
+        let state = match trouble.lasting() {
+            Some(reason) => Err(reason),
+            None => check().await.map_err(|error| error.to_string()),
+        };
+        let is_ready = state.is_ok();
+        let pause = if is_ready {
             away_since = None;
             LOOK
         } else {
@@ -113,13 +185,17 @@ where
             (since.elapsed() / SHARE).clamp(LOOK_AGAIN, LOOK)
         };
         readiness.note(part, state);
-        tokio::time::sleep(pause).await;
+        tokio::select! {
+            () = sleep(pause) => {}
+            () = trouble.lasts(), if is_ready => {}
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::flow_control::trouble::LASTING;
 
     fn readiness() -> Arc<Readiness> {
         Readiness::new(&["kafka", "redis"], &["model"], |_, _| {})
@@ -153,9 +229,53 @@ mod tests {
             looks.lock().unwrap().push(started.elapsed().as_secs());
             Err("away".to_owned())
         };
-        let watched = watch(readiness(), "model", check);
+        let watched = watch(readiness(), "model", Trouble::new(""), check);
         assert!(tokio::time::timeout(Duration::from_secs(1000), watched).await.is_err());
         let within = |from, to| looks.lock().unwrap().iter().filter(|at| (from..to).contains(*at)).count();
         assert_eq!((within(0, 2), within(900, 1000)), (8, 20));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_part_whose_work_waits_is_not_ready_whatever_it_says_of_itself() {
+        let (readiness, trouble) = (readiness(), Trouble::new("REDIS_URL"));
+        let watching = watch(readiness.clone(), "redis", trouble.clone(), async || Ok::<_, String>(()));
+        let watching = tokio::spawn(watching);
+        sleep(Duration::from_millis(1)).await;
+        assert!(!readiness.missing().0.contains_key("redis"));
+        let waiting = trouble.enter();
+        waiting.because("OOM");
+        sleep(LASTING - Duration::from_millis(1)).await;
+        assert!(!readiness.missing().0.contains_key("redis"));
+        sleep(Duration::from_secs(1)).await;
+        let told = readiness.missing().0.remove("redis").unwrap();
+        assert!(told.contains("OOM") && told.contains("REDIS_URL"), "{told}");
+        drop(waiting);
+        sleep(Duration::from_secs(1)).await;
+        assert!(!readiness.missing().0.contains_key("redis"));
+        watching.abort();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn another_reason_is_told_ever_less_often() {
+        let mut away = Away::new("refused".to_owned());
+        let mut told = Vec::new();
+        for second in 1..=1_000_usize {
+            tokio::time::advance(Duration::from_secs(1)).await;
+            if away.should_tell(&"x".repeat(second)) {
+                told.push(second);
+            }
+        }
+        assert_eq!(told, [1, 2, 3, 60, 120, 240, 480, 960]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_same_reason_is_told_once() {
+        let mut away = Away::new("refused (after 3ms)".to_owned());
+        assert!(!away.should_tell("refused (after 14ms, 7 suppressed)"));
+        let trouble = Trouble::new("REDIS_URL");
+        let waiting = trouble.enter();
+        waiting.because("the topic is gone");
+        tokio::time::advance(TELL_AGAIN).await;
+        assert!(!away.should_tell(&trouble.lasting().unwrap()), "work waits for what was told");
     }
 }

@@ -32,7 +32,7 @@ MAY_KNOW = {
     "documents": PORTS,
     "telemetry": PORTS | {"llm"},
     "exit": {"print", "telemetry"},
-    "readiness": set(),
+    "readiness": GROUND,
     "supervise": set(),
     "http": {"readiness", "telemetry"},
     "feedback": PORTS | {"llm"},

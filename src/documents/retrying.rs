@@ -8,16 +8,20 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep_until, timeout_at};
+use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 use tracing::{debug, info, warn};
 
-use super::{DocumentError, Documents};
+use super::{DocumentError, Documents, Link};
 use crate::flow_control::backoff::Backoff;
 use crate::flow_control::breaker::{Breaker, Change, Verdict};
 use crate::flow_control::circuit::NotBefore;
 use crate::flow_control::gate::GatePermit;
+use crate::flow_control::trouble::Trouble;
 
 const BACKOFF: Backoff = Backoff { base: Duration::from_millis(200), cap: Duration::from_secs(3) };
+const LINK_BACKOFF: Backoff = Backoff { base: Duration::from_millis(100), cap: Duration::from_secs(2) };
+/// How long a store may take to say that it is there.
+const CHECK: Duration = Duration::from_secs(5);
 /// How long a store that refuses everything is left alone: only a person can change that.
 const REFUSED_PAUSE: Duration = Duration::from_secs(3);
 /// The store is one server to its breaker.
@@ -31,6 +35,8 @@ pub struct RetryingDocuments {
     uploads: AtomicUsize,
     /// Why the last upload failed.
     trouble: Mutex<String>,
+    /// Links that could not be signed yet.
+    links: Arc<Trouble>,
 }
 
 /// Why no document can be stored now.
@@ -57,7 +63,8 @@ impl RetryingDocuments {
     pub fn new(documents: Arc<dyn Documents>) -> Self {
         // No pause between the tries of a probe: its own backoff paces them.
         let breaker = Breaker::new(1, Duration::ZERO);
-        Self { documents, breaker, uploads: AtomicUsize::new(0), trouble: Mutex::default() }
+        let links = Trouble::new("the credentials (AWS_ACCESS_KEY_ID, a profile, a role), AWS_ENDPOINT_URL_S3");
+        Self { documents, breaker, uploads: AtomicUsize::new(0), trouble: Mutex::default(), links }
     }
 
     /// Follows whether the store is away.
@@ -72,7 +79,8 @@ impl RetryingDocuments {
     /// Why not.
     pub async fn check(&self) -> Result<(), NotReady> {
         let started = Instant::now();
-        self.documents.check().await?;
+        let checked = timeout(CHECK, self.documents.check()).await;
+        checked.unwrap_or_else(|_| Err(DocumentError::Unavailable("the store does not answer".to_owned())))?;
         if !self.breaker.is_away() {
             return Ok(());
         }
@@ -82,6 +90,21 @@ impl RetryingDocuments {
             return Ok(());
         }
         Err(NotReady::Uploads(self.trouble().clone()))
+    }
+
+    /// Links that wait for their signature.
+    pub fn links(&self) -> &Arc<Trouble> {
+        &self.links
+    }
+
+    /// A download link for `key`, signed now; for as long as that takes.
+    pub async fn link(&self, key: &str) -> Link {
+        let waiting = self.links.enter();
+        let failed = |error: DocumentError, attempt| {
+            debug!(attempt, %error, "no link could be signed; trying again");
+            waiting.because(format!("no link can be signed: {error}"));
+        };
+        LINK_BACKOFF.retry_forever(|| self.documents.link(key), failed).await
     }
 
     /// Begins an upload.
@@ -170,7 +193,7 @@ mod tests {
     use futures_util::FutureExt;
 
     use super::*;
-    use crate::documents::Link;
+    use crate::flow_control::trouble::LASTING;
 
     /// Stands for a store in trouble: answers in a given order, and then well.
     #[derive(Default)]
@@ -291,5 +314,17 @@ mod tests {
         tokio::time::advance(Duration::from_secs(1)).await;
         documents.check().await.unwrap();
         assert!(!*documents.watch().borrow());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_link_that_cannot_be_signed_is_told_for_as_long_as_it_waits() {
+        let documents = Troubled::with([]);
+        let signing = async { documents.link("a.docx").await };
+        assert!(timeout(LASTING, signing).await.is_err());
+        assert_eq!(documents.links().lasting(), None, "nobody waits any more");
+        let mut signing = Box::pin(documents.link("a.docx"));
+        assert!(timeout(LASTING, &mut signing).await.is_err());
+        let told = documents.links().lasting().unwrap();
+        assert!(told.contains("no link can be signed") && told.contains("AWS_ACCESS_KEY_ID"), "{told}");
     }
 }

@@ -190,13 +190,22 @@ where
         SdkError::DispatchFailure(failure)
             if failure.is_io() || failure.is_timeout() || failure.as_other().is_some() =>
         {
-            DocumentError::Unavailable("the store cannot be reached".to_owned())
+            DocumentError::Unavailable(format!("the store cannot be reached: {}", root_cause(error)))
         }
         SdkError::DispatchFailure(_) => not_sent(error),
         SdkError::ConstructionFailure(_) => not_sent(error),
         // The SDK may grow more kinds; none is known to be for good.
         _ => DocumentError::Unavailable("the call failed in an unknown way".to_owned()),
     }
+}
+
+/// What is at the bottom of it: no route, no listener, a certificate that nobody trusts.
+fn root_cause(error: &dyn Error) -> String {
+    let mut cause = error;
+    while let Some(source) = cause.source() {
+        cause = source;
+    }
+    cause.to_string()
 }
 
 /// A request that never left: its credentials, its address or the request itself could not be made.
@@ -317,6 +326,15 @@ mod tests {
         assert!(matches!(failed, Err(DocumentError::Unavailable(_))), "{failed:?}");
         let failed = documents.check().await;
         assert!(matches!(failed, Err(DocumentError::Unavailable(_))), "{failed:?}");
+    }
+
+    #[tokio::test]
+    async fn why_a_store_cannot_be_reached_is_told() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let documents = documents_at(&format!("http://{}", listener.local_addr().unwrap()));
+        drop(listener);
+        let failed = documents.check().await.unwrap_err().to_string();
+        assert!(failed.contains("cannot be reached: Connection refused"), "{failed}");
     }
 
     /// A store whose bucket may not be looked at, and that says this to whoever asks for a list.

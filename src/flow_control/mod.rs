@@ -6,3 +6,4 @@ pub mod breaker;
 pub mod circuit;
 pub mod gate;
 pub mod slots;
+pub mod trouble;

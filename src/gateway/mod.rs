@@ -137,7 +137,8 @@ pub async fn run(
         let (kafka, topics, known) = (kafka.clone(), topics.clone(), known.clone());
         async move { check(&kafka, &topics, &known).await }
     };
-    supervisor.background("the check of kafka", readiness::watch(readiness.clone(), "kafka", check));
+    let watching = readiness::watch(readiness.clone(), "kafka", producer.unacknowledged().clone(), check);
+    supervisor.background("the check of kafka", watching);
     supervisor.background("reading Kafka", feed.run());
 
     let origins: Vec<_> = options.allowed_origins.iter().filter_map(|origin| origin.parse().ok()).collect();
@@ -195,6 +196,9 @@ async fn until(mut stopping: watch::Receiver<bool>) {
 
 /// Whether requests can be sent and their outcomes seen.
 async fn check(kafka: &KafkaProducer, topics: &[String], hub: &Hub) -> anyhow::Result<()> {
+    if let Some(reason) = kafka.refused_by_topic().lasting() {
+        anyhow::bail!(reason);
+    }
     kafka.check().await?;
     kafka.check_topics(topics).await?;
     anyhow::ensure!(hub.is_caught_up(), "still reading what came before");

@@ -7,10 +7,13 @@ use std::time::Duration;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, ResourceSpecifier, TopicReplication};
 use rdkafka::client::{Client, ClientContext};
 use rdkafka::config::FromClientConfigAndContext;
-use rdkafka::error::{KafkaResult, RDKafkaErrorCode};
+use rdkafka::consumer::Consumer;
+use rdkafka::error::{KafkaError as RdKafkaError, KafkaResult, RDKafkaErrorCode};
 
 use crate::kafka::client::{Connection, PlainContext};
-use crate::kafka::error::KafkaError;
+use crate::kafka::error::{DENIED, KafkaError};
+use crate::kafka::reader::{self, Reader};
+use crate::kafka::topics::Topics;
 
 const METADATA_TIMEOUT: Duration = Duration::from_secs(5);
 const ADMIN_TIMEOUT: Duration = Duration::from_secs(30);
@@ -19,9 +22,38 @@ const ADMIN_TIMEOUT: Duration = Duration::from_secs(30);
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Wanted {
     pub name: String,
-    /// The topic whose records it takes when they cannot be answered; it must take them twice as large, so that
-    /// their headers fit.
-    pub dead_letters_of: Option<String>,
+    pub purpose: Purpose,
+}
+
+/// What a topic is for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    Requests,
+    Outcomes,
+    /// It takes this topic's records when they cannot be answered; twice as large, so that their headers fit.
+    DeadLettersOf(String),
+}
+
+impl Wanted {
+    /// All topics that the worker reads or writes.
+    pub fn all(topics: &Topics) -> Vec<Self> {
+        let requests = topics.requests().map(|(topic, _)| topic);
+        let purpose = |name: &String| {
+            if let Some(topic) = requests.iter().find(|topic| topics.dead_letters(topic) == *name) {
+                return Purpose::DeadLettersOf(topic.to_string());
+            }
+            if requests.iter().any(|topic| topic.as_ref() == name) { Purpose::Requests } else { Purpose::Outcomes }
+        };
+        topics.all().into_iter().map(|name| Self { purpose: purpose(&name), name }).collect()
+    }
+
+    /// The topic whose dead letters it takes.
+    pub fn dead_letters_of(&self) -> Option<&str> {
+        match &self.purpose {
+            Purpose::DeadLettersOf(topic) => Some(topic),
+            Purpose::Requests | Purpose::Outcomes => None,
+        }
+    }
 }
 
 /// A topic as it is.
@@ -31,6 +63,19 @@ pub struct Found {
     /// `max.message.bytes`; `None` when the broker does not tell.
     pub max_message_bytes: Option<u64>,
     pub cleanup_policy: Option<String>,
+    /// `retention.ms`; -1 for ever.
+    pub retention_ms: Option<i64>,
+}
+
+/// What brokers tell of topics to whoever may know of them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Inventory {
+    /// How many partitions each of those has that exist.
+    pub partitions: BTreeMap<String, usize>,
+    /// Those that one broker alone holds, though there are others.
+    pub held_by_one: Vec<String>,
+    /// How many brokers there are.
+    pub brokers: usize,
 }
 
 /// How topics are made.
@@ -39,8 +84,9 @@ pub struct Shape {
     pub partitions: i32,
     /// `None`: the broker's default.
     pub replication: Option<i32>,
-    /// `None`: the broker's default.
-    pub retention: Option<Duration>,
+    /// How long records are kept, and dead letters: what members wrote has an end.
+    pub retention: Duration,
+    pub dead_letter_retention: Duration,
 }
 
 /// How many partitions a new topic has unless somebody says otherwise.
@@ -52,56 +98,84 @@ const MESSAGE_MAX_BYTES: u64 = 1_048_588;
 /// The `max.message.bytes` of a new dead-letter topic.
 pub const DEAD_LETTER_MAX_BYTES: u64 = MESSAGE_MAX_BYTES * 2;
 
+/// The least `max.message.bytes` of an outcome topic: the longest résumé, with its escapes and headers, and every batch of
+/// small ones.
+const OUTCOME_MAX_BYTES: u64 = 256 * 1024;
+
 /// Asks brokers about topics, and makes them.
 pub struct Admin {
     client: Arc<AdminClient<PlainContext>>,
+    /// Asks for what is there. Unlike the other it also says why brokers cannot be asked.
+    reader: Arc<Reader>,
 }
 
 impl Admin {
     /// A client. The brokers need not be there yet.
     pub fn open(connection: &Connection) -> Result<Self, KafkaError> {
         let config = connection.config(&[("allow.auto.create.topics", "false")]);
-        Ok(Self { client: Arc::new(AdminClient::from_config_and_context(&config, PlainContext)?) })
+        let client = Arc::new(AdminClient::from_config_and_context(&config, PlainContext)?);
+        Ok(Self { client, reader: Arc::new(reader::open(connection)?) })
     }
 
-    /// How many partitions each of these topics has; those that do not exist are left out.
-    pub async fn partitions(&self, topics: &[String]) -> Result<BTreeMap<String, usize>, KafkaError> {
-        let (client, topics) = (self.client.clone(), topics.to_vec());
+    /// What there is of these topics.
+    ///
+    /// # Errors
+    /// [`KafkaError::DeniedTopics`] where it is not told whether some of them exist.
+    pub async fn inventory(&self, topics: Vec<String>) -> Result<Inventory, KafkaError> {
+        let reader = self.reader.clone();
         let asking = tokio::task::spawn_blocking(move || {
-            let mut found = BTreeMap::new();
+            let mut inventory = Inventory::default();
+            let mut denied = Vec::new();
             for topic in topics {
-                let partitions = count_partitions(client.inner(), &topic)?;
-                if partitions > 0 {
-                    found.insert(topic, partitions);
+                let found = match reader.client().fetch_metadata(Some(&topic), METADATA_TIMEOUT) {
+                    Ok(found) => found,
+                    Err(error) => return Err(reader::explain(&reader, error)),
+                };
+                inventory.brokers = inventory.brokers.max(found.brokers().len());
+                let partitions: Vec<_> = found.topics().iter().flat_map(|topic| topic.partitions()).collect();
+                if found.topics().iter().any(|topic| topic.error() == Some(DENIED)) {
+                    denied.push(topic);
+                } else if !partitions.is_empty() {
+                    if partitions.iter().any(|partition| partition.replicas().len() == 1) {
+                        inventory.held_by_one.push(topic.clone());
+                    }
+                    inventory.partitions.insert(topic, partitions.len());
                 }
             }
-            Ok(found)
+            if denied.is_empty() { Ok(inventory) } else { Err(KafkaError::DeniedTopics(denied)) }
         });
         asking.await?
     }
 
     /// What an existing topic is like.
+    ///
+    /// # Errors
+    /// Also when it may not be looked at.
     pub async fn describe(&self, topic: &str, partitions: usize) -> Result<Found, KafkaError> {
         let described = self.client.describe_configs([&ResourceSpecifier::Topic(topic)], &options()).await?;
         let config = described.into_iter().next().ok_or_else(no_answer)??;
+        // Whoever may not look is told of no setting at all.
+        if config.entries.is_empty() {
+            return Err(KafkaError::Request("its settings are not told (DescribeConfigs is denied)".to_owned()));
+        }
         let value = |name: &str| config.get(name).and_then(|entry| entry.value.clone());
         Ok(Found {
             partitions,
             max_message_bytes: value("max.message.bytes").and_then(|bytes| bytes.parse().ok()),
             cleanup_policy: value("cleanup.policy"),
+            retention_ms: value("retention.ms").and_then(|milliseconds| milliseconds.parse().ok()),
         })
     }
 
     /// Makes a topic; one that is there already is left as it is.
     pub async fn create(&self, wanted: &Wanted, shape: Shape) -> Result<(), KafkaError> {
-        let retention = shape.retention.map(|retention| retention.as_millis().to_string());
+        let takes_dead_letters = wanted.dead_letters_of().is_some();
+        let retention = if takes_dead_letters { shape.dead_letter_retention } else { shape.retention };
+        let retention = retention.as_millis().to_string();
         let large = DEAD_LETTER_MAX_BYTES.to_string();
         let replication = TopicReplication::Fixed(shape.replication.unwrap_or(-1));
-        let mut topic = NewTopic::new(&wanted.name, shape.partitions, replication);
-        if let Some(retention) = &retention {
-            topic = topic.set("retention.ms", retention);
-        }
-        if wanted.dead_letters_of.is_some() {
+        let mut topic = NewTopic::new(&wanted.name, shape.partitions, replication).set("retention.ms", &retention);
+        if takes_dead_letters {
             topic = topic.set("max.message.bytes", &large);
         }
         let made = self.client.create_topics([&topic], &options()).await?;
@@ -122,17 +196,66 @@ fn options() -> AdminOptions {
 }
 
 /// How many partitions a topic has; none when it does not exist. Blocks.
+///
+/// # Errors
+/// When the brokers cannot be asked, or [do not tell](is_denied).
 pub(super) fn count_partitions<C: ClientContext>(client: &Client<C>, topic: &str) -> KafkaResult<usize> {
     let metadata = client.fetch_metadata(Some(topic), METADATA_TIMEOUT)?;
+    if metadata.topics().iter().any(|topic| topic.error() == Some(DENIED)) {
+        return Err(RdKafkaError::MetadataFetch(DENIED.into()));
+    }
     Ok(metadata.topics().iter().map(|topic| topic.partitions().len()).sum())
+}
+
+/// What is wrong with the topics of outcomes, in words: how they are set up, and that one of several brokers alone holds
+/// them.
+///
+/// # Errors
+/// When they cannot be looked at.
+pub async fn concerns(connection: &Connection, topics: &Topics) -> Result<Vec<String>, KafkaError> {
+    let admin = Admin::open(connection)?;
+    let outcomes = Wanted::all(topics).into_iter().filter(|wanted| wanted.purpose == Purpose::Outcomes);
+    let outcomes: Vec<Wanted> = outcomes.collect();
+    let inventory = admin.inventory(outcomes.iter().map(|wanted| wanted.name.clone()).collect()).await?;
+    let mut concerns = Vec::new();
+    for wanted in outcomes {
+        let Some(partitions) = inventory.partitions.get(&wanted.name) else { continue };
+        match admin.describe(&wanted.name, *partitions).await {
+            Ok(found) => concerns.extend(differences(&wanted, &found, None)),
+            // Who may not look can work all the same.
+            Err(error) => {
+                tracing::debug!(topic = wanted.name, %error, "how a topic is set up is not known");
+                break;
+            }
+        }
+    }
+    if inventory.brokers > 1 && !inventory.held_by_one.is_empty() {
+        let topics = inventory.held_by_one.join(", ");
+        concerns.push(format!("one replica holds {topics}: with its broker goes what is in them"));
+    }
+    // Dropping clients blocks.
+    tokio::task::spawn_blocking(move || drop(admin)).await?;
+    Ok(concerns)
 }
 
 /// What is wrong with a topic for the worker, in words; `request` is the topic whose dead letters it takes.
 pub fn differences(wanted: &Wanted, found: &Found, request: Option<&Found>) -> Vec<String> {
     let name = &wanted.name;
     let mut differences = Vec::new();
-    if found.cleanup_policy.as_deref().is_some_and(|policy| policy.contains("compact")) {
+    let is_compacted = found.cleanup_policy.as_deref().is_some_and(|policy| policy.contains("compact"));
+    if is_compacted {
         differences.push(format!("{name} is compacted: records of a member that were not read yet can vanish"));
+    }
+    if found.retention_ms.is_some_and(|milliseconds| milliseconds < 0) {
+        differences.push(format!("{name} keeps what members wrote for ever (retention.ms)"));
+    }
+    if wanted.purpose == Purpose::Outcomes
+        && let Some(takes) = found.max_message_bytes.filter(|takes| *takes < OUTCOME_MAX_BYTES)
+    {
+        differences.push(format!(
+            "{name} takes records of up to {takes} bytes (max.message.bytes) and should take {OUTCOME_MAX_BYTES}: an outcome \
+             that it refuses becomes a failure"
+        ));
     }
     if let Some(request) = request {
         if found.partitions < request.partitions {
@@ -157,11 +280,25 @@ mod tests {
     use super::*;
 
     fn wanted() -> Wanted {
-        Wanted { name: "A-dlt".to_owned(), dead_letters_of: Some("A".to_owned()) }
+        Wanted { name: "A-dlt".to_owned(), purpose: Purpose::DeadLettersOf("A".to_owned()) }
     }
 
     fn found(partitions: usize, bytes: u64, policy: &str) -> Found {
-        Found { partitions, max_message_bytes: Some(bytes), cleanup_policy: Some(policy.to_owned()) }
+        Found {
+            partitions,
+            max_message_bytes: Some(bytes),
+            cleanup_policy: Some(policy.to_owned()),
+            retention_ms: Some(1),
+        }
+    }
+
+    #[test]
+    fn an_outcome_topic_that_takes_small_records_only_or_has_no_end_is_told() {
+        let outcomes = Wanted { name: "A".to_owned(), purpose: Purpose::Outcomes };
+        assert_eq!(differences(&outcomes, &found(1, OUTCOME_MAX_BYTES, "delete"), None), [""; 0]);
+        let endless = Found { retention_ms: Some(-1), ..found(1, OUTCOME_MAX_BYTES - 1, "delete") };
+        let told = differences(&outcomes, &endless, None);
+        assert!(told.len() == 2 && told[0].contains("for ever") && told[1].contains("262143"), "{told:?}");
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! What all our Kafka clients share: their settings, their log, and the way back when the brokers were gone.
 
+use std::collections::BTreeMap;
 use std::ffi::CString;
+use std::fmt::Display;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
@@ -112,10 +114,82 @@ impl BrokerReAdd {
     }
 }
 
-/// Writes librdkafka's log lines into ours.
+/// What a client said last about its trouble: its calls fail with little more than a code, and the cause (a handshake, a
+/// password) is in what the client says by itself.
+#[derive(Debug, Default)]
+pub struct Heard(Mutex<Option<(Instant, String)>>);
+
+/// How long what a client said may be the cause of what fails.
+const HEARD_WITHIN: Duration = Duration::from_secs(30);
+
+impl Heard {
+    /// Takes note of a client error and its words.
+    pub fn note(&self, error: &KafkaError, reason: &str) {
+        // That all brokers are down follows from what was said before.
+        if error.rdkafka_error_code() != Some(RDKafkaErrorCode::AllBrokersDown)
+            && let Ok(mut last) = self.0.lock()
+        {
+            *last = Some((Instant::now(), reason.to_owned()));
+        }
+    }
+
+    /// An error, with what the client said by itself not long ago.
+    pub fn explain(&self, error: impl Display) -> String {
+        let last = self.0.lock().ok().and_then(|last| last.clone());
+        match last.filter(|(at, _)| at.elapsed() < HEARD_WITHIN) {
+            Some((_, reason)) => format!("{error}: {reason}"),
+            None => error.to_string(),
+        }
+    }
+}
+
+/// Lines of librdkafka's that were written: each client says the same at each of its tries.
+#[derive(Debug, Default)]
+struct Written(BTreeMap<String, Instant>);
+
+static WRITTEN: Mutex<Written> = Mutex::new(Written(BTreeMap::new()));
+
+/// A line is written again after it was not heard for so long.
+const QUIET: Duration = Duration::from_secs(60);
+/// Different lines that are kept apart.
+const WRITTEN_MAX: usize = 256;
+
+impl Written {
+    /// Whether this line is news.
+    fn is_new(&mut self, line: &str, now: Instant) -> bool {
+        // Which thread says it, how long it took, and which of many ports or correlations it is about, differ each time.
+        let said = line.rsplit_once("]: ").map_or(line, |(_, said)| said);
+        let said = said.split_once(" (after ").map_or(said, |(said, _)| said);
+        let said: String = said.chars().filter(|letter| !letter.is_ascii_digit()).collect();
+        if self.0.len() >= WRITTEN_MAX {
+            self.0.retain(|_, heard| now.duration_since(*heard) < QUIET);
+        }
+        if self.0.len() >= WRITTEN_MAX && !self.0.contains_key(&said) {
+            return false;
+        }
+        let before = self.0.insert(said, now);
+        before.is_none_or(|heard| now.duration_since(heard) >= QUIET)
+    }
+}
+
+/// Whether this was not said within the last minute.
+pub fn is_news(line: &str) -> bool {
+    WRITTEN.lock().is_ok_and(|mut written| written.is_new(line, Instant::now()))
+}
+
+/// Writes librdkafka's log lines into ours; what it repeats, once.
 pub fn log(level: RDKafkaLogLevel, facility: &str, line: &str) {
     // The operator's properties go to consumers and producers alike; each ignores the other's.
     let level = if facility == "CONFWARN" { RDKafkaLogLevel::Info } else { level };
+    let is_loud = matches!(
+        level,
+        RDKafkaLogLevel::Emerg
+            | RDKafkaLogLevel::Alert
+            | RDKafkaLogLevel::Critical
+            | RDKafkaLogLevel::Error
+            | RDKafkaLogLevel::Warning
+    );
+    let level = if is_loud && !is_news(line) { RDKafkaLogLevel::Info } else { level };
     match level {
         RDKafkaLogLevel::Emerg | RDKafkaLogLevel::Alert | RDKafkaLogLevel::Critical | RDKafkaLogLevel::Error => {
             tracing::error!(target: "librdkafka", facility, "{line}");
@@ -168,5 +242,32 @@ mod tests {
     fn the_operators_properties_win_over_ours() {
         let config = connection(&[("linger.ms", "7")]).config(&[("linger.ms", "5")]);
         assert_eq!(config.get("linger.ms"), Some("7"));
+    }
+
+    #[test]
+    fn what_is_said_at_each_try_is_written_once() {
+        let refused = |port, tries| {
+            format!(
+                "[thrd:127.0.0.1:{port}/bootstrap]: 127.0.0.1:{port}/bootstrap: Connect to ipv4#127.0.0.1:{port} failed: \
+                 Connection refused (after {tries}ms in state CONNECT, {tries} identical error(s) suppressed)"
+            )
+        };
+        let (mut written, start) = (Written::default(), Instant::now());
+        let said = (0..100).filter(|second| {
+            written.is_new(&refused(9092 + second % 3, *second), start + Duration::from_secs(*second))
+        });
+        assert_eq!(said.count(), 1);
+        assert!(written.is_new("[thrd:x]: x: SSL handshake failed (after 3ms in state SSL_HANDSHAKE)", start));
+        assert!(written.is_new(&refused(9092, 0), start + Duration::from_secs(99) + QUIET));
+    }
+
+    #[test]
+    fn an_error_comes_with_what_the_client_said_by_itself() {
+        let heard = Heard::default();
+        assert_eq!(heard.explain("no answer"), "no answer");
+        let failed = |code| KafkaError::Global(code);
+        heard.note(&failed(RDKafkaErrorCode::SSL), "ssl://kafka:9093: SSL handshake failed");
+        heard.note(&failed(RDKafkaErrorCode::AllBrokersDown), "1/1 brokers are down");
+        assert_eq!(heard.explain("no answer"), "no answer: ssl://kafka:9093: SSL handshake failed");
     }
 }

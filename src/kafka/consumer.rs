@@ -23,7 +23,7 @@ use tokio::time::timeout;
 use crate::events::record::{Record, RequestKind};
 use crate::failpoint;
 use crate::kafka::asking::{self, Committed, Ends};
-use crate::kafka::client::{self, BrokerReAdd, Connection};
+use crate::kafka::client::{self, BrokerReAdd, Connection, Heard};
 use crate::kafka::error::KafkaError;
 use crate::kafka::position::{Partition, Position, Start};
 use crate::kafka::wire;
@@ -36,6 +36,8 @@ pub enum GroupEvent {
     /// Answer with [`GroupConsumer::unassign`]. When the partitions are `lost` they have another owner already, and
     /// nothing may be committed for them.
     Revoked { partitions: Vec<Partition>, lost: bool },
+    /// Something is wrong, in words; the client goes on trying.
+    Trouble(String),
     /// The membership is over for good; the consumer has to be opened anew.
     Fatal(FatalError),
 }
@@ -113,6 +115,8 @@ impl GroupConsumer {
             closing: AtomicBool::new(false),
             refuses_maps: AtomicBool::new(false),
             re_add: BrokerReAdd::default(),
+            heard: Heard::default(),
+            commits_fail: AtomicBool::new(false),
         };
         let mut consumer = BaseConsumer::from_config_and_context(&connection.config(&ours), context)?;
         let main = wake.clone();
@@ -134,23 +138,25 @@ impl GroupConsumer {
     /// Keeps the membership alive, and gives the next thing that the group has to say.
     pub fn poll(&mut self) -> Option<GroupEvent> {
         // Partitions have queues of their own, so that what comes here is events and errors.
-        while let Some(polled) = self.consumer.poll(Duration::ZERO) {
-            match polled {
-                Ok(message) => {
-                    // It was fetched before its partition had a queue: ours only through that queue.
-                    tracing::error!(offset = rdkafka::Message::offset(&message), "a record came past its queue");
-                    let error = FatalError::Other("a record came past its partition's queue".to_owned());
-                    return Some(GroupEvent::Fatal(error));
-                }
-                Err(RdKafkaError::MessageConsumptionFatal(
-                    RDKafkaErrorCode::FencedInstanceId | RDKafkaErrorCode::UnreleasedInstanceId,
-                )) => {
-                    return Some(GroupEvent::Fatal(FatalError::Fenced));
-                }
-                Err(RdKafkaError::MessageConsumptionFatal(code)) => {
-                    return Some(GroupEvent::Fatal(FatalError::Other(code.to_string())));
-                }
-                Err(error) => tracing::debug!(%error, "Kafka consumer error"),
+        match self.consumer.poll(Duration::ZERO) {
+            None => {}
+            Some(Ok(message)) => {
+                // It was fetched before its partition had a queue: ours only through that queue.
+                tracing::error!(offset = rdkafka::Message::offset(&message), "a record came past its queue");
+                let error = FatalError::Other("a record came past its partition's queue".to_owned());
+                return Some(GroupEvent::Fatal(error));
+            }
+            Some(Err(RdKafkaError::MessageConsumptionFatal(
+                RDKafkaErrorCode::FencedInstanceId | RDKafkaErrorCode::UnreleasedInstanceId,
+            ))) => {
+                return Some(GroupEvent::Fatal(FatalError::Fenced));
+            }
+            Some(Err(RdKafkaError::MessageConsumptionFatal(code))) => {
+                return Some(GroupEvent::Fatal(FatalError::Other(code.to_string())));
+            }
+            Some(Err(error)) => {
+                tracing::debug!(%error, "Kafka consumer error");
+                return Some(GroupEvent::Trouble(self.consumer.context().heard.explain(error)));
             }
         }
         self.consumer.context().re_add.run(self.consumer.client(), &self.bootstrap);
@@ -236,7 +242,9 @@ impl GroupConsumer {
                 Some(wire::record(kind, &partition.topic, &message))
             }
             Err(error) => {
-                tracing::warn!(topic = %partition.topic, partition = partition.number, %error, "Kafka fetch error");
+                if client::is_news(&format!("{} {error}", partition.topic)) {
+                    tracing::warn!(topic = %partition.topic, partition = partition.number, %error, "Kafka fetch error");
+                }
                 None
             }
         }
@@ -352,6 +360,9 @@ struct GroupContext {
     /// The broker takes less metadata than a map needs: offsets are committed without.
     refuses_maps: AtomicBool,
     re_add: BrokerReAdd,
+    heard: Heard,
+    /// That commits fail was told.
+    commits_fail: AtomicBool,
 }
 
 impl GroupContext {
@@ -368,6 +379,7 @@ impl ClientContext for GroupContext {
 
     fn error(&self, error: RdKafkaError, reason: &str) {
         self.re_add.note(&error);
+        self.heard.note(&error, reason);
         tracing::debug!(%error, reason, "Kafka consumer error");
     }
 }
@@ -401,6 +413,9 @@ impl ConsumerContext for GroupContext {
             Ok(()) => {
                 failpoint::reach("committed");
                 tracing::trace!(partitions = offsets.count(), "offsets committed");
+                if self.commits_fail.swap(false, Ordering::Relaxed) {
+                    tracing::info!("offsets are committed again");
+                }
             }
             Err(RdKafkaError::ConsumerCommit(RDKafkaErrorCode::OffsetMetadataTooLarge)) => {
                 if !self.refuses_maps.swap(true, Ordering::AcqRel) {
@@ -410,7 +425,10 @@ impl ConsumerContext for GroupContext {
                 }
             }
             // Tried again with the next commit; what was done meanwhile is in the journal.
-            Err(error) => tracing::warn!(%error, "offsets could not be committed"),
+            Err(error) if self.commits_fail.swap(true, Ordering::Relaxed) => {
+                tracing::debug!(%error, "offsets could not be committed");
+            }
+            Err(error) => tracing::warn!(%error, "offsets could not be committed; trying again"),
         }
     }
 }

@@ -48,6 +48,14 @@ impl EmbeddedBroker {
         cluster.request_errors(RDKafkaApiKey::Heartbeat, &[went_on]);
         Ok(())
     }
+
+    /// The next so many tries to join a group are refused: its ACL is gone.
+    pub fn deny_groups(&self, tries: usize) -> Result<(), KafkaError> {
+        let cluster = self.carrier.client().mock_cluster().ok_or(NO_CLUSTER)?;
+        let denied = RDKafkaRespErr::RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED;
+        cluster.request_errors(RDKafkaApiKey::JoinGroup, &vec![denied; tries]);
+        Ok(())
+    }
 }
 
 impl Drop for EmbeddedBroker {

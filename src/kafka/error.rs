@@ -1,8 +1,17 @@
 //! Why Kafka could not be used.
 
 use rdkafka::error::{KafkaError as RdKafkaError, RDKafkaErrorCode};
+use rdkafka::types::RDKafkaRespErr;
 use tokio::sync::oneshot::error::RecvError;
 use tokio::task::JoinError;
+
+/// What brokers say of a topic that we may not know of.
+pub(super) const DENIED: RDKafkaRespErr = RDKafkaRespErr::RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED;
+
+/// Whether a topic could not be asked for because we may not know of it.
+pub(super) fn is_denied(error: &RdKafkaError) -> bool {
+    error.rdkafka_error_code() == Some(RDKafkaErrorCode::TopicAuthorizationFailed)
+}
 
 /// Why Kafka could not be used. The text never holds a property's value, which may be a secret, nor what a member wrote.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -16,6 +25,9 @@ pub enum KafkaError {
     /// These topics do not exist; they are made by people, never by accident.
     #[error("topics are missing: {}; `ssammu-worker topics` makes them", .0.join(", "))]
     MissingTopics(Vec<String>),
+    /// These topics may not be known of: whether they exist is not said.
+    #[error("topics may not be described: {}; an ACL has to allow it", .0.join(", "))]
+    DeniedTopics(Vec<String>),
 }
 
 impl From<RdKafkaError> for KafkaError {

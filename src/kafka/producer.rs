@@ -1,5 +1,6 @@
 //! The idempotent producer, which sends outcomes and dead letters and does not give up on a broker that is away.
 
+use std::fmt::Display;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
@@ -13,9 +14,10 @@ use tokio::sync::{Notify, oneshot};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use crate::flow_control::backoff::Backoff;
+use crate::flow_control::trouble::Trouble;
 use crate::kafka::admin::count_partitions;
-use crate::kafka::client::{self, BrokerReAdd, Connection};
-use crate::kafka::error::KafkaError;
+use crate::kafka::client::{self, BrokerReAdd, Connection, Heard};
+use crate::kafka::error::{KafkaError, is_denied};
 use crate::kafka::outgoing::{OutgoingRecord, Producer, RecordRejected};
 use crate::kafka::wire;
 
@@ -41,7 +43,12 @@ type Waiter = oneshot::Sender<Acknowledgement>;
 pub struct KafkaProducer {
     connection: Connection,
     producer: Mutex<Arc<Polled>>,
+    /// One that sends each record alone, for those whose batches were refused; opened when it is needed.
+    alone: Mutex<Option<Arc<Polled>>>,
     re_add: Arc<BrokerReAdd>,
+    /// Records that are not acknowledged yet: for what is wrong with the brokers, and for what is wrong with a topic.
+    unacknowledged: Arc<Trouble>,
+    refused_by_topic: Arc<Trouble>,
     /// When records leave that are ready before that moment.
     lingers_until: Mutex<Instant>,
 }
@@ -56,12 +63,57 @@ impl KafkaProducer {
     /// Opens the producer. The brokers need not be there yet. Must be called inside a Tokio runtime.
     pub fn open(connection: &Connection) -> Result<Self, KafkaError> {
         let re_add = Arc::new(BrokerReAdd::default());
-        let producer = Mutex::new(create(connection, &re_add)?);
-        Ok(Self { connection: connection.clone(), producer, re_add, lingers_until: Mutex::new(Instant::now()) })
+        let producer = Mutex::new(create(connection, &re_add, &[])?);
+        Ok(Self {
+            connection: connection.clone(),
+            producer,
+            alone: Mutex::default(),
+            re_add,
+            unacknowledged: Trouble::new("KAFKA_BOOTSTRAP_SERVERS, KAFKA_PROPERTIES"),
+            refused_by_topic: Trouble::new("the topic, its replicas, and the ACLs on it"),
+            lingers_until: Mutex::new(Instant::now()),
+        })
+    }
+
+    /// Records that no broker has acknowledged yet.
+    pub fn unacknowledged(&self) -> &Arc<Trouble> {
+        &self.unacknowledged
+    }
+
+    /// Those of them that their topic does not take.
+    pub fn refused_by_topic(&self) -> &Arc<Trouble> {
+        &self.refused_by_topic
+    }
+
+    /// Waits until something is wrong for long; what.
+    pub async fn lasting_trouble(&self) -> String {
+        loop {
+            tokio::select! {
+                () = self.unacknowledged.lasts() => {}
+                () = self.refused_by_topic.lasts() => {}
+            }
+            if let Some(reason) = self.refused_by_topic.lasting().or_else(|| self.unacknowledged.lasting()) {
+                return reason;
+            }
+        }
     }
 
     fn producer(&self) -> Arc<Polled> {
         self.producer.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The producer whose batches hold one record.
+    fn alone(&self) -> Result<Arc<Polled>, KafkaError> {
+        let mut alone = self.alone.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(polled) = alone.as_ref().filter(|polled| polled.client().fatal_error().is_none()) {
+            return Ok(polled.clone());
+        }
+        let new = create(&self.connection, &self.re_add, &[("batch.num.messages", "1")])?;
+        if let Some(dead) = alone.replace(new.clone()) {
+            // Dropping a producer blocks.
+            tokio::task::spawn_blocking(move || drop(dead));
+        }
+        Ok(new)
     }
 
     /// When a record leaves that is ready now: at once, unless others left just before.
@@ -80,7 +132,7 @@ impl KafkaProducer {
         let mut producer = self.producer.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((code, reason)) = producer.client().fatal_error() {
             tracing::error!(%code, reason, "the Kafka producer is dead; opening another");
-            match create(&self.connection, &self.re_add) {
+            match create(&self.connection, &self.re_add, &[]) {
                 Ok(new) => {
                     let dead = std::mem::replace(&mut *producer, new);
                     // Dropping a producer blocks.
@@ -91,28 +143,30 @@ impl KafkaProducer {
         }
     }
 
-    /// Whether these topics exist; for readiness.
+    /// Whether these topics exist, and may be known of; for readiness.
     ///
     /// # Errors
-    /// Which do not, or that the brokers cannot be asked.
+    /// Which do not or may not, or that the brokers cannot be asked.
     pub async fn check_topics(&self, topics: &[String]) -> Result<(), KafkaError> {
-        let missing = self.missing(topics).await?;
-        if missing.is_empty() { Ok(()) } else { Err(KafkaError::MissingTopics(missing)) }
-    }
-
-    async fn missing(&self, topics: &[String]) -> Result<Vec<String>, KafkaError> {
         let (producer, topics) = (self.producer(), topics.to_vec());
         self.re_add.run(producer.client(), &self.connection.bootstrap);
-        let asking = tokio::task::spawn_blocking(move || {
-            let mut missing = Vec::new();
+        tokio::task::spawn_blocking(move || {
+            let (mut missing, mut denied) = (Vec::new(), Vec::new());
             for topic in topics {
-                if count_partitions(producer.client(), &topic)? == 0 {
-                    missing.push(topic);
+                match count_partitions(producer.client(), &topic) {
+                    Ok(0) => missing.push(topic),
+                    Ok(_) => {}
+                    Err(error) if is_denied(&error) => denied.push(topic),
+                    Err(error) => return Err(KafkaError::Request(producer.explain(error))),
                 }
             }
-            Ok(missing)
-        });
-        asking.await?
+            match (denied.is_empty(), missing.is_empty()) {
+                (true, true) => Ok(()),
+                (true, false) => Err(KafkaError::MissingTopics(missing)),
+                (false, _) => Err(KafkaError::DeniedTopics(denied)),
+            }
+        })
+        .await?
     }
 
     /// Waits until everything is sent, at most `limit`. Blocks.
@@ -123,8 +177,12 @@ impl KafkaProducer {
     }
 }
 
-fn create(connection: &Connection, re_add: &Arc<BrokerReAdd>) -> Result<Arc<Polled>, KafkaError> {
-    let config = connection.config(&[
+fn create(
+    connection: &Connection,
+    re_add: &Arc<BrokerReAdd>,
+    fixed: &[(&str, &str)],
+) -> Result<Arc<Polled>, KafkaError> {
+    let mut config = connection.config(&[
         ("enable.idempotence", "true"),
         ("acks", "all"),
         ("compression.type", "lz4"),
@@ -141,7 +199,11 @@ fn create(connection: &Connection, re_add: &Arc<BrokerReAdd>) -> Result<Arc<Poll
         // The partition that a Java producer would choose for the same key.
         ("partitioner", "murmur2_random"),
     ]);
-    let producer = BaseProducer::from_config_and_context(&config, Context { re_add: re_add.clone() })?;
+    for (name, value) in fixed {
+        config.set(*name, *value);
+    }
+    let context = Context { re_add: re_add.clone(), heard: Heard::default() };
+    let producer = BaseProducer::from_config_and_context(&config, context)?;
     let polled = Arc::new(Polled { producer, sent: Arc::default() });
     tokio::spawn(poll(Arc::downgrade(&polled), polled.sent.clone()));
     Ok(polled)
@@ -164,12 +226,24 @@ impl Producer for KafkaProducer {
     async fn send(&self, outgoing: &OutgoingRecord) -> Result<(), RecordRejected> {
         let mut partition = outgoing.partition;
         let mut attempt = 0;
+        let mut is_alone = false;
+        let mut waiting = self.unacknowledged.enter();
         loop {
-            sleep_until(self.leaves_at()).await;
-            let producer = self.producer();
+            let producer = if is_alone {
+                self.alone().map_err(|error| RecordRejected(error.to_string()))?
+            } else {
+                sleep_until(self.leaves_at()).await;
+                self.producer()
+            };
             let Err(error) = producer.send(outgoing, partition).await else { return Ok(()) };
             match error.rdkafka_error_code() {
                 Some(RDKafkaErrorCode::UnknownPartition) if partition.is_some() => partition = None,
+                // A broker refuses a batch whole, for the sake of its size or of one record in it.
+                Some(
+                    RDKafkaErrorCode::MessageSizeTooLarge
+                    | RDKafkaErrorCode::InvalidMessageSize
+                    | RDKafkaErrorCode::InvalidRecord,
+                ) if !is_alone => is_alone = true,
                 Some(
                     RDKafkaErrorCode::MessageSizeTooLarge
                     | RDKafkaErrorCode::InvalidMessageSize
@@ -178,7 +252,11 @@ impl Producer for KafkaProducer {
                 ) => return Err(RecordRejected(error.to_string())),
                 // Whether a timed-out record was stored is unknown: it is sent again, with the same id.
                 _ => {
-                    tracing::warn!(topic = %outgoing.topic, %error, attempt, "sending again");
+                    tracing::debug!(topic = %outgoing.topic, %error, attempt, "sending again");
+                    if is_of_topic(&error) {
+                        waiting = waiting.moved_to(&self.refused_by_topic);
+                    }
+                    waiting.because(format!("{} takes no records: {}", outgoing.topic, producer.explain(error)));
                     self.re_add.run(producer.client(), &self.connection.bootstrap);
                     self.replace_if_fatal();
                     tokio::time::sleep(BACKOFF.jittered(attempt)).await;
@@ -192,15 +270,21 @@ impl Producer for KafkaProducer {
         let producer = self.producer();
         self.re_add.run(producer.client(), &self.connection.bootstrap);
         let asking = tokio::task::spawn_blocking(move || {
-            producer.client().fetch_metadata(Some("__consumer_offsets"), Duration::from_secs(2)).map(|_| ())
+            let asked = producer.client().fetch_metadata(Some("__consumer_offsets"), Duration::from_secs(2));
+            asked.map(drop).map_err(|error| KafkaError::Request(producer.explain(error)))
         });
-        Ok(asking.await??)
+        asking.await?
     }
 }
 
 impl Polled {
     fn client(&self) -> &Client<Context> {
         self.producer.client()
+    }
+
+    /// An error, with what the client said by itself.
+    fn explain(&self, error: impl Display) -> String {
+        self.client().context().heard.explain(error)
     }
 
     /// Takes in all news; whether more is to come.
@@ -231,8 +315,24 @@ impl Polled {
     }
 }
 
+/// Whether it is the topic that does not take a record, and not a broker that is away.
+fn is_of_topic(error: &RdKafkaError) -> bool {
+    matches!(
+        error.rdkafka_error_code(),
+        Some(
+            RDKafkaErrorCode::UnknownTopic
+                | RDKafkaErrorCode::UnknownTopicOrPartition
+                | RDKafkaErrorCode::TopicAuthorizationFailed
+                | RDKafkaErrorCode::NotEnoughReplicas
+                | RDKafkaErrorCode::NotEnoughReplicasAfterAppend
+                | RDKafkaErrorCode::PolicyViolation
+        )
+    )
+}
+
 struct Context {
     re_add: Arc<BrokerReAdd>,
+    heard: Heard,
 }
 
 impl ClientContext for Context {
@@ -242,6 +342,7 @@ impl ClientContext for Context {
 
     fn error(&self, error: RdKafkaError, reason: &str) {
         self.re_add.note(&error);
+        self.heard.note(&error, reason);
         tracing::debug!(%error, reason, "Kafka producer error");
     }
 }

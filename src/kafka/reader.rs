@@ -13,8 +13,8 @@ use rdkafka::{Offset, TopicPartitionList};
 use tokio::sync::mpsc;
 
 use crate::events::record::{Header, RecordTime};
-use crate::kafka::client::{self, BrokerReAdd, Connection};
-use crate::kafka::error::KafkaError;
+use crate::kafka::client::{self, BrokerReAdd, Connection, Heard};
+use crate::kafka::error::{DENIED, KafkaError};
 use crate::kafka::wire;
 
 /// A record as it stands in its topic.
@@ -50,6 +50,8 @@ pub(super) const POLL: Duration = Duration::from_millis(100);
 /// How often topics and partitions are looked for that were not there before.
 const LOOK: Duration = Duration::from_secs(5);
 const BUFFERED: usize = 256;
+/// What is listened to when something has failed.
+const NEWS_MAX: usize = 100;
 
 pub(super) type Reader = BaseConsumer<ReaderContext>;
 
@@ -77,7 +79,7 @@ struct Following {
 
 impl Following {
     /// Reads the partitions that it did not read before.
-    fn look(&mut self, start: &Start) -> KafkaResult<()> {
+    fn look(&mut self, start: &Start) -> Result<(), KafkaError> {
         let mut list = TopicPartitionList::new();
         let mut new = Vec::new();
         for topic in &self.topics {
@@ -127,6 +129,7 @@ impl Following {
 #[derive(Debug, Default)]
 pub(super) struct ReaderContext {
     re_add: BrokerReAdd,
+    pub heard: Heard,
 }
 
 impl ClientContext for ReaderContext {
@@ -136,6 +139,7 @@ impl ClientContext for ReaderContext {
 
     fn error(&self, error: RdKafkaError, reason: &str) {
         self.re_add.note(&error);
+        self.heard.note(&error, reason);
         tracing::debug!(%error, reason, "Kafka reader error");
     }
 }
@@ -156,9 +160,29 @@ pub(super) fn open(connection: &Connection) -> KafkaResult<Reader> {
     Reader::from_config_and_context(&config, ReaderContext::default())
 }
 
+/// Why the brokers could not be asked, with what the client says by itself.
+pub(super) fn explain(consumer: &Reader, error: RdKafkaError) -> KafkaError {
+    // It says so when it is polled, a line at a time.
+    for _ in 0..NEWS_MAX {
+        if consumer.poll(Duration::ZERO).is_none() {
+            break;
+        }
+    }
+    match KafkaError::from(error) {
+        KafkaError::Request(error) => KafkaError::Request(consumer.context().heard.explain(error)),
+        other => other,
+    }
+}
+
 /// The partitions of a topic; none when it does not exist.
-pub(super) fn partitions(consumer: &Reader, topic: &str) -> KafkaResult<Vec<i32>> {
-    let metadata = consumer.fetch_metadata(Some(topic), ASKING)?;
+///
+/// # Errors
+/// When the brokers cannot be asked, or do not tell.
+pub(super) fn partitions(consumer: &Reader, topic: &str) -> Result<Vec<i32>, KafkaError> {
+    let metadata = consumer.fetch_metadata(Some(topic), ASKING).map_err(|error| explain(consumer, error))?;
+    if metadata.topics().iter().any(|topic| topic.error() == Some(DENIED)) {
+        return Err(KafkaError::DeniedTopics(vec![topic.to_owned()]));
+    }
     Ok(metadata.topics().iter().flat_map(MetadataTopic::partitions).map(|partition| partition.id()).collect())
 }
 

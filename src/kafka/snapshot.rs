@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use rdkafka::consumer::Consumer;
-use rdkafka::error::{KafkaError as RdKafkaError, KafkaResult};
+use rdkafka::error::KafkaError as RdKafkaError;
 use rdkafka::message::Message;
 use rdkafka::{Offset, TopicPartitionList};
 
@@ -105,7 +105,7 @@ pub fn read_these(connection: &Connection, places: &BTreeSet<Coordinates>) -> Re
     Ok(found)
 }
 
-fn spans_of(consumer: &Reader, topic: &str, since: Option<i64>) -> KafkaResult<Vec<Span>> {
+fn spans_of(consumer: &Reader, topic: &str, since: Option<i64>) -> Result<Vec<Span>, KafkaError> {
     let mut spans = Vec::new();
     for partition in reader::partitions(consumer, topic)? {
         let (start, end) = consumer.fetch_watermarks(topic, partition, ASKING)?;
@@ -154,7 +154,7 @@ fn read_spans(consumer: &Reader, topic: &str, spans: &[Span], each: &mut impl Fn
                 ends.remove(&partition);
                 progress = Instant::now();
             }
-            Some(Err(error)) => reason = error.to_string(),
+            Some(Err(error)) => reason = consumer.context().heard.explain(error),
             None => {}
         }
         if progress.elapsed() > PATIENCE {

@@ -12,8 +12,8 @@ use tokio::time::Instant;
 
 use crate::app;
 use crate::config::Config;
+use crate::state::StateError;
 use crate::state::redis::RedisState;
-use crate::state::{MemberState, StateError};
 
 /// How long to wait for Redis.
 const CONNECTING: Duration = Duration::from_secs(10);
@@ -24,7 +24,7 @@ async fn redis(config: &Config) -> anyhow::Result<RedisState> {
     let state = RedisState::connect(&config.redis, app::lifetimes(config));
     let end = Instant::now() + CONNECTING;
     loop {
-        match state.check().await {
+        match state.answers().await {
             Ok(()) => return Ok(state),
             Err(StateError::Unavailable(_)) if Instant::now() < end => tokio::time::sleep(LOOK).await,
             Err(error) => return Err(error).context("Redis cannot be used"),

@@ -55,6 +55,12 @@ pub(super) fn held(claim: &Claim) -> Vec<String> {
     }
 }
 
+/// The keys of nobody's turn, with which the store is tried out: what may be done with members' may be done with these.
+pub(super) fn trial(id: Uuid) -> Vec<String> {
+    let root = format!("{}:{{trial {id}}}", Flow::Feedback.name());
+    ["lock", "outcome:request", "outcome:record"].map(|key| format!("{root}:{key}")).to_vec()
+}
+
 fn root(claim: &Claim) -> String {
     root_of(claim.flow, claim.member)
 }

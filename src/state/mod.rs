@@ -15,6 +15,7 @@ pub mod patience;
 pub mod redis;
 pub mod session;
 mod stored;
+pub mod watched;
 
 use std::time::Duration;
 

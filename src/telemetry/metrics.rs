@@ -2,8 +2,8 @@
 
 use prometheus::core::Collector;
 use prometheus::{
-    Encoder, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
-    TextEncoder,
+    Encoder, Gauge, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts,
+    Registry, TextEncoder,
 };
 
 /// The worker's metrics.
@@ -24,6 +24,9 @@ pub struct Metrics {
     pub refused_records: IntCounter,
     pub journal_hits: IntCounter,
     pub lock_waits: IntCounter,
+    pub state_waiting: IntGauge,
+    pub unacknowledged: IntGauge,
+    pub oldest_unacknowledged_seconds: Gauge,
     pub request_seconds: HistogramVec,
     pub model_calls: IntCounterVec,
     pub model_call_seconds: Histogram,
@@ -90,6 +93,15 @@ impl Metrics {
             )?,
             journal_hits: counter("journal_hits_total", "Requests answered from the journal, without work.")?,
             lock_waits: counter("lock_waits_total", "Times that a request waited for a member's lock.")?,
+            state_waiting: gauge("state_waiting", "Requests that wait for the state store, which is away or refuses.")?,
+            unacknowledged: gauge(
+                "unacknowledged",
+                "Outcomes and dead letters that were sent and that no broker has acknowledged yet.",
+            )?,
+            oldest_unacknowledged_seconds: add(
+                &new,
+                Gauge::new("oldest_unacknowledged_seconds", "For how long the oldest of them has waited.")?,
+            )?,
             request_seconds: add(
                 &new,
                 HistogramVec::new(

@@ -68,8 +68,15 @@ pub struct Group {
     pub metrics: Arc<Metrics>,
     /// How long an answered request is remembered.
     pub outcome_ttl: Duration,
-    /// Whether the group has given this member its partitions (perhaps none).
-    pub joined: watch::Sender<bool>,
+    /// Whether the group has given this member its partitions (perhaps none), or why not.
+    pub joined: watch::Sender<Result<(), String>>,
+}
+
+impl Group {
+    /// Tells whether it is joined.
+    fn stand(&self, joined: Result<(), String>) {
+        let _before = self.joined.send_replace(joined);
+    }
 }
 
 /// What asks a membership to end.
@@ -172,6 +179,7 @@ impl<'a> Membership<'a> {
                 match event {
                     GroupEvent::Assigned(partitions) => self.ask_committed(partitions, 1),
                     GroupEvent::Revoked { partitions, lost } => self.on_revoked(partitions, lost),
+                    GroupEvent::Trouble(reason) => self.on_trouble(reason),
                     GroupEvent::Fatal(error) => self.broken = Some(error),
                 }
             }
@@ -246,8 +254,16 @@ impl<'a> Membership<'a> {
             tracing::warn!(group = self.group.name, partitions = partitions.len(), "partitions were lost");
             // Another member may have them already: nothing is stored for them any more.
             self.forget(&partitions);
+            self.group.stand(Err("its partitions were lost, and it is not a member again yet".to_owned()));
         }
         self.revocation = Some(Revocation { partitions, deadline: Instant::now() + grace });
+    }
+
+    /// What keeps it from being a member; one that is works on.
+    fn on_trouble(&self, reason: String) {
+        if self.group.joined.borrow().is_err() {
+            self.group.stand(Err(reason));
+        }
     }
 
     fn ask_committed(&mut self, partitions: Vec<Partition>, tries: u32) {
@@ -265,7 +281,8 @@ impl<'a> Membership<'a> {
         let Committed { mut starts, topics } = match committed {
             Ok(committed) => committed,
             Err(error) => {
-                tracing::warn!(group = self.group.name, %error, "committed offsets could not be read; asking again");
+                tracing::debug!(group = self.group.name, %error, "committed offsets could not be read; asking again");
+                self.group.stand(Err(format!("its offsets cannot be read: {error}")));
                 return self.ask_committed(partitions, tries + 1);
             }
         };
@@ -281,7 +298,7 @@ impl<'a> Membership<'a> {
         // Of those that it had before.
         self.begin_anew(&made_again);
         self.assignments.assign(&starts, self.oldest());
-        self.group.joined.send_replace(true);
+        self.group.stand(Ok(()));
         self.metrics.assigned(self.assignments.len());
         tracing::info!(
             group = self.group.name,
@@ -390,7 +407,7 @@ impl<'a> Membership<'a> {
         self.forget(&self.assignments.partitions());
         self.metrics.assigned(self.assignments.len());
         self.consumer.close().await;
-        self.group.joined.send_replace(false);
+        self.group.stand(Err("it has left its group".to_owned()));
         self.tasks
     }
 

@@ -1,20 +1,20 @@
 //! The end of a record's way: its outcome is handed over, and it is kept as a dead letter where a person has to look.
 
-use std::time::Duration;
+use std::sync::Arc;
 
-use crate::documents::DocumentError;
+use time::OffsetDateTime;
+
 use crate::events::json::JsonText;
 use crate::events::open_enum::OpenEnum;
-use crate::events::outcome::{DownloadLink, FailureCode, Origin, OutcomeData, SavedOutcome, timestamp};
+use crate::events::outcome::{
+    DownloadLink, Failure, FailureCode, Origin, Outcome, OutcomeData, OutcomeKind, SavedOutcome, timestamp,
+};
 use crate::events::record::{Flow, Record};
 use crate::events::{headers, outcome};
 use crate::failpoint;
-use crate::flow_control::backoff::Backoff;
-use crate::kafka::outgoing::OutgoingRecord;
+use crate::kafka::outgoing::{OutgoingRecord, RecordRejected};
 use crate::worker::place::{LeftToTheNext, Place};
 use crate::worker::work::Worker;
-
-const LINK_BACKOFF: Backoff = Backoff { base: Duration::from_millis(100), cap: Duration::from_secs(2) };
 
 impl Worker {
     /// Sends the outcome, and the dead letter where a person may want to run the request again.
@@ -53,45 +53,77 @@ impl Worker {
         };
         let linked = match saved.data() {
             OutcomeData::Completed(completed) => {
-                self.with_link(origin.record, saved.json(), &completed.resume_object_key, place).await?
+                self.with_link(saved.json(), &completed.resume_object_key, place).await?
             }
             OutcomeData::Feedback(_) | OutcomeData::Question(_) | OutcomeData::Failed(_) => None,
         };
+        if let Err(rejected) = self.deliver(origin, saved, topic, linked.as_ref()).await {
+            self.replace_refused(origin, saved, &rejected).await;
+        }
+        Ok(())
+    }
+
+    /// Sends an outcome, perhaps with a link, until the broker has it.
+    async fn deliver(
+        &self,
+        origin: &Origin<'_>,
+        saved: &SavedOutcome,
+        topic: &Arc<str>,
+        linked: Option<&JsonText>,
+    ) -> Result<(), RecordRejected> {
         let outgoing = OutgoingRecord {
             topic: topic.clone(),
             partition: None,
             key: Some(origin.member.to_string().into_bytes()),
-            value: Some(linked.as_ref().unwrap_or(saved.json()).get().into()),
+            value: Some(linked.unwrap_or(saved.json()).get().into()),
             headers: headers::of_outcome(origin, saved),
         };
-        match self.producer.send(&outgoing).await {
-            Ok(()) => {
-                failpoint::reach("sent");
-                let code = saved.data().failure_code().map_or("", OpenEnum::name);
-                self.metrics.outcomes.with_label_values(&[kind.name(), code]).inc();
-            }
-            Err(rejected) => self.give_up(origin.record, "outcome", &rejected.to_string()),
-        }
+        self.producer.send(&outgoing).await?;
+        failpoint::reach("sent");
+        let code = saved.data().failure_code().map_or("", OpenEnum::name);
+        self.metrics.outcomes.with_label_values(&[saved.data().kind().name(), code]).inc();
         Ok(())
+    }
+
+    /// An outcome that its topic will never take: the member gets a failure instead, and a person the request.
+    async fn replace_refused(&self, origin: &Origin<'_>, saved: &SavedOutcome, rejected: &RecordRejected) {
+        let kind = saved.data().kind();
+        let reason = format!("{} was refused: {rejected}", kind.name());
+        self.give_up(origin.record, kind.name(), &rejected.to_string());
+        let problem_id = match saved.data() {
+            OutcomeData::Feedback(feedback) => feedback.problem_id,
+            OutcomeData::Question(_) | OutcomeData::Completed(_) => None,
+            OutcomeData::Failed(failed) => {
+                // Most failures are kept as dead letters anyhow.
+                if failed.code.known().is_none_or(|code| !code.dead_letters()) {
+                    self.dead_letter(origin.record, FailureCode::Internal.name(), &reason).await;
+                }
+                return;
+            }
+        };
+        let failure = Outcome::Failed { problem_id, failure: Failure::new(FailureCode::Internal, reason.as_str()) };
+        let failed = async {
+            let topic = self.settings.topics.outcomes.get(&OutcomeKind::RequestFailed);
+            let (Some(topic), Ok(failed)) = (topic, failure.into_saved(origin, OffsetDateTime::now_utc())) else {
+                return;
+            };
+            if let Err(rejected) = self.deliver(origin, &failed, topic, None).await {
+                self.give_up(origin.record, failed.data().kind().name(), &rejected.to_string());
+            }
+        };
+        tokio::join!(failed, self.dead_letter(origin.record, FailureCode::Internal.name(), &reason));
     }
 
     /// A finished résumé with a download link that is signed now. What cannot be signed here the next owner may sign.
     async fn with_link(
         &self,
-        record: &Record,
         completed: &JsonText,
         key: &str,
         place: &Place,
     ) -> Result<Option<JsonText>, LeftToTheNext> {
-        let failed = |error: DocumentError, attempt: u32| {
-            tracing::warn!(record = %record.at, %error, attempt, "no link could be signed; trying again");
-        };
         let link = match self.documents.link(key).await {
             Ok(link) => link,
-            Err(error) => {
-                failed(error, 0);
-                place.wait(LINK_BACKOFF.retry_forever(|| self.documents.link(key), failed)).await?
-            }
+            Err(_) => place.wait(self.agent.documents.link(key)).await?,
         };
         let link = DownloadLink { resume_url: link.url, resume_url_expires_at: timestamp(link.expires_at) };
         Ok(completed.with(&link).ok())

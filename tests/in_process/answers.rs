@@ -39,13 +39,32 @@ async fn a_request_that_no_model_answered_is_kept_as_a_dead_letter_and_may_come_
 }
 
 #[tokio::test]
-async fn an_outcome_that_no_broker_will_take_is_counted_and_holds_nobody_up() {
+async fn an_outcome_that_no_broker_will_take_becomes_a_failure_and_a_dead_letter() {
     let (kafka, shared) = (Kafka::start(1), Shared::new());
     shared.producer.reject("FeedbackGenerated");
     kafka.feedback(7, "답변").send().await;
     let member = shared.join(&kafka, Flow::Feedback, 9);
     kafka.commits(FEEDBACK_REQUESTED).reach_the_end().await;
-    assert_eq!((member.metrics.refused_records.get(), shared.producer.sent().len()), (1, 0));
+    let failed = shared.producer.outcome(7).await;
+    assert_eq!((failed.topic(), failed.json()["code"].as_str()), ("RequestFailed", Some("INTERNAL")));
+    let letter = shared.producer.dead_letters(1).await.remove(0);
+    assert_eq!(letter.header("kafka_dlt-exception-fqcn"), Some("INTERNAL"));
+    assert!(
+        letter.header("kafka_dlt-exception-message").is_some_and(|why| why.contains("FeedbackGenerated was refused"))
+    );
+    assert_eq!((member.metrics.refused_records.get(), shared.producer.sent().len()), (1, 2));
+    member.stop().await;
+}
+
+#[tokio::test]
+async fn a_failure_that_no_broker_will_take_is_kept_as_a_dead_letter_and_holds_nobody_up() {
+    let (kafka, shared) = (Kafka::start(1), Shared::new());
+    shared.producer.reject("RequestFailed");
+    kafka.request(FEEDBACK_REQUESTED, &serde_json::json!({"memberId": 7})).send().await;
+    let member = shared.join(&kafka, Flow::Feedback, 9);
+    kafka.commits(FEEDBACK_REQUESTED).reach_the_end().await;
+    assert_eq!(shared.producer.dead_letters(1).await.len(), 1);
+    assert_eq!((member.metrics.refused_records.get(), shared.producer.sent().len()), (1, 1));
     member.stop().await;
 }
 

@@ -82,9 +82,25 @@ async fn what_is_done_after_its_partition_was_lost_is_not_committed() {
     member.has_partitions(0).await;
     gate.open();
     // The partition comes back, and the record is read again.
+    member.joined().await;
     let [first, again] = shared.producer.outcomes(7, 2).await.try_into().unwrap();
     assert_eq!((first.id(), first.json()), (again.id(), again.json()));
     assert_eq!((shared.model.asked().len(), member.metrics.journal_hits.get()), (1, 1));
     kafka.commits(FEEDBACK_REQUESTED).reach_the_end().await;
+    member.stop().await;
+}
+
+#[tokio::test]
+async fn a_member_whose_partitions_were_lost_is_none_until_the_group_takes_it_again_and_says_why() {
+    let (kafka, shared) = (Kafka::start(1), Shared::new());
+    let mut member = shared.join(&kafka, Flow::Feedback, 9);
+    member.joined().await;
+    kafka.deny_groups(2);
+    kafka.expel_a_member();
+    member.not_joined("partitions were lost").await;
+    member.not_joined("GroupAuthorizationFailed").await;
+    member.joined().await;
+    kafka.feedback(7, "답변").send().await;
+    shared.producer.outcome(7).await;
     member.stop().await;
 }

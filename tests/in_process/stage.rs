@@ -103,6 +103,11 @@ impl Kafka {
         self.broker.expel_a_member().unwrap();
     }
 
+    /// Nobody may join a group, for so many tries.
+    pub fn deny_groups(&self, tries: usize) {
+        self.broker.deny_groups(tries).unwrap();
+    }
+
     fn connection(&self) -> Connection {
         let properties = QUICK.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
         Connection { bootstrap: self.bootstrap.clone(), properties }
@@ -195,7 +200,7 @@ impl Shared {
 
 fn join(kafka: &Kafka, flow: Flow, worker: Arc<Worker>, slots: Arc<Slots>, outcome_ttl: Duration) -> Member {
     let (stop, stopping) = watch::channel(Stop::No);
-    let (joined, has_joined) = watch::channel(false);
+    let (joined, has_joined) = watch::channel(Err("not yet".to_owned()));
     let kinds = RequestKind::ALL.into_iter().filter(|kind| kind.flow() == flow);
     let intake = Intake {
         connection: kafka.connection(),
@@ -218,14 +223,20 @@ pub struct Member {
     flow: Flow,
     pub metrics: Arc<Metrics>,
     stop: watch::Sender<Stop>,
-    has_joined: watch::Receiver<bool>,
+    has_joined: watch::Receiver<Result<(), String>>,
     intake: JoinHandle<Result<(), IntakeError>>,
 }
 
 impl Member {
     /// Waits until the group has given it its partitions, perhaps none.
     pub async fn joined(&mut self) {
-        in_time("the group is joined", self.has_joined.wait_for(|joined| *joined)).await.unwrap();
+        in_time("the group is joined", self.has_joined.wait_for(Result::is_ok)).await.unwrap();
+    }
+
+    /// Waits until it is no member of the group, for this reason.
+    pub async fn not_joined(&mut self, reason: &str) {
+        let is_why = |joined: &Result<(), String>| joined.as_ref().is_err_and(|why| why.contains(reason));
+        in_time("the group is left", self.has_joined.wait_for(is_why)).await.unwrap();
     }
 
     /// Waits until it has so many partitions.

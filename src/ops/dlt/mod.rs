@@ -102,7 +102,7 @@ async fn existing(config: &Config, wanted: &[String]) -> anyhow::Result<Vec<Stri
 /// How many partitions each topic has, of those that exist.
 async fn partitions(config: &Config, topics: &[String]) -> anyhow::Result<BTreeMap<String, usize>> {
     let admin = Admin::open(&config.kafka)?;
-    Ok(admin.partitions(topics).await?)
+    Ok(admin.inventory(topics.to_vec()).await?.partitions)
 }
 
 /// The request topics that an operator names; all when none is named.

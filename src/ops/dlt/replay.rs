@@ -148,6 +148,8 @@ async fn send<'a>(
 ) -> anyhow::Result<(Vec<&'a Letter>, Result<(), PrintError>)> {
     let producer = Arc::new(KafkaProducer::open(&config.kafka)?);
     let (mut sent, mut shown) = (Vec::new(), Ok(()));
+    let mut trouble = std::pin::pin!(producer.lasting_trouble());
+    let mut is_told = false;
     let mut left = plan.send.as_slice();
     while !left.is_empty() {
         let (now, later) = left.split_at(readable_at_once(left));
@@ -168,7 +170,16 @@ async fn send<'a>(
             }
         });
         let mut sending = std::pin::pin!(sending.buffered(AT_ONCE));
-        while let Some((letter, result)) = sending.next().await {
+        loop {
+            let next = tokio::select! {
+                next = sending.next() => next,
+                reason = &mut trouble, if !is_told => {
+                    log::tell(format_args!("waiting: {reason}"));
+                    is_told = true;
+                    continue;
+                }
+            };
+            let Some((letter, result)) = next else { break };
             match result {
                 Ok(()) => {
                     shown = shown.and_then(|()| say!("sent {}{}", letter.summary(), moved(letter, partitions)));

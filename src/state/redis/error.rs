@@ -5,10 +5,12 @@ use fred::error::{Error, ErrorKind};
 use crate::state::StateError;
 
 /// Codes of replies that pass, or that a person can heal while the worker waits: another try can succeed.
-const PASSING: [&str; 13] = [
+const PASSING: [&str; 15] = [
     "LOADING",
     "MASTERDOWN",
     "CLUSTERDOWN",
+    "MOVED",
+    "ASK",
     "READONLY",
     "TRYAGAIN",
     "BUSY",
@@ -21,12 +23,19 @@ const PASSING: [&str; 13] = [
     "NOPERM",
 ];
 
+/// What servers say, without a code of its own, of a command inside a script that the user has no right to: Redis 7.0 and
+/// before, and those after it.
+const DENIED_IN_SCRIPT: [&str; 2] = ["The user executing the script can't", "ACL failure in script"];
+
 /// The fate of an error that a command ended with.
 pub(super) fn classify(error: &Error) -> StateError {
     let text = describe(error);
     match error.kind() {
         ErrorKind::Auth => StateError::Unavailable(format!("Redis does not accept the credentials: {text}")),
         ErrorKind::Config => StateError::Unavailable(format!("REDIS_URL does not fit the server: {text}")),
+        ErrorKind::Cluster if names(error.details(), &["MOVED", "ASK"]) => StateError::Unavailable(format!(
+            "the server is one of a cluster, and REDIS_URL has to say so (redis-cluster://): {text}"
+        )),
         ErrorKind::IO
         | ErrorKind::Timeout
         | ErrorKind::Canceled
@@ -49,13 +58,15 @@ pub(super) fn classify(error: &Error) -> StateError {
 /// Whether the connection should be replaced: it may be dead without TCP having noticed (a timeout), or lead to a
 /// server that is no longer the primary.
 pub(super) fn asks_for_new_connection(error: &Error) -> bool {
-    *error.kind() == ErrorKind::Timeout || error.details().starts_with("READONLY")
+    *error.kind() == ErrorKind::Timeout || names(error.details(), &["READONLY"])
 }
 
-/// An error in words, without the arguments that Redis repeats when it does not know a command.
+/// An error in words, without the arguments that Redis repeats when it does not know a command, and without the place in a
+/// script that it came from.
 pub(super) fn describe(error: &Error) -> String {
     let details = error.details();
     let details = details.split_once("with args").map_or(details, |(before, _)| before);
+    let details = details.split_once(" script: ").map_or(details, |(before, _)| before);
     format!("{} ({})", details.trim_end_matches([',', ' ']), error.kind().to_str())
 }
 
@@ -68,7 +79,13 @@ fn is_server_reply(details: &str) -> bool {
 /// Before Redis 7 an error inside a script came as `ERR Error running script (...): -OOM ...`.
 fn passes(details: &str) -> bool {
     details.contains("max number of clients")
-        || details.split(' ').any(|word| PASSING.contains(&word.trim_start_matches('-')))
+        || DENIED_IN_SCRIPT.iter().any(|denied| details.contains(denied))
+        || names(details, &PASSING)
+}
+
+/// Whether one of these codes is in an error, perhaps inside what a script made of it.
+fn names(details: &str, codes: &[&str]) -> bool {
+    details.split(' ').any(|word| codes.contains(&word.trim_start_matches('-')))
 }
 
 #[cfg(test)]
@@ -100,6 +117,31 @@ mod tests {
         assert!(is_passing(ErrorKind::Unknown, oom));
         let wrong = "ERR Error running script (call to f_1): @user_script:9: WRONGTYPE Operation against a key";
         assert!(!is_passing(ErrorKind::Unknown, wrong));
+    }
+
+    #[test]
+    fn a_right_that_a_script_lacks_is_waited_for() {
+        let denied = "ERR The user executing the script can't run this command or subcommand script: \
+                      f59a7e, on @user_script:9.";
+        assert!(is_passing(ErrorKind::Unknown, denied));
+        let newer = "ERR ACL failure in script: User half has no permissions to run the 'set' command script: f59a7e";
+        assert!(is_passing(ErrorKind::Unknown, newer));
+        let told = classify(&Error::new(ErrorKind::Unknown, denied)).to_string();
+        assert!(told.contains("can't run this command") && !told.contains("f59a7e"), "{told}");
+    }
+
+    #[test]
+    fn a_demoted_primary_is_left_also_where_a_script_says_so() {
+        let demoted = |details: &'static str| asks_for_new_connection(&Error::new(ErrorKind::Unknown, details));
+        assert!(demoted("READONLY You can't write against a read only replica."));
+        assert!(demoted("ERR Error running script (call to f_1): @user_script:9: -READONLY You can't write"));
+        assert!(!demoted("OOM command not allowed"));
+    }
+
+    #[test]
+    fn a_cluster_behind_a_plain_address_is_told() {
+        let error = classify(&Error::new(ErrorKind::Cluster, "MOVED 7 127.0.0.1:7001"));
+        assert!(error.to_string().contains("redis-cluster://") && matches!(error, StateError::Unavailable(_)));
     }
 
     #[test]

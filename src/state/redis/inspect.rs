@@ -30,6 +30,11 @@ const FORGOTTEN_SECONDS: i64 = 366 * 24 * 3_600;
 const NO_EXPIRY: i64 = -1;
 
 impl RedisState {
+    /// Whether Redis answers; who only looks need not be allowed to write.
+    pub async fn answers(&self) -> Result<(), StateError> {
+        self.connection.client()?.ping(None).await.map_err(|error| self.connection.failed(&error))
+    }
+
     /// The keys that match a pattern, on all primaries of a cluster.
     async fn scan(&self, pattern: &str) -> Result<BTreeSet<String>, StateError> {
         let client = self.connection.client()?;

@@ -12,9 +12,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use fred::interfaces::{ClientLike, KeysInterface};
+use fred::interfaces::KeysInterface;
 use fred::types::{Expiration, SetOptions, Value};
+use futures_util::future::try_join_all;
 use tokio_util::task::AbortOnDropHandle;
+use uuid::Uuid;
 
 pub use self::address::{InvalidAddress, RedisAddress};
 use self::connection::Connection;
@@ -35,7 +37,13 @@ pub struct RedisState {
     /// Who has to have an outcome before it counts as saved.
     replicas: Option<Replicas>,
     _telling: Option<AbortOnDropHandle<()>>,
+    /// Who tries the store out.
+    trials: [Uuid; TRIALS],
 }
+
+/// Turns of nobody that are tried when the store is checked: where the server has only part of a cluster's slots, it lacks
+/// that of at least one of them.
+const TRIALS: usize = 12;
 
 impl RedisState {
     /// Begins to connect and returns at once: until Redis can be reached, and whenever it cannot, every operation
@@ -51,6 +59,7 @@ impl RedisState {
             release: script(include_str!("release.lua")),
             replicas: None,
             _telling: None,
+            trials: std::array::from_fn(|_| Uuid::new_v4()),
             connection,
         }
     }
@@ -81,6 +90,17 @@ impl RedisState {
         let outcome = stored::outcome(json.unwrap_or_default())?;
         self.is_kept(claim).await?;
         Ok(outcome)
+    }
+
+    /// Begins a turn of nobody and gives its lock back, as the work does it: a server that answers a ping need not take
+    /// what is written.
+    async fn try_out(&self, id: Uuid) -> Result<(), StateError> {
+        // Always the same token: a lock that could not be given back is our own the next time.
+        let (keys, token) = (keys::trial(id), id.to_string());
+        let lock = keys.iter().take(1).cloned().collect();
+        self.run(&self.begin, keys, vec![token.clone(), milliseconds(self.lifetimes.lock)]).await?;
+        self.run(&self.release, lock, vec![token]).await?;
+        Ok(())
     }
 
     /// Runs a script, if there is a server to run it.
@@ -160,7 +180,7 @@ impl MemberState for RedisState {
     }
 
     async fn check(&self) -> Result<(), StateError> {
-        let () = self.connection.client()?.ping(None).await.map_err(|error| self.connection.failed(&error))?;
+        try_join_all(self.trials.iter().map(|id| self.try_out(*id))).await?;
         match &self.replicas {
             Some(replicas) => replicas.check().await,
             None => Ok(()),

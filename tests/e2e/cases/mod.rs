@@ -10,6 +10,7 @@ mod exit;
 mod failures;
 mod feedback;
 mod gateway;
+mod half_alive;
 mod hangs;
 mod ops;
 mod page;
@@ -38,6 +39,7 @@ pub fn all() -> Vec<(&'static str, Vec<Case>)> {
         ("saved_data", saved_data::cases()),
         ("rollback", rollback::cases()),
         ("hangs", hangs::cases()),
+        ("half_alive", half_alive::cases()),
         ("process", process::cases()),
         ("environment", environment::cases()),
         ("exit", exit::cases()),
