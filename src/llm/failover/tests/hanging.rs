@@ -173,10 +173,15 @@ async fn without_another_server_a_hang_is_known_before_those_in_work_have_failed
             }
             primary.hang(false);
             drop(first);
+            let mut is_back = false;
             for other in others {
                 let _permit = other.await;
-                assert!(timed(&model, SECOND * deadline_s).await.0.is_ok(), "{deadline_s} s");
+                // Its deadline may come before the next probe.
+                let is_answered = timed(&model, SECOND * deadline_s).await.0.is_ok();
+                assert!(is_answered || !is_back, "{deadline_s} s");
+                is_back = is_answered;
             }
+            assert!(is_back, "{deadline_s} s");
         };
         probed(&model, asking).await;
     }
