@@ -82,7 +82,7 @@ async fn a_worker_that_alone_cannot_reach_the_model_lets_its_partitions_go_and_c
     }
     let all = |_: &[Record]| (answered(&outcomes, &members) == members.len()).then_some(());
     outcomes.wait_at_most(Duration::from_secs(90), "all members are answered", all).await;
-    unlucky.unready("not a member of its group").await;
+    unlucky.unready("it has left its group").await;
     proxy.heal();
     unlucky.ready().await;
     let log = unlucky.log();
