@@ -51,7 +51,7 @@ enum Part {
 struct Away {
     reason: String,
     since: Instant,
-    /// The [gist](gist) of each reason that was told.
+    /// The [gist] of each reason that was told.
     told: BTreeSet<String>,
     /// When one beyond the first few may be told.
     tell_again: Instant,

@@ -198,7 +198,7 @@ fn options() -> AdminOptions {
 /// How many partitions a topic has; none when it does not exist. Blocks.
 ///
 /// # Errors
-/// When the brokers cannot be asked, or [do not tell](is_denied).
+/// When the brokers cannot be asked, or do not tell.
 pub(super) fn count_partitions<C: ClientContext>(client: &Client<C>, topic: &str) -> KafkaResult<usize> {
     let metadata = client.fetch_metadata(Some(topic), METADATA_TIMEOUT)?;
     if metadata.topics().iter().any(|topic| topic.error() == Some(DENIED)) {
