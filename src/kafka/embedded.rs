@@ -49,11 +49,16 @@ impl EmbeddedBroker {
         Ok(())
     }
 
-    /// The next so many tries to join a group are refused: its ACL is gone.
-    pub fn deny_groups(&self, tries: usize) -> Result<(), KafkaError> {
+    /// From now on nobody may join a group, or everybody again: its ACL is gone, or back.
+    pub fn deny_groups(&self, denied: bool) -> Result<(), KafkaError> {
         let cluster = self.carrier.client().mock_cluster().ok_or(NO_CLUSTER)?;
-        let denied = RDKafkaRespErr::RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED;
-        cluster.request_errors(RDKafkaApiKey::JoinGroup, &vec![denied; tries]);
+        if denied {
+            let refusal = RDKafkaRespErr::RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED;
+            // More than anybody tries.
+            cluster.request_errors(RDKafkaApiKey::JoinGroup, &[refusal; 1_000]);
+        } else {
+            cluster.clear_request_errors(RDKafkaApiKey::JoinGroup);
+        }
         Ok(())
     }
 }

@@ -103,9 +103,9 @@ impl Kafka {
         self.broker.expel_a_member().unwrap();
     }
 
-    /// Nobody may join a group, for so many tries.
-    pub fn deny_groups(&self, tries: usize) {
-        self.broker.deny_groups(tries).unwrap();
+    /// From now on nobody may join a group, or everybody again.
+    pub fn deny_groups(&self, denied: bool) {
+        self.broker.deny_groups(denied).unwrap();
     }
 
     fn connection(&self) -> Connection {
