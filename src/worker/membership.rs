@@ -19,7 +19,7 @@ use crate::flow_control::slots::{GroupSlots, Slot, Slots};
 use crate::kafka::asking::{Committed, Ends, TopicIds};
 use crate::kafka::consumer::{FatalError, GroupConsumer, GroupEvent};
 use crate::kafka::error::KafkaError;
-use crate::kafka::position::{Partition, Start};
+use crate::kafka::position::Partition;
 use crate::telemetry::group::GroupMetrics;
 use crate::telemetry::metrics::Metrics;
 use crate::worker::assigned::Read;
@@ -30,8 +30,7 @@ use crate::worker::pending::{Pending, wait_for};
 use crate::worker::place::Place;
 use crate::worker::work::{Job, Lane, Worked, Worker};
 
-/// How long work that is nearly done may hold up a revocation. All partitions of the member stand still meanwhile.
-const REVOKE_GRACE: Duration = Duration::from_secs(1);
+mod rebalance;
 
 /// How often positions are stored, and everything is looked at even if nobody said that it changed.
 const TICK: Duration = Duration::from_millis(100);
@@ -55,10 +54,6 @@ const BEGUN_MAX_BYTES: usize = 32 << 20;
 
 /// Records that are read of one partition before everything else is looked at again.
 const READ_AT_ONCE: usize = 256;
-
-/// How often committed positions are asked for until a topic of which they cannot be read holds up no other.
-const COMMITTED_TRIES: u32 = 2;
-const COMMITTED_RETRY: Duration = Duration::from_secs(1);
 
 /// A consumer group, and what its members work with.
 pub struct Group {
@@ -96,11 +91,6 @@ pub enum Ended {
     Fatal(FatalError),
 }
 
-struct Revocation {
-    partitions: Vec<Partition>,
-    deadline: Instant,
-}
-
 /// A record whose task has ended.
 pub struct Done {
     lane: Lane,
@@ -121,7 +111,7 @@ pub struct Membership<'a> {
     tasks: JoinSet<Done>,
     /// Their size.
     begun_bytes: usize,
-    revocation: Option<Revocation>,
+    revocation: Option<rebalance::Revocation>,
     /// An assignment whose committed positions are being asked for.
     assigning: Pending<(Vec<Partition>, u32, Result<Committed, KafkaError>)>,
     /// Where the partitions end is being asked for.
@@ -246,94 +236,6 @@ impl<'a> Membership<'a> {
         }
     }
 
-    fn on_revoked(&mut self, partitions: Vec<Partition>, lost: bool) {
-        self.lanes.drop_partitions(&partitions);
-        self.assignments.revoke(&partitions);
-        let grace = if lost { Duration::ZERO } else { REVOKE_GRACE };
-        if lost {
-            tracing::warn!(group = self.group.name, partitions = partitions.len(), "partitions were lost");
-            // Another member may have them already: nothing is stored for them any more.
-            self.forget(&partitions);
-            self.group.stand(Err("its partitions were lost, and it is not a member again yet".to_owned()));
-        }
-        self.revocation = Some(Revocation { partitions, deadline: Instant::now() + grace });
-    }
-
-    /// What keeps it from being a member; one that is works on.
-    fn on_trouble(&self, reason: String) {
-        if self.group.joined.borrow().is_err() {
-            self.group.stand(Err(reason));
-        }
-    }
-
-    fn ask_committed(&mut self, partitions: Vec<Partition>, tries: u32) {
-        let asking = self.consumer.committed(partitions.clone(), tries > COMMITTED_TRIES);
-        self.assigning = Some(Box::pin(async move {
-            let committed = asking.await.unwrap_or_else(|panicked| Err(panicked.into()));
-            if committed.is_err() {
-                tokio::time::sleep(COMMITTED_RETRY).await;
-            }
-            (partitions, tries, committed)
-        }));
-    }
-
-    fn on_committed(&mut self, partitions: Vec<Partition>, tries: u32, committed: Result<Committed, KafkaError>) {
-        let Committed { mut starts, topics } = match committed {
-            Ok(committed) => committed,
-            Err(error) => {
-                tracing::debug!(group = self.group.name, %error, "committed offsets could not be read; asking again");
-                self.group.stand(Err(format!("its offsets cannot be read: {error}")));
-                return self.ask_committed(partitions, tries + 1);
-            }
-        };
-        let made_again = self.made_again(topics);
-        for (_, start) in starts.iter_mut().filter(|(partition, _)| made_again.contains(&partition.topic)) {
-            let was_at = if let Start::At { position, .. } = start { position.offset } else { 0 };
-            *start = Start::Anew { was_at };
-        }
-        if let Err(error) = self.consumer.assign(&starts) {
-            self.broken = Some(FatalError::Other(format!("an assignment could not be taken: {error}")));
-            return;
-        }
-        // Of those that it had before.
-        self.begin_anew(&made_again);
-        self.assignments.assign(&starts, self.oldest());
-        self.group.stand(Ok(()));
-        self.metrics.assigned(self.assignments.len());
-        tracing::info!(
-            group = self.group.name,
-            added = starts.len(),
-            now = self.assignments.len(),
-            "partitions assigned"
-        );
-    }
-
-    /// The topics that are others than those that had their names before.
-    fn made_again(&mut self, topics: TopicIds) -> Vec<Arc<str>> {
-        let mut made_again = Vec::new();
-        for (topic, id) in topics {
-            if self.topics.insert(topic.clone(), id).is_some_and(|before| before != id) {
-                tracing::warn!(topic = %topic, "the topic was deleted and made again: it is read from its beginning");
-                made_again.push(topic);
-            }
-        }
-        made_again
-    }
-
-    fn begin_anew(&mut self, topics: &[Arc<str>]) {
-        let oldest = self.oldest();
-        for topic in topics {
-            let partitions = self.assignments.begin_anew(topic, oldest);
-            self.lanes.drop_partitions(&partitions);
-            for partition in partitions {
-                if let Err(error) = self.consumer.seek(&partition, 0) {
-                    self.broken = Some(FatalError::Other(format!("a topic could not be read anew: {error}")));
-                }
-            }
-            self.commit_maps();
-        }
-    }
-
     /// As old as outcomes are remembered, in milliseconds since 1970.
     fn oldest(&self) -> i64 {
         let oldest = OffsetDateTime::now_utc() - self.group.outcome_ttl;
@@ -374,31 +276,6 @@ impl<'a> Membership<'a> {
     fn on_counted(&mut self, members: Option<usize>, needs: &mut LettingGo) {
         if needs.goes(&self.group.name, members.unwrap_or(0)) {
             self.letting_go = Some(Instant::now() + LET_GO_GRACE);
-        }
-    }
-
-    /// Answers a revocation once its partitions are at rest, or its time is over.
-    fn answer_revocation(&mut self) {
-        let Some(revocation) = &self.revocation else { return };
-        if self.assignments.is_in_work(&revocation.partitions) && Instant::now() < revocation.deadline {
-            return;
-        }
-        let Some(revocation) = self.revocation.take() else { return };
-        self.store();
-        self.commit_maps();
-        self.forget(&revocation.partitions);
-        if let Err(error) = self.consumer.unassign(&revocation.partitions) {
-            self.broken = Some(FatalError::Other(format!("a revocation could not be answered: {error}")));
-        }
-        self.metrics.assigned(self.assignments.len());
-        let (gone, left) = (revocation.partitions.len(), self.assignments.len());
-        tracing::info!(group = self.group.name, gone, now = left, "partitions revoked");
-    }
-
-    fn forget(&mut self, partitions: &[Partition]) {
-        self.assignments.forget(partitions);
-        for partition in partitions {
-            self.metrics.forget_lag(&partition.topic, partition.number);
         }
     }
 

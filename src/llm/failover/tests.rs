@@ -485,19 +485,4 @@ async fn while_no_model_answers_one_at_a_time_is_let_in() {
     drop(trial);
 }
 
-/// Whoever is alone with a model that is away is told in time, and it costs nothing; the others wait.
-#[tokio::test(start_paused = true)]
-async fn who_is_let_in_while_no_model_answers_waits_for_a_probe_until_the_deadline() {
-    let primary = Scripted::new("vllm", (0..200).map(|_| fails(Cause::Unreachable)));
-    let model = alone(&primary, Arc::new(()));
-    find_dead(&model).await;
-    let calls = primary.calls();
-    let asking = async {
-        let _permit = model.admit().await;
-        asked(&model, LONG).await
-    };
-    let failed = probed(&model, asking).await;
-    assert!(failed.is_err() && primary.calls() == calls, "{failed:?}");
-}
-
 mod hanging;

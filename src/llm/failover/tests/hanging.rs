@@ -246,3 +246,18 @@ async fn a_check_tells_of_an_open_circuit_though_the_server_lists_its_models() {
         "vllm: the server did not answer in time, though it lists its models; openai stands in"
     );
 }
+
+/// Whoever is alone with a model that is away is told in time, and it costs nothing; the others wait.
+#[tokio::test(start_paused = true)]
+async fn who_is_let_in_while_no_model_answers_waits_for_a_probe_until_the_deadline() {
+    let primary = Scripted::new("vllm", (0..200).map(|_| fails(Cause::Unreachable)));
+    let model = alone(&primary, Arc::new(()));
+    find_dead(&model).await;
+    let calls = primary.calls();
+    let asking = async {
+        let _permit = model.admit().await;
+        asked(&model, LONG).await
+    };
+    let failed = probed(&model, asking).await;
+    assert!(failed.is_err() && primary.calls() == calls, "{failed:?}");
+}
