@@ -33,7 +33,7 @@ const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(10);
 const OPERATION_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// What the store answers to one document, whatever it does with others.
-const REJECTIONS: [&str; 5] = ["EntityTooLarge", "KeyTooLongError", "BadDigest", "InvalidDigest", "IncompleteBody"];
+const REJECTIONS: [&str; 3] = ["EntityTooLarge", "KeyTooLongError", "InvalidDigest"];
 
 /// Documents as objects in one bucket.
 #[derive(Clone, Debug)]
@@ -248,6 +248,9 @@ fn answered(status: u16, code: &str) -> DocumentError {
                 | "ConditionalRequestConflict"
                 | "TokenRefreshRequired"
                 | "ExpiredToken"
+                // Damaged or cut off on its way.
+                | "BadDigest"
+                | "IncompleteBody"
         ),
         300..=399 => false,
         _ => true,
@@ -279,6 +282,7 @@ mod tests {
         assert!(passes(400, "RequestTimeout"));
         assert!(passes(409, "OperationAborted"));
         assert!(passes(400, "ExpiredToken"));
+        assert!(passes(400, "IncompleteBody"));
         assert!(passes(200, "InternalError"), "an error inside a success is as good as a 500");
     }
 

@@ -96,6 +96,8 @@ impl<'w> Carried<'w> {
     /// Waits for what the request needs; without end, unless it expires.
     pub async fn wait_for(&mut self, needs: Needs, model: &dyn Model, store: &'w RetryingDocuments, expiry: &Expiry) {
         match needs {
+            // What is paid for is not too late: it would begin again at once, and again.
+            Needs::Model if self.is_paid_for() => self.model = Some(model.admit().await),
             Needs::Model => self.model = expiry.wait_for(model.admit()).await,
             // What waits for the store is finished: who asked comes back for it.
             Needs::Store => self.store = Some(self.upload.get_or_insert_with(|| store.upload()).admit().await),

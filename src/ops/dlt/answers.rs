@@ -75,7 +75,11 @@ impl Answers {
         let (kafka, topics) = (config.kafka.clone(), super::existing(config, &outcomes).await?);
         match retention::shortest(&kafka, &topics).await {
             Ok(kept) => self.horizon = kept.map_or(0, before_now),
-            Err(error) => log::tell(format_args!("how long outcomes are kept is not known: {error}")),
+            Err(error) => {
+                log::tell(format_args!("how long outcomes are kept is not known: {error}"));
+                // What has no answer now may have had one.
+                self.horizon = i64::MAX;
+            }
         }
         let reading = tokio::task::spawn_blocking(move || {
             Snapshot::take(&kafka, &topics, Some(since))?.read(|seen| self.see(&seen))?;
