@@ -64,15 +64,8 @@ fn session() -> Session {
 /// An interview that has just begun, of a member who said little.
 fn first_question() -> Session {
     let inputs = ResumeInputs {
-        email: "a@b.kr".to_owned(),
         preferred_job: Some(PreferredJob::Other("데이터 분석".to_owned())),
-        major_type: None,
-        certification_count: 0,
-        project_count: 0,
-        work_period: 0,
-        company_name: None,
-        position: None,
-        additional_experiences: None,
+        ..crate::state::session::tests::inputs()
     };
     let exchanges = session().exchanges.into_iter().take(1).map(|asked| Exchange { answer: None, ..asked });
     let begun = Session::begin(ID, inputs, STARTED);

@@ -78,9 +78,13 @@ async fn what_is_done_after_its_partition_was_lost_is_not_committed() {
     let mut member = shared.join(&kafka, Flow::Feedback, 9);
     member.joined().await;
     gate.reached().await;
+    kafka.deny_groups(true);
     kafka.expel_a_member();
     member.has_partitions(0).await;
+    member.not_joined("GroupAuthorizationFailed").await;
     gate.open();
+    shared.producer.outcome(7).await;
+    kafka.deny_groups(false);
     // The partition comes back, and the record is read again.
     member.joined().await;
     let [first, again] = shared.producer.outcomes(7, 2).await.try_into().unwrap();

@@ -66,6 +66,7 @@ async fn a_resume_that_needs_only_the_store_goes_on_while_the_model_is_away() {
     shared.documents.has_refused(1).await;
     shared.model.goes_away();
     kafka.request(RESUME_INIT, &init(20)).send().await;
+    eventually("the init is read", || async { (received(&member, RESUME_INIT) == 1).then_some(()) }).await;
     shared.documents.refuse(false);
     let outcomes = shared.producer.outcomes(7, 2).await;
     document(&shared, &outcomes[1]).await;

@@ -298,7 +298,7 @@ async fn a_worker_that_has_not_begun_is_stopped_at_once(env: Arc<TestEnv>) {
         .with("AWS_EC2_METADATA_SERVICE_ENDPOINT", format!("http://{}", metadata.local_addr().unwrap()))
         .with("RUST_LOG", "info");
     let worker = env.start_worker(&settings);
-    let _asked = metadata.accept().await.unwrap();
+    let _asked = tokio::time::timeout(PATIENCE, metadata.accept()).await.expect("it looks for its region").unwrap();
     is_stopped(worker, "TERM").await;
     assert!(!env.log_tails().contains("stopping"), "there was nothing to finish:\n{}", env.log_tails());
 }

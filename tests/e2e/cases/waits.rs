@@ -81,8 +81,13 @@ async fn a_worker_that_alone_cannot_reach_the_model_lets_its_partitions_go_and_c
         members.push(ask(&env, partition, "한쪽에만 모델이 있습니다").await);
     }
     let all = |_: &[Record]| (answered(&outcomes, &members) == members.len()).then_some(());
-    outcomes.wait_at_most(Duration::from_secs(90), "all members are answered", all).await;
-    unlucky.unready("it has left its group").await;
+    outcomes.wait_at_most(Duration::from_secs(120), "all members are answered", all).await;
+    // Each group has a patience of its own.
+    eventually("both groups are left", || async {
+        let (status, body) = unlucky.get("/readyz").await?;
+        (status == 503 && body.matches("it has left its group").count() == 2).then_some(())
+    })
+    .await;
     proxy.heal();
     unlucky.ready().await;
     let log = unlucky.log();
