@@ -214,6 +214,13 @@ pub(super) fn count_partitions<C: ClientContext>(client: &Client<C>, topic: &str
 /// When they cannot be looked at.
 pub async fn concerns(connection: &Connection, topics: &Topics) -> Result<Vec<String>, KafkaError> {
     let admin = Admin::open(connection)?;
+    let concerns = look_for_concerns(&admin, topics).await;
+    // Dropping clients blocks.
+    tokio::task::spawn_blocking(move || drop(admin)).await?;
+    concerns
+}
+
+async fn look_for_concerns(admin: &Admin, topics: &Topics) -> Result<Vec<String>, KafkaError> {
     let outcomes = Wanted::all(topics).into_iter().filter(|wanted| wanted.purpose == Purpose::Outcomes);
     let outcomes: Vec<Wanted> = outcomes.collect();
     let inventory = admin.inventory(outcomes.iter().map(|wanted| wanted.name.clone()).collect()).await?;
@@ -233,8 +240,6 @@ pub async fn concerns(connection: &Connection, topics: &Topics) -> Result<Vec<St
         let topics = inventory.held_by_one.join(", ");
         concerns.push(format!("one replica holds {topics}: with its broker goes what is in them"));
     }
-    // Dropping clients blocks.
-    tokio::task::spawn_blocking(move || drop(admin)).await?;
     Ok(concerns)
 }
 

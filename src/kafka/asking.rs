@@ -8,7 +8,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::{Offset, TopicPartitionList};
 
 use crate::kafka::error::KafkaError;
-use crate::kafka::position::{Partition, Position, Start};
+use crate::kafka::position::{MAP_PREFIX, Partition, Position, Start};
 use crate::kafka::topic_ids::{TopicId, topic_ids};
 
 /// How long one question to a broker may take.
@@ -66,7 +66,7 @@ pub fn committed<C: ConsumerContext>(
     }
     // What has a map may know of records that the log has lost.
     let mapped = |(partition, start): &(Partition, Start)| match start {
-        Start::At { position, .. } if !position.metadata.is_empty() => Some(partition.clone()),
+        Start::At { position, .. } if position.metadata.len() > MAP_PREFIX.len() => Some(partition.clone()),
         _ => None,
     };
     let mapped: Vec<Partition> = starts.iter().filter_map(mapped).collect();

@@ -25,7 +25,7 @@ use crate::failpoint;
 use crate::kafka::asking::{self, Committed, Ends};
 use crate::kafka::client::{self, BrokerReAdd, Connection, Heard};
 use crate::kafka::error::KafkaError;
-use crate::kafka::position::{Partition, Position, Start};
+use crate::kafka::position::{MAP_PREFIX, Partition, Position, Start};
 use crate::kafka::wire;
 
 /// What the group tells its member. Each assignment and revocation has to be answered.
@@ -286,8 +286,8 @@ impl GroupConsumer {
         let mut list = TopicPartitionList::new();
         for (partition, position) in positions {
             let mut element = list.add_partition(&partition.topic, partition.number);
-            if element.set_offset(Offset::Offset(position.offset)).is_ok() && takes_maps {
-                element.set_metadata(&position.metadata);
+            if element.set_offset(Offset::Offset(position.offset)).is_ok() {
+                element.set_metadata(if takes_maps { &position.metadata } else { MAP_PREFIX });
             }
         }
         list

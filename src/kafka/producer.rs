@@ -230,7 +230,16 @@ impl Producer for KafkaProducer {
         let mut waiting = self.unacknowledged.enter();
         loop {
             let producer = if is_alone {
-                self.alone().map_err(|error| RecordRejected(error.to_string()))?
+                match self.alone() {
+                    Ok(alone) => alone,
+                    // That no client can be opened now says nothing about the record.
+                    Err(error) => {
+                        waiting.because(error.to_string());
+                        sleep(BACKOFF.jittered(attempt)).await;
+                        attempt = attempt.saturating_add(1);
+                        continue;
+                    }
+                }
             } else {
                 sleep_until(self.leaves_at()).await;
                 self.producer()

@@ -363,8 +363,8 @@ impl<'a> Membership<'a> {
             let Some(slot) = self.slots.try_acquire() else { return };
             self.start(slot);
             // What has just made room is read when there is nothing else to start.
-            if !self.lanes.has_ready() {
-                self.read();
+            if !self.lanes.has_ready() && self.read() {
+                self.wake.notify_one();
             }
         }
     }

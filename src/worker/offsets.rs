@@ -8,12 +8,7 @@ use std::collections::BTreeSet;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 
-use crate::kafka::position::Position;
-
-/// Format number of the map. Metadata of any other format, be it a newer worker's or a stranger's, counts as no map: what
-/// is done above the committed offset is then read again, found in the journal, and sent again under the same id. So a
-/// newer format may be written at once: while old and new workers run side by side it costs repeats and nothing else.
-const PREFIX: &str = "s1:";
+use crate::kafka::position::{MAP_PREFIX as PREFIX, Position};
 
 /// What a broker takes as commit metadata by default (`offset.metadata.max.bytes`), in characters.
 const METADATA_MAX: usize = 4096;

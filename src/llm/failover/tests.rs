@@ -99,8 +99,7 @@ struct Notes {
 }
 
 impl Observer for Notes {
-    fn called(&self, endpoint: &'static str, result: Result<(), Cause>, seconds: f64) {
-        assert!(seconds >= 0.0);
+    fn called(&self, endpoint: &'static str, result: Result<(), Cause>, _seconds: f64) {
         self.note(format!("{endpoint} {}", result.map_or_else(Cause::label, |()| "ok")));
     }
     fn retried(&self, cause: Cause) {
