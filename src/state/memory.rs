@@ -71,7 +71,8 @@ impl MemberState for MemoryState {
             return stored::outcome(saved.as_bytes()).map(Saved::Answered);
         }
         let is_locked = entries.get(&keys::lock(claim)).is_some();
-        if outcome.is_none() && is_locked && !entries.is_locked_by(claim) {
+        let answers = outcome.as_ref().is_some_and(|(key, _)| *key == keys::outcome(claim, Scope::Request));
+        if !answers && is_locked && !entries.is_locked_by(claim) {
             return Ok(Saved::Conflict);
         }
         if let Some(session) = session {

@@ -2,7 +2,8 @@
 //! working for one member at once.
 //!
 //! Correctness rests on [`MemberState::save`] alone, one compare-and-set: it refuses a session that somebody else
-//! has changed, and a request that somebody else has answered. The lock only keeps paid work from being done twice.
+//! has changed, and a request that somebody else has answered. The lock only keeps paid work from being done twice, and a
+//! failure that may be tried again from standing where its holder is about to answer.
 
 pub mod format;
 #[cfg(test)]
@@ -104,8 +105,8 @@ pub enum Saved {
     /// Nothing was written: the request has been answered meanwhile (perhaps by an earlier try of this very save).
     /// The lock, if it was ours, is released.
     Answered(SavedOutcome),
-    /// Nothing was written: the session is not at the expected version, or (for a change without an outcome)
-    /// somebody else has the lock. Begin again.
+    /// Nothing was written: the session is not at the expected version, or (for a change without an outcome, and for a
+    /// failure that is remembered for the record alone) somebody else has the lock. Begin again.
     Conflict,
 }
 

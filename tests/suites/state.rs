@@ -42,6 +42,7 @@ pub fn all() -> Vec<Test> {
         a_save_that_is_repeated_finds_its_own_answer,
         a_request_answered_elsewhere_refuses_a_second_answer,
         an_answer_needs_no_lock_but_the_version,
+        a_failure_that_may_be_tried_again_gives_way_to_whoever_has_the_lock,
         a_draft_is_saved_unless_somebody_else_has_the_lock,
         a_session_at_another_version_is_left_alone,
         a_session_that_is_gone_is_a_conflict,
@@ -196,6 +197,25 @@ async fn an_answer_needs_no_lock_but_the_version(state: &dyn MemberState) {
     assert!(state.renew(&other).await.unwrap(), "the lock of another is left alone");
     let turn = SessionChange { session: Write::Put(session(1)), ..nothing(None) };
     assert_eq!(state.save(&other, &change(Some(turn), request_outcome(2))).await.unwrap(), Saved::Conflict);
+}
+
+async fn a_failure_that_may_be_tried_again_gives_way_to_whoever_has_the_lock(state: &dyn MemberState) {
+    for flow in [Flow::Feedback, Flow::Resume] {
+        let paused = Claim { flow, ..claim(member()) };
+        let fail = change(None, Some((Scope::Record, outcome(1))));
+        state.begin(&paused).await.unwrap();
+        state.release(&paused).await.unwrap();
+        let next_owner = Claim { token: Uuid::new_v4(), ..paused.clone() };
+        state.begin(&next_owner).await.unwrap();
+
+        assert_eq!(state.save(&paused, &fail).await.unwrap(), Saved::Conflict);
+        assert!(state.renew(&next_owner).await.unwrap(), "the lock of another is left alone");
+        assert_eq!(state.save(&next_owner, &change(None, request_outcome(2))).await.unwrap(), Saved::Done);
+        assert_eq!(state.save(&paused, &fail).await.unwrap(), Saved::Answered(outcome(2)));
+
+        let alone = Claim { flow, ..claim(member()) };
+        assert_eq!(state.save(&alone, &fail).await.unwrap(), Saved::Done, "nobody is at it");
+    }
 }
 
 async fn a_draft_is_saved_unless_somebody_else_has_the_lock(state: &dyn MemberState) {

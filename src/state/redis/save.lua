@@ -13,7 +13,9 @@ if answered then
   return {'answered', answered}
 end
 
-local answers = ARGV[2] ~= ''
+-- Only an answer for good passes by whoever else has the lock: a failure that may be tried again would throw away what
+-- that one is paying for.
+local answers = ARGV[2] == KEYS[2]
 if not answers and holder and not ours then return {'conflict'} end
 
 local function write(key, value, lifetime)
@@ -31,7 +33,7 @@ if #ARGV > 5 then
   write(KEYS[6], ARGV[10], ARGV[4])
 end
 
-if answers then
+if ARGV[2] ~= '' then
   redis.call('SET', ARGV[2], ARGV[3], 'PX', ARGV[4])
   if ours then redis.call('DEL', KEYS[1]) end
 elseif not holder then
