@@ -187,6 +187,11 @@ impl Fault {
     pub fn transport(cause: Cause) -> Self {
         Self { cause, status: None, retry_after: None }
     }
+
+    /// Whether it may lie in the request as well as in the server: an engine that breaks at one prompt answers others.
+    pub fn may_be_the_requests(&self) -> bool {
+        self.cause == Cause::Broken && self.status == Some(500)
+    }
 }
 
 impl fmt::Display for Fault {

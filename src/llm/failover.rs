@@ -299,6 +299,8 @@ struct Course {
     deadline: Instant,
     /// The servers that were called.
     tried: Vec<usize>,
+    /// The servers that failed in a way that may be the request's own.
+    broke: Vec<usize>,
 }
 
 /// What came of one call.
@@ -317,7 +319,7 @@ impl Model for Failover {
 
     async fn ask(&self, ask: &Ask, deadline: Instant) -> Result<Reply, ModelFailure> {
         let whole = deadline.saturating_duration_since(Instant::now());
-        let mut course = Course { whole, deadline, tried: Vec::new() };
+        let mut course = Course { whole, deadline, tried: Vec::new(), broke: Vec::new() };
         let mut attempt = 0;
         let mut last_fault = None;
         // The server that has just asked to be left for the other.
@@ -347,7 +349,13 @@ impl Model for Failover {
                 last_fault = Some((name, Fault::transport(Cause::Dropped)));
                 continue;
             }
-            if let Some(verdict) = self.verdict(&result).filter(|_| is_telling) {
+            // One request says that only once about a server, however often it is tried.
+            let may_be_ours = matches!(&result, Err(fault) if fault.may_be_the_requests());
+            let is_known = may_be_ours && course.broke.contains(&picked.server);
+            if may_be_ours && !is_known {
+                course.broke.push(picked.server);
+            }
+            if let Some(verdict) = self.verdict(&result).filter(|_| is_telling && !is_known) {
                 self.breaker.record(picked.server, started, verdict, |change| self.tell(server, change, &result));
             }
             let index = picked.server;
@@ -362,8 +370,8 @@ impl Model for Failover {
             debug!(endpoint = name, cause = %fault, attempt, "no reply");
             let pause = self.pause(attempt, &fault);
             let action = fault.cause.action();
-            // Who can leave a server that is away does not wait for what that asks for.
-            let leaves = action == Action::TryOther || self.breaker.next_probe(index).is_some();
+            // Who can leave a server that is away, or breaks at this very request, does not wait for what that asks for.
+            let leaves = action == Action::TryOther || is_known || self.breaker.next_probe(index).is_some();
             match action {
                 Action::GiveUp => return Err(ModelFailure::Unusable(format!("{name}: {fault}"))),
                 // The endpoint has tried whatever is briefer.
