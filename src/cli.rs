@@ -27,6 +27,7 @@ use crate::gateway::{self, settings::GatewaySettings};
 use crate::http;
 use crate::kafka::admin::{self, Admin, Shape, Wanted};
 use crate::kafka::error::KafkaError;
+use crate::open_files;
 use crate::ops;
 use crate::print::say;
 use crate::telemetry::log;
@@ -221,6 +222,9 @@ async fn run(config: Config) -> anyhow::Result<()> {
         stops_within = ?(config.shutdown_grace + app::ENDING),
         "starting"
     );
+    if let Some((needed, limit)) = open_files::make_room(config.max_in_flight) {
+        tracing::warn!(needed, limit, "MAX_IN_FLIGHT needs more open files than the process may have (ulimit -n)");
+    }
     if !config.fallback_ignored.is_empty() {
         tracing::warn!(
             ignored = config.fallback_ignored.join(", "),
@@ -243,6 +247,7 @@ async fn gateway(settings: GatewaySettings, config: Config) -> anyhow::Result<()
     log::start(config.log_format, &config.log_directives)?;
     let mut stop = pin!(stop_signal()?);
     let listener = gateway::listen(&settings.addr).await?;
+    open_files::make_room(0);
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"),
         kafka = config.kafka.bootstrap,

@@ -25,6 +25,7 @@ pub mod gateway;
 pub mod http;
 pub mod kafka;
 pub mod llm;
+mod open_files;
 pub mod ops;
 pub mod print;
 pub mod readiness;

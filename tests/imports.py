@@ -23,6 +23,7 @@ FLOWS = PORTS | {"state", "llm", "documents", "kafka"}
 MAY_KNOW = {
     "failpoint": set(),
     "fake_http": set(),
+    "open_files": set(),
     "print": set(),
     "flow_control": set(),
     "events": set(),
