@@ -85,9 +85,10 @@ impl GroupConsumer {
             ("group.id", group),
             ("auto.offset.reset", "earliest"),
             ("isolation.level", "read_committed"),
-            // Stored positions are committed every second, at a revocation and at the end.
+            // Stored positions are committed so often, at a revocation and at the end: what is done and not committed is sent
+            // once more after a kill.
             ("enable.auto.commit", "true"),
-            ("auto.commit.interval.ms", "1000"),
+            ("auto.commit.interval.ms", "200"),
             ("enable.auto.offset.store", "false"),
             ("allow.auto.create.topics", "false"),
             // New partitions are found after so long, not after five minutes.

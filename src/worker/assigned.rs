@@ -39,6 +39,8 @@ pub struct Assigned {
     in_work: usize,
     /// Its position has changed since it was last stored.
     changed: bool,
+    /// It was stored since [`grown`](Self::grown) was last asked.
+    stored: bool,
     /// It is about to be let go: nothing more of it begins.
     revoked: bool,
     tenure: Tenure,
@@ -109,6 +111,7 @@ impl Assigned {
             front_until: None,
             in_work: 0,
             changed: false,
+            stored: false,
             revoked: false,
             tenure: Tenure::default(),
             news_from: (!knows).then_some(oldest),
@@ -273,7 +276,13 @@ impl Assigned {
 
     /// The position, if it has changed since this was last asked.
     pub fn take_changed(&mut self) -> Option<Position> {
+        self.stored |= self.changed;
         std::mem::take(&mut self.changed).then(|| self.offsets.position())
+    }
+
+    /// The position, if it was stored since this was last asked and librdkafka would not commit it by itself.
+    pub fn grown(&mut self) -> Option<Position> {
+        std::mem::take(&mut self.stored).then(|| self.to_commit()).flatten()
     }
 
     /// The position, if librdkafka would not commit it by itself.

@@ -109,6 +109,13 @@ impl Assignments {
         changed.collect()
     }
 
+    /// Of those that are [to be committed](Self::to_commit) the ones that were stored since this was last asked.
+    pub fn grown(&mut self) -> Vec<(Partition, Position)> {
+        let grown =
+            self.partitions.iter_mut().filter_map(|(partition, assigned)| Some((partition.clone(), assigned.grown()?)));
+        grown.collect()
+    }
+
     /// Positions that librdkafka would not commit by itself: with a map of what is done behind their offset, which may have
     /// grown, or below what was committed before, as their log has begun anew.
     pub fn to_commit(&self) -> Vec<(Partition, Position)> {
@@ -244,6 +251,7 @@ mod tests {
         assert_eq!(assignments.take_changed(), [at(0, 3, "s1:Ag")]);
         assert_eq!(assignments.take_changed(), []);
         assert_eq!(assignments.to_commit(), [at(0, 3, "s1:Ag")]);
+        assert_eq!((assignments.grown(), assignments.grown()), (vec![at(0, 3, "s1:Ag")], vec![]));
         assignments.finish(&first);
         assert_eq!((assignments.take_changed(), assignments.to_commit()), (vec![at(0, 5, "s1:")], vec![]));
     }

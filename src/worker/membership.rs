@@ -19,7 +19,7 @@ use crate::flow_control::slots::{GroupSlots, Slot, Slots};
 use crate::kafka::asking::{Committed, Ends, TopicIds};
 use crate::kafka::consumer::{FatalError, GroupConsumer, GroupEvent};
 use crate::kafka::error::KafkaError;
-use crate::kafka::position::Partition;
+use crate::kafka::position::{Partition, Position};
 use crate::telemetry::group::GroupMetrics;
 use crate::telemetry::metrics::Metrics;
 use crate::worker::assigned::Read;
@@ -35,9 +35,10 @@ mod rebalance;
 /// How often positions are stored, and everything is looked at even if nobody said that it changed.
 const TICK: Duration = Duration::from_millis(100);
 
-/// How often maps of what is done behind the committed offsets are committed. Offsets that move are committed by
-/// librdkafka as often; it does not see that a map has grown.
-const MAP_TICK: Duration = Duration::from_secs(1);
+/// How often maps of what is done behind the committed offsets are committed where they have grown. Offsets that move are
+/// committed by librdkafka as often; it does not see that a map has grown. What is done and not committed is sent once
+/// more after a kill.
+const MAP_TICK: Duration = Duration::from_millis(200);
 
 /// How long what is in work may go on before the partitions are let go of.
 const LET_GO_GRACE: Duration = Duration::from_secs(5);
@@ -217,8 +218,10 @@ impl<'a> Membership<'a> {
                 }
                 () = self.wake.notified() => {}
                 _ = ticks.tick() => self.store(),
-                _ = map_ticks.tick() => self.commit_maps(),
+                _ = map_ticks.tick() => self.commit_grown(),
                 _ = lag_ticks.tick() => {
+                    // No answer says whether a commit worked.
+                    self.commit_maps();
                     self.ask_ends();
                     self.count_members(needs);
                 }
@@ -416,9 +419,17 @@ impl<'a> Membership<'a> {
     }
 
     fn commit_maps(&self) {
-        let to_commit = self.assignments.to_commit();
-        if !to_commit.is_empty() {
-            self.consumer.commit(&to_commit);
+        self.commit(&self.assignments.to_commit());
+    }
+
+    fn commit_grown(&mut self) {
+        let grown = self.assignments.grown();
+        self.commit(&grown);
+    }
+
+    fn commit(&self, positions: &[(Partition, Position)]) {
+        if !positions.is_empty() {
+            self.consumer.commit(positions);
         }
     }
 
