@@ -27,7 +27,7 @@ pub struct Settings {
     /// Kafka brokers, host:port, separated by commas
     #[arg(long, env, hide_env_values = true, default_value = "localhost:9092")]
     kafka_bootstrap_servers: String,
-    /// librdkafka properties, a=b,c=d: TLS, SASL, group.protocol, group.instance.id
+    /// librdkafka properties, a=b,c=d: TLS, SASL, group.protocol, group.instance.id ({hostname} in it is the machine's)
     #[arg(long, env, hide_env_values = true, default_value = "")]
     kafka_properties: String,
     /// Topic of feedback requests
@@ -433,5 +433,14 @@ mod tests {
         let config = with(|settings| settings.kafka_properties = "debug=broker,topic, linger.ms=7".to_owned()).unwrap();
         assert_eq!(config.kafka.property("debug"), Some("broker,topic"));
         assert_eq!(config.kafka.property("linger.ms"), Some("7"));
+    }
+
+    #[test]
+    fn a_member_may_be_named_after_its_machine() {
+        let named = "group.instance.id=worker-{hostname},sasl.password={hostname}";
+        let config = with(|settings| settings.kafka_properties = named.to_owned()).unwrap();
+        let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap();
+        assert_eq!(config.kafka.property("group.instance.id"), Some(format!("worker-{}", host.trim()).as_str()));
+        assert_eq!(config.kafka.property("sasl.password"), Some("{hostname}"), "a secret stays as it is");
     }
 }

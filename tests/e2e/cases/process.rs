@@ -84,8 +84,7 @@ async fn a_second_signal_ends_it_at_once(env: Arc<TestEnv>) {
 
 async fn a_killed_workers_request_is_answered_by_the_next(env: Arc<TestEnv>) {
     let outcomes = env.outcomes().await;
-    // The broker waits this long for a member that says nothing.
-    let settings = env.settings().with("KAFKA_PROPERTIES", "session.timeout.ms=6000");
+    let settings = env.settings();
     let worker = env.worker_with(&settings).await;
     let member = env.member();
     env.model.next([Answer::stall()]);

@@ -39,9 +39,6 @@ pub fn cases() -> Vec<Case> {
     always.into_iter().chain(with_fail_points.into_iter().map(Case::with_fail_points)).collect()
 }
 
-/// The session timeout is the shortest that a broker takes.
-const SHORT_SESSION: &str = "session.timeout.ms=6000";
-
 /// Asks for feedback in partition 0, so that all requests of a test share their offsets; gives the request's id.
 async fn ask(env: &TestEnv, member: i64, text: &str) -> String {
     let value = json!({"memberId": member, "question": text, "answer": "잘 모르겠지만 설명해 보겠습니다."});
@@ -116,8 +113,7 @@ async fn closing_commits_what_is_finished_and_nothing_else(env: Arc<TestEnv>) {
 async fn a_worker_frozen_past_its_lock_and_session_changes_nothing_when_it_wakes(env: Arc<TestEnv>) {
     let outcomes = env.outcomes().await;
     let redis = Redis::connect(&env.services).await;
-    let settings = || env.settings().with("KAFKA_PROPERTIES", SHORT_SESSION);
-    let mut frozen = env.worker_with(&settings()).await;
+    let mut frozen = env.worker_with(&env.settings()).await;
     let member = env.member();
     let resume = async |topic: &str, value: Value| env.requests.ask(topic, &value).send().await.to_string();
     let answer = async |question: &Record, text: &str| {
@@ -136,7 +132,7 @@ async fn a_worker_frozen_past_its_lock_and_session_changes_nothing_when_it_wakes
     env.model.wait_for("the answer is out", |load| load.at_work == 0).await;
 
     // The group and the lock let go of the frozen worker by themselves.
-    let next = env.worker_with(&settings()).await;
+    let next = env.worker_with(&env.settings()).await;
     let second = outcome(&outcomes, &requests[1]).await;
     assert_ne!(second.json()["question"], stale);
     requests.push(answer(&second, "새 답변").await);
@@ -201,8 +197,7 @@ async fn no_request_is_lost_or_doubled_while_a_second_worker_comes_and_goes(env:
 
 async fn slow_work_never_exceeds_the_poll_interval(env: Arc<TestEnv>) {
     let outcomes = env.outcomes().await;
-    let properties = format!("{SHORT_SESSION},max.poll.interval.ms=6000");
-    let settings = env.settings().with("KAFKA_PROPERTIES", properties).with("MAX_IN_FLIGHT", 1);
+    let settings = env.settings().with("KAFKA_PROPERTIES", "max.poll.interval.ms=6000").with("MAX_IN_FLIGHT", 1);
     let worker = env.worker_with(&settings).await;
     env.model.when("오래 걸리는 질문", [Answer::text(FEEDBACK).after(Duration::from_secs(8))]);
     // The second waits for the only place meanwhile.
