@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
+use time::OffsetDateTime;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
@@ -113,7 +114,11 @@ pub async fn run(
     let BackEnds { state, state_name, documents, documents_name } = back_ends;
     let waiting_for_state = Trouble::new("REDIS_URL, the user's rights, memory and replicas");
     let state: Arc<dyn MemberState> = Arc::new(WatchedState::new(state, waiting_for_state.clone()));
-    let locks = Locks::new(state.clone(), LOCK_TTL, Holder::started(config.kafka.property("group.instance.id")));
+    let locks = Locks::new(
+        state.clone(),
+        LOCK_TTL,
+        Holder::started(config.kafka.property("group.instance.id"), OffsetDateTime::now_utc()),
+    );
     let retrying = Arc::new(RetryingDocuments::new(documents.clone()));
     let worker = Arc::new(Worker {
         state: state.clone(),

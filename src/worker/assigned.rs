@@ -9,10 +9,10 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::events::record::{Record, RecordTime};
+use crate::flow_control::place::Tenure;
 use crate::kafka::position::{Position, Start};
 use crate::worker::offsets::{Offsets, Take, is_ours};
 use crate::worker::parked::Parked;
-use crate::worker::place::Tenure;
 use crate::worker::work::Lane;
 
 /// How much is read at most before reading goes on at the front: what others wait for.

@@ -58,6 +58,9 @@ impl Intake {
                 .map_err(|source| IntakeError::Open { group: group.name.clone(), source })?;
             let mut membership = Membership::new(&group, consumer, wake);
             let ended = membership.run(&mut stop, &mut needs).await;
+            if matches!(ended, Ok(Ended::Fatal(FatalError::Fenced))) {
+                group.worker.locks.fence();
+            }
             in_work.retain_mut(|tasks: &mut JoinSet<Done>| {
                 while tasks.try_join_next().is_some() {}
                 !tasks.is_empty()

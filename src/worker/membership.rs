@@ -15,6 +15,7 @@ use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
 use crate::failpoint;
+use crate::flow_control::place::Place;
 use crate::flow_control::slots::{GroupSlots, Slot, Slots};
 use crate::kafka::asking::{Committed, Ends, TopicIds};
 use crate::kafka::consumer::{FatalError, GroupConsumer, GroupEvent};
@@ -27,7 +28,6 @@ use crate::worker::assignments::{Assignments, Ticket};
 use crate::worker::lanes::Lanes;
 use crate::worker::letting_go::LettingGo;
 use crate::worker::pending::{Pending, wait_for};
-use crate::worker::place::Place;
 use crate::worker::work::{Job, Lane, Worked, Worker};
 
 mod rebalance;

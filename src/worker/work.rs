@@ -17,6 +17,7 @@ use crate::events::request::{MemberId, Request};
 use crate::failpoint;
 use crate::feedback;
 use crate::flow_control::backoff::Backoff;
+use crate::flow_control::place::{LeftToTheNext, Place};
 use crate::kafka::outgoing::Producer;
 use crate::kafka::topics::Topics;
 use crate::llm::Model;
@@ -28,7 +29,6 @@ use crate::state::patience::{StateFault, until_available, until_taken};
 use crate::state::{Begin, Change, Claim, MemberState, Saved, SessionChange, StateError};
 use crate::telemetry::metrics::Metrics;
 use crate::worker::locks::{Held, Locks};
-use crate::worker::place::{LeftToTheNext, Place};
 use crate::worker::screens::Screens;
 
 /// How long to leave a member's lock to its holder before looking again.
@@ -240,7 +240,7 @@ impl Worker {
                 token: self.locks.token(),
             },
             expiry: Expiry::of(origin.record, self.settings.request_max_age),
-            carried: Carried::new(place.tenure().clone()),
+            carried: Carried::new(place.clone(), self.locks.fenced().clone()),
             place,
             lock: None,
             lock_waits: 0,
@@ -411,7 +411,7 @@ impl Worker {
                 let model = self.model.as_ref();
                 let _permit = carried.admit(model)?;
                 failpoint::reach("before_call");
-                let writing = feedback::write(model, request, deadline);
+                let writing = feedback::write(model, request, carried.place(), deadline);
                 let feedback = carried.ask(model, writing).await??;
                 failpoint::reach("called");
                 Ok((None, Outcome::Feedback { problem_id: request.problem_id, feedback }))

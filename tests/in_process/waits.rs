@@ -9,6 +9,7 @@ use ssammu_worker::llm::ModelFailure;
 use ssammu_worker::state::MemberState;
 use ssammu_worker::state::holder::Holder;
 use ssammu_worker::worker::locks::Locks;
+use time::OffsetDateTime;
 use tokio::time::Instant;
 
 use crate::doubles::state::StagedState;
@@ -290,7 +291,7 @@ async fn a_lock_whose_renewal_failed_is_renewed_at_the_next_look_and_not_only_wh
     let state = Arc::new(StagedState::new());
     let claim = state.lock(Flow::Feedback, 7).await;
     // Due every three seconds, looked at every second and a half.
-    let locks = Locks::new(state.clone(), Duration::from_secs(9), Holder::started(None));
+    let locks = Locks::new(state.clone(), Duration::from_secs(9), Holder::started(None, OffsetDateTime::now_utc()));
     let _held = locks.hold(&claim);
     state.refuse_renewals(2);
     let (start, renewing) = (Instant::now(), tokio::spawn(locks.clone().renew()));
@@ -298,6 +299,33 @@ async fn a_lock_whose_renewal_failed_is_renewed_at_the_next_look_and_not_only_wh
     renewing.abort();
     let after = state.renewals().iter().map(|at| at.duration_since(start).as_millis()).collect::<Vec<_>>();
     assert_eq!(after, [3_000, 4_500, 6_000, 9_000, 12_000]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_was_fenced_pays_for_nothing_any_more_and_renews_no_lock() {
+    let shared = Shared::new();
+    let worker = shared.worker();
+    let (asking, saving) = (shared.model.hold("답변"), shared.state.hold_next_answer());
+    let done = shared.worker();
+    let paid = record(RequestKind::FeedbackRequested, 0, &feedback(8));
+    let paid = tokio::spawn(async move { work(&done, paid).await });
+    saving.reached().await;
+    let value = json!({"memberId": 7, "question": "캐시란?", "answer": "답변"});
+    let (fenced, left) = (worker.clone(), record(RequestKind::FeedbackRequested, 1, &value));
+    let working = tokio::spawn(async move { work(&fenced, left).await });
+    asking.reached().await;
+    let renewing = tokio::spawn(worker.locks.clone().renew());
+    worker.locks.fence();
+    working.await.unwrap();
+    saving.open();
+    paid.await.unwrap();
+    assert_eq!(shared.producer.outcome(8).await.topic(), "FeedbackGenerated", "what was paid for is saved and sent");
+    assert_eq!((shared.producer.sent().len(), shared.model.asked().len()), (1, 2));
+    let held = worker.locks.hold(&shared.state.lock(Flow::Feedback, 7).await);
+    tokio::time::sleep(Duration::from_secs(3_600)).await;
+    assert_eq!(shared.state.renewals(), []);
+    drop(held);
+    renewing.abort();
 }
 
 #[tokio::test]
