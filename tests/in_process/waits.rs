@@ -329,6 +329,32 @@ async fn who_was_fenced_pays_for_nothing_any_more_and_renews_no_lock() {
 }
 
 #[tokio::test]
+async fn a_panic_outside_of_a_turn_is_told_to_its_member_once() {
+    let (kafka, shared) = (Kafka::start(1), Shared::new());
+    shared.state.panic_once();
+    let worker = shared.worker();
+    let request = || record(RequestKind::FeedbackRequested, 0, &feedback(7));
+    work(&worker, request()).await;
+    let failed = shared.producer.outcome(7).await;
+    assert_eq!((failed.topic(), &failed.json()["code"]), ("RequestFailed", &"INTERNAL".into()));
+    // The record is read again, after a crash perhaps.
+    work(&worker, request()).await;
+    let again = shared.producer.outcomes(7, 2).await.remove(1);
+    assert_eq!((again.id(), shared.model.asked().len()), (failed.id(), 0));
+    shared.producer.dead_letters(2).await;
+    // Who panics while another worker has the member's lock lets that one finish.
+    let held = shared.state.lock(Flow::Feedback, 8).await;
+    shared.state.panic_once();
+    kafka.feedback(8, "답변").send().await;
+    let member = shared.join(&kafka, Flow::Feedback, 1);
+    kafka.feedback(9, "답변").send().await;
+    assert_eq!(shared.producer.outcome(9).await.topic(), "FeedbackGenerated");
+    shared.state.release(&held).await.unwrap();
+    assert_eq!(shared.producer.outcome(8).await.json()["code"], "INTERNAL");
+    member.stop().await;
+}
+
+#[tokio::test]
 async fn a_panic_where_nobody_expects_one_costs_its_own_record_and_no_other() {
     let (kafka, shared) = (Kafka::start(1), Shared::new());
     shared.producer.panic_for(7);
