@@ -241,6 +241,11 @@ impl Assigned {
         self.parked.want(member);
     }
 
+    /// There is room for parked records of every member of whom `has_room` says so.
+    pub fn make_room_where(&mut self, has_room: impl Fn(Lane) -> bool) {
+        self.parked.want_where(has_room);
+    }
+
     /// Takes up the record at this offset, if there is room for it and it is its member's next.
     pub fn take_up(&mut self, offset: i64, has_room: bool) -> bool {
         if !has_room {
