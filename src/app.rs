@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
+use time::OffsetDateTime;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
@@ -60,8 +61,6 @@ const LOOK: Duration = Duration::from_millis(500);
 const OUTCOME_TOPICS: &str = "outcome topics";
 const TOPICS_LOOK: Duration = Duration::from_secs(600);
 const TOPICS_LOOK_AGAIN: Duration = Duration::from_secs(60);
-/// How long leaving the groups may take when the worker ends by itself.
-const LEAVE_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a model may take to say that it is there.
 const MODEL_CHECK: Duration = Duration::from_secs(5);
 
@@ -113,7 +112,11 @@ pub async fn run(
     let BackEnds { state, state_name, documents, documents_name } = back_ends;
     let waiting_for_state = Trouble::new("REDIS_URL, the user's rights, memory and replicas");
     let state: Arc<dyn MemberState> = Arc::new(WatchedState::new(state, waiting_for_state.clone()));
-    let locks = Locks::new(state.clone(), LOCK_TTL, Holder::started(config.kafka.property("group.instance.id")));
+    let locks = Locks::new(
+        state.clone(),
+        LOCK_TTL,
+        Holder::started(config.kafka.property("group.instance.id"), OffsetDateTime::now_utc()),
+    );
     let retrying = Arc::new(RetryingDocuments::new(documents.clone()));
     let worker = Arc::new(Worker {
         state: state.clone(),
@@ -225,17 +228,31 @@ pub async fn run(
     let tell = || {
         tracing::info!(grace = ?config.shutdown_grace, "stopping: finishing what is in work");
         readiness.stop();
-        stop_sender.send_replace(Stop::Until(Instant::now() + config.shutdown_grace));
+        tell_to_stop(&stop_sender, config.shutdown_grace);
     };
     let result = supervisor.watch(stop, tell).await;
-    if result.is_err() {
-        // The groups are left in order all the same, so that others have the partitions at once, and what is paid for is
-        // finished: it may be another group's trouble.
-        stop_sender.send_replace(Stop::Until(Instant::now() + config.shutdown_grace));
-    }
-    supervisor.shutdown(config.shutdown_grace.saturating_add(LEAVE_TIMEOUT)).await;
+    // After a failure the groups are left in order all the same, so that others have the partitions at once, and what is paid
+    // for is finished: it may be another group's trouble.
+    let until = tell_to_stop(&stop_sender, config.shutdown_grace);
+    supervisor.shutdown(until + consumer::LEAVE_TIMEOUT).await;
     tokio::task::spawn_blocking(move || producer.flush(FLUSH)).await?;
     result
+}
+
+/// Tells the intakes until when to finish what is in work. The first word counts, however the worker came to its end.
+fn tell_to_stop(stop: &watch::Sender<Stop>, grace: Duration) -> Instant {
+    let mut until = Instant::now() + grace;
+    stop.send_if_modified(|stop| match *stop {
+        Stop::No => {
+            *stop = Stop::Until(until);
+            true
+        }
+        Stop::Until(told) => {
+            until = told;
+            false
+        }
+    });
+    until
 }
 
 /// The model that the settings name, with its fallback.
@@ -330,5 +347,19 @@ async fn observe(metrics: Arc<Metrics>, observed: Observed) {
         for (part, open) in &circuits {
             metrics.circuit_open.with_label_values(&[*part]).set(i64::from(*open.borrow()));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_failure_while_the_worker_stops_moves_no_deadline() {
+        let (stop, grace) = (watch::Sender::new(Stop::No), Duration::from_secs(20));
+        let until = tell_to_stop(&stop, grace);
+        assert_eq!(until, Instant::now() + grace);
+        tokio::time::advance(grace / 2).await;
+        assert_eq!((tell_to_stop(&stop, grace), *stop.borrow()), (until, Stop::Until(until)));
     }
 }

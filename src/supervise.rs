@@ -2,11 +2,10 @@
 //! the program down in order, with an error that names it: better a restart than a program that does half of its work.
 
 use std::collections::HashMap;
-use std::time::Duration;
 
 use anyhow::{Context, anyhow};
 use tokio::task::{Id, JoinError, JoinSet};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout_at};
 
 /// How a task may end, as [`std::process::Termination`] is for `main`.
 pub trait Ending: Send + 'static {
@@ -70,11 +69,11 @@ impl Supervisor {
         Ok(())
     }
 
-    /// Ends all tasks. Those of the foreground may take up to `limit` to end by themselves, if they were told to.
-    pub async fn shutdown(mut self, limit: Duration) {
+    /// Ends all tasks. Those of the foreground have until then to end by themselves, if they were told to.
+    pub async fn shutdown(mut self, until: Instant) {
         let ending = async { while self.foreground.running.join_next().await.is_some() {} };
         // What has not ended by then is cancelled.
-        let _ = timeout(limit, ending).await;
+        let _ = timeout_at(until, ending).await;
         self.foreground.running.shutdown().await;
         self.background.running.shutdown().await;
     }
@@ -124,6 +123,7 @@ impl Ended {
 mod tests {
     use std::future::{pending, poll_fn, ready};
     use std::task::Poll;
+    use std::time::Duration;
 
     use anyhow::bail;
     use tokio::sync::Notify;
@@ -171,7 +171,7 @@ mod tests {
         supervisor.foreground("the part", async move { told.notified().await });
         supervisor.background("another", pending::<()>());
         supervisor.watch(ready(()), || stopped.notify_one()).await.unwrap();
-        supervisor.shutdown(Duration::ZERO).await;
+        supervisor.shutdown(Instant::now()).await;
     }
 
     #[tokio::test]
@@ -186,8 +186,8 @@ mod tests {
     async fn who_does_not_end_in_time_is_cancelled() {
         let mut supervisor = Supervisor::default();
         supervisor.foreground("the part", pending::<()>());
-        let started = tokio::time::Instant::now();
-        supervisor.shutdown(Duration::from_secs(3)).await;
-        assert_eq!(started.elapsed(), Duration::from_secs(3));
+        let until = Instant::now() + Duration::from_secs(3);
+        supervisor.shutdown(until).await;
+        assert_eq!(Instant::now(), until);
     }
 }

@@ -9,6 +9,7 @@ use tokio::time::Instant;
 
 use crate::events::outcome::{Failure, FailureCode};
 use crate::events::request::FeedbackRequest;
+use crate::flow_control::place::Place;
 use crate::llm::{Ask, Model, ModelFailure, Prompt};
 
 const TEMPERATURE: f32 = 0.7;
@@ -22,9 +23,14 @@ const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(30);
 ///
 /// # Errors
 /// `LLM_UNAVAILABLE`, `INPUT_TOO_LONG` or `LLM_BAD_OUTPUT`.
-pub async fn write(model: &dyn Model, request: &FeedbackRequest, deadline: Instant) -> Result<String, Failure> {
+pub async fn write(
+    model: &dyn Model,
+    request: &FeedbackRequest,
+    place: &Place,
+    deadline: Instant,
+) -> Result<String, Failure> {
     for prompts in [prompt::prompts, prompt::firmer] {
-        match model.ask(&ask(prompts(request)), deadline).await {
+        match model.ask(&ask(prompts(request)), place, deadline).await {
             Ok(answer) => {
                 if let Some(feedback) = reply::read(&answer.text, answer.truncated) {
                     return Ok(feedback);

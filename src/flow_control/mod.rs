@@ -5,5 +5,6 @@ pub mod backoff;
 pub mod breaker;
 pub mod circuit;
 pub mod gate;
+pub mod place;
 pub mod slots;
 pub mod trouble;

@@ -68,9 +68,10 @@ pub async fn ask(
                 asked.name_question(id);
                 answered = Some(id);
             }
-            // Not what the member answers, which is thrown away: it cannot be an answer to this.
-            Answers::Unseen(open) if !asked.respond_async => return tell(&app, call, &asked, &open),
-            Answers::Unseen(_) | Answers::Coming | Answers::Unknown => {}
+            // Not what the member answers, which is thrown away: it cannot be an answer to this. Who would rather hear of it
+            // by an event is told at once all the same: there will be none.
+            Answers::Unseen(open) => return tell(&app, call, &asked, &open),
+            Answers::Coming | Answers::Unknown => {}
         }
     }
     if asked.respond_async {

@@ -42,6 +42,7 @@ use serde_json::json;
 use time::OffsetDateTime;
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
+use tokio::time::Instant;
 use tokio::time::sleep;
 use tower_http::cors::{AllowHeaders, AllowMethods, AllowOrigin, CorsLayer, ExposeHeaders};
 use url::Url;
@@ -172,7 +173,7 @@ pub async fn run(
         stop_sender.send_replace(true);
     };
     let result = supervisor.watch(stop, tell).await;
-    supervisor.shutdown(Duration::ZERO).await;
+    supervisor.shutdown(Instant::now()).await;
     tokio::task::spawn_blocking(move || producer.flush(FLUSH)).await?;
     result
 }

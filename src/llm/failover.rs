@@ -3,7 +3,7 @@
 //!
 //! A call that may succeed on another try is repeated on the same server after a jittered pause. The fallback is
 //! asked when the primary is unavailable (its circuit is open), silent or misconfigured. While no server can be used,
-//! calls wait for one instead of failing. Who finds out that a server is back, or hangs, is a probe (`probing.rs`) and no
+//! calls wait for one instead of failing, and hold no slot meanwhile. Who finds out that a server is back, or hangs, is a probe (`probing.rs`) and no
 //! member's request. How many calls are out at once is not limited here: a request in work has at most one out, and the
 //! requests in work are limited.
 
@@ -27,6 +27,7 @@ use super::{Ask, Model, ModelFailure, Reply};
 use crate::flow_control::backoff::Backoff;
 use crate::flow_control::breaker::{Breaker, Change, Picked, Verdict};
 use crate::flow_control::gate::GatePermit;
+use crate::flow_control::place::Place;
 
 /// Told what happens, for metrics. Does nothing by default.
 pub trait Observer: Send + Sync {
@@ -317,7 +318,7 @@ impl Model for Failover {
         self.breaker.admit().await
     }
 
-    async fn ask(&self, ask: &Ask, deadline: Instant) -> Result<Reply, ModelFailure> {
+    async fn ask(&self, ask: &Ask, place: &Place, deadline: Instant) -> Result<Reply, ModelFailure> {
         let whole = deadline.saturating_duration_since(Instant::now());
         let mut course = Course { whole, deadline, tried: Vec::new(), broke: Vec::new() };
         let mut attempt = 0;
@@ -329,8 +330,13 @@ impl Model for Failover {
         let mut dropped_before = false;
         let mut changes = self.breaker.changes();
         while Instant::now() < deadline {
+            // It may have been given up since the last call.
+            if timeout_at(deadline, place.take_slot_for_good()).await.is_err() {
+                break;
+            }
             changes.mark_unchanged();
             let Ok(picked) = self.breaker.pick(Instant::now(), left.take()) else {
+                place.give_up_slot();
                 // Either way it looks again.
                 drop(timeout_at(deadline, changes.changed()).await);
                 continue;
@@ -381,6 +387,9 @@ impl Model for Failover {
                     switched = true;
                 }
                 Action::TryOther | Action::TryAgain => {
+                    if self.breaker.is_away() {
+                        place.give_up_slot();
+                    }
                     sleep_until(limit(Instant::now(), pause, deadline)).await;
                     attempt += 1;
                     switched = false;

@@ -20,6 +20,7 @@ use tokio::time::Instant;
 
 use crate::events::outcome::{Failure, FailureCode};
 use crate::flow_control::gate::GatePermit;
+use crate::flow_control::place::Place;
 
 pub mod text;
 pub use prompt::{Preamble, Prompt, Role};
@@ -89,6 +90,7 @@ pub trait Model: Send + Sync {
     /// probes, and no others.
     async fn admit(&self) -> GatePermit;
 
-    /// Asks until there is a reply, or until `deadline`. Dropping the future cancels the call.
-    async fn ask(&self, ask: &Ask, deadline: Instant) -> Result<Reply, ModelFailure>;
+    /// Asks until there is a reply, or until `deadline`. Dropping the future cancels the call. While there is nobody to ask
+    /// it holds no slot of the caller's place; a call that is out has one.
+    async fn ask(&self, ask: &Ask, place: &Place, deadline: Instant) -> Result<Reply, ModelFailure>;
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anyhow::bail;
 use clap::{Args, Subcommand};
+use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::app;
@@ -161,7 +162,8 @@ async fn delete(config: &Config, member: MemberId, yes: bool) -> anyhow::Result<
         }
         return Ok(say!("--yes removes this: {} documents and what is in Redis", keys.len())?);
     }
-    let locks = Locks::new(state.clone(), app::lifetimes(config).lock, Holder::started(None));
+    let locks =
+        Locks::new(state.clone(), app::lifetimes(config).lock, Holder::started(None, OffsetDateTime::now_utc()));
     let renewing = tokio::spawn(locks.clone().renew());
     let claims = [Flow::Feedback, Flow::Resume].map(|flow| claim(flow, member));
     let removed = match lock(state.as_ref(), &claims).await {

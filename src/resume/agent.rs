@@ -13,6 +13,7 @@ use crate::documents::retrying::RetryingDocuments;
 use crate::events::outcome::{Failure, FailureCode};
 use crate::events::request::{MemberId, ResumeAnswer, ResumeInputs};
 use crate::failpoint;
+use crate::flow_control::place::Place;
 use crate::llm::{Ask, Model, ModelFailure, Reply};
 use crate::resume::document::{self, Document};
 use crate::resume::graph::{Attempt, Effect, Event, Finished, Graph, Note, Resume, Stamp, State, unchanged};
@@ -101,14 +102,14 @@ impl Agent {
                 Effect::AskQuestion(session, attempt) => {
                     carried.pay(Step::Question)?;
                     let ask = question_ask(&session, attempt);
-                    Event::Replied(carried.ask(self.model.as_ref(), self.ask(&ask, deadline)).await?)
+                    Event::Replied(carried.ask(self.model.as_ref(), self.ask(&ask, carried.place(), deadline)).await?)
                 }
                 Effect::WriteResume(_) if carried.is_laid_out => Event::Replied(Ok(nothing())),
                 Effect::WriteResume(session) => {
                     carried.pay(Step::Resume)?;
                     let until = *writing_deadline.get_or_insert_with(|| before_storing(deadline));
                     let ask = resume_ask(&session);
-                    Event::Replied(carried.ask(self.model.as_ref(), self.ask(&ask, until)).await?)
+                    Event::Replied(carried.ask(self.model.as_ref(), self.ask(&ask, carried.place(), until)).await?)
                 }
                 Effect::StoreDocument(session, resume) => {
                     drop(pass.take());
@@ -127,9 +128,9 @@ impl Agent {
         Err(Failure::new(FailureCode::Internal, "the graph did not come to an end").into())
     }
 
-    async fn ask(&self, ask: &Ask, deadline: Instant) -> Result<Reply, ModelFailure> {
+    async fn ask(&self, ask: &Ask, place: &Place, deadline: Instant) -> Result<Reply, ModelFailure> {
         failpoint::reach("before_call");
-        let reply = self.model.ask(ask, deadline).await;
+        let reply = self.model.ask(ask, place, deadline).await;
         failpoint::reach("called");
         reply
     }

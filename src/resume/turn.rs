@@ -14,6 +14,7 @@ use crate::documents::retrying::{RetryingDocuments, Upload};
 use crate::events::expiry::Expiry;
 use crate::events::outcome::{Failure, FailureCode, SavedOutcome};
 use crate::flow_control::gate::GatePermit;
+use crate::flow_control::place::Place;
 use crate::llm::Model;
 use crate::state::Claim;
 
@@ -49,7 +50,7 @@ pub enum Interrupt {
     BeginAgain,
     /// Nothing that is not saved was paid for.
     WaitFor(Needs),
-    /// The record is not ours any more, and no model is to be had here.
+    /// The record is not ours any more, and no model is to be had here, or this worker has a successor.
     LeftToTheNext,
 }
 
@@ -74,8 +75,10 @@ pub enum Step {
 
 /// What a request takes along from one turn to the next.
 pub struct Carried<'w> {
-    /// Cancelled when the record is no longer ours.
-    tenure: CancellationToken,
+    /// Where its record stands.
+    place: Place,
+    /// Cancelled when a successor does anew what this worker has not finished.
+    fenced: CancellationToken,
     model: Option<GatePermit>,
     store: Option<GatePermit>,
     /// The document that is to be stored, from its first try on.
@@ -87,10 +90,15 @@ pub struct Carried<'w> {
 }
 
 impl<'w> Carried<'w> {
-    /// For a request that has not begun; the token is cancelled when it is no longer ours.
-    pub fn new(tenure: CancellationToken) -> Self {
+    /// For a request that has not begun, in its place; the token is cancelled when this worker has a successor.
+    pub fn new(place: Place, fenced: CancellationToken) -> Self {
         let (model, store, upload) = (None, None, None);
-        Self { tenure, model, store, upload, questions: 0, resumes: 0, is_laid_out: false }
+        Self { place, fenced, model, store, upload, questions: 0, resumes: 0, is_laid_out: false }
+    }
+
+    /// Where its record stands.
+    pub fn place(&self) -> &Place {
+        &self.place
     }
 
     /// Waits for what the request needs; without end, unless it expires.
@@ -115,13 +123,14 @@ impl<'w> Carried<'w> {
     }
 
     /// Waits for who asks the model; once the record is no longer ours, not while the model is away for others: its next
-    /// owner may reach one. Who found it away after it was let in would otherwise be at it until its deadline.
+    /// owner may reach one. Who found it away after it was let in would otherwise be at it until its deadline. And not at
+    /// all once this worker was fenced: its successor has taken the lock over, and asks itself.
     ///
     /// # Errors
     /// [`Interrupt::LeftToTheNext`].
     pub async fn ask<T>(&self, model: &dyn Model, asking: impl Future<Output = T>) -> Result<T, Interrupt> {
         let in_vain = async {
-            self.tenure.cancelled().await;
+            self.place.tenure().cancelled().await;
             // While it is away nobody is let in, or one who is to find out whether it is back.
             while model.admit().now_or_never().is_some_and(|permit| !permit.is_trial()) {
                 sleep(LOOK).await;
@@ -131,6 +140,7 @@ impl<'w> Carried<'w> {
             biased;
             reply = asking => Ok(reply),
             () = in_vain => Err(Interrupt::LeftToTheNext),
+            () = self.fenced.cancelled() => Err(Interrupt::LeftToTheNext),
         }
     }
 

@@ -9,10 +9,10 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::events::record::{Record, RecordTime};
+use crate::flow_control::place::Tenure;
 use crate::kafka::position::{Position, Start};
 use crate::worker::offsets::{Offsets, Take, is_ours};
 use crate::worker::parked::Parked;
-use crate::worker::place::Tenure;
 use crate::worker::work::Lane;
 
 /// How much is read at most before reading goes on at the front: what others wait for.
@@ -239,6 +239,11 @@ impl Assigned {
     /// There is room for parked records of this member.
     pub fn make_room(&mut self, member: Lane) {
         self.parked.want(member);
+    }
+
+    /// There is room for parked records of every member of whom `has_room` says so.
+    pub fn make_room_where(&mut self, has_room: impl Fn(Lane) -> bool) {
+        self.parked.want_where(has_room);
     }
 
     /// Takes up the record at this offset, if there is room for it and it is its member's next.

@@ -144,6 +144,13 @@ impl Assignments {
         }
     }
 
+    /// There is room for parked records wherever `has_room` says so, of whichever member.
+    pub fn make_room_where(&mut self, has_room: impl Fn(Lane, &Partition) -> bool) {
+        for (partition, assigned) in &mut self.partitions {
+            assigned.make_room_where(|member| has_room(member, partition));
+        }
+    }
+
     /// How many records are parked.
     pub fn parked(&self) -> usize {
         self.partitions.values().map(Assigned::parked).sum()
@@ -178,9 +185,13 @@ impl Assignments {
 
 #[cfg(test)]
 mod tests {
+    use tokio::time::Instant;
+
     use super::*;
     use crate::events::record::{Record, RequestKind};
+    use crate::events::request::MemberId;
     use crate::worker::assigned::Read;
+    use crate::worker::lanes::Lanes;
     use crate::worker::offsets::SPAN_MAX;
 
     fn partition(number: i32) -> Partition {
@@ -361,6 +372,23 @@ mod tests {
         assert_eq!(assigned(&mut assignments, 0).read(record(0, SPAN_MAX), 0), Read::Hold);
         assignments.revoke(&[partition(0)]);
         assert_eq!(assignments.held_back(|_| false), 0);
+    }
+
+    #[test]
+    fn whose_lane_went_with_another_partition_is_wanted_where_it_is_parked() {
+        let member = |number| Lane::Member(MemberId::new(number).unwrap());
+        let (mut assignments, mut lanes) = (fresh(&[0, 1]), Lanes::default());
+        for number in [1, 2] {
+            // Of each a record waits in the first partition, and one is parked in the second.
+            lanes.push(member(number), partition(0), 10, ());
+            read(&mut assignments, 1, number);
+            assigned(&mut assignments, 1).park(member(number), number);
+        }
+        lanes.push(member(1), partition(1), 1 << 20, ());
+        lanes.drop_partitions(&[partition(0)]);
+        assert_eq!(assigned(&mut assignments, 1).turn(Instant::now()), None);
+        assignments.make_room_where(|member, partition| lanes.is_low(member, partition, 2));
+        assert_eq!(assigned(&mut assignments, 1).turn(Instant::now()), Some(2), "the first still has enough");
     }
 
     #[test]

@@ -58,59 +58,62 @@ impl Intake {
                 .map_err(|source| IntakeError::Open { group: group.name.clone(), source })?;
             let mut membership = Membership::new(&group, consumer, wake);
             let ended = membership.run(&mut stop, &mut needs).await;
+            if matches!(ended, Ok(Ended::Fatal(FatalError::Fenced))) {
+                group.worker.locks.fence();
+            }
             in_work.retain_mut(|tasks: &mut JoinSet<Done>| {
                 while tasks.try_join_next().is_some() {}
                 !tasks.is_empty()
             });
             in_work.push(membership.close().await);
             match ended.map_err(|_panic| IntakeError::Panicked { group: group.name.clone() })? {
-                Ended::Stopped => {
-                    let until = *stop.borrow();
-                    finish(in_work, until).await;
-                    return Ok(());
-                }
+                Ended::Stopped => break,
                 Ended::Fatal(FatalError::Fenced) => {
                     // It has as long as the other group, which is told to stop.
                     in_work.iter_mut().for_each(JoinSet::detach_all);
                     return Err(IntakeError::Fenced { group: group.name });
                 }
-                Ended::LetGo => {
-                    let reason = stand_aside(&connection, &group.name, &needs, &mut stop).await;
-                    tracing::info!(group = group.name, reason, "joining again");
-                }
+                Ended::LetGo => match stand_aside(&connection, &group.name, &needs, &mut stop).await {
+                    Some(reason) => tracing::info!(group = group.name, reason, "joining again"),
+                    None => break,
+                },
                 Ended::Fatal(FatalError::Other(reason)) => {
                     tracing::error!(group = group.name, reason, "the membership ended; joining again");
-                    // Being told to stop ends the wait, and then the next membership at once.
                     let stopped = stop.wait_for(|stop| *stop != Stop::No);
-                    let _ = timeout(REOPEN_BACKOFF.jittered(attempt), stopped).await;
+                    if timeout(REOPEN_BACKOFF.jittered(attempt), stopped).await.is_ok() {
+                        break;
+                    }
                     attempt += 1;
                 }
             }
         }
+        let until = *stop.borrow();
+        finish(in_work, until).await;
+        Ok(())
     }
 }
 
-/// Waits outside of the group until there is a reason to be a member of it.
+/// Waits outside of the group until there is a reason to be a member of it; `None` when the worker stops first.
 async fn stand_aside(
     connection: &Connection,
     group: &str,
     needs: &LettingGo,
     stop: &mut watch::Receiver<Stop>,
-) -> &'static str {
+) -> Option<&'static str> {
     loop {
         let stopped = stop.wait_for(|stop| *stop != Stop::No);
         if timeout(ASIDE_TICK, stopped).await.is_ok() {
-            return "the worker stops";
+            return None;
         }
         if !needs.is_away() {
-            return "what was away is back";
+            return Some("what was away is back");
         }
         let (connection, name) = (connection.clone(), group.to_owned());
         let counting = tokio::task::spawn_blocking(move || members_of(&connection, &name));
         match counting.await {
             Ok(Ok(1..)) => {}
-            Ok(Ok(0)) => return "the group has no other member any more",
-            Ok(Err(_)) | Err(_) => return "the group's members could not be counted",
+            Ok(Ok(0)) => return Some("the group has no other member any more"),
+            Ok(Err(_)) | Err(_) => return Some("the group's members could not be counted"),
         }
     }
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use futures_util::{StreamExt, stream};
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::state::holder::Holder;
@@ -21,6 +22,7 @@ pub struct Locks {
     /// A lock is renewed when it is older than this.
     renew_after: Duration,
     held: Mutex<HashMap<Uuid, (Claim, Instant)>>,
+    fenced: CancellationToken,
 }
 
 /// A lock that is held until this is dropped.
@@ -33,7 +35,7 @@ pub struct Held {
 impl Locks {
     /// Locks that the store keeps for `ttl` unless they are renewed.
     pub fn new(state: Arc<dyn MemberState>, ttl: Duration, holder: Holder) -> Arc<Self> {
-        Arc::new(Self { state, holder, renew_after: ttl / 3, held: Mutex::default() })
+        Arc::new(Self { state, holder, renew_after: ttl / 3, held: Mutex::default(), fenced: CancellationToken::new() })
     }
 
     /// What a claim of ours holds a lock with.
@@ -47,11 +49,25 @@ impl Locks {
         Held { locks: self.clone(), claim: claim.clone(), released: false }
     }
 
+    /// The broker has given this worker's name to another one, which takes its locks over and does anew what they were
+    /// held for: nothing is renewed from here on, or paid for.
+    pub fn fence(&self) {
+        self.fenced.cancel();
+    }
+
+    /// Cancelled when this worker is [fenced](Self::fence).
+    pub fn fenced(&self) -> &CancellationToken {
+        &self.fenced
+    }
+
     /// Renews what is held, for ever.
     pub async fn renew(self: Arc<Self>) {
         let mut ticks = tokio::time::interval(self.renew_after / 2);
         loop {
             ticks.tick().await;
+            if self.fenced.is_cancelled() {
+                return std::future::pending().await;
+            }
             let now = Instant::now();
             let due = |renewed: Instant| now.duration_since(renewed) >= self.renew_after;
             let due: Vec<Claim> =

@@ -15,6 +15,7 @@ use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
 use crate::failpoint;
+use crate::flow_control::place::Place;
 use crate::flow_control::slots::{GroupSlots, Slot, Slots};
 use crate::kafka::asking::{Committed, Ends, TopicIds};
 use crate::kafka::consumer::{FatalError, GroupConsumer, GroupEvent};
@@ -27,7 +28,6 @@ use crate::worker::assignments::{Assignments, Ticket};
 use crate::worker::lanes::Lanes;
 use crate::worker::letting_go::LettingGo;
 use crate::worker::pending::{Pending, wait_for};
-use crate::worker::place::Place;
 use crate::worker::work::{Job, Lane, Worked, Worker};
 
 mod rebalance;
@@ -294,7 +294,7 @@ impl<'a> Membership<'a> {
     /// Reads from every partition that has room. Says whether there may be more of it now.
     fn read(&mut self) -> bool {
         let (partitions, now, oldest) = (self.assignments.len(), Instant::now(), self.oldest());
-        let mut is_more = false;
+        let (mut is_more, mut is_dropped) = (false, false);
         for (partition, assigned) in self.assignments.readable() {
             let mut read = 0;
             while !self.lanes.load(partition).is_full(partitions) {
@@ -328,6 +328,7 @@ impl<'a> Membership<'a> {
                     Read::Anew => {
                         tracing::warn!(topic = %partition.topic, partition = partition.number, "the log begins anew");
                         self.lanes.drop_partitions(std::slice::from_ref(partition));
+                        is_dropped = true;
                     }
                     Read::Work(record) => {
                         self.metrics.received(&partition.topic);
@@ -351,6 +352,9 @@ impl<'a> Membership<'a> {
                     }
                 }
             }
+        }
+        if is_dropped {
+            self.make_room_for_all();
         }
         is_more
     }
@@ -390,6 +394,12 @@ impl<'a> Membership<'a> {
     fn make_room(&mut self, lane: Lane) {
         let partitions = self.assignments.len();
         self.assignments.make_room(lane, |partition| self.lanes.is_low(lane, partition, partitions));
+    }
+
+    /// What waited was dropped: of members that are parked elsewhere nothing may be left that would make room for them.
+    fn make_room_for_all(&mut self) {
+        let partitions = self.assignments.len();
+        self.assignments.make_room_where(|lane, partition| self.lanes.is_low(lane, partition, partitions));
     }
 
     fn on_done(&mut self, done: Result<Done, JoinError>) -> Result<(), JoinError> {

@@ -10,7 +10,6 @@ pub mod membership;
 pub mod offsets;
 pub mod parked;
 mod pending;
-pub mod place;
 pub mod screens;
 mod settle;
 pub mod work;

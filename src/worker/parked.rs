@@ -46,6 +46,11 @@ impl<M: Copy + Eq + Hash> Parked<M> {
         }
     }
 
+    /// There is room for the records of every member of whom `has_room` says so.
+    pub fn want_where(&mut self, has_room: impl Fn(M) -> bool) {
+        self.wanting.extend(self.offsets.keys().copied().filter(|member| has_room(*member)));
+    }
+
     /// There is no more room for the record at this offset.
     pub fn leave(&mut self, offset: i64) {
         if let Some(member) = self.members.get(&offset) {

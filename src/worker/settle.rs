@@ -12,8 +12,8 @@ use crate::events::outcome::{
 use crate::events::record::{Flow, Record};
 use crate::events::{headers, outcome};
 use crate::failpoint;
+use crate::flow_control::place::{LeftToTheNext, Place};
 use crate::kafka::outgoing::{OutgoingRecord, RecordRejected};
-use crate::worker::place::{LeftToTheNext, Place};
 use crate::worker::work::Worker;
 
 impl Worker {

@@ -7,6 +7,7 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use time::OffsetDateTime;
 use tokio::time::Instant;
+use uuid::Uuid;
 
 use crate::documents::Documents;
 use crate::events::decode::{Decoded, Undecodable, decode};
@@ -17,6 +18,7 @@ use crate::events::request::{MemberId, Request};
 use crate::failpoint;
 use crate::feedback;
 use crate::flow_control::backoff::Backoff;
+use crate::flow_control::place::{LeftToTheNext, Place};
 use crate::kafka::outgoing::Producer;
 use crate::kafka::topics::Topics;
 use crate::llm::Model;
@@ -28,13 +30,14 @@ use crate::state::patience::{StateFault, until_available, until_taken};
 use crate::state::{Begin, Change, Claim, MemberState, Saved, SessionChange, StateError};
 use crate::telemetry::metrics::Metrics;
 use crate::worker::locks::{Held, Locks};
-use crate::worker::place::{LeftToTheNext, Place};
 use crate::worker::screens::Screens;
 
 /// How long to leave a member's lock to its holder before looking again.
 const LOCK_BACKOFF: Backoff = Backoff { base: Duration::from_millis(100), cap: Duration::from_secs(1) };
 /// Times that a request may find its session changed by somebody else before it is given up.
 const CHANGES_MAX: u32 = 3;
+/// Without the panic's own text, which may quote what a member wrote: the log has its place.
+const PANICKED: &str = "the worker panicked";
 
 /// What the product decides about requests.
 #[derive(Clone, Debug)]
@@ -185,18 +188,25 @@ impl Worker {
         fields(record = %job.record.at, member = job.member().map(tracing::field::display))
     )]
     pub async fn work(&self, job: &Job, place: &mut Place) -> Worked {
-        match AssertUnwindSafe(self.try_to_work(job, place)).catch_unwind().await {
+        let token = self.locks.token();
+        let worked = match AssertUnwindSafe(self.try_to_work(job, place, token)).catch_unwind().await {
+            Ok(worked) => Ok(worked),
+            Err(_panic) => {
+                place.give_up_slot();
+                AssertUnwindSafe(self.tell_of_panic(job, place, token)).catch_unwind().await
+            }
+        };
+        match worked {
             Ok(Ok(())) => Worked::Done,
             Ok(Err(LeftToTheNext)) => Worked::LeftToTheNext,
             Err(_panic) => {
-                place.give_up_slot();
-                self.dead_letter(&job.record, FailureCode::Internal.name(), "the worker panicked").await;
+                self.dead_letter(&job.record, FailureCode::Internal.name(), PANICKED).await;
                 Worked::Done
             }
         }
     }
 
-    async fn try_to_work(&self, job: &Job, place: &mut Place) -> Result<(), LeftToTheNext> {
+    async fn try_to_work(&self, job: &Job, place: &mut Place, token: Uuid) -> Result<(), LeftToTheNext> {
         let record = &job.record;
         let decoded = match &job.decoded {
             Ok(decoded) => decoded,
@@ -209,7 +219,7 @@ impl Worker {
         let started = Instant::now();
         let id = request_id(record, decoded.request_id.as_deref());
         let origin = Origin { record, member: decoded.member, request_id: &id, context: decoded.context.as_ref() };
-        let answered = self.answer(&origin, decoded, place).await;
+        let answered = self.answer(&origin, decoded, place, token).await;
         // What is left is to hand over what is saved.
         place.give_up_slot();
         match answered {
@@ -226,21 +236,56 @@ impl Worker {
         Ok(())
     }
 
+    /// A panic outside of a turn is told as one within, saved like any outcome where the store takes it; what was saved
+    /// before it is the answer. Whoever panics at that, too, leaves a dead letter alone.
+    async fn tell_of_panic(&self, job: &Job, place: &Place, token: Uuid) -> Result<(), LeftToTheNext> {
+        let record = &job.record;
+        let Ok(decoded) = &job.decoded else {
+            self.dead_letter(record, FailureCode::Internal.name(), PANICKED).await;
+            return Ok(());
+        };
+        let id = request_id(record, decoded.request_id.as_deref());
+        let origin = Origin { record, member: decoded.member, request_id: &id, context: decoded.context.as_ref() };
+        let failure = Failure::new(FailureCode::Internal, PANICKED);
+        let outcome = Outcome::Failed { problem_id: decoded.problem_id, failure };
+        let scope = outcome.scope();
+        let Ok(failed) = outcome.into_saved(&origin, OffsetDateTime::now_utc()) else {
+            self.dead_letter(record, FailureCode::Internal.name(), PANICKED).await;
+            return Ok(());
+        };
+        let claim = claim(&origin, decoded, token);
+        let change = Change { session: None, outcome: Some((scope, failed.clone())) };
+        for waits in 0.. {
+            let saving = reach(place, || self.state.save(&claim, &change));
+            let saved = match AssertUnwindSafe(saving).catch_unwind().await {
+                // Whoever has the member's lock goes first, and may answer this very request.
+                Ok(Ok(Ok(Saved::Conflict))) => {
+                    place.wait(tokio::time::sleep(LOCK_BACKOFF.jittered(waits))).await?;
+                    continue;
+                }
+                Ok(Ok(Ok(Saved::Answered(standing)))) => standing,
+                Ok(Err(left)) => return Err(left),
+                Ok(Ok(Ok(Saved::Done) | Err(_))) | Err(_) => failed,
+            };
+            return self.settle(&origin, &saved, Some(PANICKED), place).await;
+        }
+        Ok(())
+    }
+
     /// Takes turns until one brings the answer. Between them it waits for what the last one lacked, and holds nothing.
-    async fn answer(&self, origin: &Origin<'_>, decoded: &Decoded, place: &mut Place) -> Result<Answered, Unanswered> {
-        let first_id = first_id(origin.record, decoded.request_id.as_deref());
+    async fn answer(
+        &self,
+        origin: &Origin<'_>,
+        decoded: &Decoded,
+        place: &mut Place,
+        token: Uuid,
+    ) -> Result<Answered, Unanswered> {
         let mut course = Course {
             origin,
             problem_id: decoded.problem_id,
-            claim: Claim {
-                flow: origin.record.kind.flow(),
-                member: origin.member,
-                request: request_name(origin.record, origin.member, &first_id),
-                record: record_name(origin.record),
-                token: self.locks.token(),
-            },
+            claim: claim(origin, decoded, token),
             expiry: Expiry::of(origin.record, self.settings.request_max_age),
-            carried: Carried::new(place.tenure().clone()),
+            carried: Carried::new(place.clone(), self.locks.fenced().clone()),
             place,
             lock: None,
             lock_waits: 0,
@@ -334,7 +379,7 @@ impl Worker {
             Ok(Err(Interrupt::BeginAgain)) => return Err(Unanswered::Changed),
             Ok(Err(Interrupt::WaitFor(needs))) => return Err(Unanswered::WaitFor(needs)),
             Ok(Err(Interrupt::LeftToTheNext)) => return Err(Unanswered::Left),
-            Err(_panic) => (None, course.failed(FailureCode::Internal, "the worker panicked")),
+            Err(_panic) => (None, course.failed(FailureCode::Internal, PANICKED)),
         };
         self.save(course, session, outcome, deadline).await
     }
@@ -411,7 +456,7 @@ impl Worker {
                 let model = self.model.as_ref();
                 let _permit = carried.admit(model)?;
                 failpoint::reach("before_call");
-                let writing = feedback::write(model, request, deadline);
+                let writing = feedback::write(model, request, carried.place(), deadline);
                 let feedback = carried.ask(model, writing).await??;
                 failpoint::reach("called");
                 Ok((None, Outcome::Feedback { problem_id: request.problem_id, feedback }))
@@ -446,7 +491,7 @@ impl Worker {
 }
 
 /// Asks the state store. While that is away it holds no slot, and the record may be left to the next owner.
-async fn reach<T, F>(place: &mut Place, ask: impl Fn() -> F) -> Result<Result<T, StateFault>, LeftToTheNext>
+async fn reach<T, F>(place: &Place, ask: impl Fn() -> F) -> Result<Result<T, StateFault>, LeftToTheNext>
 where
     F: Future<Output = Result<T, StateError>>,
 {
@@ -457,6 +502,18 @@ where
             place.give_up_slot();
             place.wait(until_available(ask)).await
         }
+    }
+}
+
+/// What a request is known by in the store, and its lock with this token.
+fn claim(origin: &Origin<'_>, decoded: &Decoded, token: Uuid) -> Claim {
+    let first_id = first_id(origin.record, decoded.request_id.as_deref());
+    Claim {
+        flow: origin.record.kind.flow(),
+        member: origin.member,
+        request: request_name(origin.record, origin.member, &first_id),
+        record: record_name(origin.record),
+        token,
     }
 }
 

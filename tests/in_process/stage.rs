@@ -8,6 +8,7 @@ use ssammu_worker::config;
 use ssammu_worker::documents::Documents;
 use ssammu_worker::documents::retrying::RetryingDocuments;
 use ssammu_worker::events::record::{Coordinates, Flow, Record, RequestKind};
+use ssammu_worker::flow_control::place::Place;
 use ssammu_worker::flow_control::slots::Slots;
 use ssammu_worker::kafka::client::Connection;
 use ssammu_worker::kafka::embedded::EmbeddedBroker;
@@ -17,9 +18,9 @@ use ssammu_worker::telemetry::metrics::Metrics;
 use ssammu_worker::worker::intake::{Intake, IntakeError};
 use ssammu_worker::worker::locks::Locks;
 use ssammu_worker::worker::membership::{Group, Stop};
-use ssammu_worker::worker::place::Place;
 use ssammu_worker::worker::screens::Screens;
 use ssammu_worker::worker::work::{Job, Settings, Worker};
+use time::OffsetDateTime;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
@@ -173,7 +174,7 @@ impl Shared {
                     deadline: PATIENCE,
                 },
             },
-            locks: Locks::new(self.state.clone(), LASTING, Holder::started(None)),
+            locks: Locks::new(self.state.clone(), LASTING, Holder::started(None, OffsetDateTime::now_utc())),
             screens: Screens::new(LASTING),
             metrics: Arc::new(Metrics::new().unwrap()),
             settings: Settings {

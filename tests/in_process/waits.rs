@@ -9,6 +9,7 @@ use ssammu_worker::llm::ModelFailure;
 use ssammu_worker::state::MemberState;
 use ssammu_worker::state::holder::Holder;
 use ssammu_worker::worker::locks::Locks;
+use time::OffsetDateTime;
 use tokio::time::Instant;
 
 use crate::doubles::state::StagedState;
@@ -290,7 +291,7 @@ async fn a_lock_whose_renewal_failed_is_renewed_at_the_next_look_and_not_only_wh
     let state = Arc::new(StagedState::new());
     let claim = state.lock(Flow::Feedback, 7).await;
     // Due every three seconds, looked at every second and a half.
-    let locks = Locks::new(state.clone(), Duration::from_secs(9), Holder::started(None));
+    let locks = Locks::new(state.clone(), Duration::from_secs(9), Holder::started(None, OffsetDateTime::now_utc()));
     let _held = locks.hold(&claim);
     state.refuse_renewals(2);
     let (start, renewing) = (Instant::now(), tokio::spawn(locks.clone().renew()));
@@ -298,6 +299,59 @@ async fn a_lock_whose_renewal_failed_is_renewed_at_the_next_look_and_not_only_wh
     renewing.abort();
     let after = state.renewals().iter().map(|at| at.duration_since(start).as_millis()).collect::<Vec<_>>();
     assert_eq!(after, [3_000, 4_500, 6_000, 9_000, 12_000]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_was_fenced_pays_for_nothing_any_more_and_renews_no_lock() {
+    let shared = Shared::new();
+    let worker = shared.worker();
+    let (asking, saving) = (shared.model.hold("답변"), shared.state.hold_next_answer());
+    let done = shared.worker();
+    let paid = record(RequestKind::FeedbackRequested, 0, &feedback(8));
+    let paid = tokio::spawn(async move { work(&done, paid).await });
+    saving.reached().await;
+    let value = json!({"memberId": 7, "question": "캐시란?", "answer": "답변"});
+    let (fenced, left) = (worker.clone(), record(RequestKind::FeedbackRequested, 1, &value));
+    let working = tokio::spawn(async move { work(&fenced, left).await });
+    asking.reached().await;
+    let renewing = tokio::spawn(worker.locks.clone().renew());
+    worker.locks.fence();
+    working.await.unwrap();
+    saving.open();
+    paid.await.unwrap();
+    assert_eq!(shared.producer.outcome(8).await.topic(), "FeedbackGenerated", "what was paid for is saved and sent");
+    assert_eq!((shared.producer.sent().len(), shared.model.asked().len()), (1, 2));
+    let held = worker.locks.hold(&shared.state.lock(Flow::Feedback, 7).await);
+    tokio::time::sleep(Duration::from_secs(3_600)).await;
+    assert_eq!(shared.state.renewals(), []);
+    drop(held);
+    renewing.abort();
+}
+
+#[tokio::test]
+async fn a_panic_outside_of_a_turn_is_told_to_its_member_once() {
+    let (kafka, shared) = (Kafka::start(1), Shared::new());
+    shared.state.panic_once();
+    let worker = shared.worker();
+    let request = || record(RequestKind::FeedbackRequested, 0, &feedback(7));
+    work(&worker, request()).await;
+    let failed = shared.producer.outcome(7).await;
+    assert_eq!((failed.topic(), &failed.json()["code"]), ("RequestFailed", &"INTERNAL".into()));
+    // The record is read again, after a crash perhaps.
+    work(&worker, request()).await;
+    let again = shared.producer.outcomes(7, 2).await.remove(1);
+    assert_eq!((again.id(), shared.model.asked().len()), (failed.id(), 0));
+    shared.producer.dead_letters(2).await;
+    // Who panics while another worker has the member's lock lets that one finish.
+    let held = shared.state.lock(Flow::Feedback, 8).await;
+    shared.state.panic_once();
+    kafka.feedback(8, "답변").send().await;
+    let member = shared.join(&kafka, Flow::Feedback, 1);
+    kafka.feedback(9, "답변").send().await;
+    assert_eq!(shared.producer.outcome(9).await.topic(), "FeedbackGenerated");
+    shared.state.release(&held).await.unwrap();
+    assert_eq!(shared.producer.outcome(8).await.json()["code"], "INTERNAL");
+    member.stop().await;
 }
 
 #[tokio::test]

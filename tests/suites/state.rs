@@ -13,6 +13,7 @@ use ssammu_worker::events::record::Flow;
 use ssammu_worker::state::holder::Holder;
 use ssammu_worker::state::session::{Ended, Exchange, Session};
 use ssammu_worker::state::{Begin, Change, Claim, Lifetimes, MemberState, Saved, SessionChange, Write};
+use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::fixtures::{
@@ -79,14 +80,18 @@ async fn a_locked_member_is_busy_for_others_and_open_for_the_holder(state: &dyn 
 }
 
 async fn a_lock_of_an_earlier_start_of_the_same_instance_is_taken_over(state: &dyn MemberState) {
-    let [before, after] = [(); 2].map(|()| Holder::started(Some("worker-1")));
+    let (then, now) = (OffsetDateTime::UNIX_EPOCH, OffsetDateTime::now_utc());
+    let [before, after] = [then, now].map(|at| Holder::started(Some("worker-1"), at));
     let (first, next) = (Claim { token: before.token(), ..claim(member()) }, after.token());
     state.begin(&first).await.unwrap();
     assert_eq!(state.begin(&Claim { token: before.token(), ..another(&first) }).await.unwrap(), Begin::Busy);
     let next = Claim { token: next, ..first.clone() };
     assert_eq!(state.begin(&next).await.unwrap(), open(None, None, None));
     assert!(!state.renew(&first).await.unwrap());
-    assert_eq!(state.begin(&another(&first)).await.unwrap(), Begin::Busy);
+    for earlier in [first.clone(), Claim { token: before.token(), ..another(&first) }, another(&first)] {
+        assert_eq!(state.begin(&earlier).await.unwrap(), Begin::Busy, "it stays taken over");
+    }
+    assert!(state.renew(&next).await.unwrap());
 }
 
 async fn a_released_lock_can_be_taken(state: &dyn MemberState) {

@@ -6,6 +6,7 @@ use tokio::time::Instant;
 use url::Url;
 
 use super::*;
+use crate::flow_control::place::Place;
 use crate::llm::chat::Endpoint;
 use crate::llm::classify::Cause;
 use crate::llm::failover::{Failover, Patience};
@@ -54,7 +55,7 @@ async fn the_workers_own_client_gets_all_three_kinds_of_reply() {
     let server = start(Duration::ZERO).await;
     let vllm = Arc::new(client(&server, None));
     let model = Failover::new(vllm, None, Patience::default(), Arc::new(()));
-    let said = async |ask: Ask| model.ask(&ask, soon()).await.unwrap();
+    let said = async |ask: Ask| model.ask(&ask, &Place::only(), soon()).await.unwrap();
 
     let feedback = said(ask("면접관", "<질문>\nACID란?\n</질문>")).await;
     assert!(feedback.text.contains("'ACID란'") && !feedback.truncated);
@@ -79,7 +80,7 @@ async fn its_count_keeps_a_long_prompt_from_being_sent() {
     assert!(vllm.call(&fits, limit).await.is_ok());
     let model = Failover::new(Arc::new(vllm), None, Patience::default(), Arc::new(()));
     let too_long = ask("면접관", &"가".repeat(4000));
-    assert_eq!(model.ask(&too_long, limit).await, Err(ModelFailure::TooLong));
+    assert_eq!(model.ask(&too_long, &Place::only(), limit).await, Err(ModelFailure::TooLong));
 }
 
 #[tokio::test]

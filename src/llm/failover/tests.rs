@@ -4,7 +4,11 @@ use std::collections::VecDeque;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
+use futures_util::future::join_all;
+use tokio_util::sync::CancellationToken;
+
 use super::*;
+use crate::flow_control::slots::Slots;
 use crate::llm::naming::Trouble;
 use crate::llm::{Preamble, Prompt};
 
@@ -169,7 +173,7 @@ fn pair(primary: &Arc<Scripted>, fallback: &Arc<Scripted>) -> Failover {
 }
 
 async fn asked(model: &Failover, within: Duration) -> Result<String, ModelFailure> {
-    model.ask(&ask(), Instant::now() + within).await.map(|reply| reply.text)
+    model.ask(&ask(), &Place::only(), Instant::now() + within).await.map(|reply| reply.text)
 }
 
 /// Does it while somebody probes, as the worker does.
@@ -336,6 +340,28 @@ async fn five_failures_open_the_circuit_and_one_success_closes_it() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_was_asking_when_the_model_went_away_holds_no_slot_until_a_call_can_go_out() {
+    let primary = Scripted::new("vllm", [fails(Cause::Unreachable)]);
+    let model = alone(&primary, Arc::new(()));
+    let slots = Slots::new(2).of_group();
+    let place = || Place::new(slots.clone(), slots.try_acquire().unwrap(), CancellationToken::new());
+    let (ask, places) = (ask(), [place(), place()]);
+    let asking = join_all(places.each_ref().map(|place| model.ask(&ask, place, Instant::now() + LONG)));
+    let others = async {
+        // Two go on that need no model, while two wait for it.
+        let taken = timeout_at(Instant::now() + LONG / 4, join_all([slots.acquire(), slots.acquire()]));
+        let _slots = taken.await.expect("their slots are free");
+        assert!(*model.watch().borrow());
+        *primary.script.lock().unwrap() = [said("돌아왔습니다.")].into();
+        let calls = primary.calls();
+        sleep(LONG / 4).await;
+        assert_eq!(primary.calls(), calls, "a call that is out has a slot");
+    };
+    let (replies, ()) = probed(&model, async { tokio::join!(asking, others) }).await;
+    assert!(replies.iter().all(Result::is_ok), "{replies:?}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn silence_counts_against_the_server_only_when_it_had_fair_time_to_answer() {
     for (within, opens) in [(900, false), (5_000, true), (60_000, true)] {
         let primary = Scripted::new("vllm", [said("x")]);
@@ -343,7 +369,7 @@ async fn silence_counts_against_the_server_only_when_it_had_fair_time_to_answer(
         let model = alone(&primary, Arc::new(()));
         for _ in 0..3 {
             let ask = Ask { attempt_timeout: LONG * 10, ..ask() };
-            model.ask(&ask, Instant::now() + Duration::from_millis(within)).await.unwrap_err();
+            model.ask(&ask, &Place::only(), Instant::now() + Duration::from_millis(within)).await.unwrap_err();
         }
         assert_eq!(*model.watch().borrow(), opens, "{within}");
     }

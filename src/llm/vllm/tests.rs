@@ -6,6 +6,7 @@ use tokio::net::TcpListener;
 use super::*;
 use crate::fake_http::{FakeServer, Got, Reaction};
 use crate::flow_control::backoff::Backoff;
+use crate::flow_control::place::Place;
 use crate::llm::failover::{Failover, Patience};
 use crate::llm::{Model, Preamble, Role};
 
@@ -182,7 +183,7 @@ async fn a_connection_that_was_closed_while_idle_costs_one_repeat_and_no_failure
     );
     for _ in 0..4 {
         let limit = Instant::now() + Duration::from_secs(5);
-        assert_eq!(model.ask(&ask("TCP란?"), limit).await.unwrap().text, "네.");
+        assert_eq!(model.ask(&ask("TCP란?"), &Place::only(), limit).await.unwrap().text, "네.");
     }
     assert_eq!(server.got(CHAT).len(), 7);
 }

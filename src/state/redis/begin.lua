@@ -8,9 +8,9 @@ if outcome then
   if holder == ARGV[1] then redis.call('DEL', KEYS[1]) end
   return {'answered', outcome}
 end
--- A token names its instance and then its start: of an earlier start of the same instance nothing goes on.
+-- A token names its instance and then the time of its start: of an earlier start of the same instance nothing goes on.
 local function is_succeeded(by)
-  return holder:sub(1, 18) == by:sub(1, 18) and holder:sub(19, 28) ~= by:sub(19, 28)
+  return holder:sub(1, 13) == by:sub(1, 13) and holder:sub(14, 28) < by:sub(14, 28)
 end
 if holder and holder ~= ARGV[1] and not is_succeeded(ARGV[1]) then return {'busy'} end
 hold(KEYS[1], ARGV[1], ARGV[2], KEYS[4])

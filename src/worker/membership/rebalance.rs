@@ -28,6 +28,7 @@ impl Membership<'_> {
     pub(super) fn on_revoked(&mut self, partitions: Vec<Partition>, lost: bool) {
         self.lanes.drop_partitions(&partitions);
         self.assignments.revoke(&partitions);
+        self.make_room_for_all();
         let grace = if lost { Duration::ZERO } else { REVOKE_GRACE };
         if lost {
             tracing::warn!(group = self.group.name, partitions = partitions.len(), "partitions were lost");
@@ -109,6 +110,7 @@ impl Membership<'_> {
         for topic in topics {
             let partitions = self.assignments.begin_anew(topic, oldest);
             self.lanes.drop_partitions(&partitions);
+            self.make_room_for_all();
             for partition in partitions {
                 if let Err(error) = self.consumer.seek(&partition, 0) {
                     self.broken = Some(FatalError::Other(format!("a topic could not be read anew: {error}")));

@@ -194,7 +194,9 @@ async fn an_init_that_nobody_waited_for_is_shown_before_it_is_answered(env: Arc<
     env.model.next([Answer::question("맡은 일은 무엇인가요?").after(THINKING)]);
     assert_eq!(gateway.call(INIT_PATH, &init(member)).await.0, 504);
     outcomes.expect(member, "ResumeQuestionGenerated").await;
-    let shown = question(member, gateway.call(UPDATE_PATH, &update(member, "보지 못한 질문의 답")).await);
+    // Also to who would wait for an event.
+    let blind = gateway.post(UPDATE_PATH, &update(member, "보지 못한 질문의 답")).header("prefer", "respond-async");
+    let shown = question(member, reply(blind).await);
     assert_eq!(interview(&env, member).await, [(shown, None)]);
     // An init finds it too, without asking the model.
     let (_, first) = gateway.call(INIT_PATH, &init(member)).await;

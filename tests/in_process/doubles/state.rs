@@ -33,6 +33,8 @@ pub struct StagedState {
     /// When locks were to be renewed.
     renewals: Mutex<Vec<Instant>>,
     refused_renewals: AtomicUsize,
+    /// Whoever begins panics, so often.
+    panics: AtomicUsize,
 }
 
 impl StagedState {
@@ -49,7 +51,8 @@ impl StagedState {
         let memory = Mutex::new(empty(lock));
         let (gates, replies, conflicts) = (Mutex::default(), Mutex::default(), AtomicBool::new(false));
         let (session, renewals, refused_renewals) = (Mutex::default(), Mutex::default(), AtomicUsize::new(0));
-        Self { memory, lock, gates, replies, conflicts, session, renewals, refused_renewals }
+        let panics = AtomicUsize::new(0);
+        Self { memory, lock, gates, replies, conflicts, session, renewals, refused_renewals, panics }
     }
 
     fn memory(&self) -> Arc<MemoryState> {
@@ -90,6 +93,11 @@ impl StagedState {
     /// The next renewals of locks are refused, so many of them.
     pub fn refuse_renewals(&self, count: usize) {
         self.refused_renewals.store(count, Ordering::Relaxed);
+    }
+
+    /// Whoever begins next panics.
+    pub fn panic_once(&self) {
+        self.panics.store(1, Ordering::Relaxed);
     }
 
     /// When locks were to be renewed so far.
@@ -139,6 +147,7 @@ fn empty(lock: Duration) -> Arc<MemoryState> {
 #[async_trait]
 impl MemberState for StagedState {
     async fn begin(&self, claim: &Claim) -> Result<Begin, StateError> {
+        assert_eq!(self.panics.swap(0, Ordering::Relaxed), 0, "a test wants it so");
         self.memory().begin(claim).await
     }
 

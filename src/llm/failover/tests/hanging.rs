@@ -22,7 +22,7 @@ fn two() -> (Arc<Scripted>, Arc<Scripted>) {
 async fn timed(model: &Failover, deadline: Duration) -> (Result<String, ModelFailure>, Duration) {
     let started = Instant::now();
     let ask = Ask { attempt_timeout: MINUTE / 2, ..ask() };
-    let reply = model.ask(&ask, started + deadline).await.map(|reply| reply.text);
+    let reply = model.ask(&ask, &Place::only(), started + deadline).await.map(|reply| reply.text);
     (reply, started.elapsed())
 }
 

@@ -1,9 +1,11 @@
 //! A record's place: a slot while it can go on, and nothing while it has to wait. So who waits for a lock, a model or a
 //! store takes no place from who can go on without it.
 
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
 use tokio_util::sync::CancellationToken;
 
-use crate::flow_control::slots::{GroupSlots, Slot};
+use super::slots::{GroupSlots, Slot};
 
 /// The record's partition has moved, or the worker stops, and nothing of the record is in hand that would be lost: it is
 /// left to whoever reads it next.
@@ -31,28 +33,31 @@ impl Drop for Tenure {
     }
 }
 
-/// Where one record stands.
+/// Where one record stands; its clones are the same place.
+#[derive(Clone, Debug)]
+pub struct Place(Arc<Standing>);
+
 #[derive(Debug)]
-pub struct Place {
+struct Standing {
     slots: GroupSlots,
-    slot: Option<Slot>,
+    slot: Mutex<Option<Slot>>,
     tenure: CancellationToken,
 }
 
 impl Place {
     /// In a slot, for as long as the record is ours.
     pub fn new(slots: GroupSlots, slot: Slot, tenure: CancellationToken) -> Self {
-        Self { slots, slot: Some(slot), tenure }
+        Self(Arc::new(Standing { slots, slot: Mutex::new(Some(slot)), tenure }))
     }
 
     /// Cancelled when the record is no longer ours to wait with.
     pub fn tenure(&self) -> &CancellationToken {
-        &self.tenure
+        &self.0.tenure
     }
 
     /// Makes room: what is left to do is for nobody to wait for.
-    pub fn give_up_slot(&mut self) {
-        self.slot = None;
+    pub fn give_up_slot(&self) {
+        drop(self.slot().take());
     }
 
     /// Waits for what costs nothing when it is left to the next owner.
@@ -62,7 +67,7 @@ impl Place {
     pub async fn wait<T>(&self, needed: impl Future<Output = T>) -> Result<T, LeftToTheNext> {
         tokio::select! {
             biased;
-            () = self.tenure.cancelled() => Err(LeftToTheNext),
+            () = self.0.tenure.cancelled() => Err(LeftToTheNext),
             done = needed => Ok(done),
         }
     }
@@ -71,11 +76,30 @@ impl Place {
     ///
     /// # Errors
     /// [`LeftToTheNext`] if the record is left before there is one.
-    pub async fn take_slot(&mut self) -> Result<(), LeftToTheNext> {
-        if self.slot.is_none() {
-            self.slot = Some(self.wait(self.slots.acquire()).await?);
+    pub async fn take_slot(&self) -> Result<(), LeftToTheNext> {
+        self.wait(self.take_slot_for_good()).await
+    }
+
+    /// The same, for who goes on even if the record is no longer ours. Cancel safe.
+    pub async fn take_slot_for_good(&self) {
+        if self.slot().is_none() {
+            let slot = self.0.slots.acquire().await;
+            *self.slot() = Some(slot);
         }
-        Ok(())
+    }
+
+    fn slot(&self) -> MutexGuard<'_, Option<Slot>> {
+        self.0.slot.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+impl Place {
+    /// In the only slot that there is.
+    pub fn only() -> Self {
+        let group = super::slots::Slots::new(1).of_group();
+        let slot = group.try_acquire().expect("a slot of its own");
+        Self::new(group, slot, CancellationToken::new())
     }
 }
 
@@ -83,13 +107,13 @@ impl Place {
 mod tests {
     use futures_util::FutureExt;
 
+    use super::super::slots::Slots;
     use super::*;
-    use crate::flow_control::slots::Slots;
 
     #[tokio::test]
     async fn who_waits_without_a_slot_makes_room_and_queues_again() {
         let group = Slots::new(1).of_group();
-        let mut place = Place::new(group.clone(), group.acquire().await, CancellationToken::new());
+        let place = Place::new(group.clone(), group.acquire().await, CancellationToken::new());
         assert!(group.try_acquire().is_none());
         place.give_up_slot();
         let other = group.try_acquire();
@@ -102,7 +126,7 @@ mod tests {
     #[tokio::test]
     async fn a_record_is_left_as_soon_as_it_is_no_longer_ours() {
         let (group, tenure) = (Slots::new(1).of_group(), CancellationToken::new());
-        let mut place = Place::new(group.clone(), group.acquire().await, tenure.clone());
+        let place = Place::new(group.clone(), group.acquire().await, tenure.clone());
         assert_eq!(place.wait(async { 7 }).await, Ok(7));
         place.give_up_slot();
         let _other = group.acquire().await;
