@@ -174,6 +174,9 @@ def judged_faults(judged, case):
     if list(judged) != JUDGED_KEYS:
         yield f"its keys are not {JUDGED_KEYS}"
         return
+    if case is None:
+        yield "there is no such case"
+        return
     feedback = judged["feedback"]
     count = named(case["points"], feedback)
     if (count >= case["need"]) != judged["enough"]:
@@ -246,7 +249,7 @@ def main():
     faults += [
         f"judged {one['case']} ({one['why']}): {fault}"
         for one in judged
-        for fault in judged_faults(one, by_id[one["case"]])
+        for fault in judged_faults(one, by_id.get(one["case"]))
     ]
     faults += [f"{member['id']}: {fault}" for member in members for fault in resume_faults(member)]
     ids = Counter(one["id"] for one in cases + members)
