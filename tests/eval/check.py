@@ -12,6 +12,7 @@ import re
 import sys
 import unicodedata
 from collections import Counter
+from functools import cache
 from itertools import combinations
 from pathlib import Path
 
@@ -42,23 +43,35 @@ LEAST_MEMBERS = 20
 ALIKE = 0.25
 LONG_ENOUGH = 60
 
+# Answers to other questions that may name enough points by chance.
+MOST_STRANGERS = 1
+
 # Left out of what is compared.
-QUOTES = set("'\"`*‘’“”「」『』<>〈〉《》")
+QUOTES = set("'\"`*‘’“”「」『』〈〉《》")
 RULES = json.loads((HERE / "rules.json").read_text(encoding="utf-8"))
 
 
+@cache
 def plain(text):
-    """What is compared: no case, no quotes, no spaces but those that keep two numbers apart."""
+    """What is compared: no case, no quotes, no spaces but those between two Latin letters or two digits."""
     folded = unicodedata.normalize("NFC", text).casefold()
-    unquoted = "".join(c for c in folded if c not in QUOTES)
-    return re.sub(r"(?<![0-9])\s+|\s+(?![0-9])", "", re.sub(r"\s+", " ", unquoted))
+    spaced = " ".join("".join(c for c in folded if c not in QUOTES).split())
+    return re.sub(r" (?!(?<=[a-z] )[a-z]|(?<=[0-9] )[0-9])", "", spaced)
 
 
+@cache
 def phrase(text):
-    """A phrase as it is looked for: `*` is a little of the same clause, and a number is a whole number."""
+    """A phrase as it is looked for: `*` is a little of the same clause, and numbers and Latin words are whole ones."""
     parts = [re.escape(plain(part)) for part in text.split("*")]
-    before = r"(?<![0-9])(?<![0-9][.,])" if parts[0][:1].isdigit() else ""
-    behind = r"(?![0-9]|[.,][0-9])" if parts[-1][-1:].isdigit() else ""
+    before = behind = ""
+    if re.match("[0-9]", text):
+        before = r"(?<![0-9])(?<![0-9][.,])"
+    elif re.match("[A-Za-z]", text):
+        before = "(?<![a-z])"
+    if re.search("[0-9]$", text):
+        behind = r"(?![0-9]|[.,][0-9])"
+    elif re.search("[A-Za-z]$", text):
+        behind = "(?![a-z])"
     return re.compile(before + f"[^.!?,]{{0,{RULES['gap']}}}?".join(parts) + behind)
 
 
@@ -76,7 +89,7 @@ def sentences(text):
 
 def asserts(sentence, phrases):
     """Whether it says one of `phrases`, and does not turn it round right behind."""
-    near = max(len(plain(negation)) for negation in RULES["negation"]) + RULES["negation_within"]
+    near = RULES["negation_within"] + max(len(plain(negation)) for negation in RULES["negation"])
     text = plain(sentence)
     ends = [match.end() for one in phrases for match in phrase(one).finditer(text)]
     return any(not says(text[end : end + near], RULES["negation"]) for end in ends)
@@ -86,8 +99,10 @@ def confirms(claim, feedback):
     """Whether a feedback gives the wrong claim out as right. In doubt it does not."""
     spoken = sentences(feedback)
     for sentence, following in zip(spoken, [*spoken[1:], ""], strict=True):
+        if not asserts(sentence, claim["confirmed_by"]) or says(sentence, RULES["rebuttal"]):
+            continue
         taken_back = says(following, RULES["rebuttal"]) and not says(sentence, RULES["approval"])
-        if asserts(sentence, claim["confirmed_by"]) and not says(sentence, RULES["rebuttal"]) and not taken_back:
+        if not taken_back:
             return True
     return False
 
@@ -169,6 +184,18 @@ def feedback_faults(case, good, enough):
             yield f"'{case['canary']}' might be said by chance"
 
 
+def strangers(case, good):
+    """Good answers to other questions that would do as a feedback here: the points are too common then."""
+    others = [one for one in good.values() if one["question"] != case["question"]]
+    found = [one["id"] for one in others if named(case["points"], one["answer"]) >= case["need"]]
+    if len(found) > MOST_STRANGERS:
+        yield f"its points are named by the answers to other questions: {found}"
+    for claim in case["wrong_claims"]:
+        found = [one["id"] for one in others if confirms(claim, one["answer"])]
+        if found:
+            yield f"'{claim['claim']}' would be confirmed by the answers to other questions: {found}"
+
+
 def judged_faults(judged, case):
     """A feedback that a person has judged is judged the same by the rules."""
     if list(judged) != JUDGED_KEYS:
@@ -244,7 +271,7 @@ def main():
     faults = [
         f"{case['id']}: {fault}"
         for case in cases
-        for fault in feedback_faults(case, good.get(case["question"]), enough)
+        for fault in (*feedback_faults(case, good.get(case["question"]), enough), *strangers(case, good))
     ]
     faults += [
         f"judged {one['case']} ({one['why']}): {fault}"
