@@ -125,7 +125,8 @@ mod tests {
 
     fn outcome_headers(headers: Vec<Header>) -> Vec<(String, String)> {
         let record = record(headers);
-        let origin = Origin { record: &record, member: MemberId::new(7).unwrap(), request_id: "r", context: None };
+        let (digest, member) = (record.digest(), MemberId::new(7).unwrap());
+        let origin = Origin { record: &record, digest, member, request_id: "r", context: None };
         let (id, time) = (Uuid::from_u128(0x8000_0000_0000_0001), "2026-11-22T10:00:00Z".to_owned());
         let outcome = SavedOutcome::new(id, time, samples::completed("resume/7/a.docx")).unwrap();
         let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();

@@ -10,8 +10,9 @@ use crate::events::decode::decode;
 use crate::events::header_names::{
     EXCEPTION_FQCN, ORIGINAL_OFFSET, ORIGINAL_PARTITION, ORIGINAL_TIMESTAMP, ORIGINAL_TOPIC,
 };
+use crate::events::names::name_of;
 use crate::events::record::{
-    Coordinates, Header, Record, RecordTime, first_id, first_sent, last_header, name_of, replay_count, text_header,
+    Coordinates, Header, Record, RecordTime, first_id, first_sent, last_header, replay_count, text_header,
 };
 use crate::events::request::MemberId;
 use crate::kafka::reader::Seen;
