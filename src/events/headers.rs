@@ -208,7 +208,7 @@ mod tests {
         let second = of_dead_letter(&record(first), "group", "LLM_UNAVAILABLE", "가".repeat(400).as_str(), "chain");
         let count = |name: &str| second.iter().filter(|header| header.name == name.as_bytes()).count();
         assert_eq!((count("kafka_dlt-original-topic"), count("kafka_dlt-exception-message")), (2, 1));
-        let message = second.iter().find(|header| header.name == b"kafka_dlt-exception-message").unwrap();
+        let message = second.iter().find(|header| *header.name == *b"kafka_dlt-exception-message").unwrap();
         assert_eq!(message.value.as_ref().unwrap().len(), 1_023);
     }
 }

@@ -1,5 +1,6 @@
 //! A record as it was read from a request topic, and what identifies the request in it.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -134,14 +135,14 @@ impl RecordTime {
 /// A record header. Names are bytes because not every client sends UTF-8; a value may be null.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Header {
-    pub name: Vec<u8>,
+    pub name: Cow<'static, [u8]>,
     pub value: Option<Vec<u8>>,
 }
 
 impl Header {
     /// A header with a text or byte value.
-    pub fn new(name: &str, value: impl Into<Vec<u8>>) -> Self {
-        Self { name: name.as_bytes().to_vec(), value: Some(value.into()) }
+    pub fn new(name: &'static str, value: impl Into<Vec<u8>>) -> Self {
+        Self { name: name.as_bytes().into(), value: Some(value.into()) }
     }
 }
 
@@ -159,7 +160,7 @@ pub struct Record {
 
 /// The last header of this name, whatever it holds.
 pub fn last_header<'a>(headers: &'a [Header], name: &str) -> Option<&'a [u8]> {
-    headers.iter().rev().find(|header| header.name == name.as_bytes())?.value.as_deref()
+    headers.iter().rev().find(|header| *header.name == *name.as_bytes())?.value.as_deref()
 }
 
 /// The last header of this name, if it is UTF-8 text and not blank.
