@@ -4,7 +4,7 @@
 //! which keeps the membership alive however slow the work is. A queue says when it is no longer empty; should that
 //! word be lost, the caller's next look finds the record all the same.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -65,8 +65,8 @@ pub struct GroupConsumer {
     consumer: Arc<BaseConsumer<GroupContext>>,
     group: String,
     bootstrap: String,
-    kinds: HashMap<Arc<str>, RequestKind>,
-    queues: HashMap<Partition, PartitionQueue<GroupContext>>,
+    kinds: BTreeMap<Arc<str>, RequestKind>,
+    queues: BTreeMap<Partition, PartitionQueue<GroupContext>>,
     events: mpsc::UnboundedReceiver<GroupEvent>,
     wake: Arc<Notify>,
     /// Questions to brokers that are out; they hold the client while they last.
@@ -130,7 +130,7 @@ impl GroupConsumer {
             group: group.to_owned(),
             bootstrap: connection.bootstrap.clone(),
             kinds: topics.iter().cloned().collect(),
-            queues: HashMap::new(),
+            queues: BTreeMap::new(),
             events,
             wake,
             asking: Vec::new(),

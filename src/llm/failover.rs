@@ -9,7 +9,7 @@
 
 mod probing;
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::future::pending;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -85,7 +85,7 @@ pub struct Failover {
 struct Server {
     endpoint: Arc<dyn Endpoint>,
     /// What it usually takes for each kind of request, as their longest replies tell them apart.
-    usual: Mutex<HashMap<u32, Usual>>,
+    usual: Mutex<BTreeMap<u32, Usual>>,
     last_answer: Mutex<Option<Instant>>,
     /// Told that a call has been out for oddly long, and how long a probe may take to find out why.
     suspected: watch::Sender<Duration>,

@@ -384,10 +384,11 @@ impl<'a> Membership<'a> {
         let bytes = job.record.size();
         self.begun_bytes += bytes;
         let worker = self.group.worker.clone();
-        self.tasks.spawn(async move {
+        // In a box: it is large, and the runtime moves what it is given about.
+        self.tasks.spawn(Box::pin(async move {
             let worked = worker.work(&job, &mut place).await;
             Done { lane, ticket, bytes, worked }
-        });
+        }));
     }
 
     /// Of this member less waits than before.
