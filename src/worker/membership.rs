@@ -117,6 +117,10 @@ pub struct Membership<'a> {
     assigning: Pending<(Vec<Partition>, u32, Result<Committed, KafkaError>)>,
     /// Where the partitions end is being asked for.
     measuring: Pending<Result<Ends, KafkaError>>,
+    /// A partition of which nothing comes is being looked at.
+    looking: Pending<(Partition, i64, Result<bool, KafkaError>)>,
+    /// Nothing comes of a partition, although something is there.
+    is_quiet: bool,
     /// The topics that are read, as far as anybody told.
     topics: TopicIds,
     /// How many members the group has is being asked for.
@@ -145,6 +149,8 @@ impl<'a> Membership<'a> {
             revocation: None,
             assigning: None,
             measuring: None,
+            looking: None,
+            is_quiet: false,
             counting: None,
             letting_go: None,
             topics: TopicIds::new(),
@@ -233,6 +239,10 @@ impl<'a> Membership<'a> {
                     self.measuring = None;
                     self.on_ends(ends);
                 }
+                (partition, end, holds_any) = wait_for(&mut self.looking) => {
+                    self.looking = None;
+                    self.on_looked(&partition, end, holds_any);
+                }
                 () = sleep_until(wake_at.unwrap_or_else(Instant::now)), if wake_at.is_some() => {}
                 changed = stop.changed() => if changed.is_err() { return Ok(Ended::Stopped) },
             }
@@ -258,13 +268,50 @@ impl<'a> Membership<'a> {
             Ok(Ends { ends, topics }) => {
                 let made_again = self.made_again(topics);
                 self.begin_anew(&made_again);
-                for (partition, end) in ends {
-                    if let Some(lag) = self.assignments.lag(&partition, end) {
+                for (partition, end) in &ends {
+                    if let Some(lag) = self.assignments.lag(partition, *end) {
                         self.metrics.lag(&partition.topic, partition.number, lag);
                     }
                 }
+                self.listen_for_silence(&ends);
             }
             Err(error) => tracing::debug!(group = self.group.name, %error, "the lag could not be measured"),
+        }
+    }
+
+    /// Looks at a partition of which nothing comes although it should.
+    fn listen_for_silence(&mut self, ends: &[(Partition, i64)]) {
+        let partitions = self.assignments.len();
+        let quiet = self.assignments.gone_quiet(ends, |partition| self.lanes.load(partition).is_full(partitions));
+        match quiet {
+            None if self.is_quiet => {
+                self.is_quiet = false;
+                self.group.stand(Ok(()));
+            }
+            Some((partition, next, end)) if !self.is_quiet && self.looking.is_none() => {
+                let asking = self.consumer.holds_any(partition.clone(), next, end);
+                self.looking = Some(Box::pin(async move {
+                    let holds_any = asking.await.unwrap_or_else(|panicked| Err(panicked.into()));
+                    (partition, end, holds_any)
+                }));
+            }
+            None | Some(_) => {}
+        }
+    }
+
+    fn on_looked(&mut self, partition: &Partition, end: i64, holds_any: Result<bool, KafkaError>) {
+        let why = match holds_any {
+            Ok(false) => return self.assignments.holds_nothing_before(partition, end),
+            Ok(true) => "another client reads them".to_owned(),
+            Err(error) => error.to_string(),
+        };
+        if self.assignments.lag(partition, end) != Some(0) {
+            self.is_quiet = true;
+            let Partition { topic, number } = partition;
+            self.group.stand(Err(format!(
+                "nothing has come of {topic}/{number} for {LAG_TICK:?} and longer, although its log goes on to {end}: {why}; see \
+                 KAFKA_BOOTSTRAP_SERVERS, the group's rights and the partition's leader"
+            )));
         }
     }
 
