@@ -125,6 +125,7 @@ impl Letter {
             member: self.member,
             replays: self.replays,
             answered: None,
+            answer_unknown: false,
         }
     }
 }
@@ -154,15 +155,22 @@ pub struct Summary {
     /// How the request was answered since.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub answered: Option<String>,
+    /// It may have been: outcomes from then are no longer kept.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub answer_unknown: bool,
 }
 
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { at, time, original, code, member, replays, answered } = self;
+        let Self { at, time, original, code, member, replays, answered, answer_unknown } = self;
         let code = code.as_deref().unwrap_or("-");
         let member = member.map_or_else(|| "-".to_owned(), |member| member.to_string());
         write!(f, "{at}  {time}  from {original}  {code}  member {member}  replays {replays}")?;
-        answered.as_ref().map_or(Ok(()), |answered| write!(f, "  answered {answered}"))
+        match answered {
+            Some(answered) => write!(f, "  answered {answered}"),
+            None if *answer_unknown => f.write_str("  perhaps answered"),
+            None => Ok(()),
+        }
     }
 }
 
@@ -213,6 +221,13 @@ pub(super) mod tests {
             letter.summary().to_string(),
             "FeedbackRequested-dlt/1/5  1970-01-01T00:00:01Z  from FeedbackRequested/2/9  INTERNAL  member 7  replays 2"
         );
+    }
+
+    #[test]
+    fn what_may_have_been_answered_is_told() {
+        let summary = Summary { answer_unknown: true, ..letter(seen(1_000, "", &[])).summary() };
+        assert!(summary.to_string().ends_with("  perhaps answered"), "{summary}");
+        assert_eq!(serde_json::to_value(summary).unwrap()["answer_unknown"], true);
     }
 
     #[test]
