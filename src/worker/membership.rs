@@ -242,7 +242,7 @@ impl<'a> Membership<'a> {
                 }
                 (partition, end, holds_any) = wait_for(&mut self.looking) => {
                     self.looking = None;
-                    self.on_looked(&partition, end, holds_any);
+                    self.on_looked(partition, end, holds_any);
                 }
                 () = sleep_until(wake_at.unwrap_or_else(Instant::now)), if wake_at.is_some() => {}
                 changed = stop.changed() => if changed.is_err() { return Ok(Ended::Stopped) },
