@@ -256,15 +256,18 @@ def a_dead_letter_is_not_waited_for_where_the_log_says_where_it_is() -> bool:
     load = _load()
     load.send(ChaosWriter(random.Random(1), "chaos-1").undecodable(101, 0))
     found = load._judge.cases[-1]
-    found.sends.append(Sent(NAMES.requests[FEEDBACK], 0, 5, 0, "CreateTime", 0.0))
+    found.sends.append(Sent(NAMES.requests[FEEDBACK], 0, 5, 100_000, "CreateTime", 100.0))
     waited = not load.is_done(found)
-    load._letters.refused.add(found.sends[0].address)
+    address, letters = found.sends[0].address, load._letters
+    letters.refused[address] = [99.0]
+    another = not load.is_done(found)
+    letters.refused[address] = [103.0]
     refused = load.is_done(found)
-    load._letters.refused.clear()
-    load._letters.kept[found.sends[0].address] = 3.0
+    letters.refused.clear()
+    letters.kept[address] = [103.0]
     kept = load.is_done(found)
-    load.letter_topic_gone(NAMES.dead_letter_topics()[0])
-    return waited and refused and not kept and load.is_done(found)
+    load._letter_topics_gone.append((NAMES.dead_letter_topics()[0], 101.0))
+    return waited and another and refused and not kept and load.is_done(found)
 
 
 def _faults(seconds: float, kinds: dict[str, float]) -> list[tuple[float, str]]:

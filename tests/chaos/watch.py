@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
+from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,10 +64,10 @@ class Letters:
     """What the workers' logs say of dead letters; records as topic/partition/offset."""
 
     def __init__(self, logs: list[Path], now: Callable[[], float]) -> None:
-        self.refused: set[str] = set()
-        """Those that the broker will never take."""
-        self.kept: dict[str, float] = {}
-        """When it was first seen that they lie in their dead-letter topic."""
+        self.refused: dict[str, list[float]] = defaultdict(list)
+        """When it was seen that the broker will never take them."""
+        self.kept: dict[str, list[float]] = defaultdict(list)
+        """When it was seen that they lie in their dead-letter topic. Of a topic made again two records may have one name."""
         self._now = now
         self._read = dict.fromkeys(logs, 0)
 
@@ -78,7 +79,4 @@ class Letters:
             end = added.rfind(b"\n") + 1
             self._read[log] = position + end
             for what, record in LETTER.findall(added[:end].decode("utf-8", "replace")):
-                if what.startswith("kept"):
-                    self.kept.setdefault(record, self._now())
-                else:
-                    self.refused.add(record)
+                (self.kept if what.startswith("kept") else self.refused)[record].append(self._now())
