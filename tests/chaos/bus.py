@@ -52,8 +52,11 @@ class Bus(Kafka):
 
     def has_read(self, topic: str) -> bool:
         """Whether everything that the topic holds has been received."""
-        ends = (self._consumer.get_watermark_offsets(TopicPartition(*place), KAFKA_S)[1] for place in self._places(topic))
-        return all(self._positions[place] >= end for place, end in zip(self._places(topic), ends, strict=True))
+        for place in self._places(topic):
+            _, end = self._consumer.get_watermark_offsets(TopicPartition(*place), KAFKA_S)
+            if self._positions[place] < end:
+                return False
+        return True
 
     def begin_anew(self, topic: str) -> None:
         """The topic was made again: it is read from its beginning."""

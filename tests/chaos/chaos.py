@@ -199,8 +199,8 @@ class Chaos:
 
     def _never_came(self) -> list[str]:
         waiting = self._load.still_waiting()
-        first = "\n".join(waiting[:NAMED])
-        return [f"not everything had come {self._options.settle:.0f} s after the last fault, {len(waiting)} wait:\n{first}"]
+        sentence = f"not everything had come {self._options.settle:.0f} s after the last fault, {len(waiting)} wait:"
+        return ["\n".join([sentence, *waiting[:NAMED]])]
 
     def _stop_workers(self) -> list[str]:
         wrong = []

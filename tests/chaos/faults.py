@@ -65,16 +65,15 @@ class Injected:
     bursts: list[Burst] = field(default_factory=list)
     records_lost: int = 0
     """Those that may have gone with their topic."""
+    replayed: int = 0
     wrong: list[str] = field(default_factory=list)
+    """What went wrong with processes, and faults that were none."""
 
     def turn(self, kind: str, modes: tuple[str, ...]) -> str:
         """The modes of a fault take turns, so that a short run has each of them."""
         mode = modes[sum(self.counts[f"{kind} {mode}"] for mode in modes) % len(modes)]
         self.counts[f"{kind} {mode}"] += 1
         return mode
-
-    def times(self, kind: str) -> int:
-        return sum(count for name, count in self.counts.items() if name.split()[0] == kind)
 
 
 @dataclass(frozen=True)
@@ -174,5 +173,3 @@ class Faults:
 
     def _is_calm(self) -> bool:
         return all(worker.is_calm() for worker in self._stage.stand.workers)
-
-

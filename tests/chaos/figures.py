@@ -192,7 +192,8 @@ class Run:
         if len(late) > (1 - LEAST_SHARE) * judged:
             self._note("beside a model that hangs", late)
         stood_in = sum(
-            call.is_paid() and any(hang.overlaps(call.began, call.began) for hang in hangs) for call in self.fallback_calls
+            call.is_paid() and any(hang.overlaps(call.began, call.began) for hang in hangs)
+            for call in self.fallback_calls
         )
         if hangs and not stood_in:
             self.violations.append("beside a model that hangs: the other one was never asked")
@@ -258,5 +259,3 @@ def quantiles(ordered: list[float]) -> dict[str, float]:
 
 def _quantile(ordered: list[float], share: float) -> float:
     return round(ordered[min(len(ordered) - 1, int(share * len(ordered)))], 2) if ordered else 0.0
-
-

@@ -10,7 +10,6 @@ from faults import KINDS, SHORT_KINDS
 from payments import LOSSY
 from stand import MEMBERSHIPS
 
-
 SHORT_MINUTES = 4.0
 
 

@@ -43,6 +43,8 @@ class RecordFaults:
     def replay_all(self) -> Script:
         """What is left at the end: everything that has failed is sent back once more."""
         yield from self._send_back()
+        if self._injected.replayed == 0:
+            self._injected.wrong.append("no fault: nothing was ever replayed")
 
     def _hot(self, _: str) -> Script:
         """One member's hundreds of requests, most of them large, at once."""
@@ -89,10 +91,12 @@ class RecordFaults:
             self._stage.topics.delete(letters)
             yield from self._until(lambda: not self._stage.topics.exists(letters), READ_S)
             self._stage.load.letter_topic_gone(letters)
-            self._stage.load.garbage(flow, GARBAGE)
+            garbage = self._stage.load.garbage(flow, GARBAGE)
             self._stage.tell(f"{letters} deleted, and {GARBAGE} records that nobody can read sent")
             yield self._stage.rng.uniform(13.0, 18.0)
             self._injected.outages.append(Outage("dead-letters", ("topics",), began, self._stage.now()))
+            if any(case.dead_letters for case in garbage):
+                self._injected.wrong.append(f"no fault: dead letters came while {letters} was deleted")
             yield from self._make_again(letters)
         else:
             limit = self._stage.topics.record_limit(letters)
@@ -128,6 +132,7 @@ class RecordFaults:
         if command.exit_code() != 0:
             self._injected.wrong.append(f"dlt replay ended with {command.exit_code()}:\n{command.tail()}")
             command.kill()
+        self._injected.replayed += sum(map(int, re.findall(r"^(\d+) sent$", said, re.MULTILINE)))
         counts = re.findall(r"^ *(\d+ sent|\d+  left: [a-z ]+)", said, re.MULTILINE)
         self._stage.tell(f"dlt replay: {'; '.join(' '.join(count.split()) for count in counts)}")
 

@@ -53,7 +53,9 @@ def _judge(
         return
     same = [other for other in own if other.request.flow == ANSWER and other.request.means == request.means]
     if all(outcome.code == SILENT_CODE for other in same for outcome in other.outcomes):
-        result.faults.append(f"silence: member {request.member}: {request.about} ({sent.address}) was stale on the screen")
+        result.faults.append(
+            f"silence: member {request.member}: {request.about} ({sent.address}) was stale on the screen"
+        )
     outcome = case.decisive_outcome()
     if not _shows(outcome) or _follows(outcome, screen):
         return

@@ -96,6 +96,8 @@ class ServiceFaults:
         killed = self._stage.now()
         redis.kill()
         lost = redis.roll_back(saved)
+        if lost == 0:
+            self._injected.wrong.append("no fault: a rollback of Redis took nothing back")
         self._stage.tell(f"redis killed, and rolled back by {killed - began:.1f} s, {lost} bytes")
         yield self._uniform(0.5, 4.0)
         redis.start()

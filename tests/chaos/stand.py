@@ -48,7 +48,8 @@ class Background:
         self.model_port, self.fallback_port, self.s3_port = ports.free(), ports.free(), ports.free()
         self._loop = asyncio.new_event_loop()
         threading.Thread(target=self._loop.run_forever, daemon=True).start()
-        self.model, self.fallback, self.relay = self._call(self._open(seed, manners, storage_port, now)).result(ANSWER_S)
+        opened = self._call(self._open(seed, manners, storage_port, now))
+        self.model, self.fallback, self.relay = opened.result(ANSWER_S)
 
     def fail(self, what: str, mode: str) -> None:
         """Makes the `primary` model, every `model` or `s3` fail in a mode of theirs; "well" heals."""

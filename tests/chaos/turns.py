@@ -62,7 +62,9 @@ def turns(
             continue
         (result.beside if sent.partition == burst.partition else result.elsewhere).append(waited)
         if waited > TURN_AFTER_S:
-            result.late.append(f"{case.request.about} ({sent.address}) had its turn after {waited:.1f} s beside a burst")
+            result.late.append(
+                f"{case.request.about} ({sent.address}) had its turn after {waited:.1f} s beside a burst"
+            )
     return result
 
 

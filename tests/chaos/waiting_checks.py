@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from faults import Fault, Faults, Script, Stage
-from judge import Case
+from judge import Case, Judge
 from load import ChaosWriter, Load
 from payments import ANSWERED, HUNG, Call
 from replays import Family, drop_answered_by_the_first, replay_faults
@@ -132,7 +132,8 @@ def who_waits_for_a_turn_beside_a_burst_is_noticed() -> bool:
         served = turns([burst], [feedback(5, at, began + 2, member=member, partition=partition)], [asked], [])
         return len(served.late)
 
-    return (late(12.0), late(14.0), late(14.0, partition=2), late(14.0, member=1), late(74.0, at=70.0)) == (0, 1, 1, 0, 0)
+    others = [late(14.0, partition=2), late(14.0, member=1), late(74.0, at=70.0)]
+    return [late(12.0), late(14.0), *others] == [0, 1, 1, 0, 0]
 
 
 def who_waits_for_an_own_request_is_not_delayed_by_a_burst() -> bool:
@@ -200,7 +201,8 @@ def a_replay_is_answered_once() -> bool:
     answered, again = outcome(FEEDBACK_GENERATED, 20, "a"), outcome(FEEDBACK_GENERATED, 30, "b")
     met = outcome(FEEDBACK_GENERATED, 12, "a")
     good = [family([failed], (10, [answered])), family([failed, met, answered], (10, []))]
-    bad = [family([failed, met], (10, [again])), family([failed], (10, [])), family([failed], (10, [answered]), (40, [again]))]
+    twice = family([failed], (10, [answered]), (40, [again]))
+    bad = [family([failed, met], (10, [again])), family([failed], (10, [])), twice]
     return replay_faults(good) == [] and [len(replay_faults([one])) for one in bad] == [1, 1, 2]
 
 
@@ -226,8 +228,6 @@ class Pretended:
 
 
 def _load() -> Load:
-    from judge import Judge
-
     judge = Judge(NAMES, range(100, 200), {}, "")
     return Load(Pretended(), judge, None, Pretended(), 1, range(100, 200), Letters([], lambda: 0.0))
 

@@ -12,7 +12,6 @@ from pathlib import Path
 
 from services import LOOK_S, NotStarted, Ports, Service
 
-
 CALM_WAITING = 5
 SILENT_S = 2.0
 """After how long without an answer a worker counts as one that says nothing."""

@@ -129,6 +129,7 @@ class Judge:
 
     def verdict(self) -> list[Violation]:
         """Everything that was wrong. To be asked once, at the end."""
+        self._match_dead_letters_of_no_time()
         for case in self.cases:
             self._judge_outcomes(case)
             self._judge_dead_letters(case)
@@ -160,12 +161,19 @@ class Judge:
         return None
 
     def _take_dead_letter(self, record: Record) -> None:
-        cases = self._by_address.get(original_address(record) or ("", 0, 0))
-        if cases:
-            # Of one that says no right time the last one's, whose rules will say so.
-            next((case for case in cases if sent_of(case, record, timed=True)), cases[-1]).dead_letters.append(record)
+        cases = self._by_address.get(original_address(record) or ("", 0, 0), [])
+        case = next((case for case in cases if sent_of(case, record, timed=True)), None)
+        if case is not None:
+            case.dead_letters.append(record)
         else:
             self._unmatched_dead.append(record)
+
+    def _match_dead_letters_of_no_time(self) -> None:
+        """One that says no right time is its place's last case's, whose rules will say so."""
+        unmatched, self._unmatched_dead = self._unmatched_dead, []
+        for record in unmatched:
+            cases = self._by_address.get(original_address(record) or ("", 0, 0))
+            (cases[-1].dead_letters if cases else self._unmatched_dead).append(record)
 
     def _judge_outcomes(self, case: Case) -> None:
         request = case.request
@@ -308,9 +316,9 @@ def sent_of(case: Case, record: Record, timed: bool) -> Sent | None:
     """Which of a case's records this dead letter says that it was; `timed`: by its timestamp, too."""
     address, stamp = original_address(record), record.last_header(PREFIX + "original-timestamp")
     for sent in case.sends:
-        if (sent.topic, sent.partition, sent.offset) == address:
-            if not timed or stamp == sent.timestamp.to_bytes(8, "big"):
-                return sent
+        is_there = (sent.topic, sent.partition, sent.offset) == address
+        if is_there and (not timed or stamp == sent.timestamp.to_bytes(8, "big")):
+            return sent
     return None
 
 
