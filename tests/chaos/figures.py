@@ -16,7 +16,7 @@ from screens import look_at_screens
 from silence import Wait, silences, untold
 from turns import LEAST_SHARE, Turns, beside_a_hang, turns
 from watch import Look
-from wire import FEEDBACK_GENERATED, Outcome
+from wire import FEEDBACK, FEEDBACK_GENERATED, Outcome
 
 ALLOWED_FAILURES = {"LLM_UNAVAILABLE": {"model", "stop"}, "STORAGE_UNAVAILABLE": {"s3", "stop"}}
 """What a fault may make of a request that it met: tried until its deadline, told to the member, and to be tried again."""
@@ -231,7 +231,7 @@ class Run:
         """Whether Redis lost the request's journal entry or the member's session while either was needed."""
         if not self._losses():
             return False
-        if violation.member in dialogues:
+        if violation.member in dialogues and violation.flow != FEEDBACK:
             return True
         return any(
             self._straddles(case.sends[0].at, case.outcomes[-1].record.arrived)
