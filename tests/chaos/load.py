@@ -10,7 +10,8 @@ from dataclasses import replace
 
 from browser import Browser, Visit
 from bus import Bus
-from judge import Case, Judge, sent_of
+from judge import Case, Judge
+from losses import Losses
 from outsider import Clock, Trial
 from payments import Failure
 from replays import Family
@@ -34,8 +35,6 @@ FIRST_EXTRA = 1_000_000
 BURST = (6, 40, 200, 2)
 """A member's burst: feedbacks, then large requests that are refused, small ones, and feedbacks again."""
 LARGE_BYTES = 450_000
-TOLD_LATE_S = 8.0
-"""How much later than its topic went it may be read in a log that a dead letter lay there; it was away for longer."""
 
 
 class ChaosWriter(Writer):
@@ -61,6 +60,7 @@ class Load(Trial):
         """What was replayed, by the request."""
         self.replaying_since = 0.0
         """When the last command began that replays."""
+        self.losses = Losses(letters, judge.names.dead_letter_suffix, clock.now)
         self._letters = letters
         self._rng = random.Random(f"{seed}/load")
         self._members = members
@@ -76,8 +76,6 @@ class Load(Trial):
         self._documents: dict[str, tuple[int, Outcome]] = {}
         self._held: dict[str, list[Case]] = {}
         self._generations: dict[str, int] = dict.fromkeys(self._request_topics, 0)
-        self._lost: dict[Case, list[Sent]] = {}
-        self._letter_topics_gone: list[tuple[str, float]] = []
         self._run = f"chaos-{members.start:x}"
         self._extra = ChaosWriter(random.Random(self._rng.random()), f"{self._run}-x")
         self._extra_numbers = itertools.count(FIRST_EXTRA)
@@ -119,12 +117,13 @@ class Load(Trial):
         return open_cases + waiting_visits + len(self._due) + len(self._second_clicks) + held
 
     def is_done(self, case: Case) -> bool:
-        due = len(case.dead_letter_codes()) - self._lost_of(case) - len(case.dead_letters)
-        if due > 0 and due > self._excused_letters(case):
+        lost = self.losses.records_of(case)
+        due = len(case.dead_letter_codes()) - lost - len(case.dead_letters)
+        if due > 0 and due > self.losses.letters_of(case):
             return False
-        if case.request.replay and not self._lost_of(case):
+        if case.request.replay and not lost:
             return self._family_of(case).is_answered(case)
-        return case.request.is_undecodable or len(case.outcomes) >= len(case.sends) - self._lost_of(case)
+        return case.request.is_undecodable or len(case.outcomes) >= len(case.sends) - lost
 
     def burst(self) -> list[Case]:
         """One member asks for hundreds of things at once, most of them large."""
@@ -181,23 +180,11 @@ class Load(Trial):
     def topic_gone(self, topic: str, committed: dict[int, int]) -> int:
         """What the topic held and the group had not committed may be lost with it; in a dialogue its member presses again.
         Returns how many records that is."""
-        generation, lost = self._generations[topic], []
-        for case in self._judge.cases:
-            answered = len(case.dead_letters) if case.request.is_undecodable else len(case.outcomes)
-            if answered + self._lost_of(case) >= len(case.sends):
-                continue
-            for sent in case.sends:
-                if (sent.topic, sent.generation) == (topic, generation) and sent.offset >= committed[sent.partition]:
-                    lost.append((case, sent))
-        for case, sent in lost:
-            self._lost.setdefault(case, []).append(sent)
+        lost = self.losses.topic_gone(self._judge.cases, topic, self._generations[topic], committed)
         self._generations[topic] += 1
-        for case in {case for case, _ in lost}:
+        for case in dict.fromkeys(lost):
             self._press_again(case)
         return len(lost)
-
-    def letter_topic_gone(self, topic: str) -> None:
-        self._letter_topics_gone.append((topic, self._clock.now()))
 
     def still_waiting(self) -> list[str]:
         """What is not done with, for people."""
@@ -211,10 +198,7 @@ class Load(Trial):
     def drop_unsent(self) -> int:
         """Forgets what Kafka never got (its client was lost with it), and what went with its topic: it is no request.
         Returns how many those were."""
-        for case, lost in self._lost.items():
-            answered = len(case.dead_letters) if case.request.is_undecodable else len(case.outcomes)
-            for sent in lost[: max(0, len(case.sends) - answered)]:
-                case.sends.remove(sent)
+        self.losses.forget_records()
         for family in self.families.values():
             family.replays = [(case, began) for case, began in family.replays if case.sends]
         cases = self._judge.cases
@@ -222,7 +206,7 @@ class Load(Trial):
         self._judge.cases = [case for case in cases if case.sends]
         for case in self._judge.cases:
             case.request = replace(case.request, clicks=min(case.request.clicks, len(case.sends)))
-            case.letters_excused = self._excused_letters(case)
+            case.letters_excused = self.losses.letters_of(case)
         return len(unsent)
 
     def fetch_documents(self) -> None:
@@ -336,25 +320,6 @@ class Load(Trial):
 
     def _family_of(self, replay: Case) -> Family:
         return self.families[self._tagged[dict(replay.request.headers)[TAG] or b""]]
-
-    def _lost_of(self, case: Case) -> int:
-        return len(self._lost.get(case, ()))
-
-    def _excused_letters(self, case: Case) -> int:
-        """Dead letters that do not come, though the log says where their records are: the broker refused them, or they
-        went with their topic."""
-        due = len(case.dead_letter_codes()) - len(case.dead_letters)
-        if due <= 0:
-            return 0
-        seen = {sent_of(case, record, timed=True) for record in case.dead_letters}
-        return min(due, sum(sent not in seen and self._is_told(sent) for sent in case.sends))
-
-    def _is_told(self, sent: Sent) -> bool:
-        topic = sent.topic + self._judge.names.dead_letter_suffix
-        gone = [at for letters, at in self._letter_topics_gone if letters == topic]
-        since = sent.timestamp / 1000
-        went = any(since <= kept <= at + TOLD_LATE_S for kept in self._letters.kept[sent.address] for at in gone)
-        return went or any(since <= refused for refused in self._letters.refused[sent.address])
 
     def _fetch(self, member: int, completed: Outcome) -> None:
         """Only at the end: while the storage is off, a document is not missing but out of reach."""

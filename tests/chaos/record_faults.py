@@ -90,7 +90,7 @@ class RecordFaults:
             began = self._stage.now()
             self._stage.topics.delete(letters)
             yield from self._until(lambda: not self._stage.topics.exists(letters), READ_S)
-            self._stage.load.letter_topic_gone(letters)
+            self._stage.load.losses.letter_topic_gone(letters)
             garbage = self._stage.load.garbage(flow, GARBAGE)
             self._stage.tell(f"{letters} deleted, and {GARBAGE} records that nobody can read sent")
             yield self._stage.rng.uniform(13.0, 18.0)

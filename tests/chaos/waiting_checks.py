@@ -6,9 +6,10 @@ import json
 import random
 from collections.abc import Callable
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
-from faults import Fault, Faults, Script, Stage
+from faults import CALM_S, RETRY_S, Fault, Faults, Script, Stage
 from judge import Case, Judge
 from load import ChaosWriter, Load
 from payments import ANSWERED, HUNG, Call
@@ -266,7 +267,7 @@ def a_dead_letter_is_not_waited_for_where_the_log_says_where_it_is() -> bool:
     letters.refused.clear()
     letters.kept[address] = [103.0]
     kept = load.is_done(found)
-    load._letter_topics_gone.append((NAMES.dead_letter_topics()[0], 101.0))
+    load.losses._letter_topics.append((NAMES.dead_letter_topics()[0], 101.0))
     return waited and another and refused and not kept and load.is_done(found)
 
 
@@ -291,6 +292,24 @@ def each_fault_comes_once_at_least_and_those_that_are_alone_first() -> bool:
     )  # fmt: skip
 
 
+def one_that_must_be_alone_waits_for_the_others_and_they_for_it() -> bool:
+    clock, spans = SimpleNamespace(at=0.0), {}
+    stand = SimpleNamespace(clock=SimpleNamespace(now=lambda: clock.at), workers=[])
+
+    def script(kind: str) -> Script:
+        spans[kind] = [clock.at]
+        yield 10.0
+        spans[kind].append(clock.at)
+
+    known = {kind: Fault([kind], script, alone_s=alone_s) for kind, alone_s in (("a", 0.0), ("alone", 9.0), ("b", 0.0))}
+    faults = Faults(Stage(stand, None, None, None, random.Random(1)), known, set(), None)
+    faults._plan = [(0.0, "a"), (1.0, "alone"), (2.0, "b")]
+    while not faults.are_over():
+        faults.go_on()
+        clock.at += 0.25
+    return spans["alone"][0] >= spans["a"][1] + CALM_S - RETRY_S and spans["b"][0] >= spans["alone"][1]
+
+
 WAITING_CHECKS: list[Callable[[], bool]] = [
     who_waits_while_all_is_said_to_be_well_waits_in_silence,
     what_a_worker_says_is_no_silence_for_whom_it_concerns,
@@ -311,4 +330,5 @@ WAITING_CHECKS: list[Callable[[], bool]] = [
     what_went_with_its_topic_is_not_waited_for_and_all_else_is,
     a_dead_letter_is_not_waited_for_where_the_log_says_where_it_is,
     each_fault_comes_once_at_least_and_those_that_are_alone_first,
+    one_that_must_be_alone_waits_for_the_others_and_they_for_it,
 ]

@@ -70,8 +70,12 @@ class Letters:
         """When it was seen that they lie in their dead-letter topic. Of a topic made again two records may have one name."""
         self._now = now
         self._read = dict.fromkeys(logs, 0)
+        self._looked = 0.0
 
     def look(self) -> None:
+        if self._now() - self._looked < LOOK_S:
+            return
+        self._looked = self._now()
         for log, position in self._read.items():
             with log.open("rb") as file:
                 file.seek(position)
