@@ -113,6 +113,7 @@ class Chaos:
             failures=self._load.failures(),
             waits=list(self._load.waits()),
             mark=self._load.mark,
+            asked_since=self._load.asked_since,
             dialogues=self._load.lives,
             calls=background.calls(),
             fallback_calls=background.fallback.calls,

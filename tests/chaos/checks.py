@@ -20,6 +20,7 @@ from payments import (
     REFUSED,
     ROLLBACK,
     USELESS,
+    WAKING,
     Call,
     Disruption,
     Failure,
@@ -84,6 +85,16 @@ def a_pause_excuses_nothing_long_after() -> bool:
     return len(bill(calls, [struck("stop", "1", 1, 19)]).unexcused) == 1
 
 
+def a_pause_excuses_one_payment_by_others_and_one_on_waking() -> bool:
+    stop = [struck("stop", "1", 1, 19)]
+    once = [call("a", "1", 0, 2), call("a", "2", 5, 6), call("a", "1", 20, 21)]
+    found = bill(once, stop)
+    twice = bill([*once, call("a", "1", 22, 23)], stop)
+    return (found.repeated, found.unexcused, found.allowed) == (Counter({"stop": 1, WAKING: 1}), [], 2) and len(
+        twice.unexcused
+    ) == 1
+
+
 def a_loss_excuses_whatever_lay_before_it() -> bool:
     calls = [call("a", "1", 0, 1), call("a", "2", 20, 21), call("b", "3", 12, 13), call("b", "3", 30, 31)]
     found = bill(calls, [struck("kill", "1", 0.5, 0.5), Disruption(LOSSY, None, 10, 11, 0)])
@@ -122,7 +133,7 @@ def conclude(spoil: Callable[[Tape], None] = lambda tape: None, **known: object)
     for record in tape.records:
         judge.arrived(record)
     usual = {
-        "judge": judge, "families": [], "failures": [], "waits": [], "mark": lambda case: case.request.about,
+        "judge": judge, "asked_since": lambda case: case.sends[0].at, "families": [], "failures": [], "waits": [], "mark": lambda case: case.request.about,
         "dialogues": [], "calls": [], "fallback_calls": [], "looks": [], "injected": Injected(), "stalls": [],
         "ended": NOW + 1000, "documents": [], "wrong": [], "enoughs": 0,
     }  # fmt: skip
@@ -287,6 +298,7 @@ CHECKS: list[Check] = [
     a_kill_excuses_one_payment_only,
     a_pause_excuses_the_paused_worker,
     a_pause_excuses_nothing_long_after,
+    a_pause_excuses_one_payment_by_others_and_one_on_waking,
     a_loss_excuses_whatever_lay_before_it,
     a_rollback_excuses_what_was_saved_since,
     a_failure_excuses_the_payment_after_it,

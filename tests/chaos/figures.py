@@ -43,6 +43,7 @@ class Run:
     waits: list[Wait]
     mark: Callable[[Case], str]
     """By which the model's books know a request."""
+    asked_since: Callable[[Case], float]
     dialogues: list[tuple[int, float, float | None]]
     """Member, begin and end."""
     calls: list[Call]
@@ -164,7 +165,7 @@ class Run:
 
     def _is_allowed(self, case: Case, outcome: Outcome, code: str) -> bool:
         """Whether what the request needed was away while it lived, or the model failed it again and again."""
-        began, ended = case.sends[0].at, outcome.record.arrived
+        began, ended = self.asked_since(case), outcome.record.arrived
         allowed = ALLOWED_FAILURES.get(code, set())
         if any(outage.what in allowed and outage.overlaps(began, ended) for outage in self.injected.outages):
             return True

@@ -70,6 +70,7 @@ class Load(Trial):
         self._numbers = itertools.count()
         self._tagged: dict[bytes, Case] = {}
         self._marks: dict[Case, str] = {}
+        self._asked_since: dict[Case, float] = {}
         self._talking: dict[int, str] = {}
         """The mark of each member's dialogue."""
         self._request_topics = set(judge.names.requests.values())
@@ -235,6 +236,10 @@ class Load(Trial):
             if request.replay == 0 or case.outcomes:
                 yield Wait(about, request.flow, line, self.mark(case), sent.at, ended)
 
+    def asked_since(self, case: Case) -> float:
+        """When it was first sent, also where what went with its topic was sent again."""
+        return self._asked_since.get(case, case.sends[0].at if case.sends else 0.0)
+
     def mark(self, case: Case) -> str:
         """By which the model's books know it."""
         if case.request.replay:
@@ -270,6 +275,7 @@ class Load(Trial):
         if visit is None:
             return
         again = self._judge.sending(replace(case.request, headers=_without_tag(case.request), clicks=1))
+        self._asked_since[again] = self.asked_since(case)
         self._bursts[visit] = [again if one is case else one for one in self._bursts[visit]]
         self._visits[again] = visit
         self._send(again, self._clock.now())
@@ -310,6 +316,10 @@ class Load(Trial):
     def _replayed(self, first: Case, record: Record, count: int) -> Case:
         """A replayed request has an id and an outcome of its own."""
         family = self.families.setdefault(first, Family(first))
+        # Sent back twice before anything came of it, it is the same request twice.
+        for case, _ in family.replays:
+            if case.request.replay == count:
+                return case
         again = replace(
             first.request, id=f"{first.id}#{count}", key=record.key, value=record.value, headers=record.headers,
             clicks=1, age_ms=0, replay=count,

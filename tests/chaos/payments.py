@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 ANSWERED, CUT, REFUSED, BROKEN, OPEN = "answered", "cut", "refused", "broken", "open"
@@ -22,6 +22,8 @@ LOSSY, ROLLBACK = "redis-loss", "rollback"
 """The faults that take away what was saved: all of it, or the last of it."""
 SAVING_S = 5.0
 """How long after the model's answer it may take until that is saved."""
+PAUSE, WAKING = "stop", "stop, on waking"
+"""A worker that was paused may have to be paid for by another, and pay once more itself before it knows of that."""
 FAILED = "failed"
 """The excuse of a payment after one that went into a request which failed."""
 AFTER_PAUSE_S = 40.0
@@ -75,6 +77,8 @@ class Disruption:
             # What had been saved before a rollback begins is still there.
             was_saved = self.kind == ROLLBACK and (first.ended or 0.0) + SAVING_S < self.began
             return self.ended >= first.began and not was_saved
+        if self.kind == WAKING:
+            return self.life == second.life and self.ended <= second.began <= self.ended + AFTER_PAUSE_S
         # A worker that was paused goes on without its locks, and does not know who has paid meanwhile.
         if self.life == first.life:
             return self.ended + AFTER_PAUSE_S >= first.began
@@ -102,6 +106,7 @@ class Bill:
 def bill(calls: Iterable[Call], disruptions: list[Disruption], failures: Iterable[Failure] = ()) -> Bill:
     # A loss excuses whatever lay before it, so that it uses up no other excuse.
     disruptions = sorted(disruptions, key=lambda disruption: disruption.life is not None)
+    disruptions += [replace(disruption, kind=WAKING) for disruption in disruptions if disruption.kind == PAUSE]
     result = Bill(allowed=sum(disruption.in_work for disruption in disruptions))
     units: dict[str, list[Call]] = defaultdict(list)
     for call in calls:

@@ -21,12 +21,12 @@ class Family:
     def outcomes_after(self, replay: Case) -> int:
         """How many outcomes have come, of whichever trip, since this one was on its way."""
         cases = [self.first, *(case for case, _ in self.replays)]
-        at = replay.sends[0].at
+        at = replay.sends[-1].at
         return sum(outcome.record.timestamp / 1000 >= at for case in cases for outcome in case.outcomes)
 
     def is_answered(self, replay: Case) -> bool:
         """A replay of what was answered meanwhile is met with that very answer, which is the first case's own."""
-        return bool(replay.outcomes) or self.outcomes_after(replay) > 0
+        return len(replay.outcomes) >= len(replay.sends) or self.outcomes_after(replay) > 0
 
 
 def replay_faults(families: Iterable[Family]) -> list[str]:

@@ -66,7 +66,7 @@ class Dialogue:
             if not (is_history and outcome.code == "STALE_ANSWER"):
                 self._fault(step, "dialogue", f"a valid init ended in {outcome.code}")
             return
-        if is_history:
+        if is_history and session and outcome.body.get("sessionId") != session.id:
             self._fault(step, "dialogue", "a replayed init took the place of a newer interview")
         if session and session.question and session.repeats_for(step.request):
             self._check_same_question(step, session.question)

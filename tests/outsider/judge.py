@@ -274,7 +274,8 @@ class Judge:
                 if case.sends and case.outcomes:
                     dialogue.follow(Step(case.request, case.sends[0], case.decisive_outcome()))
             for step, kind, sentence in dialogue.faults:
-                self._violations.append(Violation(kind, step.request.flow, member, f"{step.request.about}: {sentence}"))
+                about = f"{step.request.about} ({step.sent.address})"
+                self._violations.append(Violation(kind, step.request.flow, member, f"{about}: {sentence}"))
         for member in self.dialogue_members - self.completed_members():
             flow = steps[member][-1].request.flow if steps[member] else ""
             self._violations.append(Violation("missing", flow, member, "the dialogue never came to a résumé"))
