@@ -53,9 +53,10 @@ class Losses:
         return min(due, sum(sent not in seen and self._is_told(sent) for sent in case.sends))
 
     def forget_records(self) -> None:
-        """What was lost and never answered was never sent."""
+        """What was lost was never sent, but for what was in work and had an outcome of its own."""
         for case, lost in self._lost.items():
-            for sent in lost[: max(0, len(case.sends) - _answered(case))]:
+            needed = len(case.dead_letters) if case.request.is_undecodable else len(case.first_outcomes())
+            for sent in lost[: max(0, len(case.sends) - needed)]:
                 case.sends.remove(sent)
 
     def _is_told(self, sent: Sent) -> bool:

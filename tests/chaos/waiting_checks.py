@@ -248,9 +248,15 @@ def what_went_with_its_topic_is_not_waited_for_and_all_else_is() -> bool:
     answered.outcomes.append(outcome(FEEDBACK_GENERATED, 1, "a"))
     is_counted = load.topic_gone(topic, {0: 1}) == 1
     new = _put(load, 3, 0)
+    again = Sent(topic, 0, 1, 0, "CreateTime", 0.0, load._generations[topic])
+    moved = _put(load, 4, 0)
+    load.losses._lost[moved] = [moved.sends[0]]
+    moved.sends.append(again)
+    moved.outcomes += [outcome(FEEDBACK_GENERATED, 2, "b")] * 2
     done = [load.is_done(one) for one in (committed, lost, answered, new)]
     load.drop_unsent()
-    return is_counted and done == [False, True, True, False] and load._judge.cases == [committed, answered, new]
+    is_kept = load._judge.cases == [committed, answered, new, moved] and moved.sends == [again]
+    return is_counted and done == [False, True, True, False] and is_kept
 
 
 def a_dead_letter_is_not_waited_for_where_the_log_says_where_it_is() -> bool:

@@ -61,12 +61,15 @@ class Dialogue:
 
     def _follow_init(self, step: Step) -> None:
         outcome, session = step.outcome, self.session
-        is_history = step.request.replay > 0 and session is not None and session.begun.sent.at > first_sent(step)
+        is_replay = step.request.replay > 0 and session is not None
         if outcome.type == REQUEST_FAILED:
-            if not (is_history and outcome.code == "STALE_ANSWER"):
+            # An interview begins when its init is worked.
+            has_begun = is_replay and session.begun.outcome.record.arrived > first_sent(step)
+            if not (has_begun and outcome.code == "STALE_ANSWER"):
                 self._fault(step, "dialogue", f"a valid init ended in {outcome.code}")
             return
-        if is_history and session and outcome.body.get("sessionId") != session.id:
+        is_newer = is_replay and session.begun.sent.at > first_sent(step)
+        if is_newer and outcome.body.get("sessionId") != session.id:
             self._fault(step, "dialogue", "a replayed init took the place of a newer interview")
         if session and session.question and session.repeats_for(step.request):
             self._check_same_question(step, session.question)
