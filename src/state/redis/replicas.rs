@@ -23,7 +23,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::address::RedisAddress;
 use super::connection::Connection;
-use super::together::{TOGETHER, evaluate};
+use super::shared_script::{TOGETHER, evaluate};
 use crate::state::StateError;
 
 /// How long replicas may take; then whoever saved tries again. Shorter than a command may take.
