@@ -79,6 +79,8 @@ pub struct Carried<'w> {
     place: Place,
     /// Cancelled when a successor does anew what this worker has not finished.
     fenced: CancellationToken,
+    /// Cancelled when another worker has the member's lock, for which this one has it.
+    lost: CancellationToken,
     model: Option<GatePermit>,
     store: Option<GatePermit>,
     /// The document that is to be stored, from its first try on.
@@ -92,8 +94,13 @@ pub struct Carried<'w> {
 impl<'w> Carried<'w> {
     /// For a request that has not begun, in its place; the token is cancelled when this worker has a successor.
     pub fn new(place: Place, fenced: CancellationToken) -> Self {
-        let (model, store, upload) = (None, None, None);
-        Self { place, fenced, model, store, upload, questions: 0, resumes: 0, is_laid_out: false }
+        let (model, store, upload, lost) = (None, None, None, CancellationToken::new());
+        Self { place, fenced, lost, model, store, upload, questions: 0, resumes: 0, is_laid_out: false }
+    }
+
+    /// The member's lock is had; the token is cancelled when another worker has it.
+    pub fn locked(&mut self, lost: CancellationToken) {
+        self.lost = lost;
     }
 
     /// Where its record stands.
@@ -124,10 +131,10 @@ impl<'w> Carried<'w> {
 
     /// Waits for who asks the model; once the record is no longer ours, not while the model is away for others: its next
     /// owner may reach one. Who found it away after it was let in would otherwise be at it until its deadline. And not at
-    /// all once this worker was fenced: its successor has taken the lock over, and asks itself.
+    /// all once this worker was fenced, or asleep for longer than its lock lasts: whoever has taken that over asks itself.
     ///
     /// # Errors
-    /// [`Interrupt::LeftToTheNext`].
+    /// [`Interrupt::LeftToTheNext`] or [`Interrupt::BeginAgain`].
     pub async fn ask<T>(&self, model: &dyn Model, asking: impl Future<Output = T>) -> Result<T, Interrupt> {
         let in_vain = async {
             self.place.tenure().cancelled().await;
@@ -141,6 +148,7 @@ impl<'w> Carried<'w> {
             reply = asking => Ok(reply),
             () = in_vain => Err(Interrupt::LeftToTheNext),
             () = self.fenced.cancelled() => Err(Interrupt::LeftToTheNext),
+            () = self.lost.cancelled() => Err(Interrupt::BeginAgain),
         }
     }
 

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use super::holder::is_succeeded;
 use super::stored::{Found, StoredChange};
-use super::{Begin, Change, Claim, Lifetimes, MemberState, Saved, StateError, Write, keys, stored};
+use super::{Begin, Change, Claim, Lifetimes, MemberState, Renewal, Saved, StateError, Write, keys, stored};
 use crate::events::outcome::{SavedOutcome, Scope};
 use crate::events::record::Flow;
 
@@ -105,13 +105,13 @@ impl MemberState for MemoryState {
         Ok(outcome.clone())
     }
 
-    async fn renew(&self, claim: &Claim) -> Result<bool, StateError> {
+    async fn renew(&self, claim: &Claim) -> Result<Renewal, StateError> {
         let mut entries = self.entries();
-        let ours = entries.is_locked_by(claim);
-        if ours {
+        if entries.is_locked_by(claim) {
             entries.hold(claim, self.lifetimes.lock);
+            return Ok(Renewal::Ours);
         }
-        Ok(ours)
+        Ok(if entries.get(&keys::lock(claim)).is_some() { Renewal::Theirs } else { Renewal::Free })
     }
 
     async fn release(&self, claim: &Claim) -> Result<(), StateError> {

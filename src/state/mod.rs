@@ -110,6 +110,17 @@ pub enum Saved {
     Conflict,
 }
 
+/// What [`MemberState::renew`] found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Renewal {
+    /// The lock is ours, for longer.
+    Ours,
+    /// It has expired, or was given back; nobody has it.
+    Free,
+    /// Somebody else has it.
+    Theirs,
+}
+
 /// Why the state could not be read or written. The text never holds a secret or what a member wrote.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum StateError {
@@ -137,8 +148,8 @@ pub trait MemberState: Send + Sync {
     /// gives the one that is.
     async fn remember(&self, claim: &Claim, scope: Scope, outcome: &SavedOutcome) -> Result<SavedOutcome, StateError>;
 
-    /// Holds the lock, and the session, for longer; `false` when it is no longer ours.
-    async fn renew(&self, claim: &Claim) -> Result<bool, StateError>;
+    /// Holds the lock, and the session, for longer, if it is ours.
+    async fn renew(&self, claim: &Claim) -> Result<Renewal, StateError>;
 
     /// Gives the lock back if it is ours.
     async fn release(&self, claim: &Claim) -> Result<(), StateError>;

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use crate::events::outcome::{SavedOutcome, Scope};
 use crate::flow_control::trouble::{Trouble, Waiting};
-use crate::state::{Begin, Change, Claim, MemberState, Saved, StateError};
+use crate::state::{Begin, Change, Claim, MemberState, Renewal, Saved, StateError};
 
 /// A request that did not try again for so long is left to another worker. Two tries are seconds apart at most.
 const GIVEN_UP: Duration = Duration::from_secs(10);
@@ -85,7 +85,7 @@ impl MemberState for WatchedState {
     }
 
     /// Who renews goes on meanwhile: it says nothing of what else the request may wait for.
-    async fn renew(&self, claim: &Claim) -> Result<bool, StateError> {
+    async fn renew(&self, claim: &Claim) -> Result<Renewal, StateError> {
         self.state.renew(claim).await
     }
 
@@ -134,7 +134,7 @@ mod tests {
             tokio::time::advance(LASTING / 3).await;
         }
         assert_eq!(trouble.waiting(), 1);
-        assert!(!state.renew(&claim).await.unwrap(), "its lock expired meanwhile");
+        assert_eq!(state.renew(&claim).await.unwrap(), Renewal::Free, "its lock expired meanwhile");
         tokio::time::advance(LASTING / 3).await;
         assert!(trouble.lasting().is_some_and(|told| told.contains("OOM")));
         state.begin(&claim).await.unwrap();

@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::state::holder::Holder;
-use crate::state::{Claim, MemberState};
+use crate::state::{Claim, MemberState, Renewal};
 
 /// Renewals under way at once.
 const AT_ONCE: usize = 64;
@@ -21,7 +21,7 @@ pub struct Locks {
     holder: Holder,
     /// A lock is renewed when it is older than this.
     renew_after: Duration,
-    held: Mutex<HashMap<Uuid, (Claim, Instant)>>,
+    held: Mutex<HashMap<Uuid, (Claim, Instant, CancellationToken)>>,
     fenced: CancellationToken,
 }
 
@@ -29,6 +29,7 @@ pub struct Locks {
 pub struct Held {
     locks: Arc<Locks>,
     claim: Claim,
+    lost: CancellationToken,
     released: bool,
 }
 
@@ -45,8 +46,9 @@ impl Locks {
 
     /// Renews this lock from now on.
     pub fn hold(self: &Arc<Self>, claim: &Claim) -> Held {
-        self.table().insert(claim.token, (claim.clone(), Instant::now()));
-        Held { locks: self.clone(), claim: claim.clone(), released: false }
+        let lost = CancellationToken::new();
+        self.table().insert(claim.token, (claim.clone(), Instant::now(), lost.clone()));
+        Held { locks: self.clone(), claim: claim.clone(), lost, released: false }
     }
 
     /// The broker has given this worker's name to another one, which takes its locks over and does anew what they were
@@ -70,14 +72,21 @@ impl Locks {
             }
             let now = Instant::now();
             let due = |renewed: Instant| now.duration_since(renewed) >= self.renew_after;
-            let due: Vec<Claim> =
-                self.table().values().filter(|(_, renewed)| due(*renewed)).map(|(claim, _)| claim.clone()).collect();
+            let due: Vec<Claim> = self
+                .table()
+                .values()
+                .filter(|(_, renewed, _)| due(*renewed))
+                .map(|(claim, ..)| claim.clone())
+                .collect();
             stream::iter(due)
                 .for_each_concurrent(AT_ONCE, async |claim| match self.state.renew(&claim).await {
                     // One that fails is due again at the next tick: the store may be back before the lock expires.
-                    Ok(true) => self.renewed(&claim, now),
-                    // The compare-and-set decides whose work counts.
-                    Ok(false) => tracing::debug!(member = %claim.member, "a lock was lost while its work goes on"),
+                    Ok(Renewal::Ours) => self.renewed(&claim, now),
+                    // Nobody else works for the member: the compare-and-set decides whether this work counts.
+                    Ok(Renewal::Free) => {
+                        tracing::debug!(member = %claim.member, "a lock expired while its work goes on")
+                    }
+                    Ok(Renewal::Theirs) => self.lost(&claim),
                     Err(error) => tracing::debug!(%error, "a lock could not be renewed"),
                 })
                 .await;
@@ -85,17 +94,30 @@ impl Locks {
     }
 
     fn renewed(&self, claim: &Claim, at: Instant) {
-        if let Some((_, renewed)) = self.table().get_mut(&claim.token) {
+        if let Some((_, renewed, _)) = self.table().get_mut(&claim.token) {
             *renewed = at;
         }
     }
 
-    fn table(&self) -> MutexGuard<'_, HashMap<Uuid, (Claim, Instant)>> {
+    /// Somebody else works for the member now: this process was asleep for longer than its lock lasts.
+    fn lost(&self, claim: &Claim) {
+        tracing::debug!(member = %claim.member, "another worker has taken a lock while its work went on");
+        if let Some((_, _, lost)) = self.table().get(&claim.token) {
+            lost.cancel();
+        }
+    }
+
+    fn table(&self) -> MutexGuard<'_, HashMap<Uuid, (Claim, Instant, CancellationToken)>> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Held {
+    /// Cancelled when another worker has it, which does anew what this one would pay for.
+    pub fn lost(&self) -> &CancellationToken {
+        &self.lost
+    }
+
     /// The store has released it already.
     pub fn released(mut self) {
         self.released = true;

@@ -8,6 +8,7 @@ pub mod letting_go;
 pub mod locks;
 pub mod membership;
 pub mod offsets;
+mod panicked;
 pub mod parked;
 mod pending;
 pub mod screens;

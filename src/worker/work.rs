@@ -33,11 +33,11 @@ use crate::worker::locks::{Held, Locks};
 use crate::worker::screens::Screens;
 
 /// How long to leave a member's lock to its holder before looking again.
-const LOCK_BACKOFF: Backoff = Backoff { base: Duration::from_millis(100), cap: Duration::from_secs(1) };
+pub(super) const LOCK_BACKOFF: Backoff = Backoff { base: Duration::from_millis(100), cap: Duration::from_secs(1) };
 /// Times that a request may find its session changed by somebody else before it is given up.
 const CHANGES_MAX: u32 = 3;
 /// Without the panic's own text, which may quote what a member wrote: the log has its place.
-const PANICKED: &str = "the worker panicked";
+pub(super) const PANICKED: &str = "the worker panicked";
 
 /// What the product decides about requests.
 #[derive(Clone, Debug)]
@@ -63,7 +63,7 @@ pub enum Lane {
 pub struct Job {
     pub record: Record,
     /// Or why it is a dead letter.
-    decoded: Result<Decoded, Unreadable>,
+    pub(super) decoded: Result<Decoded, Unreadable>,
 }
 
 /// Why a record is nobody's request: a code and a reason for its dead letter.
@@ -236,42 +236,6 @@ impl Worker {
         Ok(())
     }
 
-    /// A panic outside of a turn is told as one within, saved like any outcome where the store takes it; what was saved
-    /// before it is the answer. Whoever panics at that, too, leaves a dead letter alone.
-    async fn tell_of_panic(&self, job: &Job, place: &Place, token: Uuid) -> Result<(), LeftToTheNext> {
-        let record = &job.record;
-        let Ok(decoded) = &job.decoded else {
-            self.dead_letter(record, FailureCode::Internal.name(), PANICKED).await;
-            return Ok(());
-        };
-        let id = request_id(record, decoded.request_id.as_deref());
-        let origin = Origin::new(record, decoded, &id);
-        let failure = Failure::new(FailureCode::Internal, PANICKED);
-        let outcome = Outcome::Failed { problem_id: decoded.problem_id, failure };
-        let scope = outcome.scope();
-        let Ok(failed) = outcome.into_saved(&origin, OffsetDateTime::now_utc()) else {
-            self.dead_letter(record, FailureCode::Internal.name(), PANICKED).await;
-            return Ok(());
-        };
-        let claim = claim(&origin, decoded, token);
-        let change = Change { session: None, outcome: Some((scope, failed.clone())) };
-        for waits in 0.. {
-            let saving = reach(place, || self.state.save(&claim, &change));
-            let saved = match AssertUnwindSafe(saving).catch_unwind().await {
-                // Whoever has the member's lock goes first, and may answer this very request.
-                Ok(Ok(Ok(Saved::Conflict))) => {
-                    place.wait(tokio::time::sleep(LOCK_BACKOFF.jittered(waits))).await?;
-                    continue;
-                }
-                Ok(Ok(Ok(Saved::Answered(standing)))) => standing,
-                Ok(Err(left)) => return Err(left),
-                Ok(Ok(Ok(Saved::Done) | Err(_))) | Err(_) => failed,
-            };
-            return self.settle(&origin, &saved, Some(PANICKED), place).await;
-        }
-        Ok(())
-    }
-
     /// Takes turns until one brings the answer. Between them it waits for what the last one lacked, and holds nothing.
     async fn answer(
         &self,
@@ -389,7 +353,12 @@ impl Worker {
         let begun = reach(course.place, || self.state.begin(&course.claim)).await;
         // Where the reply was not waited for the lock may have been taken, too.
         if !matches!(begun, Ok(Err(_) | Ok(Begin::Answered(_) | Begin::Busy))) {
-            course.lock.get_or_insert_with(|| self.locks.hold(&course.claim));
+            if let Some(lost) = course.lock.take_if(|lock| lock.lost().is_cancelled()) {
+                // Whoever had taken it over has given it back.
+                lost.released();
+            }
+            let lock = course.lock.get_or_insert_with(|| self.locks.hold(&course.claim));
+            course.carried.locked(lock.lost().clone());
             course.place.take_slot().await?;
         }
         begun
@@ -491,7 +460,7 @@ impl Worker {
 }
 
 /// Asks the state store. While that is away it holds no slot, and the record may be left to the next owner.
-async fn reach<T, F>(place: &Place, ask: impl Fn() -> F) -> Result<Result<T, StateFault>, LeftToTheNext>
+pub(super) async fn reach<T, F>(place: &Place, ask: impl Fn() -> F) -> Result<Result<T, StateFault>, LeftToTheNext>
 where
     F: Future<Output = Result<T, StateError>>,
 {
@@ -506,7 +475,7 @@ where
 }
 
 /// What a request is known by in the store, and its lock with this token.
-fn claim(origin: &Origin<'_>, decoded: &Decoded, token: Uuid) -> Claim {
+pub(super) fn claim(origin: &Origin<'_>, decoded: &Decoded, token: Uuid) -> Claim {
     let first_id = first_id(origin.record, decoded.request_id.as_deref());
     Claim {
         flow: origin.record.kind.flow(),

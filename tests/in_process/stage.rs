@@ -49,7 +49,7 @@ const QUICK: [(&str, &str); 4] = [
     ("fetch.wait.max.ms", "10"),
     ("auto.commit.interval.ms", "100"),
     ("heartbeat.interval.ms", "100"),
-    ("session.timeout.ms", "2000"),
+    ("session.timeout.ms", "3000"),
 ];
 
 /// A broker inside the process, with the request topics.

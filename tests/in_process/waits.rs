@@ -328,6 +328,33 @@ async fn who_was_fenced_pays_for_nothing_any_more_and_renews_no_lock() {
     renewing.abort();
 }
 
+#[tokio::test(start_paused = true)]
+async fn who_was_asleep_past_its_lock_leaves_the_request_to_whoever_has_taken_it() {
+    let lock = Duration::from_secs(9);
+    let shared = Shared::over(StagedState::with_locks(lock));
+    let mut worker = Arc::into_inner(shared.worker()).unwrap();
+    worker.locks = Locks::new(shared.state.clone(), lock, Holder::started(None, OffsetDateTime::now_utc()));
+    let worker = Arc::new(worker);
+    let asking = shared.model.hold("답변");
+    let value = json!({"memberId": 7, "question": "캐시란?", "answer": "답변"});
+    let (slept, request) = (worker.clone(), record(RequestKind::FeedbackRequested, 0, &value));
+    let working = tokio::spawn(async move { work(&slept, request).await });
+    asking.reached().await;
+    // Nobody renews its lock meanwhile.
+    tokio::time::sleep(lock).await;
+    let other = shared.state.lock(Flow::Feedback, 7).await;
+    let renewing = tokio::spawn(Locks::renew(worker.locks.clone()));
+    eventually("it looks for the lock", || async { (worker.metrics.lock_waits.get() > 0).then_some(()) }).await;
+    assert_eq!(shared.model.asked().len(), 1);
+    // That one ends without an answer.
+    shared.state.release(&other).await.unwrap();
+    asking.open();
+    working.await.unwrap();
+    assert_eq!(shared.producer.outcome(7).await.topic(), "FeedbackGenerated");
+    assert_eq!(shared.model.asked().len(), 2);
+    renewing.abort();
+}
+
 #[tokio::test]
 async fn a_panic_outside_of_a_turn_is_told_to_its_member_once() {
     let (kafka, shared) = (Kafka::start(1), Shared::new());

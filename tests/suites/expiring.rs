@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use ssammu_worker::state::{Begin, Claim, Lifetimes, MemberState, Saved, SessionChange, Write};
+use ssammu_worker::state::{Begin, Claim, Lifetimes, MemberState, Renewal, Saved, SessionChange, Write};
 
 use super::fixtures::{
     Test, another, change, claim, draft, ended, member, nothing, open, put_session, request_outcome, session, tests,
@@ -33,13 +33,13 @@ async fn a_lock_that_nobody_renews_ends(state: &dyn MemberState) {
     let dead = claim(member());
     state.begin(&dead).await.unwrap();
     take_over(state, &another(&dead)).await;
-    assert!(!state.renew(&dead).await.unwrap());
+    assert_eq!(state.renew(&dead).await.unwrap(), Renewal::Theirs);
 }
 
 async fn a_renewed_lock_outlives_its_first_term(state: &dyn MemberState) {
     let holder = claim(member());
     state.begin(&holder).await.unwrap();
-    outlive_two_terms(async || assert!(state.renew(&holder).await.unwrap())).await;
+    outlive_two_terms(async || assert_eq!(state.renew(&holder).await.unwrap(), Renewal::Ours)).await;
     assert_eq!(state.begin(&another(&holder)).await.unwrap(), Begin::Busy);
 }
 
@@ -81,7 +81,7 @@ async fn a_session_outlives_the_work_for_it(state: &dyn MemberState) {
     let holder = claim(member());
     state.begin(&holder).await.unwrap();
     assert_eq!(state.save(&holder, &put_session(None, session(1))).await.unwrap(), Saved::Done);
-    outlive_two_terms(async || assert!(state.renew(&holder).await.unwrap())).await;
+    outlive_two_terms(async || assert_eq!(state.renew(&holder).await.unwrap(), Renewal::Ours)).await;
     assert_eq!(state.save(&holder, &put_session(Some(1), session(2))).await.unwrap(), Saved::Done);
     outlive_two_terms(async || assert!(matches!(state.begin(&holder).await.unwrap(), Begin::Open { .. }))).await;
     assert_eq!(state.begin(&holder).await.unwrap(), open(Some(session(2)), None, None));

@@ -4,7 +4,7 @@
 
 use futures_util::future::join_all;
 use ssammu_worker::state::session::Session;
-use ssammu_worker::state::{Begin, MemberState, Saved, StateError};
+use ssammu_worker::state::{Begin, MemberState, Renewal, Saved, StateError};
 
 use super::fixtures::{claim, member, open, put_session, session};
 
@@ -92,6 +92,6 @@ pub async fn what_happens_at_once_is_answered_one_by_one(state: &dyn MemberState
         }
     }
     for claim in claims.iter().filter(|claim| *claim != spoilt) {
-        assert!(state.renew(claim).await.unwrap());
+        assert_eq!(state.renew(claim).await.unwrap(), Renewal::Ours);
     }
 }

@@ -12,7 +12,7 @@ use ssammu_worker::events::outcome::{SavedOutcome, Scope};
 use ssammu_worker::events::record::Flow;
 use ssammu_worker::state::holder::Holder;
 use ssammu_worker::state::session::{Ended, Exchange, Session};
-use ssammu_worker::state::{Begin, Change, Claim, Lifetimes, MemberState, Saved, SessionChange, Write};
+use ssammu_worker::state::{Begin, Change, Claim, Lifetimes, MemberState, Renewal, Saved, SessionChange, Write};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
@@ -87,11 +87,11 @@ async fn a_lock_of_an_earlier_start_of_the_same_instance_is_taken_over(state: &d
     assert_eq!(state.begin(&Claim { token: before.token(), ..another(&first) }).await.unwrap(), Begin::Busy);
     let next = Claim { token: next, ..first.clone() };
     assert_eq!(state.begin(&next).await.unwrap(), open(None, None, None));
-    assert!(!state.renew(&first).await.unwrap());
+    assert_eq!(state.renew(&first).await.unwrap(), Renewal::Theirs);
     for earlier in [first.clone(), Claim { token: before.token(), ..another(&first) }, another(&first)] {
         assert_eq!(state.begin(&earlier).await.unwrap(), Begin::Busy, "it stays taken over");
     }
-    assert!(state.renew(&next).await.unwrap());
+    assert_eq!(state.renew(&next).await.unwrap(), Renewal::Ours);
 }
 
 async fn a_released_lock_can_be_taken(state: &dyn MemberState) {
@@ -100,17 +100,17 @@ async fn a_released_lock_can_be_taken(state: &dyn MemberState) {
     state.begin(&first).await.unwrap();
     state.release(&first).await.unwrap();
     assert_eq!(state.begin(&second).await.unwrap(), open(None, None, None));
-    assert!(!state.renew(&first).await.unwrap());
+    assert_eq!(state.renew(&first).await.unwrap(), Renewal::Theirs);
 }
 
 async fn only_the_holder_releases_and_renews(state: &dyn MemberState) {
     let holder = claim(member());
     let other = another(&holder);
-    assert!(!state.renew(&holder).await.unwrap(), "there is no lock yet");
+    assert_eq!(state.renew(&holder).await.unwrap(), Renewal::Free, "there is no lock yet");
     state.begin(&holder).await.unwrap();
-    assert!(!state.renew(&other).await.unwrap());
+    assert_eq!(state.renew(&other).await.unwrap(), Renewal::Theirs);
     state.release(&other).await.unwrap();
-    assert!(state.renew(&holder).await.unwrap());
+    assert_eq!(state.renew(&holder).await.unwrap(), Renewal::Ours);
     assert_eq!(state.begin(&other).await.unwrap(), Begin::Busy);
 }
 
@@ -199,7 +199,7 @@ async fn an_answer_needs_no_lock_but_the_version(state: &dyn MemberState) {
 
     let turn = SessionChange { session: Write::Put(session(1)), ..nothing(None) };
     assert_eq!(state.save(&paused, &change(Some(turn), request_outcome(1))).await.unwrap(), Saved::Done);
-    assert!(state.renew(&other).await.unwrap(), "the lock of another is left alone");
+    assert_eq!(state.renew(&other).await.unwrap(), Renewal::Ours, "the lock of another is left alone");
     let turn = SessionChange { session: Write::Put(session(1)), ..nothing(None) };
     assert_eq!(state.save(&other, &change(Some(turn), request_outcome(2))).await.unwrap(), Saved::Conflict);
 }
@@ -214,7 +214,7 @@ async fn a_failure_that_may_be_tried_again_gives_way_to_whoever_has_the_lock(sta
         state.begin(&next_owner).await.unwrap();
 
         assert_eq!(state.save(&paused, &fail).await.unwrap(), Saved::Conflict);
-        assert!(state.renew(&next_owner).await.unwrap(), "the lock of another is left alone");
+        assert_eq!(state.renew(&next_owner).await.unwrap(), Renewal::Ours, "the lock of another is left alone");
         assert_eq!(state.save(&next_owner, &change(None, request_outcome(2))).await.unwrap(), Saved::Done);
         assert_eq!(state.save(&paused, &fail).await.unwrap(), Saved::Answered(outcome(2)));
 
@@ -297,7 +297,7 @@ async fn a_remembered_outcome_needs_no_lock_and_takes_none(state: &dyn MemberSta
     state.begin(&holder).await.unwrap();
     state.remember(&other, Scope::Request, &outcome(1)).await.unwrap();
     assert_eq!(state.begin(&other).await.unwrap(), Begin::Answered(outcome(1)), "even while the member is locked");
-    assert!(state.renew(&holder).await.unwrap());
+    assert_eq!(state.renew(&holder).await.unwrap(), Renewal::Ours);
 }
 
 async fn only_the_last_64_ended_questions_are_remembered(state: &dyn MemberState) {

@@ -23,7 +23,7 @@ use self::connection::Connection;
 use self::replicas::Replicas;
 use self::shared_script::SharedScript;
 use super::stored::{Found, StoredChange};
-use super::{Begin, Change, Claim, Lifetimes, MemberState, Saved, StateError, Write, keys, stored};
+use super::{Begin, Change, Claim, Lifetimes, MemberState, Renewal, Saved, StateError, Write, keys, stored};
 use crate::events::outcome::{SavedOutcome, Scope};
 
 /// A [`MemberState`] in Redis.
@@ -168,10 +168,14 @@ impl MemberState for RedisState {
         standing.map_or_else(|| Ok(outcome.clone()), |json| stored::outcome(json.as_bytes()))
     }
 
-    async fn renew(&self, claim: &Claim) -> Result<bool, StateError> {
+    async fn renew(&self, claim: &Claim) -> Result<Renewal, StateError> {
         let args = vec![claim.token.to_string(), milliseconds(self.lifetimes.lock)];
         let reply = self.run(&self.renew, keys::held(claim), args).await?;
-        Ok(reply.first().and_then(Value::as_i64) == Some(1))
+        Ok(match reply.first().and_then(Value::as_i64) {
+            Some(1) => Renewal::Ours,
+            Some(-1) => Renewal::Theirs,
+            _ => Renewal::Free,
+        })
     }
 
     async fn release(&self, claim: &Claim) -> Result<(), StateError> {

@@ -11,7 +11,9 @@ use ssammu_worker::events::record::Flow;
 use ssammu_worker::events::request::MemberId;
 use ssammu_worker::state::memory::MemoryState;
 use ssammu_worker::state::session::Session;
-use ssammu_worker::state::{Begin, Change, Claim, Lifetimes, MemberState, Saved, SessionChange, StateError, Write};
+use ssammu_worker::state::{
+    Begin, Change, Claim, Lifetimes, MemberState, Renewal, Saved, SessionChange, StateError, Write,
+};
 use tokio::time::Instant;
 use uuid::Uuid;
 
@@ -47,7 +49,7 @@ impl StagedState {
         Self::with_locks(Duration::ZERO)
     }
 
-    fn with_locks(lock: Duration) -> Self {
+    pub fn with_locks(lock: Duration) -> Self {
         let memory = Mutex::new(empty(lock));
         let (gates, replies, conflicts) = (Mutex::default(), Mutex::default(), AtomicBool::new(false));
         let (session, renewals, refused_renewals) = (Mutex::default(), Mutex::default(), AtomicUsize::new(0));
@@ -174,7 +176,7 @@ impl MemberState for StagedState {
         self.memory().remember(claim, scope, outcome).await
     }
 
-    async fn renew(&self, claim: &Claim) -> Result<bool, StateError> {
+    async fn renew(&self, claim: &Claim) -> Result<Renewal, StateError> {
         self.renewals.lock().unwrap().push(Instant::now());
         let is_refused = |left: usize| left.checked_sub(1);
         if self.refused_renewals.fetch_update(Ordering::Relaxed, Ordering::Relaxed, is_refused).is_ok() {
