@@ -74,16 +74,31 @@ fn pass(text: &str, truncated: bool) -> Option<String> {
     // What a model says in English before a Korean feedback is to itself.
     let korean = whole.iter().any(|sentence| sentence.contains(is_hangul));
     for sentence in whole {
-        let leads = sentences.is_empty()
-            && (boilerplate::is_announcement(sentence) || (korean && !sentence.contains(is_hangul)));
+        if sentences.len() == MAX_SENTENCES {
+            break;
+        }
+        let leads =
+            sentences.is_empty() && (boilerplate::is_announcement(sentence) || (korean && is_english(sentence)));
         if !leads && !boilerplate::is_polite(sentence) && !sentences.contains(&sentence) {
             sentences.push(sentence);
         }
     }
     let feedback = fit(&sentences);
-    let unclosed = feedback.strip_prefix(['"', '“']).filter(|rest| !rest.contains(['"', '”']));
-    let feedback = unclosed.unwrap_or(&feedback).trim();
+    let feedback = without_half_quotes(&feedback).trim();
     feedback.chars().any(is_readable).then(|| feedback.to_owned())
+}
+
+/// Whether `sentence` is English, and more than terms.
+fn is_english(sentence: &str) -> bool {
+    let words = || sentence.split(' ').filter(|word| word.starts_with(|c: char| c.is_ascii_lowercase()));
+    !sentence.contains(is_hangul) && (words().nth(1).is_some() || sentence.ends_with('!'))
+}
+
+/// `feedback` without a quote at one of its ends whose partner is not there.
+fn without_half_quotes(feedback: &str) -> &str {
+    let opened = feedback.strip_prefix(['"', '“']).filter(|rest| !rest.contains(['"', '”']));
+    let closed = feedback.strip_suffix(['"', '”']).filter(|rest| !rest.contains(['"', '“']));
+    opened.or(closed).unwrap_or(feedback)
 }
 
 /// What is inside of JSON that a reply consists of.
@@ -168,8 +183,9 @@ fn own_lines(reply: &str) -> Vec<Line> {
         lines.drain(..label.unwrap_or(lines.len()));
     }
     let mut own: Vec<Line> = Vec::new();
+    let mut begun = false;
     for mut line in lines {
-        if own.iter().all(|line| line.kind == Kind::Blank) {
+        if !begun {
             unlabel(&mut line);
         } else if envelope::is_next_turn(&line) {
             break;
@@ -179,9 +195,9 @@ fn own_lines(reply: &str) -> Vec<Line> {
             own.push(line);
             break;
         }
+        begun = begun || line.kind != Kind::Blank;
         own.push(line);
     }
-    drop_title(&mut own);
     own
 }
 
@@ -206,44 +222,76 @@ fn unlabel(line: &mut Line) {
     }
 }
 
-/// Drops a title without marks above the feedback (`TCP 답변 피드백`).
-fn drop_title(lines: &mut [Line]) {
-    let Some(at) = lines.iter().position(|line| line.kind != Kind::Blank) else { return };
-    let Some([title, below, ..]) = lines.get_mut(at..) else { return };
-    let short = title.text.chars().count() <= LONGEST_NAME && !sentence::is_marked(&title.text);
-    let lower = title.text.to_lowercase();
-    if below.kind == Kind::Blank && short && label::SURELY_FEEDBACK.iter().any(|name| lower.ends_with(name)) {
-        title.text.clear();
-        title.kind = Kind::Blank;
-    }
-}
-
 /// The text of `lines` as it flows. Headings and the names of points are dropped, and a point or a paragraph that lacks its
 /// mark gets one, unless it is the last: that one is judged as the end of the text.
 fn flow(lines: &[Line], truncated: bool) -> String {
     let mut text = String::new();
+    // What is above and below each line, blank ones aside.
+    let mut above = None;
+    let mut below: Vec<Option<Kind>> = lines
+        .iter()
+        .rev()
+        .scan(None, |below, line| {
+            let here = *below;
+            *below = if line.kind == Kind::Blank { here } else { Some(line.kind) };
+            Some(here)
+        })
+        .collect();
     for (at, line) in lines.iter().enumerate() {
-        let mut later = lines.iter().skip(at + 1);
-        let next = later.clone().next().map(|line| line.kind);
-        let following = later.find(|line| line.kind != Kind::Blank).map(|line| line.kind);
-        let named = line.kind == Kind::Item && next == Some(Kind::Text) && line.text.chars().count() <= LONGEST_NAME;
-        let whole = sentence::is_whole(line.text.trim_end_matches(|c: char| !c.is_alphanumeric()));
-        let closes = following.is_some() && (next != Some(Kind::Text) || line.kind == Kind::Heading || whole);
-        let listed = line.kind == Kind::Item && line.text.ends_with(char::is_alphanumeric);
-        let last = following.is_none() && !truncated && at > 0;
-        if sentence::is_marked(&line.text) {
-            text.push_str(&line.text);
-        } else if let Some(sentence) = sentence::finished(&line.text) {
-            text.push_str(if closes { &sentence } else { &line.text });
-        } else if line.kind != Kind::Heading && !named {
-            text.push_str(&line.text);
-            if listed && (closes || last) {
-                text.push(if following == Some(Kind::Item) { ',' } else { '.' });
-            }
+        let around = Around { above, next: lines.get(at + 1).map(|line| line.kind), below: below.pop().flatten() };
+        line_in_flow(line, &around, truncated, &mut text);
+        if line.kind != Kind::Blank {
+            above = Some(line.kind);
         }
-        text.push('\n');
     }
     one_line(&text).into_owned()
+}
+
+/// What stands around a line.
+struct Around {
+    /// The next one that is not blank, above it and below.
+    above: Option<Kind>,
+    below: Option<Kind>,
+    /// The one right below.
+    next: Option<Kind>,
+}
+
+fn line_in_flow(line: &Line, around: &Around, truncated: bool, text: &mut String) {
+    let next = around.next;
+    if line.kind == Kind::Blank {
+        return;
+    }
+    if !text.is_empty() {
+        text.push('\n');
+    }
+    if sentence::is_marked(&line.text) {
+        text.push_str(&line.text);
+        return;
+    }
+    let words = line.text.trim_end_matches(|c: char| !is_alphanumeric(c));
+    let ends = next != Some(Kind::Text) || line.kind == Kind::Heading || sentence::is_whole(words);
+    let closes = around.below.is_some() && ends;
+    if let Some(sentence) = sentence::finished(&line.text) {
+        text.push_str(if closes { &sentence } else { &line.text });
+        return;
+    }
+    let short = line.text.chars().nth(LONGEST_NAME).is_none();
+    let named = line.kind == Kind::Item && next == Some(Kind::Text) && short;
+    // A title, or a score: it is no sentence, and begins none.
+    let titles = line.kind == Kind::Text
+        && next == Some(Kind::Blank)
+        && around.below.is_some()
+        && short
+        && !line.text.ends_with([':', '：', ',']);
+    if line.kind == Kind::Heading || named || titles {
+        return;
+    }
+    text.push_str(&line.text);
+    let listed = line.kind == Kind::Item && line.text.ends_with(is_alphanumeric);
+    let last = around.below.is_none() && !truncated && around.above == Some(Kind::Item);
+    if listed && (closes || last) {
+        text.push(if around.below == Some(Kind::Item) { ',' } else { '.' });
+    }
 }
 
 /// `sentence` without the number or mark of a list's point before it.
@@ -257,7 +305,8 @@ fn without_bullets(sentence: &str) -> &str {
 
 /// Whether a sentence repeats itself without end, as models do that have lost the thread.
 fn is_garbage(sentence: &str) -> bool {
-    let words: Vec<&str> = sentence.split(' ').collect();
+    let mut words: Vec<&str> = Vec::with_capacity(32);
+    words.extend(sentence.split(' '));
     let looping = |word: &&str| {
         word.len() > LOOPING_LETTERS && {
             let letters: Vec<char> = word.chars().filter(|c| is_alphanumeric(*c)).collect();

@@ -11,8 +11,8 @@ use crate::llm::text::{beginning, boilerplate, envelope, is_foreign, is_readable
 const MAX_CHARS: usize = 500;
 /// Characters of a reply that are looked at.
 const MAX_READ: usize = 20_000;
-/// Names of its fields.
-const FIELDS: [&str; 2] = ["enough", "question"];
+/// Names of the fields of its object: those of the schema, and what models call them.
+const FIELDS: [&str; 5] = ["enough", "question", "questions", "질문", "next_question"];
 /// Options that a question may offer, and characters of one.
 const MAX_OPTIONS: usize = 6;
 const LONGEST_OPTION: usize = 60;
@@ -47,8 +47,8 @@ const POLITE_REQUESTS: [&str; 26] = [
 ];
 /// How much of two questions must be the same to make them one: of their pairs of characters, in percent.
 const SAME_PERCENT: usize = 90;
-/// The word that says that nothing more needs to be asked.
-const ENOUGH: &str = "없음";
+/// The words that say that nothing more needs to be asked, without spaces and marks.
+const ENOUGH: [&str; 6] = ["없음", "질문없음", "추가질문없음", "더이상질문없음", "enoughtrue", "enoughtruequestion"];
 /// How a request ends that asks without a question mark.
 const REQUESTS: [&str; 15] = [
     "주세요",
@@ -117,18 +117,22 @@ pub fn read(text: &str, truncated: bool, earlier: &[&str], may_end: bool) -> Rea
 }
 
 fn read_object(object: &Object, truncated: bool, earlier: &[&str], may_end: bool) -> Reading {
-    match (object.get("enough").is_some_and(is_true), object.get("question")) {
-        (true, _) if may_end => Reading::Enough,
+    let enough = object.get("enough").is_some_and(is_true);
+    if enough && may_end {
+        return Reading::Enough;
+    }
+    let asked = FIELDS.iter().skip(1).find_map(|name| object.get(name)).map(Value::texts);
+    match asked.as_deref() {
         // What is in quotes is whole, unless the model ran out of room before the object was.
-        (enough, Some(Value::Text(question) | Value::Broken(question))) if object.whole || !truncated => {
+        Some([question, ..]) if object.whole || !truncated => {
             let nothing = enough || (!may_end && question.trim().is_empty());
             match read_plain(&envelope::turn(&visible(question)), false, earlier) {
                 Reading::Unusable if nothing => Reading::Enough,
                 reading => reading,
             }
         }
-        (true, _) => Reading::Enough,
-        (false, _) => Reading::Unusable,
+        _ if enough => Reading::Enough,
+        _ => Reading::Unusable,
     }
 }
 
@@ -158,11 +162,12 @@ fn read_plain(text: &str, truncated: bool, earlier: &[&str]) -> Reading {
     }
 }
 
-/// Whether `text` is [`ENOUGH`] alone, but for labels, markup and marks.
+/// Whether `text` is one of [`ENOUGH`] alone, but for labels, markup and marks.
 fn says_enough(text: &str) -> bool {
-    let words: Vec<String> = markup::lines(text).into_iter().map(|line| unlabelled(&line.text).0).collect();
-    let bare: String = words.concat().chars().filter(|c| c.is_alphanumeric()).collect();
-    bare == ENOUGH
+    let bare =
+        |text: &str| text.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect::<String>();
+    let unlabelled: String = markup::lines(text).iter().map(|line| unlabelled(&line.text).0).collect();
+    [bare(text), bare(&unlabelled)].iter().any(|text| ENOUGH.contains(&text.as_str()))
 }
 
 /// `line` without the labels, numbers and speakers before it, and whether there were any.
@@ -237,12 +242,14 @@ struct Block {
 
 fn blocks(text: &str) -> Vec<Block> {
     let mut blocks: Vec<Block> = Vec::new();
+    let mut begun = false;
     for line in markup::lines(envelope::without_quotes(text)) {
-        if envelope::without_label(&line.text, label::ANSWER).is_some() || is_others(&line, &blocks) {
+        if envelope::without_label(&line.text, label::ANSWER).is_some() || (begun && is_others(&line)) {
             break;
         }
         let stuck = envelope::before_stuck_role(&line.text);
         let (text, labelled) = unlabelled(stuck.unwrap_or(&line.text));
+        begun = begun || !text.is_empty();
         if labelled || line.kind != Kind::Text || blocks.is_empty() {
             blocks.push(Block { kind: line.kind, labelled, text: String::new() });
         }
@@ -262,9 +269,8 @@ fn blocks(text: &str) -> Vec<Block> {
 }
 
 /// Whether the other side's turn begins with `line`, below what was said. A question has the label of one itself.
-fn is_others(line: &Line, blocks: &[Block]) -> bool {
-    let is_question = envelope::without_label(&line.text, label::QUESTION).is_some();
-    blocks.iter().any(|block| !block.text.trim().is_empty()) && !is_question && envelope::is_next_turn(line)
+fn is_others(line: &Line) -> bool {
+    envelope::without_label(&line.text, label::QUESTION).is_none() && envelope::is_next_turn(line)
 }
 
 fn words(sentence: &str) -> &str {

@@ -1,8 +1,10 @@
 //! Boilerplate: what a model or a server says instead of a reply, or before it. Pleasantries, refusals, errors.
 
+use std::sync::LazyLock;
+
 use super::object::{self, Value};
 use super::phrases::{key, reply};
-use super::{is_alphanumeric, is_hangul, one_line, sentence};
+use super::{beginning, is_alphanumeric, is_hangul, one_line, sentence};
 
 /// Characters of a line that announces the reply.
 const LONGEST_ANNOUNCEMENT: usize = 40;
@@ -21,7 +23,10 @@ pub fn is_announcement(sentence: &str) -> bool {
     }
     let bare = bare(sentence);
     let leads_in = sentence.trim_end().ends_with([':', '：'])
-        && (bare.ends_with("다음과같습니다") || bare.starts_with("다음은") || bare.starts_with("here"));
+        && (bare.ends_with("다음과같습니다")
+            || bare.starts_with("다음은")
+            || bare.starts_with("here")
+            || bare.starts_with("feedback"));
     // `예:` begins an example.
     let pleasant = reply::PLEASANTRIES.contains(&bare.as_str()) && !sentence.trim_end().ends_with([':', '：']);
     pleasant || reply::ANNOUNCEMENTS.iter().any(|end| bare.ends_with(end)) || leads_in
@@ -40,13 +45,14 @@ pub fn is_polite(sentence: &str) -> bool {
         return false;
     }
     let bare = bare(sentence);
-    reply::PLEASANTRIES.contains(&bare.as_str())
-        || reply::POLITE.iter().chain(reply::OFFERS).any(|phrase| bare.contains(phrase))
+    reply::PLEASANTRIES.contains(&bare.as_str()) || POLITE.stand_in(&bare)
 }
 
 /// Letters and digits in lower case.
 fn bare(sentence: &str) -> String {
-    sentence.chars().filter(|c| is_alphanumeric(*c)).flat_map(char::to_lowercase).collect()
+    let mut bare = String::with_capacity(sentence.len());
+    bare.extend(sentence.chars().filter(|c| is_alphanumeric(*c)).map(|c| c.to_ascii_lowercase()));
+    bare
 }
 
 /// Whether `text` is the report of an error and not a reply: a program's or a server's words that took a reply's place.
@@ -54,7 +60,7 @@ fn bare(sentence: &str) -> String {
 pub fn is_error(text: &str) -> bool {
     let report = text.trim_start_matches(|c: char| !c.is_alphanumeric() && c != '<');
     let words: Vec<&str> = report.split_whitespace().take(BEGINNING_WORDS).collect();
-    let start = words.join(" ").to_lowercase();
+    let start = words.join(" ").to_ascii_lowercase();
     if start.starts_with("<html") || start.starts_with("<!doctype") || is_error_object(text) {
         return true;
     }
@@ -62,11 +68,11 @@ pub fn is_error(text: &str) -> bool {
     let named = start.split_once([':', ']']).is_some_and(|(name, _)| {
         !name.contains(' ') && name.chars().count() <= 60 && reply::ERROR_NAMES.iter().any(|end| name.ends_with(end))
     });
-    let begins = reply::ERRORS.iter().find_map(|beginning| start.strip_prefix(beginning));
+    let begins = reply::ERRORS.iter().find_map(|report| start.strip_prefix(report));
     match begins {
         Some(rest) if !is_about(rest) => !speaks_of_an_answer(text),
         None if named => !speaks_of_an_answer(text),
-        _ => text.chars().count() <= LONGEST_FAILURE && all_fail(text),
+        _ => FAILURES.stand_in(beginning(text, LONGEST_FAILURE)) && all_fail(text),
     }
 }
 
@@ -82,6 +88,9 @@ fn speaks_of_an_answer(text: &str) -> bool {
 }
 
 fn all_fail(text: &str) -> bool {
+    if text.chars().nth(LONGEST_FAILURE).is_some() {
+        return false;
+    }
     let sentences = sentence::split(&one_line(text), false);
     !sentences.is_empty()
         && sentences.iter().all(|sentence| fails(sentence) || is_polite(sentence) || regrets(sentence))
@@ -89,12 +98,50 @@ fn all_fail(text: &str) -> bool {
 }
 
 fn fails(sentence: &str) -> bool {
-    holds(sentence, reply::FAILURES)
+    FAILURES.stand_in(sentence)
 }
 
-fn holds(text: &str, phrases: &[&str]) -> bool {
-    phrases.iter().any(|phrase| text.contains(phrase))
+/// Phrases that are all looked for in one go.
+struct Phrases {
+    phrases: Vec<(char, &'static str)>,
+    /// A bit for each character that one may begin with, and that may come second.
+    first: u128,
+    second: u128,
 }
+
+impl Phrases {
+    fn of(lists: &[&[&'static str]]) -> Self {
+        let all = lists.iter().copied().flatten().copied();
+        let phrases: Vec<(char, &str)> = all.filter_map(|phrase| Some((phrase.chars().next()?, phrase))).collect();
+        let bits =
+            |at| phrases.iter().filter_map(|(_, phrase)| phrase.chars().nth(at)).fold(0, |bits, c| bits | Self::bit(c));
+        Self { first: bits(0), second: bits(1), phrases }
+    }
+
+    fn bit(c: char) -> u128 {
+        1 << (u32::from(c) % u128::BITS)
+    }
+
+    /// Whether `text` holds one of them.
+    fn stand_in(&self, text: &str) -> bool {
+        let mut last = None;
+        text.char_indices().any(|(at, c)| {
+            let Some((before, start)) = last.replace((c, at)) else { return false };
+            let may_be = self.second & Self::bit(c) != 0 && self.first & Self::bit(before) != 0;
+            let begins =
+                |rest: &str| self.phrases.iter().any(|(first, phrase)| *first == before && rest.starts_with(phrase));
+            may_be && text.get(start..).is_some_and(begins)
+        })
+    }
+}
+
+static POLITE: LazyLock<Phrases> = LazyLock::new(|| Phrases::of(&[reply::POLITE, reply::OFFERS]));
+static FAILURES: LazyLock<Phrases> = LazyLock::new(|| Phrases::of(&[reply::FAILURES]));
+static APOLOGIES: LazyLock<Phrases> = LazyLock::new(|| Phrases::of(&[reply::APOLOGIES]));
+static INABILITIES: LazyLock<Phrases> = LazyLock::new(|| Phrases::of(&[reply::INABILITIES]));
+static SURE_REFUSALS: LazyLock<Phrases> = LazyLock::new(|| Phrases::of(&[reply::SURE_REFUSALS]));
+static REFUSED: LazyLock<Phrases> = LazyLock::new(|| Phrases::of(&[reply::REFUSED]));
+static REGRETS: LazyLock<Phrases> = LazyLock::new(|| Phrases::of(&[reply::REGRETS]));
 
 /// A JSON object that reports an error, in the forms of OpenAI, FastAPI and vLLM, and holds nothing of what was asked for.
 fn is_error_object(text: &str) -> bool {
@@ -111,20 +158,24 @@ fn is_error_object(text: &str) -> bool {
 
 /// Whether the model only says that it will not or cannot answer.
 pub fn is_refusal(sentences: &[&str]) -> bool {
-    let lower: Vec<String> = sentences.iter().map(|sentence| sentence.to_lowercase()).collect();
-    sentences.len() <= LONGEST_REFUSAL
-        && lower.iter().any(|sentence| refuses(sentence))
+    if sentences.len() > LONGEST_REFUSAL {
+        return false;
+    }
+    let lower: Vec<String> = sentences.iter().map(|sentence| sentence.to_ascii_lowercase()).collect();
+    lower.iter().any(|sentence| refuses(sentence))
         && lower.iter().all(|sentence| refuses(sentence) || regrets(sentence) || is_polite(sentence))
 }
 
 fn refuses(sentence: &str) -> bool {
-    let korean = holds(sentence, reply::APOLOGIES) && holds(sentence, reply::INABILITIES);
-    let english = reply::REFUSALS.iter().any(|beginning| sentence.starts_with(beginning));
-    korean || holds(sentence, reply::SURE_REFUSALS) || (english && holds(sentence, reply::REFUSED))
+    let english =
+        || reply::REFUSALS.iter().any(|beginning| sentence.starts_with(beginning)) && REFUSED.stand_in(sentence);
+    let korean =
+        || INABILITIES.stand_in(sentence) && (SURE_REFUSALS.stand_in(sentence) || APOLOGIES.stand_in(sentence));
+    if sentence.contains(is_hangul) { korean() } else { english() }
 }
 
 fn regrets(sentence: &str) -> bool {
-    holds(sentence, reply::REGRETS)
+    REGRETS.stand_in(sentence)
 }
 
 #[cfg(test)]

@@ -84,9 +84,9 @@ fn after_label<'a>(line: &'a str, name: &str) -> Option<&'a str> {
     let has_number = numbered.len() < named.trim_start().len() && named.chars().any(|c| c.is_ascii_digit());
     let after = if has_number { numbered } else { named };
     let after = without_remark(after);
-    let closed = after.trim_start_matches(|c: char| c == ' ' || "])】>》」』〉〕}=*_\"'".contains(c));
-    let bracket = after.trim_start().starts_with([']', ')', '】', '>', '》', '」', '』', '〉', '〕', '}', '=']);
-    let rest = if let Some(rest) = closed.strip_prefix([':', '：', ';', '→']) {
+    let closed = after.trim_start_matches(|c: char| c == ' ' || "])】>》」』〉〕}*_\"'".contains(c));
+    let bracket = after.trim_start().starts_with([']', ')', '】', '>', '》', '」', '』', '〉', '〕', '}']);
+    let rest = if let Some(rest) = closed.strip_prefix([':', '：', ';', '→', '=']) {
         rest
     } else if let Some(rest) = closed.strip_prefix(['.', ')']).filter(|_| has_number) {
         rest
@@ -97,7 +97,7 @@ fn after_label<'a>(line: &'a str, name: &str) -> Option<&'a str> {
     } else {
         return None;
     };
-    Some(rest.trim_start_matches(|c: char| c.is_whitespace() || "*_".contains(c)))
+    Some(rest.trim_start_matches(|c: char| c.is_whitespace() || "*_=".contains(c)))
 }
 
 /// What follows a remark about a label: `(3~5문장):`. Without a label's mark behind it, it belongs to a sentence.
@@ -172,6 +172,8 @@ pub fn before_stuck_role(line: &str) -> Option<&str> {
 /// `text` without the quotes that enclose it as a whole.
 pub fn without_quotes(text: &str) -> &str {
     let text = text.trim();
+    let thrice = ["\"\"\"", "'''"].iter().find_map(|marks| text.strip_prefix(marks)?.strip_suffix(marks));
+    let text = thrice.unwrap_or(text).trim();
     QUOTES
         .iter()
         .find_map(|(open, close)| {

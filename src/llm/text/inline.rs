@@ -14,6 +14,8 @@ use super::{is_alphanumeric, is_hangul};
 const LIFTED: u32 = 0xF_0000;
 /// Pieces that may be lifted out of a line.
 const MAX_LIFTED: usize = 1_000;
+/// Characters of a link's address.
+const LONGEST_ADDRESS: usize = 2_000;
 /// Characters of a citation between its brackets.
 const LONGEST_CITATION: usize = 40;
 
@@ -170,8 +172,12 @@ fn without_links(text: &str) -> Cow<'_, str> {
     while let Some((before, after)) = rest.split_once("](") {
         out.push_str(before);
         let address = ["http://", "https://"].into_iter().any(|scheme| after.starts_with(scheme));
-        let beyond = after.split_once(')').filter(|(url, _)| address && !url.contains(char::is_whitespace));
-        match (out.rfind('['), beyond) {
+        let end = address.then(|| after.char_indices().take(LONGEST_ADDRESS).find(|(_, c)| *c == ')')).flatten();
+        let beyond = end.and_then(|(end, _)| after.split_at_checked(end));
+        let beyond = beyond
+            .filter(|(url, _)| !url.contains(char::is_whitespace))
+            .map(|(url, rest)| (url, rest.strip_prefix(')').unwrap_or(rest)));
+        match (beyond.is_some().then(|| out.rfind('[')).flatten(), beyond) {
             (Some(bracket), Some((_, beyond))) => {
                 out.remove(bracket);
                 if out.get(..bracket).is_some_and(|before| before.ends_with('!')) {
@@ -200,20 +206,19 @@ fn without_citations(text: &str) -> Cow<'_, str> {
     while let Some(at) = rest.find(['[', '【', ':']) {
         let (before, here) = rest.split_at_checked(at).unwrap_or((rest, ""));
         out.push_str(before);
-        match citations(here).filter(|(_, surely)| *surely || is_cited(&out, here)) {
-            Some((after, _)) => {
-                // A space before them was for them.
-                if after.is_empty() || after.starts_with(['.', '!', '?', ',', '…']) {
-                    out.truncate(out.trim_end_matches(' ').len());
-                }
-                rest = after;
-            }
-            None => {
-                let first = here.chars().next().map_or(0, char::len_utf8);
-                out.push_str(here.get(..first).unwrap_or_default());
-                rest = here.get(first..).unwrap_or_default();
-            }
+        let Some((after, surely)) = citations(here) else {
+            let first = here.chars().next().map_or(0, char::len_utf8);
+            out.push_str(here.get(..first).unwrap_or_default());
+            rest = here.get(first..).unwrap_or_default();
+            continue;
+        };
+        if !surely && !is_cited(&out, after) {
+            out.push_str(here.get(..here.len() - after.len()).unwrap_or_default());
+        } else if after.is_empty() || after.starts_with(['.', '!', '?', ',', '…']) {
+            // A space before them was for them.
+            out.truncate(out.trim_end_matches(' ').len());
         }
+        rest = after;
     }
     out.push_str(rest);
     Cow::Owned(out)
@@ -256,10 +261,9 @@ fn citation(text: &str) -> Option<(&str, bool)> {
     (numbers(source) || named || lower == "citation needed").then_some((after, named))
 }
 
-/// Whether the numbers at the beginning of `here` cite something for the sentence before them, and are neither an index
+/// Whether numbers between `before` and `after` cite something for the sentence before them, and are neither an index
 /// (`a[1]`) nor the number of a point.
-fn is_cited(before: &str, here: &str) -> bool {
-    let Some((after, _)) = citations(here) else { return false };
+fn is_cited(before: &str, after: &str) -> bool {
     let words = before.trim_end();
     let last = words.chars().next_back();
     if last.is_some_and(|c| matches!(c, '.' | '!' | '?' | '…')) {

@@ -4,9 +4,12 @@
 //! rules, keep the asterisks of `**"인용"**은`. So only what is surely markup goes.
 
 use std::borrow::Cow;
+use std::ops::Range;
 
-use super::{html, inline, is_hangul, ornament, sentence};
+use super::{html, inline, is_alphanumeric, is_hangul, ornament, sentence};
 
+/// Characters of a title in brackets.
+const LONGEST_TITLE: usize = 25;
 /// Marks of a list's points, besides numbers.
 const BULLETS: [char; 30] = [
     '-', '*', '+', '•', '▪', '▫', '·', '‣', '⁃', '●', '○', '■', '□', '◦', '※', '▶', '▷', '►', '◆', '◇', '★', '☆', '➤',
@@ -38,28 +41,28 @@ pub fn lines(text: &str) -> Vec<Line> {
     let text = with_line_ends(text);
     let text = html::plain(&text);
     let mut lines: Vec<Line> = Vec::new();
-    let mut blocks = Vec::new();
+    let mut blocks: Vec<Range<usize>> = Vec::new();
     let mut open: Option<usize> = None;
+    let mut beside = false;
     for raw in text.lines() {
+        let line = line(raw);
         if is_code_mark(raw.trim()) {
             match open.take() {
                 Some(start) => blocks.push(start..lines.len()),
                 None => open = Some(lines.len()),
             }
         }
-        lines.push(line(raw));
+        beside = beside || (open.is_none() && line.kind != Kind::Blank);
+        lines.push(line);
     }
     // One that broke off, or whose end was forgotten, holds what comes after it as well.
     blocks.extend(open.map(|start| start..lines.len()).filter(|block| {
         lines.get(block.clone()).is_some_and(|block| !block.iter().any(|line| line.text.contains(is_hangul)))
     }));
-    let within = |at: &usize| blocks.iter().any(|block| block.contains(at));
-    let beside = lines.iter().enumerate().any(|(at, line)| line.kind != Kind::Blank && !within(&at));
-    for block in blocks.iter().filter(|_| beside) {
-        let Some(block) = lines.get_mut(block.clone()).filter(|block| !block.iter().any(Line::is_prose)) else {
-            continue;
-        };
-        block.fill(Line { kind: Kind::Blank, text: String::new() });
+    for block in blocks.into_iter().filter(|_| beside) {
+        if let Some(block) = lines.get_mut(block).filter(|block| !block.iter().any(Line::is_prose)) {
+            block.fill(Line { kind: Kind::Blank, text: String::new() });
+        }
     }
     lines
 }
@@ -75,6 +78,7 @@ impl Line {
 /// `text` with the line ends that were written out as two characters, as in a text that was escaped once too often.
 fn with_line_ends(text: &str) -> Cow<'_, str> {
     const WRITTEN: &str = "\\n";
+    const WORDS_BEFORE: usize = 16;
     if !text.contains(WRITTEN) {
         return Cow::Borrowed(text);
     }
@@ -82,7 +86,10 @@ fn with_line_ends(text: &str) -> Cow<'_, str> {
     let mut rest = text;
     while let Some((before, after)) = rest.split_once(WRITTEN) {
         out.push_str(before);
-        let words = out.trim_end_matches("\\r").trim_end_matches(ornament::is_ornament);
+        // As much of what comes before as tells.
+        let tail = out.char_indices().rev().nth(WORDS_BEFORE).map_or(0, |(at, _)| at);
+        let tail = out.get(tail..).unwrap_or_default().trim_end_matches("\\r");
+        let words = tail.trim_end_matches(ornament::is_ornament);
         // In code, and in a path (`C:\\new`), it is what it is.
         let ends = sentence::is_marked(words)
             || words.is_empty()
@@ -123,7 +130,7 @@ fn line(line: &str) -> Line {
             break;
         }
     }
-    if kind != Kind::Heading && is_bold(text) {
+    if kind != Kind::Heading && (is_bold(text) || is_framed(text)) {
         kind = Kind::Heading;
     }
     let text = inline::plain(text.trim_matches('|').trim());
@@ -207,6 +214,25 @@ fn is_code_mark(line: &str) -> bool {
 /// A line across the page, below a heading, or between the rows of a table.
 fn is_rule(line: &str) -> bool {
     line.len() >= 3 && line.chars().all(|c| matches!(c, '-' | '*' | '_' | '=' | '|' | ':' | ' '))
+}
+
+/// Whether brackets or rules enclose a short line as a whole: `[피드백 시작]`, `--- 피드백 ---`.
+fn is_framed(line: &str) -> bool {
+    const FRAMES: [(&str, &str); 9] = [
+        ("[", "]"),
+        ("<", ">"),
+        ("(", ")"),
+        ("【", "】"),
+        ("《", "》"),
+        ("〈", "〉"),
+        ("=", "="),
+        ("--", "--"),
+        ("~", "~"),
+    ];
+    let frame = FRAMES.iter().find(|(open, _)| line.starts_with(open));
+    let inner = frame
+        .and_then(|(open, close)| line.strip_prefix(open)?.strip_suffix(close).filter(|inner| !inner.contains(open)));
+    inner.is_some_and(|inner| inner.chars().nth(LONGEST_TITLE).is_none() && inner.contains(is_alphanumeric))
 }
 
 fn is_bold(line: &str) -> bool {

@@ -288,7 +288,7 @@ impl<'a> Line<'a> {
 
     /// Without a space, only between two sentences one of which is Korean: `좋습니다.그러나`.
     fn ends_before(&self, here: &Candidate, next: char) -> bool {
-        let begins = next.is_ascii_uppercase() || next.is_ascii_digit() || is_opening(next);
+        let begins = next.is_ascii_uppercase() || next.is_numeric() || is_opening(next);
         let ended = self.follows_ending(here.mark) && is_hangul(next)
             || begins && is_whole(self.slice(here.so_far.start, here.mark));
         here.closing == here.end && ended
@@ -341,7 +341,8 @@ fn is_point(point: &str) -> bool {
     let numbered = (1..=2).contains(&last.len()) && last.chars().all(|c| c.is_ascii_digit());
     let letter = last == point && last.len() == 1 && last.chars().all(|c| c.is_ascii_uppercase());
     let roman = last.len() <= 4 && !last.is_empty() && last.chars().all(|c| matches!(c, 'I' | 'V' | 'X'));
-    counted || numbered || letter || roman
+    let one_sign = last == point && last.chars().all(|c| matches!(c, '\u{2160}'..='\u{217F}'));
+    counted || numbered || letter || roman || one_sign
 }
 
 /// Whether `word` is a number, a date or a version: `27`, `2021.05`.

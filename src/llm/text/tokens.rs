@@ -243,7 +243,7 @@ pub fn may_become(text: &str) -> bool {
     let in_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '/' | '▁');
     let barred = ["<|", "<｜", "[|"].iter().find_map(|open| text.strip_prefix(open));
     let begun = |token: &str| token.len() > text.len() && token.starts_with(text);
-    text.chars().nth(1).is_some()
+    (2..3 * LONGEST).contains(&text.len())
         && (barred.is_some_and(|name| name.len() < LONGEST && name.trim_end_matches('|').chars().all(in_name))
             || TOKENS.keys().any(|token| begun(token)))
 }

@@ -275,7 +275,8 @@ impl Speech {
     /// What came before it is no reply, unless it is a tag that stands within a line.
     fn reply_opens(&mut self, token: Token<'_>) {
         let line = self.said.rsplit('\n').next().unwrap_or_default();
-        if !self.in_reply && (!token.is_tag() || line.trim().is_empty()) {
+        let begins = line.trim().is_empty() || line.trim_end().ends_with('>');
+        if !self.in_reply && (!token.is_tag() || begins) {
             self.forget();
             self.in_reply = true;
             self.mode = Mode::Own;
