@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::llm::text::cases::{self, property_cases};
+use crate::llm::text::cases;
 use crate::llm::text::{tokens, turn};
 
 const GOOD: &str = "핵심을 정확히 파악했습니다. 다만 예시가 없습니다. 수치를 더하면 좋습니다.";
@@ -219,8 +219,15 @@ fn keeps_its_promises(text: &str, truncated: bool) -> Result<(), TestCaseError> 
     Ok(())
 }
 
+#[test]
+fn a_feedback_keeps_its_promises_for_any_mixture_of_what_models_write() {
+    for (at, text) in cases::mixtures().enumerate() {
+        keeps_its_promises(&text, at % 2 == 0).unwrap_or_else(|broken| panic!("{text:?}: {broken}"));
+    }
+}
+
 proptest! {
-    #![proptest_config(property_cases())]
+    #![proptest_config(ProptestConfig::with_cases(500))]
 
     #[test]
     fn a_feedback_keeps_its_promises_for_any_reply(text in prop_oneof![9 => pieces(), 1 => any::<String>()], truncated: bool) {

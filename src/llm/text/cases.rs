@@ -1,19 +1,48 @@
 //! Cases: what real models say, and what a member should read of it. `tests/cases/README.md` says what the words mean.
 
-use proptest::test_runner::{Config, RngSeed};
 use serde::Deserialize;
 use serde_json::Value;
+
+use super::tokens;
 
 const FILES: [&str; 2] =
     [include_str!("../../../tests/cases/a-model-text.jsonl"), include_str!("../../../tests/cases/a-siblings.jsonl")];
 
-/// How many inputs a property test tries, and from which seed: a thousand of any, unless `SSAMMU_PROPERTY_CASES` and
-/// `SSAMMU_PROPERTY_SEED` say otherwise (ten million take a while).
-pub fn property_cases() -> Config {
-    let number = |name: &str| std::env::var(name).ok().map(|value| value.parse::<u64>().expect(name));
-    let cases = number("SSAMMU_PROPERTY_CASES").map_or(1_000, |cases| u32::try_from(cases).expect("a number of cases"));
-    let seed = number("SSAMMU_PROPERTY_SEED").map_or(RngSeed::Random, RngSeed::Fixed);
-    Config { rng_seed: seed, failure_persistence: None, ..Config::with_cases(cases) }
+/// What models write, and what surrounds it, in pieces: for texts that nobody would think of.
+#[rustfmt::skip]
+const PIECES: &[&str] = &[
+    "좋습니다", "핵심을 짚었습니다", "왜 그런가요", "맡으셨나요", "알려 주세요", "부탁드립니다", "부족함", "예시를 더하면 ", "다음은 ", "네", "라는 ", "을 ", "는 ",
+    "보다 ", " 토큰", "없음", "It is slow", "Add one", "Kafka", "Node.js", "3.5", "2021. 5. 27. ", "e.g. ", "vs. ", "etc. ", "Step 1. ", "II. ", "가. ",
+    ".", ". ", ".", ". ", "?", "? ", "!", "! ", "…", "。", "\"", "“", "”", "'", "(", ")", "[", "]", "{", "}", "<", ">", ":", ": ", ",", ", ", "~", " ",
+    " ", "\n", "\n", "\n\n", "\r\n", "\t", "\\", "\\n", "\\_", "\\(", "\\)", "$", "$n$", "$O(n \\log n)$", "**", "**", "*", "__", "_", "~~", "==", "`", "```",
+    "```json\n", "# ", "### ", "- ", "1. ", "> ", "| ", "---\n", "[1]", "[^1]", "【4†source】", "](https://a.kr)", "<br>", "<b>", "</b>", "<p>", "<li>",
+    "<sup>", "</sup>", "<div>", "&lt;", "&amp;", "&gt;", "&nbsp;", "&#39;", "🙂", "✨", "👨\u{200D}💻", "❤\u{FE0F}", "1\u{FE0F}\u{20E3} ", ":)", "^^", "ㅋㅋ", "ㅎ",
+    "\u{200B}", "\u{200D}", "\u{202E}", "\u{3164}", "\u{0}", "\u{E200}", "\u{E201}", "▁", "Ċ", "Ġ", "<|", "|>", "<｜", "[|", "|]", "<|im_", "</", "user", "assistant",
+    "model", "\nuser\n", "\nassistant\n", "analysis", "assistantfinal", "final", "피드백", "피드백: ", "[피드백]", "질문: ", "답변: ", "면접관: ", "지원자: ", "Q: ", "Human: ",
+    "### Instruction:\n", "### Response:\n", "<질문>", "</질문>", "<답변>", "</답변>", "{\"feedback\": \"", "{'feedback': '", "\"}", "'}", "{\"enough\": false, ",
+    "\"enough\": true", "\"question\": \"", "question: ", "{\"error\": ", "null", "True", "// ", "/* ", "*/", "Connection refused", "Error: ", "죄송합니다. ",
+    "수 없습니다. ", "감사합니다. ", "화이팅!", "무엇을 도와드릴까요? ", "你好世界", "это ответ", "Sure! ", "다시 시도해 주세요. ", "하하하하하하", "a a a a a a a ",
+];
+
+/// Texts of such pieces and of the tokens of every family: a thousand, from the seed 1, unless `SSAMMU_PROPERTY_CASES` and
+/// `SSAMMU_PROPERTY_SEED` say otherwise. Ten million take an hour of one processor, in a release build.
+pub fn mixtures() -> impl Iterator<Item = String> {
+    let number = |name, usual| std::env::var(name).map_or(usual, |value| value.parse().expect("a number"));
+    let (cases, mut seed) = (number("SSAMMU_PROPERTY_CASES", 1_000), number("SSAMMU_PROPERTY_SEED", 1_u64));
+    let tokens = tokens::tests::spellings();
+    (0..cases).map(move |_| {
+        let mut dice = |sides: usize| {
+            // SplitMix64.
+            seed = seed.wrapping_add(0x9E37_79B9_7F4A_7C15);
+            let mut z = seed;
+            z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+            z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+            usize::try_from((z ^ (z >> 31)) >> 1).expect("63 bits") % sides
+        };
+        let pieces = 1 + dice(24);
+        let piece = |_| if dice(4) == 0 { tokens[dice(tokens.len())] } else { PIECES[dice(PIECES.len())] };
+        (0..pieces).map(piece).collect()
+    })
 }
 
 #[derive(Clone, Debug, Deserialize)]

@@ -96,7 +96,7 @@ fn is_capital_name(text: &str) -> bool {
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::turn;
+    use super::super::{cases, turn};
     use super::*;
 
     #[test]
@@ -138,6 +138,14 @@ mod tests {
     #[test]
     fn comparisons_and_shifts_stay_as_they_are() {
         assert_eq!(defused("a < b, a <= b, x<-1, n<10"), "a < b, a <= b, x<-1, n<10");
+    }
+
+    #[test]
+    fn no_mixture_of_what_models_write_leaves_a_special_token() {
+        for text in cases::mixtures() {
+            let fenced = Fence::Answer.around(&text);
+            assert!(!turn::holds_token(&fenced) && fenced.matches(Fence::Answer.close()).count() == 1, "{text:?}");
+        }
     }
 
     proptest! {
