@@ -77,15 +77,22 @@ fn pass(text: &str, truncated: bool) -> Option<String> {
         if sentences.len() == MAX_SENTENCES {
             break;
         }
-        let leads =
-            sentences.is_empty() && (boilerplate::is_announcement(sentence) || (korean && is_english(sentence)));
-        if !leads && !boilerplate::is_polite(sentence) && !sentences.contains(&sentence) {
+        let leads_in = sentences.is_empty() || !sentence.ends_with([':', '：']);
+        let announces = leads_in && boilerplate::is_announcement(sentence);
+        let thinks = sentences.is_empty() && korean && is_english(sentence);
+        let again = || sentences.iter().any(|earlier| words(earlier) == words(sentence));
+        if !announces && !thinks && !boilerplate::is_polite(sentence) && !again() {
             sentences.push(sentence);
         }
     }
     let feedback = fit(&sentences);
     let feedback = without_half_quotes(&feedback).trim();
     feedback.chars().any(is_readable).then(|| feedback.to_owned())
+}
+
+/// `sentence` without its marks.
+fn words(sentence: &str) -> &str {
+    sentence.trim_end_matches(|c: char| !is_alphanumeric(c))
 }
 
 /// Whether `sentence` is English, and more than terms.

@@ -2,6 +2,7 @@
 
 use std::sync::LazyLock;
 
+use super::html;
 use super::object::{self, Value};
 use super::phrases::{key, reply};
 use super::{beginning, is_alphanumeric, is_hangul, one_line, sentence};
@@ -10,8 +11,9 @@ use super::{beginning, is_alphanumeric, is_hangul, one_line, sentence};
 const LONGEST_ANNOUNCEMENT: usize = 40;
 /// Characters of a sentence that only is polite.
 const LONGEST_POLITE: usize = 60;
-/// Sentences of a refusal, and characters of what a program says when it failed.
+/// Sentences of a refusal, characters of an apology that is all of it, and of what a program says when it failed.
 const LONGEST_REFUSAL: usize = 4;
+const LONGEST_APOLOGY: usize = 12;
 const LONGEST_FAILURE: usize = 200;
 /// Words of the longest beginning of an error's report.
 const BEGINNING_WORDS: usize = 5;
@@ -61,7 +63,10 @@ pub fn is_error(text: &str) -> bool {
     let report = text.trim_start_matches(|c: char| !c.is_alphanumeric() && c != '<');
     let words: Vec<&str> = report.split_whitespace().take(BEGINNING_WORDS).collect();
     let start = words.join(" ").to_ascii_lowercase();
-    if start.starts_with("<html") || start.starts_with("<!doctype") || is_error_object(text) {
+    if start.starts_with("<html") || start.starts_with("<!doctype") {
+        return !speaks_of_an_answer(&html::plain(text));
+    }
+    if is_error_object(text) {
         return true;
     }
     // `Error:`, `[ERROR]`, `openai.APIConnectionError:`
@@ -162,7 +167,7 @@ pub fn is_refusal(sentences: &[&str]) -> bool {
         return false;
     }
     let lower: Vec<String> = sentences.iter().map(|sentence| sentence.to_ascii_lowercase()).collect();
-    lower.iter().any(|sentence| refuses(sentence))
+    lower.iter().any(|sentence| refuses(sentence) || apologises(sentence))
         && lower.iter().all(|sentence| refuses(sentence) || regrets(sentence) || is_polite(sentence))
 }
 
@@ -172,6 +177,11 @@ fn refuses(sentence: &str) -> bool {
     let korean =
         || INABILITIES.stand_in(sentence) && (SURE_REFUSALS.stand_in(sentence) || APOLOGIES.stand_in(sentence));
     if sentence.contains(is_hangul) { korean() } else { english() }
+}
+
+/// Whether it does nothing else.
+fn apologises(sentence: &str) -> bool {
+    sentence.chars().nth(LONGEST_APOLOGY).is_none() && regrets(sentence)
 }
 
 fn regrets(sentence: &str) -> bool {
@@ -250,6 +260,10 @@ mod tests {
             "해당 요청은 처리할 수 없습니다.",
             "Unfortunately, I can't help with that.",
             "I’m not able to assist with this request.",
+            "I'm just an AI and can't provide that.",
+            "이 질문에는 답변할 수 없습니다.",
+            "죄송합니다.",
+            "Sorry.",
         ] {
             assert!(refuses(text), "{text}");
         }

@@ -68,6 +68,22 @@ fn is_formula(inner: &str, before: Option<char>, after: &str) -> bool {
     tight && free && (name || signs || inner.contains("\\")) && !after.starts_with(|c: char| c.is_ascii_alphanumeric())
 }
 
+/// A command of TeX outside of a formula (`O(n \\log n)`), and what follows it.
+pub fn symbol(text: &str, before: Option<char>) -> Option<(String, &str)> {
+    const FUNCTIONS: [&str; 6] = ["log", "ln", "max", "min", "lim", "exp"];
+    const SHORT: usize = 2;
+    let name = text.strip_prefix('\\')?;
+    let rest = name.trim_start_matches(|c: char| c.is_ascii_alphabetic());
+    let name = name.get(..name.len() - rest.len())?;
+    // A path has such names as well.
+    if before.is_some_and(|c| c == ':' || c == '\\' || c.is_ascii_uppercase()) || rest.starts_with('\\') {
+        return None;
+    }
+    let symbol = SYMBOLS.iter().find(|(known, _)| *known == name && name.len() > SHORT).map(|(_, symbol)| *symbol);
+    let function = || FUNCTIONS.contains(&name).then_some(name);
+    symbol.or_else(function).map(|symbol| (symbol.to_owned(), rest))
+}
+
 /// A formula without the marks of TeX.
 fn plain(formula: &str) -> String {
     let mut out = String::with_capacity(formula.len());
@@ -161,6 +177,16 @@ mod tests {
         ] {
             assert_eq!(read(&format!("{formula}입니다"), None), Some((text.to_owned(), "입니다")), "{formula}");
         }
+    }
+
+    #[test]
+    fn a_command_outside_of_a_formula_is_read_and_a_path_is_none() {
+        assert_eq!(symbol("\\log n", Some('n')), Some(("log".to_owned(), " n")));
+        assert_eq!(symbol("\\times b", Some(' ')), Some(("×".to_owned(), " b")));
+        for path in ["\\temp", "\\in", "\\log\\a"] {
+            assert_eq!(symbol(path, None), None, "{path}");
+        }
+        assert_eq!(symbol("\\log", Some(':')), None);
     }
 
     #[test]

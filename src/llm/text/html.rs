@@ -8,9 +8,13 @@ use std::borrow::Cow;
 use super::turn::is_spoken_of;
 
 /// They end a line, and have no partner.
-const BREAKS: [&str; 2] = ["br", "hr"];
+const BREAKS: [&str; 6] = ["br", "hr", "n", "nl", "newline", "lb"];
 /// A line of its own is between them and their partners.
-const BLOCKS: [&str; 24] = [
+const BLOCKS: [&str; 28] = [
+    "html",
+    "head",
+    "title",
+    "body",
     "p",
     "div",
     "ul",
@@ -157,7 +161,7 @@ fn tags(text: &str) -> Vec<Tag<'_>> {
         };
         let partner = tag.closes.then(partner).flatten();
         // `Vec<b>` is code as well.
-        let generic = tag.kind == Kind::Inline && tag.name.len() == 1 && !tag.closes && is_generic(before);
+        let generic = tag.name.len() == 1 && !tag.closes && is_generic(before);
         if generic || (partner.is_none() && tag.kind != Kind::Remark && is_spoken_of(before, after)) {
             continue;
         }
@@ -252,7 +256,12 @@ fn entity(text: &str) -> Option<(String, &str)> {
             Some(hex) => u32::from_str_radix(hex, 16),
             None => number.parse(),
         };
-        let c = code.ok().and_then(char::from_u32).filter(|c| !c.is_control())?;
+        let c = code.ok().and_then(char::from_u32)?;
+        let c = match c {
+            '\t' => ' ',
+            '\n' | '\r' => '\n',
+            c => Some(c).filter(|c| !c.is_control())?,
+        };
         return Some((c.to_string(), rest));
     }
     ENTITIES.iter().find(|(known, _)| *known == name).map(|(_, c)| ((*c).to_owned(), rest))

@@ -14,6 +14,8 @@ use super::{is_alphanumeric, is_hangul};
 const LIFTED: u32 = 0xF_0000;
 /// Pieces that may be lifted out of a line.
 const MAX_LIFTED: usize = 1_000;
+/// How a source begins that is named in parentheses.
+const SOURCE: &str = "(출처";
 /// Characters of a link's address.
 const LONGEST_ADDRESS: usize = 2_000;
 /// Characters of a citation between its brackets.
@@ -34,7 +36,7 @@ pub fn plain(text: &str) -> String {
 
 /// Whether `byte` is part of a mark: each has one of these.
 fn is_mark(byte: u8) -> bool {
-    matches!(byte, b'*' | b'_' | b'~' | b'`' | b']' | b'\\' | b'$' | b'=')
+    matches!(byte, b'*' | b'_' | b'~' | b'`' | b']' | b'\\' | b'$' | b'=' | b'^' | b'(')
 }
 
 /// `text` with code, escaped characters and formulas lifted out.
@@ -45,7 +47,10 @@ fn lift(text: &str, lifted: &mut Vec<String>) -> String {
         let (before, here) = rest.split_at_checked(at).unwrap_or((rest, ""));
         out.push_str(before);
         let before = out.chars().next_back();
-        let found = code(here).or_else(|| formula::read(here, before)).or_else(|| escaped(here));
+        let found = code(here)
+            .or_else(|| formula::read(here, before))
+            .or_else(|| formula::symbol(here, before))
+            .or_else(|| escaped(here));
         match found.filter(|_| lifted.len() < MAX_LIFTED) {
             Some((piece, after)) => {
                 out.extend(u32::try_from(lifted.len()).ok().and_then(|number| char::from_u32(LIFTED + number)));
@@ -87,8 +92,12 @@ fn code(text: &str) -> Option<(String, &str)> {
     let marks = text.get(..text.len() - opened.len()).filter(|marks| !marks.is_empty())?;
     let (code, rest) = opened.split_once(marks)?;
     let is_sure = !code.contains('\n') && !code.is_empty() && !rest.starts_with('`');
-    let stays =
-        || !code.contains(is_alphanumeric) || code.contains('`') || html::plain(code) != code || plain(code) != code;
+    let stays = || {
+        !code.contains(is_alphanumeric)
+            || ["`", "\\n", "\\r", "\\t"].iter().any(|sign| code.contains(sign))
+            || html::plain(code) != code
+            || plain(code) != code
+    };
     is_sure.then(|| if stays() { ([marks, code, marks].concat(), rest) } else { (code.to_owned(), rest) })
 }
 
@@ -179,9 +188,16 @@ fn without_links(text: &str) -> Cow<'_, str> {
             .map(|(url, rest)| (url, rest.strip_prefix(')').unwrap_or(rest)));
         match (beyond.is_some().then(|| out.rfind('[')).flatten(), beyond) {
             (Some(bracket), Some((_, beyond))) => {
-                out.remove(bracket);
-                if out.get(..bracket).is_some_and(|before| before.ends_with('!')) {
-                    out.remove(bracket - 1);
+                let text = out.split_off(bracket);
+                let text = text.trim_start_matches('[');
+                if out.ends_with('!') {
+                    // A picture.
+                    out.pop();
+                } else if text.chars().all(|c| c.is_ascii_digit()) {
+                    // A citation.
+                    out.push_str(&["[", text, "]"].concat());
+                } else {
+                    out.push_str(text);
                 }
                 rest = beyond;
             }
@@ -198,12 +214,12 @@ fn without_links(text: &str) -> Cow<'_, str> {
 /// `text` without the numbers of sources: `[1]`, `[^1]`, `【4†source】` and their like, behind a sentence or a word that
 /// ends one.
 fn without_citations(text: &str) -> Cow<'_, str> {
-    if !text.contains([']', '】']) {
+    if !text.contains([']', '】', '^']) && !text.contains(SOURCE) {
         return Cow::Borrowed(text);
     }
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
-    while let Some(at) = rest.find(['[', '【', ':']) {
+    while let Some(at) = rest.find(['[', '【', ':', '^', '(']) {
         let (before, here) = rest.split_at_checked(at).unwrap_or((rest, ""));
         out.push_str(before);
         let Some((after, surely)) = citations(here) else {
@@ -238,6 +254,15 @@ fn citation(text: &str) -> Option<(&str, bool)> {
     // ChatGPT's, where its interface was to read them.
     if let Some(reference) = text.strip_prefix(":contentReference[") {
         return reference.split_once('}').map(|(_, after)| (after, true));
+    }
+    if let Some(source) = text.strip_prefix(SOURCE) {
+        let (source, after) = source.split_once(')')?;
+        return (source.chars().count() <= LONGEST_CITATION).then_some((after, true));
+    }
+    if let Some(number) = text.strip_prefix('^') {
+        let after = number.trim_start_matches(|c: char| c.is_ascii_digit());
+        let ends = after.len() < number.len() && !after.starts_with(is_alphanumeric);
+        return ends.then_some((after, false));
     }
     let (inner, close) =
         [('[', ']'), ('【', '】')].iter().find_map(|(open, close)| Some((text.strip_prefix(*open)?, *close)))?;
@@ -283,7 +308,8 @@ fn without_strays(text: Cow<'_, str>) -> Cow<'_, str> {
     let mut rest = text.as_ref();
     while let Some((before, after)) = rest.split_once("**") {
         out.push_str(before);
-        let touches = out.chars().next_back().is_some_and(is_hangul) || after.chars().next().is_some_and(is_hangul);
+        let ends = |c: char| is_hangul(c) || matches!(c, '.' | '!' | '?');
+        let touches = out.chars().next_back().is_some_and(ends) || after.chars().next().is_some_and(is_hangul);
         if !touches {
             out.push_str("**");
         }
@@ -351,12 +377,20 @@ mod tests {
             ("짚었습니다【4†source】. 없습니다 [1, 2].", "짚었습니다. 없습니다."),
             ("짚었습니다.[^1] 없습니다[출처].", "짚었습니다. 없습니다."),
             ("짚었습니다. [1]", "짚었습니다."),
+            ("짚었습니다.^1 없습니다.[2](https://a.kr)", "짚었습니다. 없습니다."),
+            ("짚었습니다 (출처: 위키백과). ![그림](https://a.kr/b.png)끝", "짚었습니다. 끝"),
             ("좋습니다:contentReference[oaicite:0]{index=0}.", "좋습니다."),
         ] {
             assert_eq!(plain(cited), text);
         }
-        for text in ["a[1]과 배열[0]의 값", "arr[9].", "[x] 할 일", "[1] 핵심입니다. [2] 예시입니다.", "정규식 [^0-9]"]
-        {
+        for text in [
+            "a[1]과 배열[0]의 값",
+            "arr[9].",
+            "[x] 할 일",
+            "[1] 핵심입니다. [2] 예시입니다.",
+            "정규식 [^0-9]",
+            "2^10과 x^2.",
+        ] {
             assert_eq!(plain(text), text);
         }
     }

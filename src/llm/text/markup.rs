@@ -6,14 +6,14 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use super::{html, inline, is_alphanumeric, is_hangul, ornament, sentence};
+use super::{html, inline, is_alphanumeric, is_hangul, names_a_sign, ornament, sentence};
 
 /// Characters of a title in brackets.
 const LONGEST_TITLE: usize = 25;
 /// Marks of a list's points, besides numbers.
-const BULLETS: [char; 30] = [
-    '-', '*', '+', '•', '▪', '▫', '·', '‣', '⁃', '●', '○', '■', '□', '◦', '※', '▶', '▷', '►', '◆', '◇', '★', '☆', '➤',
-    '➜', '→', '–', '—', 'ㆍ', '∙', '⦁',
+const BULLETS: [char; 31] = [
+    '|', '-', '*', '+', '•', '▪', '▫', '·', '‣', '⁃', '●', '○', '■', '□', '◦', '※', '▶', '▷', '►', '◆', '◇', '★', '☆',
+    '➤', '➜', '→', '–', '—', 'ㆍ', '∙', '⦁',
 ];
 
 /// What a line was before its markup was taken away.
@@ -77,39 +77,50 @@ impl Line {
 
 /// `text` with the line ends that were written out as two characters, as in a text that was escaped once too often.
 fn with_line_ends(text: &str) -> Cow<'_, str> {
-    const WRITTEN: &str = "\\n";
-    const WORDS_BEFORE: usize = 16;
-    if !text.contains(WRITTEN) {
+    const WRITTEN: [(&str, &str); 4] = [("\\n", "\n"), ("\\r", "\n"), ("\\t", " "), ("/n", "\n")];
+    if !WRITTEN.iter().any(|(written, _)| text.contains(written)) {
         return Cow::Borrowed(text);
     }
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
-    while let Some((before, after)) = rest.split_once(WRITTEN) {
+    while let Some(at) = rest.find(['\\', '/']) {
+        let (before, here) = rest.split_at_checked(at).unwrap_or((rest, ""));
         out.push_str(before);
-        // As much of what comes before as tells.
-        let tail = out.char_indices().rev().nth(WORDS_BEFORE).map_or(0, |(at, _)| at);
-        let tail = out.get(tail..).unwrap_or_default().trim_end_matches("\\r");
-        let words = tail.trim_end_matches(ornament::is_ornament);
-        // In code, and in a path (`C:\\new`), it is what it is.
-        let ends = sentence::is_marked(words)
-            || words.is_empty()
-            || words.ends_with(['*', '#', '-'])
-            || words.strip_suffix(':').is_some_and(|words| words.ends_with(is_hangul))
-            || sentence::is_whole(words)
-            || after.starts_with(WRITTEN)
-            || after.starts_with(['-', '#', '*']);
-        let code = after.starts_with('`') || out.ends_with('`');
-        if ends && !code {
-            let len = out.trim_end_matches("\\r").len();
-            out.truncate(len);
-            out.push('\n');
-        } else {
-            out.push_str(WRITTEN);
+        let found =
+            WRITTEN.iter().find_map(|(written, becomes)| Some((*written, *becomes, here.strip_prefix(written)?)));
+        match found.filter(|(written, _, after)| ends_line(&out, written, after)) {
+            Some((_, becomes, after)) => {
+                // It was escaped more than once.
+                out.truncate(out.trim_end_matches('\\').len());
+                out.push_str(becomes);
+                rest = after;
+            }
+            None => {
+                let (first, after) = here.split_at_checked(1).unwrap_or((here, ""));
+                out.push_str(first);
+                rest = after;
+            }
         }
-        rest = after;
     }
     out.push_str(rest);
     Cow::Owned(out)
+}
+
+/// Whether `written` between `before` and `after` stands for a line end. In code, and in a path (`C:\\new`), it does not.
+fn ends_line(before: &str, written: &str, after: &str) -> bool {
+    const WORDS_BEFORE: usize = 16;
+    // As much of what comes before as tells.
+    let tail = before.char_indices().rev().nth(WORDS_BEFORE).map_or(0, |(at, _)| at);
+    let tail = before.get(tail..).unwrap_or_default().trim_end_matches('\\');
+    let words = tail.trim_end_matches(ornament::is_ornament);
+    let sentence = sentence::is_marked(words) || sentence::is_whole(words);
+    if written.starts_with('/') {
+        return sentence && !after.starts_with(|c: char| c.is_ascii_alphanumeric());
+    }
+    let begins = words.is_empty()
+        || words.ends_with(['*', '#', '-'])
+        || words.strip_suffix(':').is_some_and(|words| words.ends_with(is_hangul));
+    (sentence || begins || after.starts_with(['\\', '-', '#', '*'])) && !after.starts_with('`') && !tail.ends_with('`')
 }
 
 fn line(line: &str) -> Line {
@@ -118,7 +129,12 @@ fn line(line: &str) -> Line {
     if is_code_mark(text) || is_rule(text) || is_formula_mark(text) || is_note(text) {
         text = "";
     }
-    loop {
+    // A line that begins with a sign may be about it.
+    let about_a_sign = names_a_sign(text.trim_start_matches(|c: char| !is_alphanumeric(c)));
+    if !about_a_sign {
+        text = text.trim_matches('|').trim_end_matches('\\').trim();
+    }
+    while !about_a_sign {
         text = ornament::skip(text).trim_start();
         if let Some(quoted) = text.strip_prefix('>').filter(|rest| rest.is_empty() || rest.starts_with([' ', '>'])) {
             text = quoted.trim_start();
@@ -133,7 +149,7 @@ fn line(line: &str) -> Line {
     if kind != Kind::Heading && (is_bold(text) || is_framed(text)) {
         kind = Kind::Heading;
     }
-    let text = inline::plain(text.trim_matches('|').trim());
+    let text = inline::plain(text);
     Line { kind: if text.is_empty() { Kind::Blank } else { kind }, text }
 }
 
@@ -147,6 +163,9 @@ pub fn without_bullet(line: &str) -> Option<&str> {
         },
     };
     let item = (rest.is_empty() || rest.starts_with(char::is_whitespace)).then(|| rest.trim_start())?;
+    if names_a_sign(item) {
+        return None;
+    }
     Some(["[ ] ", "[x] ", "[X] "].iter().find_map(|task| item.strip_prefix(task)).unwrap_or(item))
 }
 
@@ -281,7 +300,11 @@ mod tests {
     fn line_ends_that_were_written_out_end_a_line_and_other_code_stays() {
         let texts = |text: &str| read(text).into_iter().map(|(_, text)| text).collect::<Vec<_>>();
         assert_eq!(texts("짚었습니다.\\n\\n- 예시입니다\\n더하세요."), ["짚었습니다.", "", "예시입니다", "더하세요."]);
-        assert_eq!(texts("`\\n`은 C:\\new와 다릅니다."), ["\\n은 C:\\new와 다릅니다."]);
+        assert_eq!(
+            texts("짚었습니다.\\\\n예시입니다./n더하세요.\\t끝."),
+            ["짚었습니다.", "예시입니다.", "더하세요. 끝."]
+        );
+        assert_eq!(texts("`\\n`은 C:\\new와 다릅니다."), ["`\\n`은 C:\\new와 다릅니다."]);
     }
 
     #[test]

@@ -135,6 +135,12 @@ pub fn is_alphanumeric(c: char) -> bool {
     is_hangul(c) || c.is_alphanumeric()
 }
 
+/// Whether `text` begins with a word for a sign, which what stands before it is then: `# 기호`, `> 연산자`.
+pub fn names_a_sign(text: &str) -> bool {
+    const WORDS: [&str; 9] = ["기호", "연산자", "선택자", "결합자", "문자", "부호", "표기", "구문", "operator"];
+    WORDS.iter().any(|word| text.trim_start().starts_with(word))
+}
+
 /// Whether most of `text` is in another script than those that members read, or in letters that come of a wrong encoding.
 /// A term or two in Latin letters do not make it theirs. Greek letters are those of formulas.
 pub fn is_foreign(text: &str) -> bool {

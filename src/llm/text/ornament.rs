@@ -46,7 +46,9 @@ pub fn without(text: &str) -> &str {
 /// Whether `c` is an emoji, or part of one.
 pub fn is_emoji(c: char) -> bool {
     matches!(c,
-        '\u{200D}' | '\u{20E3}' | '\u{FE0E}' | '\u{FE0F}'
+        // Numbers of footnotes.
+        '\u{B2}' | '\u{B3}' | '\u{B9}' | '\u{2070}'..='\u{2079}'
+        | '\u{200D}' | '\u{20E3}' | '\u{FE0E}' | '\u{FE0F}'
         | '\u{25A0}'..='\u{2793}'
         | '\u{2795}'..='\u{2797}'
         | '\u{2B1B}' | '\u{2B1C}' | '\u{2B50}' | '\u{2B55}' | '\u{3030}'

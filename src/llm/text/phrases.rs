@@ -92,6 +92,7 @@ pub mod reply {
         "안녕하세요", "좋은질문입니다", "좋은답변감사합니다", "답변감사합니다", "sure", "certainly", "ofcourse",
         "okay", "absolutely", "네좋습니다", "좋은질문이네요", "답변잘들었습니다", "답변잘읽었습니다", "답변해주셔서감사합니다",
         "이상입니다", "끝", "파이팅", "화이팅", "없음", "해당없음", "반갑습니다", "만나서반갑습니다", "저는면접관입니다",
+        "답변을검토했습니다", "답변을확인했습니다", "답변을잘읽었습니다", "답변을읽었습니다", "답변확인했습니다", "답변을잘들었습니다",
     ];
 
     /// How such sentences end when they are longer.
@@ -99,7 +100,7 @@ pub mod reply {
         "피드백드리겠습니다", "피드백을드리겠습니다", "피드백해드리겠습니다", "피드백을제공하겠습니다",
         "피드백입니다", "질문드리겠습니다", "질문을드리겠습니다", "다음질문입니다", "피드백을제공해드리겠습니다",
         "피드백을시작하겠습니다", "피드백을작성하겠습니다", "피드백을작성해드리겠습니다", "피드백을작성했습니다",
-        "피드백을작성해보았습니다", "피드백을드립니다", "피드백드립니다", "피드백을남깁니다", "평가해드리겠습니다", "평가하겠습니다",
+        "피드백을작성해보았습니다", "피드백을작성하였습니다", "아래와같이작성했습니다", "아래와같이작성하였습니다", "피드백을드립니다", "피드백드립니다", "피드백을남깁니다", "평가해드리겠습니다", "평가하겠습니다",
         "살펴보겠습니다", "검토해보겠습니다", "질문하겠습니다", "여쭤보겠습니다", "여쭙겠습니다", "질문을하겠습니다",
         "문장으로쓰세요", "문장으로작성했습니다", "문장으로작성하겠습니다",
     ];
@@ -111,7 +112,7 @@ pub mod reply {
         "언제든말씀", "언제든지문의", "언제든지질문", "화이팅", "파이팅", "응원합니다", "응원하겠습니다", "앞으로도좋은",
         "기대하겠습니다", "수고하셨습니다", "수고많으셨습니다", "고생하셨습니다", "좋은결과있", "좋은결과가있", "좋은결과를기원",
         "좋은결과를바랍", "행운을빕니다", "행운을빌", "합격을기원", "면접잘보", "피드백을마칩니다", "피드백을마치겠습니다",
-        "letmeknow", "hopethishelps", "goodluck", "bestofluck", "feelfreeto", "keepupthegoodwork", "happytohelp",
+        "면접준비잘", "좋은하루", "건승을", "수고하셨어요", "질문으로넘어가겠습니다", "도와드릴일", "letmeknow", "thankyoufor", "hopethishelps", "goodluck", "bestofluck", "feelfreeto", "keepupthegoodwork", "happytohelp",
     ];
 
     /// Questions that only are polite, without spaces and marks.
@@ -171,7 +172,8 @@ pub mod reply {
         "답변 드릴 수 없", "답변을 드릴 수 없", "답변해 드릴 수 없", "답변해드릴 수 없", "답변드리기 어렵", "답변을 드리기 어렵",
         "답변을 제공할 수 없", "답변을 제공하지 않", "응답할 수 없습니다", "응할 수 없", "제공해 드릴 수 없", "제공해드릴 수 없",
         "피드백을 제공할 수 없", "피드백을 드릴 수 없", "평가해 드릴 수 없", "요청을 처리할 수 없", "요청은 처리할 수 없",
-        "요청을 수행할 수 없", "요청에 응할 수 없", "말씀드릴 수 없", "말씀드리기 어렵",
+        "요청을 수행할 수 없", "요청에 응할 수 없", "말씀드릴 수 없", "말씀드리기 어렵", "답변할 수 없", "대답할 수 없", "들어줄 수 없", "들어드릴 수 없", "알려드릴 수 없", "알려 드릴 수 없",
+        "평가를 거부", "답변을 거부", "요청을 거부",
     ];
 
     /// What goes along with a refusal: sentences that hold these refuse nothing, and say nothing else.
@@ -181,7 +183,7 @@ pub mod reply {
     /// How an English refusal begins, in lower case,
     pub const REFUSALS: &[&str] = &[
         "i'm sorry", "i’m sorry", "i am sorry", "sorry", "i cannot", "i can't", "i can’t", "i can not", "i am unable",
-        "i'm unable", "i’m unable", "i'm not able", "i’m not able", "i am not able", "i won't", "i won’t", "i must decline",
+        "i'm unable", "i’m unable", "i'm not able", "i’m not able", "i am not able", "i won't", "i won’t", "i must decline", "i'm just an ai", "i’m just an ai", "i don't have", "i don’t have", "i do not have",
         "unfortunately", "i apologize", "i apologise", "my apologies", "as an ai language", "as an ai model",
         "as an ai assistant", "as an ai,", "as a language model", "as a large language", "we cannot", "this request",
     ];

@@ -4,7 +4,7 @@
 //! few characters behind it. Only brackets and quotes look further, and no further than [`LONGEST_ASIDE`].
 
 use super::ornament::{self, is_ornament};
-use super::{is_alphanumeric, is_hangul};
+use super::{is_alphanumeric, is_hangul, names_a_sign};
 
 /// Brackets and quotes within which no sentence ends, if they close again.
 const ASIDES: [(char, char); 13] = [
@@ -215,7 +215,8 @@ impl<'a> Line<'a> {
         loop {
             let spaces = self.skip(begin, char::is_whitespace);
             let marks = self.skip(spaces, is_mark);
-            let stray = marks > spaces && self.rest(marks).starts_with(char::is_whitespace);
+            let stray =
+                marks > spaces && self.rest(marks).starts_with(char::is_whitespace) && !names_a_sign(self.rest(marks));
             let next = self.skip_ornaments(if stray { marks } else { spaces });
             if next == begin {
                 return begin;
@@ -291,7 +292,9 @@ impl<'a> Line<'a> {
         let begins = next.is_ascii_uppercase() || next.is_numeric() || is_opening(next);
         let ended = self.follows_ending(here.mark) && is_hangul(next)
             || begins && is_whole(self.slice(here.so_far.start, here.mark));
-        here.closing == here.end && ended
+        // Where Chinese or Japanese sentences end, no space follows.
+        let wide = self.slice(here.mark, here.closing).ends_with(['。', '！', '？']) && is_alphanumeric(next);
+        here.closing == here.end && (ended || wide)
     }
 
     /// The sentence from `start` that ends in an emoji or the like at `at`, instead of a mark, and what is behind that.
@@ -339,8 +342,9 @@ fn is_point(point: &str) -> bool {
     let number = last.trim_start_matches(|c: char| c.is_ascii_digit());
     let counted = number.len() < last.len() && COUNTERS.contains(&number);
     let numbered = (1..=2).contains(&last.len()) && last.chars().all(|c| c.is_ascii_digit());
-    let letter = last == point && last.len() == 1 && last.chars().all(|c| c.is_ascii_uppercase());
-    let roman = last.len() <= 4 && !last.is_empty() && last.chars().all(|c| matches!(c, 'I' | 'V' | 'X'));
+    let letter = last == point && last.len() == 1 && last.chars().all(|c| c.is_ascii_alphabetic());
+    let roman =
+        last.len() <= 4 && !last.is_empty() && last.chars().all(|c| matches!(c.to_ascii_uppercase(), 'I' | 'V' | 'X'));
     let one_sign = last == point && last.chars().all(|c| matches!(c, '\u{2160}'..='\u{217F}'));
     counted || numbered || letter || roman || one_sign
 }
