@@ -15,6 +15,8 @@ const MAX_SENTENCES: usize = 5;
 const MAX_CHARS: usize = 1_000;
 /// Characters of a reply that are looked at: enough for any feedback with all its envelope.
 const MAX_READ: usize = 20_000;
+/// Passes until nothing changes any more; two do for nearly all replies.
+const MAX_PASSES: usize = 16;
 /// Characters of a point's name (`핵심 파악`) above the text that belongs to it.
 const LONGEST_NAME: usize = 25;
 /// Letters from which on a sentence of hardly any different ones is garbage.
@@ -37,14 +39,15 @@ const LOOPING_LETTERS: usize = 30;
 pub fn read(text: &str, truncated: bool) -> Option<String> {
     let mut text = Cow::Borrowed(beginning(text, MAX_READ).trim());
     let mut truncated = truncated;
-    // What was in an envelope may be in another one. Every pass but the first only takes away, so there is a last one.
-    loop {
+    // What was in an envelope may be in another one. Nearly every pass but the first only takes away.
+    for _ in 0..MAX_PASSES {
         let feedback = pass(&text, truncated)?;
         if feedback == text {
             return Some(feedback);
         }
         (text, truncated) = (Cow::Owned(feedback), false);
     }
+    None
 }
 
 /// Takes one envelope away.

@@ -45,6 +45,8 @@ const POLITE_REQUESTS: [&str; 26] = [
     "바랍니다",
     "들려주시면 돼요",
 ];
+/// Times that a question is read again until nothing changes any more.
+const MAX_READINGS: usize = 8;
 /// How much of two questions must be the same to make them one: of their pairs of characters, in percent.
 const SAME_PERCENT: usize = 90;
 /// The words that say that nothing more needs to be asked, without spaces and marks.
@@ -156,10 +158,29 @@ fn read_plain(text: &str, truncated: bool, earlier: &[&str]) -> Reading {
     if says_enough(text) {
         return Reading::Enough;
     }
-    match first_question(text, truncated) {
+    match first_question(text, truncated).and_then(settled) {
         Some(question) if is_new(&question, earlier) => Reading::Question(question),
         _ => Reading::Unusable,
     }
+}
+
+/// `question` without what only came to light when something else was taken away, so that reading it again changes nothing.
+fn settled(question: String) -> Option<String> {
+    let mut question = question;
+    for _ in 0..MAX_READINGS {
+        let again = first_question(&envelope::turn(&visible(&question)), false)?;
+        if again == question {
+            return is_plain(&question).then_some(question);
+        }
+        question = again;
+    }
+    None
+}
+
+/// Whether a reply that consists of `question` is one.
+fn is_plain(question: &str) -> bool {
+    let ours = || object::objects(question).any(|object| object.with_any(&FIELDS).is_some());
+    !(says_enough(question) || boilerplate::is_error(question) || is_object_broken(question) || ours())
 }
 
 /// Whether `text` is one of [`ENOUGH`] alone, but for labels, markup and marks.

@@ -125,16 +125,24 @@ fn ends_line(before: &str, written: &str, after: &str) -> bool {
 
 fn line(line: &str) -> Line {
     let mut text = line.trim();
-    let mut kind = Kind::Text;
     if is_code_mark(text) || is_rule(text) || is_formula_mark(text) || is_note(text) {
         text = "";
     }
     // A line that begins with a sign may be about it.
     let about_a_sign = names_a_sign(text.trim_start_matches(|c: char| !is_alphanumeric(c)));
-    if !about_a_sign {
-        text = text.trim_matches('|').trim_end_matches('\\').trim();
+    let (mut kind, text) = if about_a_sign { (Kind::Text, text) } else { without_marks(text) };
+    if kind != Kind::Heading && (is_bold(text) || is_framed(text)) {
+        kind = Kind::Heading;
     }
-    while !about_a_sign {
+    let text = inline::plain(text);
+    Line { kind: if text.is_empty() { Kind::Blank } else { kind }, text }
+}
+
+/// What a line is by the marks at its ends, and what is between them.
+fn without_marks(line: &str) -> (Kind, &str) {
+    let mut kind = Kind::Text;
+    let mut text = line.trim_matches('|').trim_end_matches('\\').trim();
+    loop {
         text = ornament::skip(text).trim_start();
         if let Some(quoted) = text.strip_prefix('>').filter(|rest| rest.is_empty() || rest.starts_with([' ', '>'])) {
             text = quoted.trim_start();
@@ -143,14 +151,9 @@ fn line(line: &str) -> Line {
         } else if let Some(item) = without_bullet(text) {
             (text, kind) = (item, Kind::Item);
         } else {
-            break;
+            return (kind, text);
         }
     }
-    if kind != Kind::Heading && (is_bold(text) || is_framed(text)) {
-        kind = Kind::Heading;
-    }
-    let text = inline::plain(text);
-    Line { kind: if text.is_empty() { Kind::Blank } else { kind }, text }
 }
 
 /// `line` without the mark of a list's point that it begins with, or `None` when it begins with none.

@@ -1,8 +1,14 @@
 //! Text on its way to a model and back: fencing what a member wrote, and taking a reply out of its envelope.
 //!
-//! A reply's way: [`visible`] drops what nobody can see, [`envelope`] takes away special [`tokens`], roles and labels,
-//! [`markup`] turns Markdown into plain lines, and [`sentence`] finds where its sentences end. [`boilerplate`] knows what
-//! is no reply at all, by the [`phrases`] that models use.
+//! A reply's way: [`visible`] drops what nobody can see, [`turn`] keeps what the model says itself, between special
+//! [`tokens`], [`envelope`] takes away an echo of our prompt, roles and labels, [`object`] reads JSON with slips,
+//! [`markup`] turns Markdown into plain lines ([`html`] and [`inline`] with [`formula`] are its parts), and [`sentence`]
+//! finds where its sentences end, [`ornament`]s aside. [`boilerplate`] knows what is no reply at all, by the [`phrases`]
+//! that models use.
+//!
+//! Each of them reads a text once, from left to right, and looks no further ahead than a constant says, so that a reader of
+//! a reply that is still coming can be made of the same parts. What looks back: a thought that closes without having been
+//! opened, and the reply proper behind its mark ([`turn`]); a block of code that ends ([`markup`]).
 
 pub mod boilerplate;
 #[cfg(test)]

@@ -236,6 +236,7 @@ fn keeps_its_promises(text: &str, truncated: bool) -> Result<(), TestCaseError> 
     prop_assert!(sentence::is_marked(options.map_or(&question, |(asked, _)| asked)), "{}", question);
     prop_assert_eq!(unlabelled(&question), (question.clone(), false));
     prop_assert_eq!(read(text, truncated, &[&question], true), Reading::Unusable);
+    prop_assert_eq!(read(&question, false, &[], true), Reading::Question(question));
     Ok(())
 }
 
