@@ -25,10 +25,7 @@ pub fn is_announcement(sentence: &str) -> bool {
     }
     let bare = bare(sentence);
     let leads_in = sentence.trim_end().ends_with([':', '：'])
-        && (bare.ends_with("다음과같습니다")
-            || bare.starts_with("다음은")
-            || bare.starts_with("here")
-            || bare.starts_with("feedback"));
+        && (bare.ends_with("다음과같습니다") || reply::LEADS.iter().any(|lead| bare.starts_with(lead)));
     // `예:` begins an example.
     let pleasant = reply::PLEASANTRIES.contains(&bare.as_str()) && !sentence.trim_end().ends_with([':', '：']);
     pleasant || reply::ANNOUNCEMENTS.iter().any(|end| bare.ends_with(end)) || leads_in

@@ -24,6 +24,18 @@ const PIECES: &[&str] = &[
     "수 없습니다. ", "감사합니다. ", "화이팅!", "무엇을 도와드릴까요? ", "你好世界", "это ответ", "Sure! ", "다시 시도해 주세요. ", "하하하하하하", "a a a a a a a ",
 ];
 
+/// What of all that is worth reading.
+const SENTENCES: &[&str] = &[
+    "핵심을 짚었습니다. ",
+    "예시를 더하세요",
+    "왜 그런가요? ",
+    "Kafka에서 어떤 역할을 맡으셨나요?",
+    "TCP는 v1.2보다 3.5배 느립니다.",
+    "성과를 알려 주세요.\n",
+    "설명이 부족함\n",
+    "좋은 답변이네요! ",
+];
+
 /// Texts of such pieces and of the tokens of every family: a thousand, from the seed 1, unless `SSAMMU_PROPERTY_CASES` and
 /// `SSAMMU_PROPERTY_SEED` say otherwise. Ten million take an hour of one processor, in a release build.
 pub fn mixtures() -> impl Iterator<Item = String> {
@@ -40,7 +52,11 @@ pub fn mixtures() -> impl Iterator<Item = String> {
             usize::try_from((z ^ (z >> 31)) >> 1).expect("63 bits") % sides
         };
         let pieces = 1 + dice(24);
-        let piece = |_| if dice(4) == 0 { tokens[dice(tokens.len())] } else { PIECES[dice(PIECES.len())] };
+        let piece = |_| match dice(16) {
+            0 | 1 => tokens[dice(tokens.len())],
+            2..=7 => SENTENCES[dice(SENTENCES.len())],
+            _ => PIECES[dice(PIECES.len())],
+        };
         (0..pieces).map(piece).collect()
     })
 }

@@ -95,6 +95,9 @@ pub mod reply {
         "답변을검토했습니다", "답변을확인했습니다", "답변을잘읽었습니다", "답변을읽었습니다", "답변확인했습니다", "답변을잘들었습니다",
     ];
 
+    /// How they begin when a colon ends them.
+    pub const LEADS: &[&str] = &["다음은", "here", "feedback"];
+
     /// How such sentences end when they are longer.
     pub const ANNOUNCEMENTS: &[&str] = &[
         "피드백드리겠습니다", "피드백을드리겠습니다", "피드백해드리겠습니다", "피드백을제공하겠습니다",

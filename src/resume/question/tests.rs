@@ -242,9 +242,13 @@ fn keeps_its_promises(text: &str, truncated: bool) -> Result<(), TestCaseError> 
 
 #[test]
 fn a_question_keeps_its_promises_for_any_mixture_of_what_models_write() {
-    for (at, text) in cases::mixtures().enumerate() {
-        keeps_its_promises(&text, at % 2 == 0).unwrap_or_else(|broken| panic!("{text:?}: {broken}"));
+    let (mut texts, mut usable) = (0, 0);
+    for text in cases::mixtures() {
+        texts += 1;
+        usable += usize::from(matches!(read(&text, texts % 2 == 0, &[], true), Reading::Question(_)));
+        keeps_its_promises(&text, texts % 2 == 0).unwrap_or_else(|broken| panic!("{text:?}: {broken}"));
     }
+    assert!(usable > texts / 20, "{usable} of {texts}");
 }
 
 proptest! {
