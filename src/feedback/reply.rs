@@ -192,6 +192,7 @@ fn own_lines(reply: &str) -> Vec<Line> {
         });
         lines.drain(..label.unwrap_or(lines.len()));
     }
+    lines.drain(..preamble(&lines));
     let mut own: Vec<Line> = Vec::new();
     let mut begun = false;
     for mut line in lines {
@@ -209,6 +210,19 @@ fn own_lines(reply: &str) -> Vec<Line> {
         own.push(line);
     }
     own
+}
+
+/// How many of `lines` stand before the reply proper, when both have labels: `생각: … 피드백: …`.
+fn preamble(lines: &[Line]) -> usize {
+    let begins = |line: &Line, names: &[&str]| {
+        line.text.contains([':', '：']) && envelope::without_label(&line.text, names).is_some()
+    };
+    let first = lines.iter().position(|line| line.kind != Kind::Blank).unwrap_or(lines.len());
+    if !lines.get(first).is_some_and(|line| begins(line, label::BEFORE)) {
+        return 0;
+    }
+    let proper = lines.iter().skip(first + 1).position(|line| begins(line, label::PROPER));
+    proper.map_or(0, |at| first + 1 + at)
 }
 
 /// Whether `line` begins with a label of the feedback.

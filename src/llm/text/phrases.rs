@@ -33,7 +33,7 @@ pub mod label {
     /// How it names the other side when it goes on with a dialogue of its own.
     pub const OTHERS: &[&str] = &[
         "user", "human", "사용자", "유저", "지원자", "질문", "다음 질문", "question", "q", "instruction", "interviewee",
-        "candidate", "applicant", "gpt4 correct user",
+        "candidate", "applicant", "gpt4 correct user", "지원자의 답변", "지원자 답변",
     ];
 
     /// More of both, in headings alone (Alpaca, KoAlpaca, KULLM, Vicuna, Solar: `### Instruction:`).
@@ -52,12 +52,20 @@ pub mod label {
 
     /// Its feedback.
     pub const FEEDBACK: &[&str] = &[
-        "피드백 내용", "최종 피드백", "종합 피드백", "피드백", "feedback", "면접관 피드백", "답변", "평가", "응답",
+        "피드백 내용", "최종 피드백", "최종 답변", "final answer", "종합 피드백", "피드백", "feedback", "면접관 피드백", "답변", "평가", "응답",
         "answer",
     ];
 
     /// Those of them that name nothing else.
     pub const SURELY_FEEDBACK: &[&str] = &["피드백", "feedback"];
+
+    /// What it writes to itself before that, or says again, when there is a label of the reply proper below.
+    pub const BEFORE: &[&str] =
+        &["답변", "answer", "생각", "사고 과정", "분석", "thought", "thinking", "thoughts", "reasoning", "analysis", "plan"];
+
+    /// The reply proper, below that.
+    pub const PROPER: &[&str] =
+        &["피드백", "최종 피드백", "최종 답변", "feedback", "final answer", "final feedback", "answer", "final"];
 
     /// Its question.
     pub const QUESTION: &[&str] = &[

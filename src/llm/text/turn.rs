@@ -253,7 +253,13 @@ impl Speech {
             Part::Turn => self.mode = Mode::Role,
             Part::Own => self.mode = Mode::Own,
             Part::Other => self.mode = Mode::Other,
-            Part::Channel => self.mode = Mode::Header { last: true },
+            Part::Channel => {
+                // The token before the role was lost.
+                if role::OWN.contains(&self.said.trim()) {
+                    self.forget();
+                }
+                self.mode = Mode::Header { last: true };
+            }
             Part::Message => self.message(),
             Part::ThoughtOpen => self.mode = Mode::Thought,
             Part::ThoughtClose => {
@@ -319,6 +325,7 @@ mod tests {
             "<|channel|>analysis<|message|>음<|end|><|start|>assistant<|channel|>final<|message|>좋습니다.<|return|>",
             "<|start|>assistant to=functions.f<|channel|>commentary<|message|>{}<|call|><|start|>assistant<|channel|>final<|message|>좋습니다.",
             "<|channel|>final\n좋습니다.",
+            "assistant<|channel|>final<|message|>좋습니다.",
             "<|begin|>assistant<|think|>음<|end|><|begin|>assistant<|content|>좋습니다.<|end|>",
             "<|im_start|>assistant/think\n음<|im_end|>\n<|im_start|>assistant\n좋습니다.<|endofturn|>",
             "[gMASK]<sop><|assistant|>\n좋습니다.<|user|>다음",
