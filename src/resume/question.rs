@@ -2,27 +2,76 @@
 
 use std::collections::HashMap;
 
-use serde_json::{Map, Value};
-
-use crate::llm::text::markup::{self, Kind};
+use crate::llm::text::markup::{self, Kind, Line};
+use crate::llm::text::object::{self, Object, Value};
 use crate::llm::text::phrases::label;
-use crate::llm::text::{beginning, boilerplate, envelope, is_readable, one_line, sentence, visible};
+use crate::llm::text::{beginning, boilerplate, envelope, is_foreign, is_readable, one_line, sentence, visible};
 
 /// Characters of a question, at most.
 const MAX_CHARS: usize = 500;
 /// Characters of a reply that are looked at.
 const MAX_READ: usize = 20_000;
-/// Places in a reply where a JSON object is looked for.
-const MAX_OBJECTS: usize = 16;
+/// Names of the fields of its object: those of the schema, and what models call them.
+const FIELDS: [&str; 5] = ["enough", "question", "questions", "질문", "next_question"];
+/// Options that a question may offer, and characters of one.
+const MAX_OPTIONS: usize = 6;
+const LONGEST_OPTION: usize = 60;
+/// Words in which a request is polite, behind the noun or the verb that says what is asked for.
+const POLITE_REQUESTS: [&str; 26] = [
+    "부탁드립니다",
+    "부탁드려요",
+    "부탁드리겠습니다",
+    "부탁합니다",
+    "주시면 감사하겠습니다",
+    "주시면 감사드리겠습니다",
+    "주시면 됩니다",
+    "주시면 좋겠습니다",
+    "주시면 좋을 것 같습니다",
+    "주시기 바랍니다",
+    "주시길 바랍니다",
+    "주셨으면 합니다",
+    "주셨으면 좋겠습니다",
+    "주기 바랍니다",
+    "궁금합니다",
+    "궁금해요",
+    "듣고 싶습니다",
+    "알고 싶습니다",
+    "듣고 싶어요",
+    "알고 싶어요",
+    "여쭙고 싶습니다",
+    "여쭤보고 싶습니다",
+    "해 주시죠",
+    "해주시죠",
+    "바랍니다",
+    "들려주시면 돼요",
+];
+/// Times that a question is read again until nothing changes any more.
+const MAX_READINGS: usize = 8;
 /// How much of two questions must be the same to make them one: of their pairs of characters, in percent.
 const SAME_PERCENT: usize = 90;
-/// The word that says that nothing more needs to be asked.
-const ENOUGH: &str = "없음";
+/// The words that say that nothing more needs to be asked, without spaces and marks.
+const ENOUGH: [&str; 6] = ["없음", "질문없음", "추가질문없음", "더이상질문없음", "enoughtrue", "enoughtruequestion"];
 /// How a request ends that asks without a question mark.
-const REQUESTS: [&str; 8] =
-    ["주세요", "주십시오", "보세요", "하십시오", "말씀하세요", "설명하세요", "작성하세요", "적으세요"];
+const REQUESTS: [&str; 15] = [
+    "주세요",
+    "주십시오",
+    "보세요",
+    "보십시오",
+    "하십시오",
+    "말씀하세요",
+    "설명하세요",
+    "작성하세요",
+    "적으세요",
+    "하시오",
+    "주시오",
+    "쓰세요",
+    "소개하세요",
+    "기술하세요",
+    "공유하세요",
+];
 /// How an English request begins.
-const ENGLISH_REQUESTS: [&str; 6] = ["please", "describe", "tell", "explain", "share", "could"];
+const ENGLISH_REQUESTS: [&str; 10] =
+    ["please", "describe", "tell", "explain", "share", "could", "walk", "give", "elaborate", "summarize"];
 
 /// What a model's reply comes down to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,51 +87,58 @@ pub enum Reading {
 /// Reads a reply to [`question`](super::prompt::question); `earlier` are the questions already asked, `truncated` says that
 /// the model ran out of room, and `may_end` that it was told how to say that it knows enough.
 ///
-/// The reply counts as JSON when it holds an object with `enough` or `question`, whatever stands around it. `enough` then
-/// decides: when it is true a question beside it is ignored, because the schema makes the model write something there.
-/// A model that may not end is taken at its question, and means enough when it leaves that empty.
+/// The reply counts as JSON when it holds an object with `enough` or `question`, whatever stands around it and whatever
+/// slips are in it. `enough` then decides: when it is true a question beside it is ignored, because the schema makes the
+/// model write something there. A model that may not end is taken at its question, and means enough when it leaves that
+/// empty. Of several objects the first with a usable question counts, as drafts and echoes of the schema come first.
 /// Otherwise the reply is read as plain text. `없음` means enough only when it is all that the reply says. Of several
-/// questions the first counts. An object that breaks off, an unfinished question, an error and a question that was asked
-/// before are unusable.
+/// questions the first counts, with the options that it offers. An object that breaks off, an unfinished question, an
+/// error and a question that was asked before are unusable.
 pub fn read(text: &str, truncated: bool, earlier: &[&str], may_end: bool) -> Reading {
     let text = visible(beginning(text, MAX_READ));
     let reply = envelope::turn(&text);
     if boilerplate::is_error(&reply) {
         return Reading::Unusable;
     }
-    match object(&reply) {
-        Some(object) => match (object.get("enough").is_some_and(is_true), object.get("question")) {
-            (true, _) if may_end => Reading::Enough,
-            (enough, Some(Value::String(question))) => {
-                let nothing = enough || (!may_end && question.trim().is_empty());
-                // The object is complete, so the question is, too.
-                match read_plain(&visible(question), false, earlier) {
-                    Reading::Unusable if nothing => Reading::Enough,
-                    reading => reading,
-                }
-            }
-            (true, _) => Reading::Enough,
-            (false, _) => Reading::Unusable,
-        },
-        None if is_object_broken(&reply) => Reading::Unusable,
-        None => read_plain(&reply, truncated, earlier),
+    let mut enough = false;
+    let mut ours = 0;
+    for object in object::objects(&reply) {
+        let Some(object) = object.with_any(&FIELDS) else { continue };
+        ours += 1;
+        match read_object(object, truncated, earlier, may_end) {
+            Reading::Unusable => {}
+            Reading::Enough => enough = true,
+            question @ Reading::Question(_) => return question,
+        }
+    }
+    match ours {
+        _ if enough => Reading::Enough,
+        0 if !is_object_broken(&reply) => read_plain(&reply, truncated, earlier),
+        _ => Reading::Unusable,
     }
 }
 
-/// The first object in `reply` that speaks of a question.
-fn object(reply: &str) -> Option<Map<String, Value>> {
-    let objects = reply.match_indices('{').take(MAX_OBJECTS).filter_map(|(at, _)| {
-        let mut values = serde_json::Deserializer::from_str(reply.get(at..)?).into_iter::<Value>();
-        match values.next()? {
-            Ok(Value::Object(object)) => Some(object),
-            _ => None,
+fn read_object(object: &Object, truncated: bool, earlier: &[&str], may_end: bool) -> Reading {
+    let enough = object.get("enough").is_some_and(is_true);
+    if enough && may_end {
+        return Reading::Enough;
+    }
+    let asked = FIELDS.iter().skip(1).find_map(|name| object.get(name)).map(Value::texts);
+    match asked.as_deref() {
+        // What is in quotes is whole, unless the model ran out of room before the object was.
+        Some([question, ..]) if object.whole || !truncated => {
+            let nothing = enough || (!may_end && question.trim().is_empty());
+            match read_plain(&envelope::turn(&visible(question)), false, earlier) {
+                Reading::Unusable if nothing => Reading::Enough,
+                reading => reading,
+            }
         }
-    });
-    let mut ours = objects.filter(|object| object.contains_key("enough") || object.contains_key("question"));
-    ours.next()
+        _ if enough => Reading::Enough,
+        _ => Reading::Unusable,
+    }
 }
 
-/// Whether `reply`, which holds no whole object of ours, was meant to be one.
+/// Whether `reply`, which holds no object of ours, was meant to be one.
 fn is_object_broken(reply: &str) -> bool {
     let names_a_property = ["\"question\"", "\"enough\""].iter().any(|property| reply.contains(property));
     let plain = reply.trim_start_matches('`');
@@ -92,8 +148,8 @@ fn is_object_broken(reply: &str) -> bool {
 
 fn is_true(value: &Value) -> bool {
     match value {
-        Value::Bool(enough) => *enough,
-        Value::String(enough) => matches!(enough.trim().to_lowercase().as_str(), "true" | "yes" | "예"),
+        Value::Flag(enough) => *enough,
+        Value::Text(enough) => matches!(enough.trim().to_lowercase().as_str(), "true" | "yes" | "예"),
         _ => false,
     }
 }
@@ -102,17 +158,37 @@ fn read_plain(text: &str, truncated: bool, earlier: &[&str]) -> Reading {
     if says_enough(text) {
         return Reading::Enough;
     }
-    match first_question(text, truncated) {
+    match first_question(text, truncated).and_then(settled) {
         Some(question) if is_new(&question, earlier) => Reading::Question(question),
         _ => Reading::Unusable,
     }
 }
 
-/// Whether `text` is [`ENOUGH`] alone, but for labels, markup and marks.
+/// `question` without what only came to light when something else was taken away, so that reading it again changes nothing.
+fn settled(question: String) -> Option<String> {
+    let mut question = question;
+    for _ in 0..MAX_READINGS {
+        let again = first_question(&envelope::turn(&visible(&question)), false)?;
+        if again == question {
+            return is_plain(&question).then_some(question);
+        }
+        question = again;
+    }
+    None
+}
+
+/// Whether a reply that consists of `question` is one.
+fn is_plain(question: &str) -> bool {
+    let ours = || object::objects(question).any(|object| object.with_any(&FIELDS).is_some());
+    !(says_enough(question) || boilerplate::is_error(question) || is_object_broken(question) || ours())
+}
+
+/// Whether `text` is one of [`ENOUGH`] alone, but for labels, markup and marks.
 fn says_enough(text: &str) -> bool {
-    let words: Vec<String> = markup::lines(text).into_iter().map(|line| unlabelled(&line.text).0).collect();
-    let bare: String = words.concat().chars().filter(|c| c.is_alphanumeric()).collect();
-    bare == ENOUGH
+    let bare =
+        |text: &str| text.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect::<String>();
+    let unlabelled: String = markup::lines(text).iter().map(|line| unlabelled(&line.text).0).collect();
+    [bare(text), bare(&unlabelled)].iter().any(|text| ENOUGH.contains(&text.as_str()))
 }
 
 /// `line` without the labels, numbers and speakers before it, and whether there were any.
@@ -129,42 +205,93 @@ fn unlabelled(line: &str) -> (String, bool) {
     (text.to_owned(), labelled)
 }
 
-/// The first whole question, with the sentences that lead to it.
+/// The first whole question, with the sentences that lead to it and the options that it offers.
 fn first_question(text: &str, truncated: bool) -> Option<String> {
     let blocks = blocks(text);
     let last = blocks.len().checked_sub(1)?;
     blocks.iter().enumerate().find_map(|(at, block)| {
         // Only the last block can be the one that broke off.
-        let sentences = sentence::split(block, truncated && at == last);
-        let asks = |sentence: &String| is_marked_question(sentence);
+        let sentences = sentence::split(&block.text, truncated && at == last);
+        let sentences: Vec<String> = sentences.into_iter().filter(|sentence| !is_foreign(sentence)).collect();
+        let asks = |sentence: &String| is_marked_question(sentence) && !boilerplate::is_polite(sentence);
         let end = sentences.iter().position(asks).or_else(|| sentences.iter().position(|text| is_request(text)))?;
         let asking = sentences.get(end)?;
-        let lead = sentences.iter().take(end).filter(|sentence| !boilerplate::is_announcement(sentence));
-        let whole: Vec<&str> = lead.chain([asking]).map(String::as_str).collect();
-        [whole.join(" "), asking.clone()]
+        let lead: Vec<&str> = sentences.iter().take(end).map(String::as_str).collect();
+        if boilerplate::is_refusal(&lead) {
+            return None;
+        }
+        let lead = lead.into_iter().filter(|lead| !boilerplate::is_announcement(lead) && !boilerplate::is_polite(lead));
+        let whole: Vec<&str> = lead.chain([asking.as_str()]).collect();
+        let behind = example(&block.text, asking).map(str::to_owned).or_else(|| options(blocks.get(at + 1..)?));
+        let offered = behind.map(|behind| [&whole.join(" "), " ", &behind].concat());
+        offered
             .into_iter()
+            .chain([whole.join(" "), asking.clone()])
             .map(|text| unlabelled(&text).0)
             .find(|text| (1..=MAX_CHARS).contains(&text.chars().count()) && text.chars().any(is_readable))
     })
 }
 
-/// The parts of `text` that may each hold a question: paragraphs, and points of a list.
-fn blocks(text: &str) -> Vec<String> {
-    let mut blocks: Vec<String> = vec![String::new()];
+/// What stands in parentheses right behind the question `asking`: `어떤 일을 맡으셨나요? (예: 설계, 구현)`.
+fn example<'a>(text: &'a str, asking: &str) -> Option<&'a str> {
+    let behind = text.get(text.find(asking)? + asking.len()..)?.trim_start();
+    let end = behind.strip_prefix('(')?.find(['(', ')']).filter(|end| *end <= 3 * MAX_OPTIONS * LONGEST_OPTION)?;
+    behind.get(..end + 2).filter(|example| example.ends_with(')') && example.contains(char::is_alphanumeric))
+}
+
+/// The points of a list below a question, when they ask nothing themselves.
+fn options(below: &[Block]) -> Option<String> {
+    let is_option = |block: &&Block| block.kind == Kind::Item && !block.labelled;
+    let options: Vec<&str> = below.iter().take_while(is_option).map(|block| block.text.as_str()).collect();
+    let short = options.iter().all(|option| option.chars().count() <= LONGEST_OPTION && !asks(option));
+    (short && (2..=MAX_OPTIONS).contains(&options.len())).then(|| {
+        let options: Vec<&str> = options.iter().map(|option| words(option)).collect();
+        format!("({})", options.join(", "))
+    })
+}
+
+fn asks(text: &str) -> bool {
+    is_marked_question(text) || is_request(text)
+}
+
+/// A part of a text that may hold a question: a paragraph, or a point of a list.
+struct Block {
+    kind: Kind,
+    labelled: bool,
+    text: String,
+}
+
+fn blocks(text: &str) -> Vec<Block> {
+    let mut blocks: Vec<Block> = Vec::new();
+    let mut begun = false;
     for line in markup::lines(envelope::without_quotes(text)) {
-        if envelope::without_label(&line.text, label::ANSWER).is_some() {
+        if envelope::without_label(&line.text, label::ANSWER).is_some() || (begun && is_others(&line)) {
             break;
         }
-        let (text, labelled) = unlabelled(&line.text);
-        if labelled || line.kind != Kind::Text {
-            blocks.push(String::new());
+        let stuck = envelope::before_stuck_role(&line.text);
+        let (text, labelled) = unlabelled(stuck.unwrap_or(&line.text));
+        begun = begun || !text.is_empty();
+        if labelled || line.kind != Kind::Text || blocks.is_empty() {
+            blocks.push(Block { kind: line.kind, labelled, text: String::new() });
         }
         if let Some(block) = blocks.last_mut() {
-            block.push(' ');
-            block.push_str(&text);
+            block.text.push(' ');
+            block.text.push_str(&text);
+        }
+        if stuck.is_some() {
+            break;
         }
     }
-    blocks.iter().map(|block| one_line(block).into_owned()).filter(|block| !block.is_empty()).collect()
+    for block in &mut blocks {
+        block.text = one_line(&block.text).into_owned();
+    }
+    blocks.retain(|block| !block.text.is_empty());
+    blocks
+}
+
+/// Whether the other side's turn begins with `line`, below what was said. A question has the label of one itself.
+fn is_others(line: &Line) -> bool {
+    envelope::without_label(&line.text, label::QUESTION).is_none() && envelope::is_next_turn(line)
 }
 
 fn words(sentence: &str) -> &str {
@@ -178,9 +305,12 @@ fn is_marked_question(sentence: &str) -> bool {
 
 /// Whether `sentence` asks for something without asking a question (`구체적으로 알려 주세요.`).
 fn is_request(sentence: &str) -> bool {
+    if boilerplate::is_polite(sentence) {
+        return false;
+    }
     let words = words(sentence);
     let first = words.split(' ').next().unwrap_or_default();
-    REQUESTS.iter().any(|ending| words.ends_with(ending))
+    REQUESTS.iter().chain(&POLITE_REQUESTS).any(|ending| words.ends_with(ending))
         || ENGLISH_REQUESTS.iter().any(|word| first.eq_ignore_ascii_case(word))
 }
 
@@ -228,246 +358,4 @@ fn pairs(chars: &[char]) -> HashMap<(char, char), usize> {
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    const ASKED: &str = "Kafka 프로젝트에서 어떤 역할을 맡으셨나요?";
-
-    fn plain(text: &str) -> Reading {
-        read(text, false, &[], true)
-    }
-
-    fn asks(question: &str) -> Reading {
-        Reading::Question(question.to_owned())
-    }
-
-    #[test]
-    fn the_object_of_the_schema_is_read() {
-        assert_eq!(plain(&format!("{{\"enough\": false, \"question\": \"{ASKED}\"}}")), asks(ASKED));
-        assert_eq!(plain("{\"enough\": true, \"question\": \"\"}"), Reading::Enough);
-    }
-
-    #[test]
-    fn the_object_is_found_within_fences_and_text_and_with_extra_keys() {
-        let object = format!("{{\"reason\": {{\"a\": 1}}, \"enough\": \"false\", \"question\": \"- Q: {ASKED}\"}}");
-        for text in [
-            format!("```json\n{object}\n```"),
-            format!("다음과 같습니다:\n{object}\n감사합니다."),
-            format!("{{\"result\": {object}}}"),
-            format!("[{object}]"),
-            format!("<|im_start|>assistant\n{object}<|im_end|>"),
-        ] {
-            assert_eq!(plain(&text), asks(ASKED), "{text}");
-        }
-        assert_eq!(plain("{\"enough\": \"true\", \"question\": null}"), Reading::Enough);
-    }
-
-    #[test]
-    fn enough_wins_over_a_question_beside_it() {
-        assert_eq!(plain(&format!("{{\"enough\": true, \"question\": \"{ASKED}\"}}")), Reading::Enough);
-    }
-
-    #[test]
-    fn a_model_that_may_not_end_is_taken_at_its_question() {
-        let read = |text: &str| read(text, false, &[ASKED], false);
-        let other = "Redis를 고른 이유는 무엇인가요?";
-        for enough in ["true", "false"] {
-            assert_eq!(read(&format!("{{\"enough\": {enough}, \"question\": \"{other}\"}}")), asks(other));
-        }
-        assert_eq!(read(&format!("{{\"question\": \"{other}\"}}")), asks(other));
-        for nothing in [
-            "{\"question\": \"\"}",
-            "{\"question\": \" \"}",
-            "{\"question\": \"없음\"}",
-            "{\"enough\": true, \"question\": \"\"}",
-            "{\"enough\": true, \"question\": null}",
-            "{\"enough\": true, \"question\": \"충분합니다.\"}",
-            "{\"enough\": true}",
-            "없음",
-        ] {
-            assert_eq!(read(nothing), Reading::Enough, "{nothing}");
-        }
-        let again = format!("{{\"question\": \"{ASKED}\"}}");
-        for unusable in [again.as_str(), "{\"question\": \"충분합니다.\"}", "{\"question\": null}", "{}", ""] {
-            assert_eq!(read(unusable), Reading::Unusable, "{unusable}");
-        }
-    }
-
-    #[test]
-    fn an_object_without_a_question_is_unusable() {
-        for text in [
-            "{\"enough\": false, \"question\": null}",
-            "{\"enough\": false, \"question\": \"\"}",
-            "{\"enough\": false}",
-            "{\"question\": {\"type\": \"string\"}}",
-            "{}",
-            "[]",
-            "{\"error\": \"무엇인가요?\"}",
-        ] {
-            assert_eq!(plain(text), Reading::Unusable, "{text}");
-        }
-        assert_eq!(plain("{\"enough\": false, \"question\": \"없음\"}"), Reading::Enough);
-    }
-
-    #[test]
-    fn an_object_that_breaks_off_is_unusable_and_a_whole_one_is_not() {
-        let whole = format!("{{\"enough\": false, \"question\": \"{ASKED}\"}}");
-        assert_eq!(read(&format!("{whole}\n\n\n"), true, &[], true), asks(ASKED));
-        for broken in [
-            whole.trim_end_matches('}'),
-            "{\"enough\": false, \"question\": \"어떤 역할을 맡으",
-            "```json\n{\"enough\"",
-            "{",
-        ] {
-            assert_eq!(read(broken, true, &[], true), Reading::Unusable, "{broken}");
-        }
-    }
-
-    #[test]
-    fn the_word_alone_means_enough() {
-        for text in ["없음", "없음.", " \"없음\"\n", "**없음**", "- Q: 없음", "질문: 없음", "```\n없음\n```", "[없음]"]
-        {
-            assert_eq!(plain(text), Reading::Enough, "{text}");
-        }
-    }
-
-    #[test]
-    fn a_reply_that_merely_contains_the_word_is_not_enough() {
-        assert_eq!(
-            plain("경력 없음으로 적으셨는데, 어떤 프로젝트를 하셨나요?"),
-            asks("경력 없음으로 적으셨는데, 어떤 프로젝트를 하셨나요?")
-        );
-        assert_eq!(plain("더 물을 것이 없음"), Reading::Unusable);
-        assert_eq!(plain("없음없음"), Reading::Unusable);
-    }
-
-    #[test]
-    fn labels_numbers_and_markup_are_stripped() {
-        for label in [
-            "- Q: ",
-            "Q: ",
-            "Q1. ",
-            "Q1: ",
-            "질문: ",
-            "질문 1: ",
-            "[질문] ",
-            "**질문**: ",
-            "1. ",
-            "1) ",
-            "> ",
-            "다음 질문: ",
-            "assistant: 질문: ",
-        ] {
-            assert_eq!(plain(&format!("{label}{ASKED}")), asks(ASKED), "{label}");
-        }
-        assert_eq!(plain(&format!("\"**{ASKED}**\"")), asks(ASKED));
-    }
-
-    #[test]
-    fn of_several_questions_the_first_counts() {
-        assert_eq!(plain(&format!("- Q: {ASKED}\n- Q: 성과는 무엇인가요?")), asks(ASKED));
-        assert_eq!(plain(&format!("{ASKED} 성과는 무엇인가요?")), asks(ASKED));
-        assert_eq!(plain(&format!("다음 질문을 드리겠습니다.\n\n1. {ASKED}\n2. 성과는 무엇인가요?")), asks(ASKED));
-        assert_eq!(plain(&format!("질문: {ASKED}\n답변: 리드였습니다. 또 무엇이 있나요?")), asks(ASKED));
-    }
-
-    #[test]
-    fn sentences_that_lead_to_the_question_stay_with_it() {
-        let text = "Kafka를 쓰셨다고 하셨습니다. 어떤 역할을 맡으셨나요?";
-        assert_eq!(plain(text), asks(text));
-        assert_eq!(plain(&format!("네, 알겠습니다. {text}")), asks(text));
-    }
-
-    #[test]
-    fn a_request_counts_as_a_question() {
-        assert_eq!(plain("가장 큰 성과를 수치와 함께 알려 주세요."), asks("가장 큰 성과를 수치와 함께 알려 주세요."));
-        assert_eq!(plain("어떤 역할을 맡으셨나요"), asks("어떤 역할을 맡으셨나요?"));
-        assert_eq!(plain("Describe your role."), asks("Describe your role."));
-        assert_eq!(plain("안녕하세요. 역할을 알려 주세요."), asks("역할을 알려 주세요."));
-    }
-
-    #[test]
-    fn what_asks_nothing_is_unusable() {
-        for text in [
-            "",
-            "?",
-            "이력서가 좋습니다.",
-            "Error: timeout?",
-            "죄송합니다. 도와드릴 수 없습니다.",
-            "Kafka",
-            "LLM 호출 실패: 왜인가요?",
-        ] {
-            assert_eq!(plain(text), Reading::Unusable, "{text}");
-        }
-    }
-
-    #[test]
-    fn a_question_that_is_too_long_is_cut_to_the_sentence_that_asks() {
-        let lead = format!("{}입니다.", "경험".repeat(250));
-        assert_eq!(plain(&format!("{lead} {ASKED}")), asks(ASKED));
-        assert_eq!(plain(&format!("{}인가요?", "경험".repeat(250))), Reading::Unusable);
-        let longest = format!("{}인가요?", "경".repeat(496));
-        assert_eq!(plain(&longest), asks(&longest));
-    }
-
-    #[test]
-    fn a_truncated_question_is_unusable_and_a_whole_one_before_it_is_not() {
-        assert_eq!(read("어떤 역할을 맡으셨나요", true, &[], true), Reading::Unusable);
-        assert_eq!(read(&format!("{ASKED} 그리고 어떤"), true, &[], true), asks(ASKED));
-        assert_eq!(read(&format!("1. {ASKED}\n2. 그리고"), true, &[], true), asks(ASKED));
-    }
-
-    #[test]
-    fn a_question_that_was_asked_before_is_unusable() {
-        for again in [
-            "kafka 프로젝트에서 어떤 역할을 맡으셨나요",
-            "**Kafka  프로젝트에서, 어떤 역할을 맡으셨나요??**",
-            "Kafka 프로젝트에서는 어떤 역할을 맡으셨나요?",
-        ] {
-            assert_eq!(read(again, false, &["성과는?", ASKED], true), Reading::Unusable, "{again}");
-        }
-        for other in ["Redis 프로젝트에서 어떤 역할을 맡으셨나요?", "Kafka 프로젝트에서 어떤 성과를 내셨나요?"]
-        {
-            assert_eq!(read(other, false, &[ASKED], true), asks(other));
-        }
-    }
-
-    fn pieces() -> impl Strategy<Value = String> {
-        let piece = prop_oneof![
-            "(질문|Q|답변|1|assistant)[.:\\]] ?",
-            "(\\*\\*|`|```json\n|#|- |\\[|\\]|\\{|\\}|\"|,|\"enough\": (true|false)|\"question\": )",
-            "(<\\|im_end\\|>|</s>|<질문>|</질문>)",
-            "(맡으셨나요|알려 주세요|없음|좋습니다|네|Kafka)",
-            "[.?!… \n\u{0}\u{200B}]",
-            "\\PC{0,5}",
-        ];
-        prop::collection::vec(piece, 0..40).prop_map(|pieces| pieces.concat())
-    }
-
-    proptest! {
-        #![proptest_config(ProptestConfig::with_cases(500))]
-
-        #[test]
-        fn a_question_keeps_its_promises_for_any_reply(
-            text in prop_oneof![pieces(), any::<String>()],
-            truncated: bool,
-        ) {
-            if let Reading::Question(question) = read(&text, truncated, &[], true) {
-                prop_assert!((1..=MAX_CHARS).contains(&question.chars().count()));
-                prop_assert!(!question.chars().any(char::is_control));
-                prop_assert!(sentence::is_marked(&question), "{}", question);
-                prop_assert_eq!(unlabelled(&question), (question.clone(), false));
-                prop_assert_eq!(read(&text, truncated, &[&question], true), Reading::Unusable);
-            }
-        }
-
-        #[test]
-        fn the_question_of_a_whole_object_is_read_word_by_word(topic in "[가-힣]{2,8}( [A-Z][a-z]{2,6})?") {
-            let question = format!("{topic} 경험에서 얻은 가장 큰 성과는 무엇인가요?");
-            let object = serde_json::json!({"enough": false, "question": question});
-            prop_assert_eq!(read(&object.to_string(), true, &[], true), Reading::Question(question));
-        }
-    }
-}
+mod tests;

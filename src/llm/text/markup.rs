@@ -4,8 +4,17 @@
 //! rules, keep the asterisks of `**"인용"**은`. So only what is surely markup goes.
 
 use std::borrow::Cow;
+use std::ops::Range;
 
-use super::{is_hangul, without};
+use super::{html, inline, is_alphanumeric, is_hangul, names_a_sign, ornament, sentence};
+
+/// Characters of a title in brackets.
+const LONGEST_TITLE: usize = 25;
+/// Marks of a list's points, besides numbers.
+const BULLETS: [char; 31] = [
+    '|', '-', '*', '+', '•', '▪', '▫', '·', '‣', '⁃', '●', '○', '■', '□', '◦', '※', '▶', '▷', '►', '◆', '◇', '★', '☆',
+    '➤', '➜', '→', '–', '—', 'ㆍ', '∙', '⦁',
+];
 
 /// What a line was before its markup was taken away.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,17 +35,115 @@ pub struct Line {
 }
 
 /// The lines of `text` without markup. Rules, and the marks of code blocks, are blank lines.
+///
+/// A block of code that holds no sentence is left out where there is text beside it.
 pub fn lines(text: &str) -> Vec<Line> {
-    text.lines().map(line).collect()
+    let text = with_line_ends(text);
+    let text = html::plain(&text);
+    let mut lines: Vec<Line> = Vec::new();
+    let mut blocks: Vec<Range<usize>> = Vec::new();
+    let mut open: Option<usize> = None;
+    let mut beside = false;
+    for raw in text.lines() {
+        let line = line(raw);
+        if is_code_mark(raw.trim()) {
+            match open.take() {
+                Some(start) => blocks.push(start..lines.len()),
+                None => open = Some(lines.len()),
+            }
+        }
+        beside = beside || (open.is_none() && line.kind != Kind::Blank);
+        lines.push(line);
+    }
+    // One that broke off, or whose end was forgotten, holds what comes after it as well.
+    blocks.extend(open.map(|start| start..lines.len()).filter(|block| {
+        lines.get(block.clone()).is_some_and(|block| !block.iter().any(|line| line.text.contains(is_hangul)))
+    }));
+    for block in blocks.into_iter().filter(|_| beside) {
+        if let Some(block) = lines.get_mut(block).filter(|block| !block.iter().any(Line::is_prose)) {
+            block.fill(Line { kind: Kind::Blank, text: String::new() });
+        }
+    }
+    lines
+}
+
+impl Line {
+    /// Whether it ends as a Korean sentence does.
+    fn is_prose(&self) -> bool {
+        let words = self.text.trim_end_matches(|c: char| !c.is_alphanumeric());
+        words.ends_with(is_hangul) && (sentence::is_marked(&self.text) || sentence::is_whole(words))
+    }
+}
+
+/// `text` with the line ends that were written out as two characters, as in a text that was escaped once too often.
+fn with_line_ends(text: &str) -> Cow<'_, str> {
+    const WRITTEN: [(&str, &str); 4] = [("\\n", "\n"), ("\\r", "\n"), ("\\t", " "), ("/n", "\n")];
+    if !WRITTEN.iter().any(|(written, _)| text.contains(written)) {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find(['\\', '/']) {
+        let (before, here) = rest.split_at_checked(at).unwrap_or((rest, ""));
+        out.push_str(before);
+        let found =
+            WRITTEN.iter().find_map(|(written, becomes)| Some((*written, *becomes, here.strip_prefix(written)?)));
+        match found.filter(|(written, _, after)| ends_line(&out, written, after)) {
+            Some((_, becomes, after)) => {
+                // It was escaped more than once.
+                out.truncate(out.trim_end_matches('\\').len());
+                out.push_str(becomes);
+                rest = after;
+            }
+            None => {
+                let (first, after) = here.split_at_checked(1).unwrap_or((here, ""));
+                out.push_str(first);
+                rest = after;
+            }
+        }
+    }
+    out.push_str(rest);
+    Cow::Owned(out)
+}
+
+/// Whether `written` between `before` and `after` stands for a line end. In code, and in a path (`C:\\new`), it does not.
+fn ends_line(before: &str, written: &str, after: &str) -> bool {
+    const WORDS_BEFORE: usize = 16;
+    // As much of what comes before as tells.
+    let tail = before.char_indices().rev().nth(WORDS_BEFORE).map_or(0, |(at, _)| at);
+    let tail = before.get(tail..).unwrap_or_default().trim_end_matches('\\');
+    let words = tail.trim_end_matches(ornament::is_ornament);
+    let sentence = sentence::is_marked(words) || sentence::is_whole(words);
+    if written.starts_with('/') {
+        return sentence && !after.starts_with(|c: char| c.is_ascii_alphanumeric());
+    }
+    let begins = words.is_empty()
+        || words.ends_with(['*', '#', '-'])
+        || words.strip_suffix(':').is_some_and(|words| words.ends_with(is_hangul));
+    (sentence || begins || after.starts_with(['\\', '-', '#', '*'])) && !after.starts_with('`') && !tail.ends_with('`')
 }
 
 fn line(line: &str) -> Line {
     let mut text = line.trim();
-    let mut kind = Kind::Text;
-    if is_code_mark(text) || is_rule(text) {
+    if is_code_mark(text) || is_rule(text) || is_formula_mark(text) || is_note(text) {
         text = "";
     }
+    // A line that begins with a sign may be about it.
+    let about_a_sign = names_a_sign(text.trim_start_matches(|c: char| !is_alphanumeric(c)));
+    let (mut kind, text) = if about_a_sign { (Kind::Text, text) } else { without_marks(text) };
+    if kind != Kind::Heading && (is_bold(text) || is_framed(text)) {
+        kind = Kind::Heading;
+    }
+    let text = inline::plain(text);
+    Line { kind: if text.is_empty() { Kind::Blank } else { kind }, text }
+}
+
+/// What a line is by the marks at its ends, and what is between them.
+fn without_marks(line: &str) -> (Kind, &str) {
+    let mut kind = Kind::Text;
+    let mut text = line.trim_matches('|').trim_end_matches('\\').trim();
     loop {
+        text = ornament::skip(text).trim_start();
         if let Some(quoted) = text.strip_prefix('>').filter(|rest| rest.is_empty() || rest.starts_with([' ', '>'])) {
             text = quoted.trim_start();
         } else if let Some(heading) = without_heading(text) {
@@ -44,37 +151,53 @@ fn line(line: &str) -> Line {
         } else if let Some(item) = without_bullet(text) {
             (text, kind) = (item, Kind::Item);
         } else {
-            break;
+            return (kind, text);
         }
     }
-    if kind != Kind::Heading && is_bold(text) {
-        kind = Kind::Heading;
-    }
-    let text = inline(text.trim_matches('|').trim());
-    Line { kind: if text.is_empty() { Kind::Blank } else { kind }, text }
 }
 
 /// `line` without the mark of a list's point that it begins with, or `None` when it begins with none.
 pub fn without_bullet(line: &str) -> Option<&str> {
-    let rest = match line.strip_prefix(['-', '*', '+', '•', '▪', '·', '‣', '●', '○', '■', '◦', '※']) {
+    let rest = match line.strip_prefix(BULLETS) {
         Some(rest) => rest,
-        None => match line.strip_prefix(|c| matches!(c, '①'..='⑳')) {
+        None => match line.strip_prefix(|c| matches!(c, '①'..='⑳' | '❶'..='❿' | '➀'..='➓')) {
             Some(rest) => return Some(rest.trim_start()),
             None => without_number(line)?,
         },
     };
-    (rest.is_empty() || rest.starts_with(char::is_whitespace)).then(|| rest.trim_start())
+    let item = (rest.is_empty() || rest.starts_with(char::is_whitespace)).then(|| rest.trim_start())?;
+    if names_a_sign(item) {
+        return None;
+    }
+    Some(["[ ] ", "[x] ", "[X] "].iter().find_map(|task| item.strip_prefix(task)).unwrap_or(item))
 }
 
-/// After `1.`, `1)`, `(1)`, `가.` or `가)`.
+/// After `1.`, `1)`, `(1)`, `[1]`, `1️⃣`, `가.` or `가)`, unless it is a date's (`5. 27.`).
 fn without_number(line: &str) -> Option<&str> {
+    let digits = |text: &str| text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+    if let Some(rest) = line.strip_prefix('[') {
+        let after = rest.get(digits(rest)..)?.strip_prefix(']')?;
+        return (1..=2).contains(&digits(rest)).then_some(after);
+    }
+    if let Some((number, after)) = line.split_once('\u{20E3}').filter(|(number, _)| (1..=2).contains(&digits(number))) {
+        return number.trim_end_matches('\u{FE0F}').chars().all(|c| c.is_ascii_digit()).then_some(after);
+    }
+    let rest = after_number(line)?;
+    let next = rest.trim_start();
+    let date = digits(next) > 0
+        && next.get(digits(next)..).is_some_and(|rest| rest.starts_with('.'))
+        && !line.starts_with('(');
+    (!date || line.starts_with(is_hangul)).then_some(rest)
+}
+
+fn after_number(line: &str) -> Option<&str> {
     let inner = line.strip_prefix('(').unwrap_or(line);
     let after_digits = inner.trim_start_matches(|c: char| c.is_ascii_digit());
     let digits = inner.len() - after_digits.len();
     let after = if (1..=2).contains(&digits) {
         after_digits
     } else {
-        inner.strip_prefix(|c| "가나다라마바사아자차카타파하".contains(c))?
+        inner.strip_prefix(|c| "가나다라마바사아자차카타파하ㄱㄴㄷㄹㅁㅂㅅ".contains(c))?
     };
     if inner.len() < line.len() { after.strip_prefix(')') } else { after.strip_prefix(['.', ')']) }
 }
@@ -84,6 +207,23 @@ fn without_heading(line: &str) -> Option<&str> {
     let level = line.len() - rest.len();
     let heading = (1..=6).contains(&level) && (rest.is_empty() || rest.starts_with(' '));
     heading.then(|| rest.trim().trim_end_matches('#').trim_end())
+}
+
+/// What stands around a formula of its own.
+fn is_formula_mark(line: &str) -> bool {
+    matches!(line, "$$" | "\\[" | "\\]")
+}
+
+/// Where a source is told that a citation names: `[^1]: …`, `[1] https://…`.
+fn is_note(line: &str) -> bool {
+    let named = line.strip_prefix('[').and_then(|line| line.split_once(']'));
+    named.is_some_and(|(name, rest)| {
+        let number = name.trim_start_matches('^');
+        let numbered = !number.is_empty() && number.chars().all(|c| c.is_ascii_alphanumeric());
+        numbered
+            && ((name.starts_with('^') && rest.starts_with(':'))
+                || rest.trim_start_matches([':', ' ']).starts_with("http"))
+    })
 }
 
 fn is_code_mark(line: &str) -> bool {
@@ -98,125 +238,28 @@ fn is_rule(line: &str) -> bool {
     line.len() >= 3 && line.chars().all(|c| matches!(c, '-' | '*' | '_' | '=' | '|' | ':' | ' '))
 }
 
+/// Whether brackets or rules enclose a short line as a whole: `[피드백 시작]`, `--- 피드백 ---`.
+fn is_framed(line: &str) -> bool {
+    const FRAMES: [(&str, &str); 9] = [
+        ("[", "]"),
+        ("<", ">"),
+        ("(", ")"),
+        ("【", "】"),
+        ("《", "》"),
+        ("〈", "〉"),
+        ("=", "="),
+        ("--", "--"),
+        ("~", "~"),
+    ];
+    let frame = FRAMES.iter().find(|(open, _)| line.starts_with(open));
+    let inner = frame
+        .and_then(|(open, close)| line.strip_prefix(open)?.strip_suffix(close).filter(|inner| !inner.contains(open)));
+    inner.is_some_and(|inner| inner.chars().nth(LONGEST_TITLE).is_none() && inner.contains(is_alphanumeric))
+}
+
 fn is_bold(line: &str) -> bool {
     let inner = line.trim_end_matches([':', ' ']).strip_prefix("**").and_then(|rest| rest.strip_suffix("**"));
     inner.is_some_and(|inner| !inner.is_empty() && !inner.contains("**"))
-}
-
-/// `text` without the marks of bold, italic, struck and code text and of links. The words stay.
-pub fn inline(text: &str) -> String {
-    // Most lines hold no such mark.
-    if !text.bytes().any(is_inline_mark) {
-        return text.trim().to_owned();
-    }
-    let text = without_links(text);
-    let text = without_pairs(text, "**", |before, inner, _| {
-        let operator = before.is_some_and(|c| c.is_ascii_alphanumeric() || c == ')')
-            && inner.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '(');
-        is_tight(inner) && !operator && inner.matches('`').count() % 2 == 0
-    });
-    let text = without_pairs(text, "*", |before, inner, after| {
-        let opens = before.is_none_or(|c| c.is_whitespace() || "([\"'“‘".contains(c));
-        let closes = after.is_none_or(|c| !c.is_ascii_alphanumeric() && c != '*');
-        is_tight(inner) && opens && closes
-    });
-    let text = without_pairs(text, "__", |before, inner, after| {
-        let within_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
-        let name = inner.chars().all(within_word);
-        is_tight(inner) && !name && !before.is_some_and(within_word) && !after.is_some_and(within_word)
-    });
-    let text = without_pairs(text, "~~", |_, inner, _| is_tight(inner));
-    let text = without_pairs(without(text, "```"), "`", |_, _, _| true);
-    without_strays(text).trim().to_owned()
-}
-
-/// Whether `byte` is part of a mark: each of those for bold, italic, struck and code text, and each link, has one of these.
-fn is_inline_mark(byte: u8) -> bool {
-    matches!(byte, b'*' | b'_' | b'~' | b'`' | b']')
-}
-
-fn is_tight(inner: &str) -> bool {
-    !inner.is_empty() && !inner.starts_with(char::is_whitespace) && !inner.ends_with(char::is_whitespace)
-}
-
-/// `text` without each pair of `mark` that is markup, judged by the character before it, what it encloses, and the
-/// character after it.
-fn without_pairs<'a>(
-    text: Cow<'a, str>,
-    mark: &str,
-    is_markup: impl Fn(Option<char>, &str, Option<char>) -> bool,
-) -> Cow<'a, str> {
-    if !text.contains(mark) {
-        return text;
-    }
-    let mut out = String::with_capacity(text.len());
-    let mut rest = text.as_ref();
-    while let Some((before, opened)) = rest.split_once(mark) {
-        out.push_str(before);
-        let pair = opened
-            .split_once(mark)
-            .filter(|(inner, after)| is_markup(out.chars().next_back(), inner, after.chars().next()));
-        match pair {
-            Some((inner, after)) => {
-                out.push_str(inner);
-                rest = after;
-            }
-            None => {
-                out.push_str(mark);
-                rest = opened;
-            }
-        }
-    }
-    out.push_str(rest);
-    Cow::Owned(out)
-}
-
-/// `[text](https://...)` becomes `text`.
-fn without_links(text: &str) -> Cow<'_, str> {
-    if !text.contains("](") {
-        return Cow::Borrowed(text);
-    }
-    let mut out = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some((before, after)) = rest.split_once("](") {
-        out.push_str(before);
-        let address = ["http://", "https://"].into_iter().any(|scheme| after.starts_with(scheme));
-        let beyond = after.split_once(')').filter(|(url, _)| address && !url.contains(char::is_whitespace));
-        match (out.rfind('['), beyond) {
-            (Some(bracket), Some((_, beyond))) => {
-                out.remove(bracket);
-                if out.get(..bracket).is_some_and(|before| before.ends_with('!')) {
-                    out.remove(bracket - 1);
-                }
-                rest = beyond;
-            }
-            _ => {
-                out.push_str("](");
-                rest = after;
-            }
-        }
-    }
-    out.push_str(rest);
-    Cow::Owned(out)
-}
-
-/// `text` without a `**` whose partner is missing, where it touches Hangul and so is no operator.
-fn without_strays(text: Cow<'_, str>) -> Cow<'_, str> {
-    if !text.contains("**") {
-        return text;
-    }
-    let mut out = String::with_capacity(text.len());
-    let mut rest = text.as_ref();
-    while let Some((before, after)) = rest.split_once("**") {
-        out.push_str(before);
-        let touches = out.chars().next_back().is_some_and(is_hangul) || after.chars().next().is_some_and(is_hangul);
-        if !touches {
-            out.push_str("**");
-        }
-        rest = after;
-    }
-    out.push_str(rest);
-    Cow::Owned(out)
 }
 
 #[cfg(test)]
@@ -246,35 +289,33 @@ mod tests {
     }
 
     #[test]
-    fn bold_italic_struck_and_code_lose_their_marks() {
-        assert_eq!(
-            inline("**TCP**는 *느리고* __안전 합니다__ ~~아님~~ `volatile`"),
-            "TCP는 느리고 안전 합니다 아님 volatile"
-        );
-        assert_eq!(inline("**\"연결 지향\"**은 [문서](https://a.kr/b)를 봅니다"), "\"연결 지향\"은 문서를 봅니다");
-        assert_eq!(inline("**`ACK`** 번호"), "ACK 번호");
-    }
-
-    #[test]
-    fn code_that_looks_like_markup_stays() {
-        for text in [
-            "2**10 과 3**2",
-            "a ** b ** c",
-            "*args와 **kwargs",
-            "__init__ 메서드",
-            "snake_case_name",
-            "List<String>[i](x)",
-            "int *p = *q",
-            "2*3*4",
-            "O(n * m)",
-        ] {
-            assert_eq!(inline(text), text);
+    fn dates_are_no_numbers_of_points() {
+        for text in ["5. 27. 표준이 되었습니다.", "2023. 3. 부터입니다.", "3.5배입니다."] {
+            assert_eq!(without_bullet(text), None, "{text}");
+        }
+        for text in ["5. 표준", "[2] 표준", "2\u{FE0F}\u{20E3} 표준", "- [x] 표준", "▶ 표준", "가. 표준"]
+        {
+            assert_eq!(without_bullet(text), Some("표준"), "{text}");
         }
     }
 
     #[test]
-    fn a_bold_mark_without_its_partner_is_dropped() {
-        assert_eq!(inline("좋습니다. **핵심을 짚었고"), "좋습니다. 핵심을 짚었고");
+    fn line_ends_that_were_written_out_end_a_line_and_other_code_stays() {
+        let texts = |text: &str| read(text).into_iter().map(|(_, text)| text).collect::<Vec<_>>();
+        assert_eq!(texts("짚었습니다.\\n\\n- 예시입니다\\n더하세요."), ["짚었습니다.", "", "예시입니다", "더하세요."]);
+        assert_eq!(
+            texts("짚었습니다.\\\\n예시입니다./n더하세요.\\t끝."),
+            ["짚었습니다.", "예시입니다.", "더하세요. 끝."]
+        );
+        assert_eq!(texts("`\\n`은 C:\\new와 다릅니다."), ["`\\n`은 C:\\new와 다릅니다."]);
+    }
+
+    #[test]
+    fn a_block_of_code_beside_a_text_is_left_out() {
+        let texts = |text: &str| read(text).into_iter().map(|(_, text)| text).collect::<String>();
+        assert_eq!(texts("보세요.\n```java\nint a = 1;\n```\n좋습니다."), "보세요.좋습니다.");
+        assert_eq!(texts("음\n```\n핵심을 짚었습니다.\n```"), "음핵심을 짚었습니다.");
+        assert_eq!(texts("```\nIt is right.\n```"), "It is right.");
     }
 
     #[test]

@@ -1,6 +1,10 @@
 //! Where sentences end, in Korean and in English.
+//!
+//! A text is read from left to right, mark by mark; whether one ends a sentence is told by the words before it and by the
+//! few characters behind it. Only brackets and quotes look further, and no further than [`LONGEST_ASIDE`].
 
-use super::{is_alphanumeric, is_hangul};
+use super::ornament::{self, is_ornament};
+use super::{is_alphanumeric, is_hangul, names_a_sign};
 
 /// Brackets and quotes within which no sentence ends, if they close again.
 const ASIDES: [(char, char); 13] = [
@@ -21,56 +25,84 @@ const ASIDES: [(char, char); 13] = [
 /// Characters that a bracket or a quote may span and still be an aside; a longer one holds sentences of its own.
 const LONGEST_ASIDE: usize = 300;
 /// Words that go on after their full stop, always.
-const NEVER_LAST: [&str; 12] = ["vs", "e.g", "i.e", "eg", "ie", "cf", "ex", "approx", "dr", "mr", "mrs", "prof"];
+const NEVER_LAST: [&str; 24] = [
+    "vs", "e.g", "i.e", "eg", "ie", "cf", "ex", "approx", "dr", "mr", "mrs", "ms", "prof", "st", "mt", "jr", "sr",
+    "viz", "resp", "esp", "incl", "w.r.t", "a.k.a", "ph.d",
+];
 /// Words whose full stop ends a sentence only before a capital letter.
-const SELDOM_LAST: [&str; 2] = ["etc", "al"];
+const SELDOM_LAST: [&str; 7] = ["etc", "al", "inc", "ltd", "corp", "co", "dept"];
 /// Words that go on before a number.
-const BEFORE_NUMBERS: [&str; 8] = ["no", "fig", "sec", "ch", "eq", "ver", "vol", "p"];
+const BEFORE_NUMBERS: [&str; 26] = [
+    "no", "nos", "fig", "figs", "sec", "ch", "eq", "ver", "v", "vol", "p", "pp", "art", "rev", "jan", "feb", "mar",
+    "apr", "jun", "jul", "aug", "sep", "sept", "oct", "nov", "dec",
+];
 /// What makes a quoted sentence part of the sentence around it.
 const QUOTATIVES: [&str; 8] = ["라고", "라는", "라며", "이라고", "이라는", "하고", "란 ", "이란 "];
 /// Syllables that end a Korean sentence.
 const ENDINGS: [char; 5] = ['다', '요', '죠', '까', '오'];
+/// Those that hardly anything else ends with.
+const SURE_ENDINGS: [&str; 18] = [
+    "니다", "니까", "세요", "시오", "해요", "어요", "아요", "에요", "예요", "네요", "군요", "나요", "가요", "까요",
+    "지요", "죠", "져요", "돼요",
+];
 /// Syllables that end a Korean note (`설명이 부족함`).
 const NOTE_ENDINGS: [char; 4] = ['음', '함', '됨', '임'];
 /// Endings of a Korean question.
-const ASKING: [&str; 6] = ["까", "까요", "나요", "가요", "인가", "는가"];
-/// What counts the points of a Korean list.
-const KOREAN_NUMBERS: &str = "가나다라마바사아자차카타파하";
+const ASKING: [&str; 7] = ["까", "까요", "나요", "가요", "인가", "는가", "는지요"];
+/// What counts the points of a Korean list,
+const KOREAN_NUMBERS: &str = "가나다라마바사아자차카타파하ㄱㄴㄷㄹㅁㅂㅅ";
+/// and spells them out.
+const ORDINALS: [&str; 10] =
+    ["첫째", "둘째", "셋째", "넷째", "다섯째", "첫 번째", "두 번째", "세 번째", "네 번째", "다섯 번째"];
+/// What counts stands before.
+const COUNTERS: [&str; 5] = ["단계", "번", "번째", "장", "절"];
+/// Characters of the longest such number with its name (`Step 1`, `개선점 2`).
+const LONGEST_POINT: usize = 12;
+/// Characters of the longest word that is looked at.
+const LONGEST_WORD: usize = 24;
 
 /// The whole sentences of `text`, a single line, in order and with their marks; an unfinished last one is left out.
 ///
 /// A last sentence that lacks only its full stop (`좋은 답변입니다`) gets one, unless the text was `truncated`: then more
-/// might have followed, as after `3.` or `Node.` at the very end.
+/// might have followed, as after `3.` or `Node.` at the very end. So does one that ends with an emoji in its place.
 pub fn split(text: &str, truncated: bool) -> Vec<String> {
     let line = Line::new(text);
     let mut sentences = Vec::new();
-    let mut start = 0;
+    let mut so_far = SoFar::at(line.begin(0));
     let mut end = 0;
-    for &(mark, c) in &line.signs {
-        if mark < end || !is_mark(c) {
+    for &(at, c) in &line.signs {
+        if at < end.max(so_far.start) {
             continue;
         }
-        let closing = line.skip(mark, is_mark);
-        end = line.skip(closing, is_closing);
-        if line.ends(&Candidate { start, mark, closing, end }, truncated) {
-            sentences.push(line.slice(start, end).to_owned());
-            start = line.skip(end, char::is_whitespace);
+        if is_mark(c) {
+            let closing = line.skip(at, is_mark);
+            end = line.skip(closing, is_closing);
+            so_far.read(&line, at);
+            let here = Candidate { so_far, mark: at, closing, end, after: line.skip_ornaments(end) };
+            if line.ends(&here, truncated) {
+                sentences.push(line.slice(so_far.start, end).to_owned());
+                so_far = SoFar::at(line.begin(here.after));
+            }
+        } else if let Some((sentence, after)) = line.ends_in_ornament(so_far.start, at) {
+            sentences.push(sentence);
+            end = after;
+            so_far = SoFar::at(line.begin(after));
         }
     }
     if !truncated {
-        sentences.extend(finished(line.rest(start)));
+        sentences.extend(finished(line.rest(so_far.start)));
     }
     sentences
 }
 
-/// Whether `sentence` ends with the mark of a sentence, brackets and quotes after it aside.
+/// Whether `sentence` ends with the mark of a sentence, brackets, quotes and ornaments after it aside.
 pub fn is_marked(sentence: &str) -> bool {
-    sentence.trim_end().trim_end_matches(is_closing).ends_with(is_mark)
+    sentence.trim_end_matches(is_ornament).trim_end_matches(is_closing).ends_with(is_mark)
 }
 
 /// `rest` with the mark that it lacks, if it ends as a Korean sentence does.
 pub fn finished(rest: &str) -> Option<String> {
-    let rest = rest.trim_end_matches(is_ornament);
+    let rest = ornament::without(rest);
     let words = rest.trim_end_matches(is_closing);
     let last = words.chars().next_back()?;
     if !ENDINGS.contains(&last) && !NOTE_ENDINGS.contains(&last) && !is_question(words) {
@@ -79,36 +111,65 @@ pub fn finished(rest: &str) -> Option<String> {
     Some(format!("{rest}{}", if is_question(words) { '?' } else { '.' }))
 }
 
+/// Whether `words`, without their mark, surely are a whole Korean sentence.
+pub fn is_whole(words: &str) -> bool {
+    SURE_ENDINGS.iter().any(|ending| words.ends_with(ending))
+}
+
 /// Whether `words`, without their mark, ask something in Korean.
 pub fn is_question(words: &str) -> bool {
     ASKING.iter().any(|ending| words.ends_with(ending))
 }
 
 fn is_mark(c: char) -> bool {
-    matches!(c, '.' | '!' | '?' | '…' | '。' | '！' | '？')
+    matches!(c, '.' | '!' | '?' | '…' | '。' | '！' | '？' | '‼' | '⁉')
 }
 
 fn is_strong(c: char) -> bool {
-    matches!(c, '!' | '?' | '。' | '！' | '？')
+    matches!(c, '!' | '?' | '。' | '！' | '？' | '‼' | '⁉')
 }
 
 fn is_closing(c: char) -> bool {
     matches!(c, '\'' | '`' | '*') || ASIDES.iter().any(|(_, close)| *close == c)
 }
 
-/// What may follow a sentence without being part of it: emoji, tildes.
-fn is_ornament(c: char) -> bool {
-    c.is_whitespace() || matches!(c, '~' | '^') || (c > '\u{2000}' && !c.is_alphanumeric() && !is_closing(c))
+fn is_opening(c: char) -> bool {
+    ASIDES.iter().any(|(open, close)| *open == c && open != close)
+}
+
+/// What was read of a sentence.
+#[derive(Clone, Copy)]
+struct SoFar {
+    start: usize,
+    /// Up to where it was read.
+    read: usize,
+    has_letters: bool,
+    has_hangul: bool,
+}
+
+impl SoFar {
+    fn at(start: usize) -> Self {
+        Self { start, read: start, has_letters: false, has_hangul: false }
+    }
+
+    fn read(&mut self, line: &Line<'_>, to: usize) {
+        let more = line.slice(self.read, to);
+        self.read = self.read.max(to);
+        self.has_hangul = self.has_hangul || more.contains(is_hangul);
+        self.has_letters = self.has_letters || self.has_hangul || more.contains(char::is_alphabetic);
+    }
 }
 
 /// A place where a sentence may end, as positions in the text.
 struct Candidate {
-    start: usize,
+    so_far: SoFar,
     /// The first mark.
     mark: usize,
     /// After the last mark, where closing quotes and brackets may follow.
     closing: usize,
     end: usize,
+    /// After the ornaments that follow all that.
+    after: usize,
 }
 
 struct Line<'a> {
@@ -144,33 +205,60 @@ impl<'a> Line<'a> {
         self.text.len() - self.rest(at).trim_start_matches(passes).len()
     }
 
+    fn skip_ornaments(&self, at: usize) -> usize {
+        self.text.len() - ornament::skip(self.rest(at)).len()
+    }
+
+    /// Where the sentence after `at` begins: spaces, ornaments, and marks that belong to nothing, stand before it.
+    fn begin(&self, at: usize) -> usize {
+        let mut begin = at;
+        loop {
+            let spaces = self.skip(begin, char::is_whitespace);
+            let marks = self.skip(spaces, is_mark);
+            let stray =
+                marks > spaces && self.rest(marks).starts_with(char::is_whitespace) && !names_a_sign(self.rest(marks));
+            let next = self.skip_ornaments(if stray { marks } else { spaces });
+            if next == begin {
+                return begin;
+            }
+            begin = next;
+        }
+    }
+
     fn ends(&self, here: &Candidate, truncated: bool) -> bool {
-        let says_something = self.slice(here.start, here.mark).contains(|c: char| is_hangul(c) || c.is_alphabetic());
-        if !says_something || self.inside.get(here.end).is_some_and(|inside| *inside) {
+        if !here.so_far.has_letters || self.inside.get(here.end).is_some_and(|inside| *inside) {
             return false;
         }
-        let mut rest = self.rest(here.end).chars();
+        // `.` alone, or `Node.`, is code.
+        let code = self.slice(here.closing, here.end).starts_with('`') && !self.follows_ending(here.mark);
+        if code && !self.is_strong(here) {
+            return false;
+        }
+        let mut rest = self.rest(here.after).chars();
         match rest.next() {
             None => self.ends_text(here, truncated),
-            Some(next) if next.is_whitespace() => self.ends_before_space(here, rest.as_str()),
+            Some(next) if next.is_whitespace() => self.ends_before_space(here, rest.as_str().trim_start()),
+            Some(_) if here.after > here.end => self.is_strong(here) || self.follows_ending(here.mark),
             Some(next) => self.ends_before(here, next),
         }
+    }
+
+    fn follows_ending(&self, mark: usize) -> bool {
+        self.before(mark).is_some_and(|c| ENDINGS.contains(&c))
     }
 
     fn ends_text(&self, here: &Candidate, truncated: bool) -> bool {
         if self.is_strong(here) {
             return true;
         }
-        let before = self.before(here.mark);
         if self.is_ellipsis(here) {
-            return before.is_some_and(|c| ENDINGS.contains(&c));
+            return self.follows_ending(here.mark);
         }
         // In a Korean text a full stop after `Node` or `3` most likely was to become `Node.js` or `3.5`.
-        let more_may_follow = || {
-            before.is_some_and(|c| c.is_ascii_alphanumeric()) && self.slice(here.start, here.mark).contains(is_hangul)
-        };
-        let goes_on = NEVER_LAST.contains(&self.word(here).as_str()) || self.is_number(here);
-        !(goes_on || (truncated && more_may_follow()))
+        let before = self.before(here.mark);
+        let more_may_follow = here.so_far.has_hangul && before.is_some_and(|c| c.is_ascii_alphanumeric());
+        let goes_on = NEVER_LAST.contains(&self.word(here).as_str()) || self.is_point(here);
+        !(goes_on || (truncated && more_may_follow))
     }
 
     /// Before a space and what comes `next`.
@@ -183,23 +271,41 @@ impl<'a> Line<'a> {
             return true;
         }
         if self.is_ellipsis(here) {
-            return self.before(here.mark).is_some_and(|c| ENDINGS.contains(&c));
+            return self.follows_ending(here.mark);
         }
         let capital = next.starts_with(|c: char| c.is_ascii_uppercase());
         let digit = next.starts_with(|c: char| c.is_ascii_digit());
         let word = self.word(here);
         let initial = capital && word.len() == 1 && self.before(here.mark).is_some_and(|c| c.is_ascii_uppercase());
+        // `2021. 5. 27. 표준이`: a number ends no Korean sentence.
+        let number = !quoted && is_number(&word) && (here.so_far.has_hangul || !(capital || next.is_empty()));
         !(NEVER_LAST.contains(&word.as_str())
-            || self.is_number(here)
+            || number
+            || self.is_point(here)
             || initial
             || (!capital && (SELDOM_LAST.contains(&word.as_str()) || is_dotted(&word)))
             || (digit && BEFORE_NUMBERS.contains(&word.as_str())))
     }
 
-    /// Without a space, only between two Korean sentences: `좋습니다.그러나`.
+    /// Without a space, only between two sentences one of which is Korean: `좋습니다.그러나`.
     fn ends_before(&self, here: &Candidate, next: char) -> bool {
-        let ended = self.before(here.mark).is_some_and(|c| ENDINGS.contains(&c));
-        here.closing == here.end && ended && is_hangul(next)
+        let begins = next.is_ascii_uppercase() || next.is_numeric() || is_opening(next);
+        let ended = self.follows_ending(here.mark) && is_hangul(next)
+            || begins && is_whole(self.slice(here.so_far.start, here.mark));
+        // Where Chinese or Japanese sentences end, no space follows.
+        let wide = self.slice(here.mark, here.closing).ends_with(['。', '！', '？']) && is_alphanumeric(next);
+        here.closing == here.end && (ended || wide)
+    }
+
+    /// The sentence from `start` that ends in an emoji or the like at `at`, instead of a mark, and what is behind that.
+    fn ends_in_ornament(&self, start: usize, at: usize) -> Option<(String, usize)> {
+        let after = self.skip_ornaments(at);
+        if after == at || self.inside.get(at).is_some_and(|inside| *inside) {
+            return None;
+        }
+        let words = self.slice(start, at).trim_end();
+        let ends = is_whole(words) && self.rest(after).chars().next().is_none_or(|c| c.is_whitespace() || is_hangul(c));
+        ends.then(|| finished(words)).flatten().map(|sentence| (sentence, after))
     }
 
     fn is_strong(&self, here: &Candidate) -> bool {
@@ -213,16 +319,39 @@ impl<'a> Line<'a> {
 
     /// The word before the mark in lower case, without brackets and quotes before it.
     fn word(&self, here: &Candidate) -> String {
-        let words = self.slice(here.start, here.mark);
-        let before = words.trim_end_matches(|c| is_alphanumeric(c) || c == '.');
-        words.get(before.len()..).unwrap_or_default().to_lowercase()
+        let words = self.slice(here.so_far.start, here.mark);
+        let in_word = |c: &char| is_alphanumeric(*c) || *c == '.';
+        let len: usize = words.chars().rev().take(LONGEST_WORD).take_while(in_word).map(char::len_utf8).sum();
+        words.get(words.len() - len..).unwrap_or_default().to_lowercase()
     }
 
-    /// Whether the mark follows the number of a list's point (`가.`), which begins a sentence and does not end it.
-    fn is_number(&self, here: &Candidate) -> bool {
-        let mut before = self.slice(here.start, here.mark).chars();
-        before.next().is_some_and(|c| KOREAN_NUMBERS.contains(c)) && before.next().is_none()
+    /// Whether the mark follows the number of a list's point (`가.`, `Step 1.`, `II.`), which begins a sentence and does
+    /// not end it.
+    fn is_point(&self, here: &Candidate) -> bool {
+        let point = self.slice(here.so_far.start, here.mark);
+        point.len() <= 3 * LONGEST_POINT && here.closing == here.end && is_point(point)
     }
+}
+
+fn is_point(point: &str) -> bool {
+    if ORDINALS.contains(&point) || (point.chars().count() == 1 && KOREAN_NUMBERS.contains(point)) {
+        return true;
+    }
+    let mut words = point.rsplit(' ');
+    let Some(last) = words.next().filter(|_| words.next().is_none() || words.next().is_none()) else { return false };
+    let number = last.trim_start_matches(|c: char| c.is_ascii_digit());
+    let counted = number.len() < last.len() && COUNTERS.contains(&number);
+    let numbered = (1..=2).contains(&last.len()) && last.chars().all(|c| c.is_ascii_digit());
+    let letter = last == point && last.len() == 1 && last.chars().all(|c| c.is_ascii_alphabetic());
+    let roman =
+        last.len() <= 4 && !last.is_empty() && last.chars().all(|c| matches!(c.to_ascii_uppercase(), 'I' | 'V' | 'X'));
+    let one_sign = last == point && last.chars().all(|c| matches!(c, '\u{2160}'..='\u{217F}'));
+    counted || numbered || letter || roman || one_sign
+}
+
+/// Whether `word` is a number, a date or a version: `27`, `2021.05`.
+fn is_number(word: &str) -> bool {
+    !word.is_empty() && word.chars().all(|c| c.is_ascii_digit() || c == '.')
 }
 
 /// Whether `word` is an abbreviation of single letters: `a.m`, `u.s`.
@@ -252,101 +381,4 @@ fn inside_asides(text: &str, signs: &[(usize, char)]) -> Vec<bool> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn whole(text: &str) -> Vec<String> {
-        split(text, false)
-    }
-
-    #[test]
-    fn korean_and_english_sentences_are_told_apart() {
-        let text = "핵심을 짚었습니다. 왜 그럴까요? 좋아요! 그렇죠. It is slow. Why?";
-        assert_eq!(whole(text), ["핵심을 짚었습니다.", "왜 그럴까요?", "좋아요!", "그렇죠.", "It is slow.", "Why?"]);
-    }
-
-    #[test]
-    fn an_unfinished_last_sentence_is_left_out() {
-        assert_eq!(whole("핵심을 짚었습니다. 하지만 TCP의"), ["핵심을 짚었습니다."]);
-        assert_eq!(split("핵심을 짚었습니다. 하지만 아쉽습니다", true), ["핵심을 짚었습니다."]);
-        assert!(whole("하지만").is_empty());
-        assert!(whole("").is_empty());
-    }
-
-    #[test]
-    fn a_last_sentence_that_lacks_only_its_mark_gets_it() {
-        assert_eq!(whole("핵심을 짚었습니다. 예시도 좋아요 😊"), ["핵심을 짚었습니다.", "예시도 좋아요."]);
-        assert_eq!(whole("설명이 부족함"), ["설명이 부족함."]);
-        assert_eq!(whole("어떤 역할을 맡으셨나요"), ["어떤 역할을 맡으셨나요?"]);
-    }
-
-    #[test]
-    fn decimals_versions_addresses_and_file_names_do_not_end_a_sentence() {
-        for text in [
-            "응답이 3.5초에서 1.2초로 줄었습니다.",
-            "Node.js와 v1.2를 씁니다.",
-            "https://a.kr/b?c=d.e 를 보세요.",
-            "이력서.docx와 main.rs를 엽니다.",
-        ] {
-            assert_eq!(whole(text), [text]);
-        }
-    }
-
-    #[test]
-    fn abbreviations_do_not_end_a_sentence() {
-        for text in [
-            "TCP vs. UDP를 비교합니다.",
-            "예시(e.g. Kafka)가 있습니다.",
-            "예를 들면 e.g. Redis가 있습니다.",
-            "TLS, HTTP etc. 를 씁니다.",
-            "Fig. 3 is clear.",
-            "J. Smith wrote it.",
-        ] {
-            assert_eq!(whole(text), [text]);
-        }
-        assert_eq!(whole("Use TLS, HTTP etc. Then stop."), ["Use TLS, HTTP etc.", "Then stop."]);
-        assert!(whole("TCP vs.").is_empty());
-    }
-
-    #[test]
-    fn a_number_of_a_list_belongs_to_the_sentence_after_it() {
-        assert_eq!(whole("1. 빠릅니다. 2. 쉽습니다. 가. 좋습니다."), ["1. 빠릅니다.", "2. 쉽습니다.", "가. 좋습니다."]);
-    }
-
-    #[test]
-    fn an_ellipsis_ends_a_sentence_only_after_an_ending() {
-        assert_eq!(whole("음... 좋습니다… 그런데 여러 가지..."), ["음... 좋습니다…"]);
-        assert_eq!(whole("TCP는... 느립니다."), ["TCP는... 느립니다."]);
-    }
-
-    #[test]
-    fn closing_quotes_and_brackets_belong_to_their_sentence() {
-        assert_eq!(whole("\"좋습니다.\" 끝났습니다.) 네."), ["\"좋습니다.\"", "끝났습니다.)", "네."]);
-        let quoted = "\"왜 느린가?\" 라는 질문에 \"모릅니다.\"라고 답했습니다.";
-        assert_eq!(whole(quoted), [quoted]);
-    }
-
-    #[test]
-    fn no_sentence_ends_within_brackets_or_quotes() {
-        let text = "예시(빠릅니다. 안전합니다.)가 \"좋습니다. 훌륭합니다.\"처럼 있습니다.";
-        assert_eq!(whole(text), [text]);
-    }
-
-    #[test]
-    fn a_bracket_that_never_closes_swallows_nothing() {
-        assert_eq!(whole("예시(빠릅니다. 안전합니다."), ["예시(빠릅니다.", "안전합니다."]);
-    }
-
-    #[test]
-    fn korean_sentences_without_a_space_between_them_are_told_apart() {
-        assert_eq!(whole("좋습니다.그러나 짧습니다.끝"), ["좋습니다.", "그러나 짧습니다."]);
-    }
-
-    #[test]
-    fn a_full_stop_that_may_go_on_does_not_end_a_truncated_text() {
-        assert_eq!(split("좋습니다. 예를 들어 Node.", true), ["좋습니다."]);
-        assert_eq!(split("좋습니다. 응답은 3.", true), ["좋습니다."]);
-        assert_eq!(split("좋습니다. 예를 들어 Node.", false).len(), 2);
-        assert_eq!(split("It is slow.", true), ["It is slow."]);
-    }
-}
+mod tests;

@@ -3,7 +3,7 @@
 use super::boilerplate::{is_closing, is_opening, is_remark_heading};
 use super::placeholder::fill_in;
 use crate::llm::text::phrases::resume;
-use crate::llm::text::tokens::without_thoughts;
+use crate::llm::text::{is_foreign, turn};
 
 /// Longer replies are no résumés: the model ran away.
 const MAX_REPLY_BYTES: usize = 64 * 1024;
@@ -18,7 +18,7 @@ pub fn clean(reply: &str) -> Option<String> {
         return None;
     }
     let text = reply.replace("\r\n", "\n").replace(['\u{feff}', '\r'], "");
-    let mut lines = headings_made_plain(Line::all(unwrapped(without_thoughts(&text))));
+    let mut lines = headings_made_plain(Line::all(unwrapped(&turn::own(&text))));
     drop_title(&mut lines);
     drop_openings(&mut lines);
     drop_closings(&mut lines);
@@ -251,7 +251,7 @@ fn trim(lines: &mut Vec<Line>) {
 fn worth_sending(lines: &[Line]) -> bool {
     let text = lines.iter().filter(|line| line.heading().is_none());
     let letters = text.flat_map(|line| line.text.chars()).filter(|c| c.is_alphanumeric()).count();
-    letters >= MIN_LETTERS && lines.iter().any(|line| line.heading().is_some())
+    letters >= MIN_LETTERS && lines.iter().any(|line| line.heading().is_some()) && !is_foreign(&text_of(lines))
 }
 
 fn join(lines: &[Line]) -> String {

@@ -1,8 +1,14 @@
 use proptest::prelude::*;
 
 use super::clean;
+use crate::llm::text::cases;
 
 const BODY: &str = "## 경력\n\n- Kafka로 주문 이벤트를 하루 백만 건 처리했습니다.\n";
+
+#[test]
+fn what_real_models_write_becomes_a_resume() {
+    cases::hold("resume", |text, _| clean(text));
+}
 
 #[test]
 fn a_clean_resume_stays_as_it_is() {
