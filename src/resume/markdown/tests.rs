@@ -105,7 +105,10 @@ fn a_section_of_blanks_goes_with_its_heading() {
 fn bold_lines_and_underlined_lines_become_headings() {
     let text = "Kafka로 주문 이벤트를 하루 백만 건 처리했습니다.";
     assert_eq!(clean(&format!("**경력:**\n{text}")), Some(format!("## 경력\n{text}\n")));
-    assert_eq!(clean(&format!("경력\n====\n{text}\n---\n끝")), Some(format!("# 경력\n{text}\n\n---\n끝\n")));
+    assert_eq!(
+        clean(&format!("경력\n====\n{text}\n---\n그 밖의 일")),
+        Some(format!("# 경력\n{text}\n\n---\n그 밖의 일\n"))
+    );
 }
 
 #[test]
@@ -122,6 +125,54 @@ fn a_reply_without_a_resume_is_refused() {
         assert_eq!(clean(reply), None, "{reply}");
     }
     assert_eq!(clean(&format!("{BODY}{}", "가".repeat(30_000))), None);
+}
+
+/// Each of these would take minutes where a reader looks at the rest of the reply again at each character.
+#[test]
+fn a_reply_that_repeats_itself_is_read_in_one_go() {
+    for piece in [
+        "[",
+        "[[",
+        "(",
+        "{",
+        "<",
+        "<a ",
+        "<li>",
+        "</li>",
+        "<b>",
+        "**",
+        "*a ",
+        "_a ",
+        "~~",
+        "`",
+        "``` ",
+        "``a`",
+        "$",
+        "$a ",
+        "【",
+        "N% ",
+        "OO ",
+        "| a ",
+        "|\n",
+        "1. ",
+        "- ",
+        "• ",
+        "> ",
+        "# ",
+        "2023. ",
+        "[^1]",
+        "[a]: ",
+        "\\(",
+        "https://",
+        "가. ",
+        "하세요. ",
+        "==",
+        "\n\n",
+        "&lt;",
+    ] {
+        let reply = format!("# 경력\n\n결제 서버를 개발했습니다.\n\n{}", piece.repeat(8_000 / piece.len()));
+        let _ = clean(&reply);
+    }
 }
 
 proptest! {
