@@ -55,7 +55,7 @@ OTHER_WORDS = [
     ("contract/asyncapi/examples.rs", {"answer"}, "a field of a context, which is the caller's own"),
     ("dev/model", {"code", "message", "question"}, "fields of a model's replies and errors"),
     ("feedback", {"feedback"}, "what a model is asked to reply with"),
-    ("llm", {"code", "message", "question"}, "fields of a model's replies and errors"),
+    ("llm", {"code", "context", "message", "question"}, "fields and words of a model's replies and errors"),
     ("llm/text/phrases.rs", {"answer", "email", "feedback", "position"}, "labels that models write unasked"),
     ("resume", {"question"}, "what a model is asked to reply with"),
     ("resume/document/html.rs", {"code"}, "an element of HTML"),

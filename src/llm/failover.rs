@@ -8,6 +8,7 @@
 //! requests in work are limited.
 
 mod probing;
+mod warming;
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -241,8 +242,8 @@ impl Failover {
         let started = Instant::now();
         let silences = server.silences(ask, course.whole);
         let has_other = self.breaker.has_other(&course.tried);
-        let half = course.deadline.duration_since(started) / 2;
-        let span = if has_other { ask.attempt_timeout.min(half) } else { ask.attempt_timeout };
+        let left = course.deadline.duration_since(started);
+        let span = if has_other { left / 2 } else { left };
         let call = server.endpoint.call(ask, limit(started, span, course.deadline));
         let call_out = CallOut::begin(self.observer.as_ref());
         let result = tokio::select! {
@@ -257,7 +258,7 @@ impl Failover {
             server.answered(ask, took);
         }
         // Silence says nothing about a server that had no fair time to answer.
-        let is_telling = outcome != Err(Cause::Silent) || took >= silences.silent_after.min(ask.attempt_timeout);
+        let is_telling = outcome != Err(Cause::Silent) || took >= silences.silent_after;
         Attempt { started, result, is_telling }
     }
 

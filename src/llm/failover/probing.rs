@@ -31,7 +31,6 @@ static PROBE: LazyLock<Ask> = LazyLock::new(|| {
         max_tokens: 1,
         min_tokens: 1,
         schema: None,
-        attempt_timeout: LONG,
     }
 });
 

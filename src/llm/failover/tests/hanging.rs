@@ -21,8 +21,7 @@ fn two() -> (Arc<Scripted>, Arc<Scripted>) {
 /// Asks as feedback does, and tells how long it took.
 async fn timed(model: &Failover, deadline: Duration) -> (Result<String, ModelFailure>, Duration) {
     let started = Instant::now();
-    let ask = Ask { attempt_timeout: MINUTE / 2, ..ask() };
-    let reply = model.ask(&ask, &Place::only(), started + deadline).await.map(|reply| reply.text);
+    let reply = model.ask(&ask(), &Place::only(), started + deadline).await.map(|reply| reply.text);
     (reply, started.elapsed())
 }
 
