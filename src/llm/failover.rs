@@ -30,6 +30,9 @@ use crate::flow_control::breaker::{Breaker, Change, Picked, Verdict};
 use crate::flow_control::gate::GatePermit;
 use crate::flow_control::place::Place;
 
+/// What no model takes for a token that is not on a slow machine: there probes show it.
+const PER_TOKEN: Duration = Duration::from_millis(33);
+
 /// Told what happens, for metrics. Does nothing by default.
 pub trait Observer: Send + Sync {
     /// A call goes out.
@@ -88,6 +91,8 @@ struct Server {
     /// What it usually takes for each kind of request, as their longest replies tell them apart.
     usual: Mutex<BTreeMap<u32, Usual>>,
     last_answer: Mutex<Option<Instant>>,
+    /// When it last answered a probe at once: it is no slow one then.
+    last_quick: Mutex<Option<Instant>>,
     /// Told that a call has been out for oddly long, and how long a probe may take to find out why.
     suspected: watch::Sender<Duration>,
     /// Why its circuit is open, while it is.
@@ -97,8 +102,8 @@ struct Server {
 impl Server {
     fn new(endpoint: Arc<dyn Endpoint>) -> Self {
         let suspected = watch::Sender::new(Duration::ZERO);
-        let (usual, last_answer, trouble) = (Mutex::default(), Mutex::default(), Mutex::default());
-        Self { endpoint, usual, last_answer, suspected, trouble }
+        let (usual, trouble) = (Mutex::default(), Mutex::default());
+        Self { endpoint, usual, last_answer: Mutex::default(), last_quick: Mutex::default(), suspected, trouble }
     }
 
     fn name(&self) -> &'static str {
@@ -120,6 +125,10 @@ impl Server {
 
     fn has_answered_since(&self, then: Instant) -> bool {
         locked(&self.last_answer).is_some_and(|answer| answer > then)
+    }
+
+    fn was_quick_since(&self, then: Instant) -> bool {
+        locked(&self.last_quick).is_some_and(|quick| quick > then)
     }
 }
 
@@ -250,6 +259,9 @@ impl Failover {
             result = call => result,
             never = self.suspect(server, silences.odd_after, course.deadline) => match never {},
             () = self.left(picked, server, silences), if has_other => Err(Fault::transport(Cause::Silent)),
+            () = lost(server, silences, (left / 2).max(PER_TOKEN * ask.max_tokens)), if !has_other => {
+                Err(Fault::transport(Cause::Silent))
+            }
         };
         drop(call_out);
         let (outcome, took) = (result.as_ref().map(drop).map_err(|fault| fault.cause), started.elapsed());
@@ -404,6 +416,16 @@ impl Model for Failover {
             Some((name, fault)) => format!("{name}: {fault}"),
             None => "no server could be asked".to_owned(),
         }))
+    }
+}
+
+/// Waits until a call that begins now must have been lost on its way, at the earliest after `span`: a server that answers
+/// probes at once is no slow one, and this is longer than it needs.
+async fn lost(server: &Server, silences: Silences, span: Duration) {
+    let started = Instant::now();
+    sleep(span.max(silences.silent_after)).await;
+    while !server.was_quick_since(started) {
+        sleep(silences.odd_after).await;
     }
 }
 
