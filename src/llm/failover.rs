@@ -91,6 +91,8 @@ struct Server {
     /// What it usually takes for each kind of request, as their longest replies tell them apart.
     usual: Mutex<BTreeMap<u32, Usual>>,
     last_answer: Mutex<Option<Instant>>,
+    /// What it took to read what prompts begin with: that tells a slow server before its answers do.
+    reading: Mutex<Duration>,
     /// When it last answered a probe at once: it is no slow one then.
     last_quick: Mutex<Option<Instant>>,
     /// Told that a call has been out for oddly long, and how long a probe may take to find out why.
@@ -102,8 +104,9 @@ struct Server {
 impl Server {
     fn new(endpoint: Arc<dyn Endpoint>) -> Self {
         let suspected = watch::Sender::new(Duration::ZERO);
-        let (usual, trouble) = (Mutex::default(), Mutex::default());
-        Self { endpoint, usual, last_answer: Mutex::default(), last_quick: Mutex::default(), suspected, trouble }
+        let (usual, reading, trouble) = (Mutex::default(), Mutex::default(), Mutex::default());
+        let (last_answer, last_quick) = (Mutex::default(), Mutex::default());
+        Self { endpoint, usual, last_answer, reading, last_quick, suspected, trouble }
     }
 
     fn name(&self) -> &'static str {
@@ -115,7 +118,9 @@ impl Server {
         let mut usual = locked(&self.usual);
         let usual = usual.entry(ask.max_tokens).or_default();
         let is_known = usual.at_most().is_some();
-        Silences { is_known, odd_after: usual.odd_after(whole), silent_after: usual.silent_after(whole) }
+        let least = if is_known { Duration::ZERO } else { (*locked(&self.reading)).min(whole / 2) };
+        let (odd_after, silent_after) = (usual.odd_after(whole).max(least), usual.silent_after(whole).max(least));
+        Silences { is_known, odd_after, silent_after }
     }
 
     fn answered(&self, ask: &Ask, took: Duration) {

@@ -186,8 +186,17 @@ impl Told {
             "model identifier is invalid",
             "no such model",
         ];
-        const LACKING: [&str; 6] =
-            ["not found", "not exist", "not loaded", "is unknown", "unable to access model", "could not find"];
+        const LACKING: [&str; 9] = [
+            "not found",
+            "not exist",
+            "not loaded",
+            "not available",
+            "not served",
+            "not deployed",
+            "is unknown",
+            "unable to access model",
+            "could not find",
+        ];
         const LONGEST: usize = 200;
         let by_code = CODES.contains(&self.code.as_str()) || CODES.contains(&self.kind.as_str());
         let by_words = self.says(&WORDINGS) || self.message.contains("model") && self.says(&LACKING);
@@ -224,11 +233,13 @@ impl Told {
 
     /// Whether it is about this field, or speaks of something that stands for it.
     pub fn names(&self, field: &str, words: &[&str]) -> bool {
-        let is_at = |place: &str| place == field || place.split(['.', '[']).any(|part| part == field);
-        let in_quotes = ['\'', '"', '`'].iter().any(|quote| self.message.contains(&format!("{quote}{field}{quote}")));
+        let is_at = |place: &str| place.split(['.', '[']).any(|part| part == field);
+        // Some go on with all fields that there are.
+        let message = self.message.split("expected one of").next().unwrap_or_default();
+        let in_quotes = ['\'', '"', '`'].iter().any(|quote| message.contains(&format!("{quote}{field}{quote}")));
         // A name of one letter is a word only in quotes.
-        let in_words = field.len() > 1 && self.message.contains(field);
-        is_at(&self.param) || in_quotes || in_words || self.says(words)
+        let in_words = field.len() > 1 && message.contains(field);
+        is_at(&self.param) || in_quotes || in_words || words.iter().any(|word| message.contains(word))
     }
 }
 

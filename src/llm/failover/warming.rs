@@ -8,7 +8,7 @@ use futures_util::future::join_all;
 use tokio::time::{Instant, sleep};
 use tracing::{debug, info};
 
-use super::{Failover, Server};
+use super::{Failover, Server, locked};
 use crate::llm::classify::{Completion, Health};
 use crate::llm::{Ask, Preamble, Prompt};
 
@@ -41,13 +41,19 @@ impl Failover {
         }
     }
 
-    /// Whether the server is there. What it refuses is left: it would refuse that again.
+    /// Whether the server is there; what it takes is remembered. What it refuses is left: it would refuse that again.
     async fn warm(&self, server: &Server, beginnings: &[&'static Preamble]) -> bool {
+        let mut longest = Duration::ZERO;
         for preamble in beginnings {
+            let started = Instant::now();
             let prompts = vec![Prompt { preamble, text: "1".into() }];
             let ask = Ask { prompts, temperature: 0.0, max_tokens: 1, min_tokens: 1, schema: None };
             match server.endpoint.call(&ask, Instant::now() + LONGEST).await {
-                Ok(Completion { usage, .. }) => usage.into_iter().for_each(|usage| self.observer.tokens(usage)),
+                Ok(Completion { usage, .. }) => {
+                    longest = longest.max(started.elapsed());
+                    *locked(&server.reading) = longest;
+                    usage.into_iter().for_each(|usage| self.observer.tokens(usage));
+                }
                 Err(fault) if fault.cause.health() == Health::Up => debug!(%fault, "a beginning was refused"),
                 Err(fault) => {
                     debug!(%fault, "the model server cannot be warmed yet");

@@ -60,3 +60,18 @@ async fn a_server_that_was_away_is_warmed_anew() {
     };
     warmed(&model, outage).await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_reads_slowly_is_not_suspected_for_what_it_takes() {
+    let primary = Scripted::taking(Duration::from_secs(20), "vllm", [said("1")]);
+    let notes = Arc::new(Notes::default());
+    let model = alone(&primary, notes.clone());
+    let asking = async {
+        sleep(HOUR).await;
+        for _ in 0..4 {
+            asked(&model, Duration::from_mins(1)).await.unwrap();
+        }
+    };
+    warmed(&model, asking).await;
+    assert_eq!((&*notes.circuits.lock().unwrap(), primary.probes()), (&vec![("vllm", false)], 0));
+}
