@@ -18,6 +18,7 @@ use crate::documents::retrying::RetryingDocuments;
 use crate::documents::s3::S3Documents;
 use crate::events::record::RequestKind;
 use crate::exit;
+use crate::feedback;
 use crate::flow_control::slots::Slots;
 use crate::flow_control::trouble::{LASTING, Trouble};
 use crate::http;
@@ -32,6 +33,7 @@ use crate::llm::failover::{Failover, Patience};
 use crate::llm::openai::OpenAi;
 use crate::llm::vllm::Vllm;
 use crate::readiness::{self, Readiness};
+use crate::resume;
 use crate::resume::agent::{self, Agent};
 use crate::state::holder::Holder;
 use crate::state::redis::RedisState;
@@ -195,6 +197,12 @@ pub async fn run(
     supervisor.background("renewing locks", locks.renew());
     let probed = model.clone();
     supervisor.background("probing the model", async move { probed.probe_forever().await });
+    let warmed = model.clone();
+    supervisor.background("warming the model", async move {
+        let beginnings: Vec<_> =
+            feedback::prompt::beginning().into_iter().chain(resume::prompt::beginnings()).collect();
+        warmed.warm_forever(&beginnings).await;
+    });
     let circuits = vec![("model", model.watch()), (documents_name, retrying.watch())];
     let observed = Observed { slots, circuits, state: waiting_for_state.clone(), producer: producer.clone() };
     supervisor.background("the gauges", observe(metrics.clone(), observed));

@@ -124,6 +124,9 @@ struct DevArgs {
     /// Model to ask for; without it the first that the server lists
     #[arg(long)]
     model_name: Option<String>,
+    /// Time for one request; a slow model needs more
+    #[arg(long, env, hide_env_values = true, value_parser = read_duration, default_value = "60s")]
+    request_deadline: Duration,
     /// Where documents are written
     #[arg(long, default_value = "target/dev-documents")]
     documents: PathBuf,
@@ -271,6 +274,7 @@ async fn dev(args: DevArgs) -> anyhow::Result<()> {
     let mut config = Settings::defaults()?.check()?;
     config.http_addr = args.http_addr;
     config.vllm.model = args.model_name;
+    config.request_deadline = args.request_deadline;
     let options = dev::Options {
         once: args.once,
         vllm_url: args.vllm_url,

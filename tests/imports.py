@@ -54,12 +54,8 @@ MAY_KNOW = {
 OTHER_WORDS = [
     ("contract/asyncapi/examples.rs", {"answer"}, "a field of a context, which is the caller's own"),
     ("dev/model", {"code", "message", "question"}, "fields of a model's replies and errors"),
-    ("llm", {"code", "message", "question"}, "fields of a model's replies and errors"),
-    (
-        "llm/text/phrases.rs",
-        {"answer", "context", "email", "feedback", "position"},
-        "labels and keys that models write unasked",
-    ),
+    ("llm", {"code", "context", "message", "question"}, "fields of a model's replies and errors"),
+    ("llm/text/phrases.rs", {"answer", "email", "feedback", "position"}, "labels and keys that models write unasked"),
     ("resume", {"question"}, "what a model is asked to reply with"),
     ("resume/markdown/html.rs", {"code"}, "an element of HTML"),
     ("resume/markdown/mask.rs", {"email"}, "placeholders that models leave in a résumé"),

@@ -14,6 +14,7 @@ mod doubles;
 mod hot_members;
 mod interview;
 mod log;
+mod model_servers;
 mod offsets;
 mod order;
 mod rebalance;

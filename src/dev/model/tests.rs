@@ -42,7 +42,6 @@ fn ask(system: &'static str, user: &str) -> Ask {
         max_tokens: 512,
         min_tokens: 128,
         schema: None,
-        attempt_timeout: Duration::from_secs(10),
     }
 }
 
