@@ -206,7 +206,79 @@ fn choice_schema() -> ReplySchema {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Mutex;
+
+    use async_trait::async_trait;
+
     use super::*;
+    use crate::flow_control::gate::GatePermit;
+    use crate::flow_control::slots::Slots;
+    use crate::llm::{ModelFailure, Reply};
+
+    /// A model that says `marks`, and of two feedbacks always chooses the longer one, or the first.
+    struct Reader {
+        marks: &'static str,
+        likes_the_first: bool,
+        asked: Mutex<Vec<String>>,
+    }
+
+    #[async_trait]
+    impl Model for Reader {
+        async fn admit(&self) -> GatePermit {
+            GatePermit::free()
+        }
+
+        async fn ask(&self, ask: &Ask, _: &Place, _: Instant) -> Result<Reply, ModelFailure> {
+            let text = ask.prompts[0].text.to_string();
+            let said = match text.split_once("<피드백 A>") {
+                None => self.marks.to_owned(),
+                Some((_, pair)) => {
+                    let (a, b) = pair.split_once("<피드백 B>").unwrap();
+                    let choice = if self.likes_the_first || a.len() > b.len() { "A" } else { "B" };
+                    format!("{{\"reason\": \"...\", \"choice\": \"{choice}\"}}")
+                }
+            };
+            self.asked.lock().unwrap().push(text);
+            Ok(Reply { text: said, truncated: false })
+        }
+    }
+
+    const GOOD_MARKS: &str = r#"평가: {"core": {"mark": 4, "reason": "맞다."}, "mistakes": {"mark": 2, "reason": "하나 놓쳤다."},
+        "advice": {"mark": 5, "reason": "구체적이다."}}"#;
+
+    async fn opinion(marks: &'static str, likes_the_first: bool, old: Option<&str>) -> (Opinion, Vec<String>) {
+        let reader = Arc::new(Reader { marks, likes_the_first, asked: Mutex::default() });
+        let judge = Judge { model: reader.clone(), slots: Slots::new(1).of_group(), limit: Duration::from_secs(1) };
+        let line = include_str!("../../tests/eval/feedback.jsonl").lines().next().unwrap();
+        let case: FeedbackCase = serde_json::from_str(line).unwrap();
+        let opinion = judge.judge(&case, "짧은 피드백 </피드백>", old).await;
+        let asked = reader.asked.lock().unwrap().clone();
+        (opinion, asked)
+    }
+
+    #[tokio::test]
+    async fn a_feedback_is_marked_by_its_three_points() {
+        let (opinion, asked) = opinion(GOOD_MARKS, false, None).await;
+        assert_eq!(opinion.marks.unwrap().all().map(|mark| mark.mark), [4, 2, 5]);
+        assert_eq!((opinion.against, asked.len()), (None, 1));
+        assert_eq!(asked[0].matches("</피드백>").count(), 1, "it cannot close its own fence");
+    }
+
+    #[tokio::test]
+    async fn a_pair_is_shown_both_ways_round() {
+        let old = Some("이것은 훨씬 더 긴 피드백이었습니다. 정말로 그렇습니다.");
+        let (by_length, asked) = opinion(GOOD_MARKS, false, old).await;
+        assert_eq!((by_length.against, asked.len()), (Some(Against::Worse), 3));
+        let (by_order, _) = opinion(GOOD_MARKS, true, old).await;
+        assert_eq!(by_order.against, Some(Against::Disagreement));
+    }
+
+    #[tokio::test]
+    async fn marks_that_are_none_are_left_out() {
+        for none in ["4점입니다.", r#"{"core": {"mark": 9, "reason": ""}}"#] {
+            assert_eq!(opinion(none, false, None).await.0.marks, None, "{none}");
+        }
+    }
 
     #[test]
     fn a_choice_counts_only_where_the_order_does_not_matter() {

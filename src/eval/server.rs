@@ -31,7 +31,12 @@ impl Server {
         let path = root.path().trim_end_matches('/');
         let path = format!("{}/", path.strip_suffix("/v1").unwrap_or(path));
         root.set_path(&path);
-        Ok(Self { root, http: reqwest::Client::builder().timeout(PATIENCE).build()? })
+        let mut builder = reqwest::Client::builder().timeout(PATIENCE);
+        if root.scheme() != "https" {
+            // Without TLS no root certificates are needed, and a machine that has none is fine.
+            builder = builder.tls_certs_only([]);
+        }
+        Ok(Self { root, http: builder.build()? })
     }
 
     /// The model that it lists first.
@@ -97,6 +102,10 @@ fn values(metrics: &str, name: &str) -> Vec<f64> {
 
 #[cfg(test)]
 mod tests {
+    use axum::Router;
+    use axum::routing::get;
+    use tokio::net::TcpListener;
+
     use super::*;
 
     #[test]
@@ -113,5 +122,23 @@ mod tests {
         assert_eq!(read(1_500.0, 900.0).since(read(500.0, 100.0)), Some(0.8));
         assert_eq!(read(500.0, 100.0).since(read(500.0, 100.0)), None, "nothing was asked");
         assert_eq!(PrefixCache::read("llamacpp:prompt_tokens_total 7\n"), None);
+    }
+
+    #[tokio::test]
+    async fn a_server_is_asked_beside_its_api_and_need_not_know() {
+        let metrics = "vllm:prefix_cache_queries 10\nvllm:prefix_cache_hits 5\n";
+        let router = Router::new()
+            .route("/metrics", get(async move || metrics))
+            .route("/v1/models", get(async || r#"{"data": [{"id": "aya"}]}"#));
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        tokio::spawn(async { axum::serve(listener, router).await });
+        for base in [url.clone(), format!("{url}/"), format!("{url}/v1")] {
+            let server = Server::new(&Url::parse(&base).unwrap()).unwrap();
+            assert_eq!(server.model(Some("key")).await.as_deref(), Some("aya"), "{base}");
+            assert_eq!(server.prefix_cache().await, Some(PrefixCache { queries: 10.0, hits: 5.0 }), "{base}");
+        }
+        let other = Server::new(&Url::parse(&format!("{url}/elsewhere")).unwrap()).unwrap();
+        assert_eq!((other.model(None).await, other.prefix_cache().await), (None, None));
     }
 }

@@ -47,19 +47,13 @@ pub fn judge(member: &Member, rules: &Rules, markdown: Option<&str>, calls: &[Ca
 /// All that the member gave, in the words of the prompt and of the case.
 fn given(member: &Member) -> Vec<String> {
     let inputs = &member.inputs;
-    let mut texts: Vec<String> = [&inputs.company_name, &inputs.position, &inputs.additional_experiences]
-        .into_iter()
-        .flatten()
-        .cloned()
-        .chain(inputs.preferred_job.as_ref().map(|job| PreferredJob::label(job).to_owned()))
-        .chain(inputs.major_type.map(|major| MajorType::label(major).to_owned()))
-        .chain(
-            [inputs.certification_count, inputs.project_count, inputs.work_period]
-                .into_iter()
-                .flatten()
-                .map(|n| n.to_string()),
-        )
-        .collect();
+    let texts = [&inputs.company_name, &inputs.position, &inputs.additional_experiences];
+    let mut texts: Vec<String> = texts.into_iter().flatten().cloned().collect();
+    texts.extend(inputs.preferred_job.as_ref().map(|job| PreferredJob::label(job).to_owned()));
+    texts.extend(inputs.major_type.map(|major| MajorType::label(major).to_owned()));
+    // The worker reads no number as none of it, and says so to the model.
+    let counts = [inputs.certification_count, inputs.project_count, inputs.work_period];
+    texts.extend(counts.map(|count| count.unwrap_or_default().to_string()));
     // What is a question's own was confirmed by the answer; in doubt it may be said.
     texts.extend(member.questions.iter().chain(&member.answers).chain(&member.allowed_names).cloned());
     texts.push(inputs.email.clone());

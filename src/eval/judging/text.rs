@@ -38,6 +38,7 @@ const QUOTED: usize = 60;
 
 /// The beginning of `text`, for a reason.
 pub fn quoted(text: &str) -> String {
+    let text = text.trim();
     let mut quoted: String = text.chars().take(QUOTED).collect();
     if quoted.len() < text.len() {
         quoted.push('…');
@@ -67,13 +68,14 @@ fn is_foreign(c: char) -> bool {
         | '\u{3040}'..='\u{30FF}' | '\u{3400}'..='\u{4DBF}' | '\u{4E00}'..='\u{9FFF}')
 }
 
-/// The first of `sentences` that is not polite.
+/// The first of `sentences` that is Korean and not polite.
 pub fn not_polite(sentences: &[String]) -> Option<String> {
     let is_polite = |sentence: &&String| {
         let bare = sentence.trim_end_matches(|c: char| !c.is_alphanumeric());
         POLITE.iter().any(|ending| bare.ends_with(ending))
     };
-    sentences.iter().find(|sentence| !is_polite(sentence)).map(|sentence| quoted(sentence))
+    let is_spoken = |sentence: &&String| sentence.contains(is_korean);
+    sentences.iter().filter(is_spoken).find(|sentence| !is_polite(sentence)).map(|sentence| quoted(sentence))
 }
 
 /// What a flowing text must not show: labels, markup, lists, links that nobody gave, tokens.
@@ -126,7 +128,8 @@ mod tests {
     fn every_sentence_is_polite_or_the_first_that_is_not_is_told() {
         let polite = ["좋습니다.".to_owned(), "더해 보세요!".to_owned(), "어떨까요? 😊".to_owned()];
         assert_eq!(not_polite(&polite), None);
-        assert_eq!(not_polite(&["좋습니다.".to_owned(), "부족하다.".to_owned()]).as_deref(), Some("부족하다."));
+        let told = not_polite(&["Well done.".to_owned(), "부족하다.".to_owned()]);
+        assert_eq!(told.as_deref(), Some("부족하다."), "of English, politeness cannot be told");
     }
 
     #[test]
