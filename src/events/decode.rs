@@ -263,6 +263,10 @@ fn whole_number(raw: &RawValue) -> Option<i64> {
 }
 
 fn exact(number: &str) -> Option<i64> {
+    // As nearly all of them are written.
+    if let (false, Ok(value)) = (number.starts_with('+'), number.parse()) {
+        return Some(value);
+    }
     let (mantissa, exponent) = match number.split_once(['e', 'E']) {
         Some((mantissa, exponent)) => (mantissa, exponent.parse::<i32>().ok()?),
         None => (number, 0),

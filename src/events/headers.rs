@@ -125,7 +125,8 @@ mod tests {
 
     fn outcome_headers(headers: Vec<Header>) -> Vec<(String, String)> {
         let record = record(headers);
-        let origin = Origin { record: &record, member: MemberId::new(7).unwrap(), request_id: "r", context: None };
+        let (digest, member) = (record.digest(), MemberId::new(7).unwrap());
+        let origin = Origin { record: &record, digest, member, request_id: "r", context: None };
         let (id, time) = (Uuid::from_u128(0x8000_0000_0000_0001), "2026-11-22T10:00:00Z".to_owned());
         let outcome = SavedOutcome::new(id, time, samples::completed("resume/7/a.docx")).unwrap();
         let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
@@ -207,7 +208,7 @@ mod tests {
         let second = of_dead_letter(&record(first), "group", "LLM_UNAVAILABLE", "가".repeat(400).as_str(), "chain");
         let count = |name: &str| second.iter().filter(|header| header.name == name.as_bytes()).count();
         assert_eq!((count("kafka_dlt-original-topic"), count("kafka_dlt-exception-message")), (2, 1));
-        let message = second.iter().find(|header| header.name == b"kafka_dlt-exception-message").unwrap();
+        let message = second.iter().find(|header| *header.name == *b"kafka_dlt-exception-message").unwrap();
         assert_eq!(message.value.as_ref().unwrap().len(), 1_023);
     }
 }

@@ -5,6 +5,7 @@ pub mod expiry;
 pub mod header_names;
 pub mod headers;
 pub mod json;
+pub mod names;
 pub mod open_enum;
 pub mod outcome;
 pub mod record;

@@ -15,10 +15,11 @@ pub use self::data::{
 };
 pub use self::failure::{Failure, FailureCode};
 pub use self::saved::SavedOutcome;
-use crate::events::decode::Invalid;
+use crate::events::decode::{Decoded, Invalid};
 use crate::events::json::JsonText;
+use crate::events::names::{Digest, name_of};
 use crate::events::open_enum::OpenEnum;
-use crate::events::record::{Coordinates, Record, RequestKind, name_of, placed_origin};
+use crate::events::record::{Coordinates, Record, RequestKind, placed_origin};
 use crate::events::request::MemberId;
 
 /// What a request ended in, before it has an id and a time.
@@ -43,9 +44,19 @@ pub enum Scope {
 #[derive(Clone, Debug)]
 pub struct Origin<'a> {
     pub record: &'a Record,
+    /// Of the record.
+    pub digest: Digest,
     pub member: MemberId,
     pub request_id: &'a str,
     pub context: Option<&'a JsonText>,
+}
+
+impl<'a> Origin<'a> {
+    /// Of what was decoded from a record, under this id.
+    pub fn new(record: &'a Record, decoded: &'a Decoded, request_id: &'a str) -> Self {
+        let (digest, member, context) = (record.digest(), decoded.member, decoded.context.as_ref());
+        Self { record, digest, member, request_id, context }
+    }
 }
 
 impl Outcome {
@@ -113,7 +124,8 @@ fn outcome_id(origin: &Origin<'_>, kind: OutcomeKind, scope: Scope) -> Uuid {
             format!("{partition}/{offset}")
         }
     };
-    let (member, placed) = (origin.member.to_string(), placed_origin(origin.record, origin.request_id));
+    let placed = placed_origin(origin.record, origin.digest, origin.request_id);
+    let member = origin.member.to_string();
     let parts = ["outcome", &origin.record.at.topic, &member, origin.request_id, kind.name(), &record];
     name_of(&parts.into_iter().chain(placed.as_deref()).collect::<Vec<_>>())
 }

@@ -1,6 +1,7 @@
 //! A record as it was read from a request topic, and what identifies the request in it.
 
-use std::fmt::{self, Write as _};
+use std::borrow::Cow;
+use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
@@ -8,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::events::header_names::{CE_ID, REPLAY_COUNT, REPLAY_ORIGINAL_TIMESTAMP};
+use crate::events::names::{Digest, name_of};
 use crate::events::request::MemberId;
 
 /// Which of the two jobs a request belongs to; each has its own lock per member.
@@ -91,19 +93,19 @@ impl FromStr for Coordinates {
     type Err = InvalidCoordinates;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let mut parts = text.split('/');
-        let (Some(topic), Some(partition), Some(offset), None) =
-            (parts.next(), parts.next(), parts.next(), parts.next())
-        else {
-            return Err(InvalidCoordinates);
-        };
-        let partition = partition.parse().ok().filter(|partition: &i32| *partition >= 0);
-        let offset = offset.parse().ok().filter(|offset: &i64| *offset >= 0);
-        match (partition, offset) {
-            (Some(partition), Some(offset)) if !topic.is_empty() => Ok(Self { topic: topic.into(), partition, offset }),
-            _ => Err(InvalidCoordinates),
-        }
+        let (topic, partition, offset) = place(text).ok_or(InvalidCoordinates)?;
+        Ok(Self { topic: topic.into(), partition, offset })
     }
+}
+
+/// The parts of a text that is a place.
+fn place(text: &str) -> Option<(&str, i32, i64)> {
+    let mut parts = text.split('/');
+    let (topic, partition, offset, None) = (parts.next()?, parts.next()?, parts.next()?, parts.next()) else {
+        return None;
+    };
+    let (partition, offset) = (partition.parse().ok()?, offset.parse().ok()?);
+    (!topic.is_empty() && partition >= 0 && offset >= 0).then_some((topic, partition, offset))
 }
 
 /// A record's time, in milliseconds since 1970, and who set it.
@@ -133,14 +135,14 @@ impl RecordTime {
 /// A record header. Names are bytes because not every client sends UTF-8; a value may be null.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Header {
-    pub name: Vec<u8>,
+    pub name: Cow<'static, [u8]>,
     pub value: Option<Vec<u8>>,
 }
 
 impl Header {
     /// A header with a text or byte value.
-    pub fn new(name: &str, value: impl Into<Vec<u8>>) -> Self {
-        Self { name: name.as_bytes().to_vec(), value: Some(value.into()) }
+    pub fn new(name: &'static str, value: impl Into<Vec<u8>>) -> Self {
+        Self { name: name.as_bytes().into(), value: Some(value.into()) }
     }
 }
 
@@ -158,7 +160,7 @@ pub struct Record {
 
 /// The last header of this name, whatever it holds.
 pub fn last_header<'a>(headers: &'a [Header], name: &str) -> Option<&'a [u8]> {
-    headers.iter().rev().find(|header| header.name == name.as_bytes())?.value.as_deref()
+    headers.iter().rev().find(|header| *header.name == *name.as_bytes())?.value.as_deref()
 }
 
 /// The last header of this name, if it is UTF-8 text and not blank.
@@ -168,6 +170,11 @@ pub fn text_header<'a>(headers: &'a [Header], name: &str) -> Option<&'a str> {
 }
 
 impl Record {
+    /// Of what it holds, for the names that are made of it.
+    pub fn digest(&self) -> Digest {
+        Digest::of(self.value.as_deref().unwrap_or_default())
+    }
+
     /// The last value of a header, if it is UTF-8 text and not blank.
     pub fn text_header(&self, name: &str) -> Option<&str> {
         text_header(&self.headers, name)
@@ -184,19 +191,6 @@ impl Record {
 /// Longest request id that is used as it came; a longer one is replaced by a name made from it, so that it fits
 /// headers whatever it is.
 const ID_MAX_BYTES: usize = 1024;
-
-/// Root of all names that the worker makes.
-const NAMESPACE: Uuid = Uuid::from_u128(0x7d0f_6a52_8e1c_4b0e_9d3a_5a6f_2c41_b7e9);
-
-/// A UUIDv5 of parts; the lengths keep two different lists from making the same name.
-pub fn name_of(parts: &[&str]) -> Uuid {
-    let mut name = String::with_capacity(parts.iter().map(|part| part.len() + 5).sum());
-    for part in parts {
-        // Writing to a string cannot fail.
-        let _ = write!(name, "{}:{part}", part.len());
-    }
-    Uuid::new_v5(&NAMESPACE, name.as_bytes())
-}
 
 /// A request's id: its `ce_id`, else the id in its value, else where it stands; and how often it was replayed.
 pub fn request_id(record: &Record, in_value: Option<&str>) -> String {
@@ -234,34 +228,34 @@ pub fn first_sent(record: &Record) -> Option<i64> {
 
 /// Names a request in the journal: the same for every record of the topic and member with this id. A replay goes by the id
 /// that it had first: whatever answered the request, on whichever trip, is its answer.
-pub fn request_name(record: &Record, member: MemberId, request_id: &str) -> Uuid {
-    let (member, origin) = (member.to_string(), placed_origin(record, request_id));
+pub fn request_name(record: &Record, digest: Digest, member: MemberId, request_id: &str) -> Uuid {
+    let (member, origin) = (member.to_string(), placed_origin(record, digest, request_id));
     let parts = ["request", &record.at.topic, &member, request_id];
     name_of(&parts.into_iter().chain(origin.as_deref()).collect::<Vec<_>>())
 }
 
 /// Names a record in the journal.
-pub fn record_name(record: &Record) -> Uuid {
-    name_of(&["record", &record.at.to_string(), &origin(record, record.time.map(RecordTime::millis))])
+pub fn record_name(record: &Record, digest: Digest) -> Uuid {
+    name_of(&["record", &record.at.to_string(), &origin(record.time.map(RecordTime::millis), digest)])
 }
 
 /// What has to be in the names of a request whose id is a place, so that it is taken for no other that stood there: a topic
 /// may be made again, and clusters may share a store. A replayed request keeps its value, and brings its first time along.
-pub fn placed_origin(record: &Record, request_id: &str) -> Option<String> {
-    let place: Coordinates = request_id.split('#').next()?.parse().ok()?;
-    (place.topic == record.at.topic).then(|| {
+pub fn placed_origin(record: &Record, digest: Digest, request_id: &str) -> Option<String> {
+    let (topic, ..) = place(request_id.split('#').next()?)?;
+    (*topic == *record.at.topic).then(|| {
         let first_sent = match replay_count(record) {
             0 => record.time.map(RecordTime::millis),
             _ => record.text_header(REPLAY_ORIGINAL_TIMESTAMP).and_then(|text| text.trim().parse().ok()),
         };
-        origin(record, first_sent)
+        origin(first_sent, digest)
     })
 }
 
-/// When a record was sent, and a digest of what it holds.
-fn origin(record: &Record, millis: Option<i64>) -> String {
-    let digest = Uuid::new_v5(&NAMESPACE, record.value.as_deref().unwrap_or_default());
-    format!("{}/{digest}", millis.unwrap_or_default())
+/// When a record was sent, and what it holds.
+fn origin(millis: Option<i64>, Digest(digest): Digest) -> String {
+    let digest = digest.hyphenated();
+    [&millis.unwrap_or_default().to_string(), "/", digest.encode_lower(&mut Uuid::encode_buffer())].concat()
 }
 
 #[cfg(test)]
@@ -331,7 +325,10 @@ mod tests {
     #[test]
     fn two_records_that_stood_at_one_place_have_no_name_in_common() {
         let member = MemberId::new(7).unwrap();
-        let names = |record: &Record| (request_name(record, member, &request_id(record, None)), record_name(record));
+        let names = |record: &Record| {
+            let digest = record.digest();
+            (request_name(record, digest, member, &request_id(record, None)), record_name(record, digest))
+        };
         let old = Record { time: Some(RecordTime::Create(5)), value: Some(b"{}".to_vec()), ..record(vec![]) };
         let later = Record { time: Some(RecordTime::LogAppend(6)), ..old.clone() };
         let other = Record { value: Some(b"{ }".to_vec()), ..old.clone() };
@@ -347,7 +344,7 @@ mod tests {
         let member = MemberId::new(7).unwrap();
         for id in ["a", "a/1/2", "FeedbackRequested/3/x"] {
             let first = Record { time: Some(RecordTime::Create(5)), ..record(vec![Header::new("ce_id", id)]) };
-            let name = |record: &Record| request_name(record, member, id);
+            let name = |record: &Record| request_name(record, record.digest(), member, id);
             assert_eq!(name(&first), name(&Record { time: None, value: Some(b"{}".to_vec()), ..first.clone() }));
             assert_eq!(name(&first), name_of(&["request", "FeedbackRequested", "7", id]), "as it always was");
         }
@@ -369,16 +366,12 @@ mod tests {
             ..sent.clone()
         };
         let sent_back_later = |record: &Record| Record { time: Some(RecordTime::Create(10)), ..record.clone() };
+        let origin = |record: &Record, id: &str| placed_origin(record, record.digest(), id);
         let again = replayed("5");
-        assert_eq!(placed_origin(&again, &request_id(&again, None)), placed_origin(&sent, &place));
+        assert_eq!(origin(&again, &request_id(&again, None)), origin(&sent, &place));
         let of_before = replayed("what says nothing");
-        assert_eq!(placed_origin(&of_before, &place), placed_origin(&sent_back_later(&of_before), &place));
+        assert_eq!(origin(&of_before, &place), origin(&sent_back_later(&of_before), &place));
         let of_another = replayed("4");
-        assert_ne!(placed_origin(&of_another, &place), placed_origin(&sent, &place));
-    }
-
-    #[test]
-    fn parts_do_not_run_together() {
-        assert_ne!(name_of(&["ab", "c"]), name_of(&["a", "bc"]));
+        assert_ne!(origin(&of_another, &place), origin(&sent, &place));
     }
 }

@@ -149,7 +149,7 @@ pub mod tests {
     }
 
     /// A record of member 7 in partition 3 of `topic`; its time is its offset.
-    pub fn seen(topic: &str, offset: i64, value: &str, headers: &[(&str, &str)]) -> Seen {
+    pub fn seen(topic: &str, offset: i64, value: &str, headers: &[(&'static str, &str)]) -> Seen {
         Seen {
             topic: topic.to_owned(),
             partition: 3,

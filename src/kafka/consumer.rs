@@ -4,7 +4,7 @@
 //! which keeps the membership alive however slow the work is. A queue says when it is no longer empty; should that
 //! word be lost, the caller's next look finds the record all the same.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -23,9 +23,10 @@ use tokio::time::timeout;
 use crate::events::record::{Record, RequestKind};
 use crate::failpoint;
 use crate::kafka::asking::{self, Committed, Ends};
-use crate::kafka::client::{self, BrokerReAdd, Connection, Heard};
+use crate::kafka::client::{self, BrokerReAdd, Connection, Heard, PlainContext};
 use crate::kafka::error::KafkaError;
 use crate::kafka::position::{MAP_PREFIX, Partition, Position, Start};
+use crate::kafka::snapshot;
 use crate::kafka::wire;
 
 /// What the group tells its member. Each assignment and revocation has to be answered.
@@ -64,9 +65,9 @@ enum Owed {
 pub struct GroupConsumer {
     consumer: Arc<BaseConsumer<GroupContext>>,
     group: String,
-    bootstrap: String,
-    kinds: HashMap<Arc<str>, RequestKind>,
-    queues: HashMap<Partition, PartitionQueue<GroupContext>>,
+    connection: Connection,
+    kinds: BTreeMap<Arc<str>, RequestKind>,
+    queues: BTreeMap<Partition, PartitionQueue<GroupContext>>,
     events: mpsc::UnboundedReceiver<GroupEvent>,
     wake: Arc<Notify>,
     /// Questions to brokers that are out; they hold the client while they last.
@@ -128,9 +129,9 @@ impl GroupConsumer {
         Ok(Self {
             consumer: Arc::new(consumer),
             group: group.to_owned(),
-            bootstrap: connection.bootstrap.clone(),
+            connection: connection.clone(),
             kinds: topics.iter().cloned().collect(),
-            queues: HashMap::new(),
+            queues: BTreeMap::new(),
             events,
             wake,
             asking: Vec::new(),
@@ -161,7 +162,7 @@ impl GroupConsumer {
                 return Some(GroupEvent::Trouble(self.consumer.context().heard.explain(error)));
             }
         }
-        self.consumer.context().re_add.run(self.consumer.client(), &self.bootstrap);
+        self.consumer.context().re_add.run(self.consumer.client(), &self.connection.bootstrap);
         self.events.try_recv().ok()
     }
 
@@ -180,6 +181,17 @@ impl GroupConsumer {
     pub fn ends(&mut self, partitions: Vec<Partition>) -> oneshot::Receiver<Result<Ends, KafkaError>> {
         let consumer = self.consumer.clone();
         self.ask(move || asking::ends(&consumer, &partitions))
+    }
+
+    /// Whether any record lies between these offsets, read by a client of its own. Blocks no thread of the runtime.
+    pub fn holds_any(
+        &mut self,
+        partition: Partition,
+        from: i64,
+        end: i64,
+    ) -> oneshot::Receiver<Result<bool, KafkaError>> {
+        let connection = self.connection.clone();
+        self.ask(move || snapshot::holds_any(&connection, &partition, from, end))
     }
 
     /// How many members the group has, this one among them. Blocks no thread of the runtime.
@@ -334,7 +346,8 @@ impl Drop for GroupConsumer {
 /// # Errors
 /// When none does.
 pub fn members_of(connection: &Connection, group: &str) -> Result<usize, KafkaError> {
-    let consumer: BaseConsumer = connection.config(&[("group.id", group)]).create()?;
+    let config = connection.config(&[("group.id", group)]);
+    let consumer = BaseConsumer::from_config_and_context(&config, PlainContext)?;
     asking::members(&consumer, group)
 }
 

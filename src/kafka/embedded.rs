@@ -49,15 +49,24 @@ impl EmbeddedBroker {
         Ok(())
     }
 
+    /// From now on nobody may read anything, or everybody again: its ACL is gone, or back.
+    pub fn deny_reading(&self, denied: bool) -> Result<(), KafkaError> {
+        let refusal = RDKafkaRespErr::RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED;
+        self.refuse(RDKafkaApiKey::Fetch, denied.then_some(refusal))
+    }
+
     /// From now on nobody may join a group, or everybody again: its ACL is gone, or back.
     pub fn deny_groups(&self, denied: bool) -> Result<(), KafkaError> {
+        let refusal = RDKafkaRespErr::RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED;
+        self.refuse(RDKafkaApiKey::JoinGroup, denied.then_some(refusal))
+    }
+
+    fn refuse(&self, what: RDKafkaApiKey, refusal: Option<RDKafkaRespErr>) -> Result<(), KafkaError> {
         let cluster = self.carrier.client().mock_cluster().ok_or(NO_CLUSTER)?;
-        if denied {
-            let refusal = RDKafkaRespErr::RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED;
+        match refusal {
             // More than anybody tries.
-            cluster.request_errors(RDKafkaApiKey::JoinGroup, &[refusal; 1_000]);
-        } else {
-            cluster.clear_request_errors(RDKafkaApiKey::JoinGroup);
+            Some(refusal) => cluster.request_errors(what, &[refusal; 1_000]),
+            None => cluster.clear_request_errors(what),
         }
         Ok(())
     }

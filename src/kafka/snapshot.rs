@@ -8,9 +8,10 @@ use rdkafka::error::KafkaError as RdKafkaError;
 use rdkafka::message::Message;
 use rdkafka::{Offset, TopicPartitionList};
 
-use crate::events::record::Coordinates;
+use crate::events::record::{Coordinates, RecordTime};
 use crate::kafka::client::Connection;
 use crate::kafka::error::KafkaError;
+use crate::kafka::position::Partition;
 use crate::kafka::reader::{self, ASKING, Offsets, POLL, Reader, Seen};
 
 /// How long reading goes on without any progress.
@@ -105,6 +106,50 @@ pub fn read_these(connection: &Connection, places: &BTreeSet<Coordinates>) -> Re
     Ok(found)
 }
 
+/// The latest moment from before which some of these topics' partitions have lost records, in milliseconds since 1970: the
+/// time of the first one that is left. Blocks.
+///
+/// # Errors
+/// When the brokers cannot be asked.
+pub fn cut_at(connection: &Connection, topics: &[String]) -> Result<Option<i64>, KafkaError> {
+    let consumer = reader::open(connection)?;
+    let mut firsts = BTreeSet::new();
+    for topic in topics {
+        let spans = spans_of(&consumer, topic, None)?.into_iter();
+        let cut = spans.filter(|span| span.start > 0 && span.start < span.end);
+        firsts.extend(cut.map(|span| Coordinates {
+            topic: topic.as_str().into(),
+            partition: span.partition,
+            offset: span.start,
+        }));
+    }
+    let found = read_these(connection, &firsts)?;
+    Ok(found.iter().filter_map(|seen| seen.time.map(RecordTime::millis)).max())
+}
+
+/// Whether any record lies in a partition from one offset up to, and without, another: there may be gaps, and marks of
+/// transactions. Blocks.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn holds_any(connection: &Connection, partition: &Partition, from: i64, end: i64) -> Result<bool, KafkaError> {
+    let consumer = reader::open(connection)?;
+    let mut list = TopicPartitionList::new();
+    list.add_partition_offset(&partition.topic, partition.number, Offset::Offset(from))?;
+    consumer.assign(&list)?;
+    let until = Instant::now() + ASKING;
+    let mut reason = "the brokers do not answer".to_owned();
+    while Instant::now() < until {
+        match consumer.poll(POLL) {
+            Some(Ok(message)) => return Ok(message.offset() < end),
+            Some(Err(RdKafkaError::PartitionEOF(_))) => return Ok(false),
+            Some(Err(error)) => reason = consumer.context().heard.explain(error),
+            None => {}
+        }
+    }
+    Err(KafkaError::Request(reason))
+}
+
 fn spans_of(consumer: &Reader, topic: &str, since: Option<i64>) -> Result<Vec<Span>, KafkaError> {
     let mut spans = Vec::new();
     for partition in reader::partitions(consumer, topic)? {
@@ -171,7 +216,6 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::events::record::RecordTime;
     use crate::kafka::embedded::EmbeddedBroker;
     use crate::kafka::outgoing::{OutgoingRecord, Producer};
     use crate::kafka::producer::KafkaProducer;
@@ -248,6 +292,16 @@ mod tests {
         for nowhere in [at("A", 1, 2), at("A", 0, 0), at("A", 2, 0)] {
             assert_eq!(read_one(&kafka.connection, &nowhere).unwrap(), None, "{nowhere}");
         }
+    }
+
+    #[tokio::test]
+    async fn a_partition_is_looked_at_from_one_offset_to_another() {
+        let kafka = Kafka::start();
+        kafka.send("A", 0, "first").await;
+        kafka.send("A", 0, "second").await;
+        let partition = Partition { topic: "A".into(), number: 0 };
+        let holds_any = |from, end| holds_any(&kafka.connection, &partition, from, end).unwrap();
+        assert_eq!([holds_any(0, 2), holds_any(1, 2), holds_any(1, 1), holds_any(2, 9)], [true, true, false, false]);
     }
 
     #[tokio::test]

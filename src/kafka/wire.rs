@@ -50,7 +50,7 @@ pub fn headers(message: &BorrowedMessage<'_>) -> Vec<Header> {
         // long as the message.
         let (name, value) = unsafe {
             let value = (!value.is_null()).then(|| std::slice::from_raw_parts(value.cast::<u8>(), size).to_vec());
-            (CStr::from_ptr(name).to_bytes().to_vec(), value)
+            (CStr::from_ptr(name).to_bytes().to_vec().into(), value)
         };
         headers.push(Header { name, value });
     }
@@ -80,9 +80,9 @@ mod tests {
     #[test]
     fn headers_are_written_with_null_empty_and_odd_values() {
         let headers = owned_headers(&[
-            Header { name: b"null".to_vec(), value: None },
-            Header { name: b"empty".to_vec(), value: Some(vec![]) },
-            Header { name: "한글".as_bytes().to_vec(), value: Some(vec![0, 255]) },
+            Header { name: b"null".into(), value: None },
+            Header { name: b"empty".into(), value: Some(vec![]) },
+            Header { name: "한글".as_bytes().into(), value: Some(vec![0, 255]) },
         ]);
         let read: Vec<(&str, Option<&[u8]>)> = headers.iter().map(|header| (header.key, header.value)).collect();
         assert_eq!(read, [("null", None), ("empty", Some(&[][..])), ("한글", Some(&[0, 255][..]))]);

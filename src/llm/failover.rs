@@ -9,7 +9,7 @@
 
 mod probing;
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::future::pending;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -85,7 +85,7 @@ pub struct Failover {
 struct Server {
     endpoint: Arc<dyn Endpoint>,
     /// What it usually takes for each kind of request, as their longest replies tell them apart.
-    usual: Mutex<HashMap<u32, Usual>>,
+    usual: Mutex<BTreeMap<u32, Usual>>,
     last_answer: Mutex<Option<Instant>>,
     /// Told that a call has been out for oddly long, and how long a probe may take to find out why.
     suspected: watch::Sender<Duration>,
@@ -176,9 +176,11 @@ impl Failover {
     pub async fn check(&self, limit: Instant) -> Result<(), NotReady> {
         let mut troubles = Vec::new();
         let mut primary_has_to_be_told = false;
-        for server in &self.servers {
+        for (server, left) in self.servers.iter().zip((1..=self.servers.len()).rev()) {
             let open = locked(&server.trouble).clone();
-            match (server.endpoint.check(limit).await, open) {
+            // One that hangs leaves the others their share of the time.
+            let share = limit.saturating_duration_since(Instant::now()) / u32::try_from(left).unwrap_or(u32::MAX);
+            match (server.endpoint.check(Instant::now() + share).await, open) {
                 (Ok(()), None) if primary_has_to_be_told => troubles.push(format!("{} stands in", server.name())),
                 (Ok(()), None) => return Ok(()),
                 (Ok(()), Some(fault)) => {

@@ -1,6 +1,6 @@
 //! What a vLLM server says about its model, and what is learnt about it while it is used.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::ptr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -107,7 +107,7 @@ struct Counter {
     state: CounterState,
     /// Tokens of a preamble's frame, by the preamble's address. A frame is a prompt with `"."` for its text: what all
     /// requests of a kind share, the template's own tokens included.
-    frames: HashMap<usize, u32>,
+    frames: BTreeMap<usize, u32>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use serde_json::Value;
-
 use super::budget;
 
 /// Who says a message.
@@ -26,7 +24,9 @@ impl Role {
 
 /// One message of a chat, as the API's JSON.
 pub(super) fn message(role: Role, text: &str) -> String {
-    format!(r#"{{"role":"{}","content":{}}}"#, role.name(), Value::from(text))
+    // Texts can always be written as JSON.
+    let content = serde_json::to_string(text).unwrap_or_default();
+    [r#"{"role":""#, role.name(), r#"","content":"#, &content, "}"].concat()
 }
 
 /// The messages that prompts of a kind begin with. They are the same bytes every time, so that the server's prefix cache

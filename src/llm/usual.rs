@@ -19,24 +19,24 @@ const SILENT_SHARE: u32 = 3;
 
 /// What a server took for its last answers to requests of one kind.
 #[derive(Debug, Default)]
-pub(super) struct Usual(VecDeque<Duration>);
+pub(super) struct Usual {
+    last: VecDeque<Duration>,
+    /// Kept, since every call asks for it.
+    at_most: Option<Duration>,
+}
 
 impl Usual {
     /// It answered after this long.
     pub fn answered(&mut self, took: Duration) {
-        self.0.truncate(RECENT - 1);
-        self.0.push_front(took);
+        self.last.truncate(RECENT - 1);
+        self.last.push_front(took);
+        self.at_most = (self.last.len() >= KNOWN_FROM).then(|| second_longest(&self.last));
     }
 
     /// What it takes at most as a rule, once that is known: the second longest of its last answers, so that one that took
     /// very long says nothing yet.
     pub fn at_most(&self) -> Option<Duration> {
-        if self.0.len() < KNOWN_FROM {
-            return None;
-        }
-        let mut sorted = Vec::from_iter(self.0.iter().copied());
-        sorted.sort_unstable();
-        sorted.iter().rev().nth(1).copied()
+        self.at_most
     }
 
     /// After how long silence is odd enough to ask whether the server is there; `whole` is the time for the request.
@@ -55,6 +55,13 @@ impl Usual {
         let usual = self.at_most().unwrap_or_default();
         usual.saturating_mul(FACTOR).max(LEAST).min(longest).max(usual + usual / 4).max(BRIEFEST)
     }
+}
+
+fn second_longest(all: &VecDeque<Duration>) -> Duration {
+    let (_, second) = all.iter().fold((Duration::ZERO, Duration::ZERO), |(longest, second), one| {
+        if *one > longest { (*one, longest) } else { (longest, second.max(*one)) }
+    });
+    second
 }
 
 #[cfg(test)]

@@ -112,7 +112,8 @@ fn saved(kind: RequestKind, outcome: Outcome) -> SavedOutcome {
     let record = Record { kind, at, time: None, key: None, value: None, headers: Vec::new() };
     // Nothing that reads it into numbers, names and texts would keep it as it is.
     let context: JsonText = serde_json::from_str(r#"{ "n": 1.50, "n": 12345678901234567890.0 }"#).unwrap();
-    let origin = Origin { record: &record, member: member(), request_id: "id-1", context: Some(&context) };
+    let digest = record.digest();
+    let origin = Origin { record: &record, digest, member: member(), request_id: "id-1", context: Some(&context) };
     outcome.into_saved(&origin, STARTED).unwrap()
 }
 

@@ -8,9 +8,14 @@ use crate::events::outcome::Scope;
 use crate::events::record::Flow;
 use crate::events::request::MemberId;
 
+const LOCK: &str = ":lock";
+const OUTCOME: &str = ":outcome:";
+const DRAFT: &str = ":draft";
+const ENDED: &str = ":ended";
+
 /// The lock on a member's work.
 pub(super) fn lock(claim: &Claim) -> String {
-    root(claim) + ":lock"
+    root(claim) + LOCK
 }
 
 /// The session itself.
@@ -20,31 +25,39 @@ pub(super) fn session(claim: &Claim) -> String {
 
 /// The draft of a document.
 pub(super) fn draft(claim: &Claim) -> String {
-    root(claim) + ":draft"
+    root(claim) + DRAFT
 }
 
 /// What is kept of sessions that ended.
 pub(super) fn ended(claim: &Claim) -> String {
-    root(claim) + ":ended"
+    root(claim) + ENDED
 }
 
 /// The journal entry for the request or for the record alone.
 pub(super) fn outcome(claim: &Claim, scope: Scope) -> String {
+    outcome_below(&root(claim), claim, scope)
+}
+
+fn outcome_below(root: &str, claim: &Claim, scope: Scope) -> String {
     let id = match scope {
         Scope::Request => claim.request,
         Scope::Record => claim.record,
     };
-    [&root(claim), ":outcome:", id.hyphenated().encode_lower(&mut Uuid::encode_buffer())].concat()
+    [root, OUTCOME, id.hyphenated().encode_lower(&mut Uuid::encode_buffer())].concat()
 }
 
 /// Every key that a turn may read or write, in the order that the Redis scripts expect. Feedback has no session.
 pub(super) fn all(claim: &Claim) -> Vec<String> {
-    let mut keys = vec![lock(claim), outcome(claim, Scope::Request), outcome(claim, Scope::Record)];
+    let root = root(claim);
+    let [request, record] = [Scope::Request, Scope::Record].map(|scope| outcome_below(&root, claim, scope));
+    let lock = [&root, LOCK].concat();
     match claim.flow {
-        Flow::Feedback => {}
-        Flow::Resume => keys.extend([session(claim), draft(claim), ended(claim)]),
+        Flow::Feedback => vec![lock, request, record],
+        Flow::Resume => {
+            let (draft, ended) = ([&root, DRAFT].concat(), [&root, ENDED].concat());
+            vec![lock, request, record, root, draft, ended]
+        }
     }
-    keys
 }
 
 /// What is held for as long as a turn goes on.
@@ -94,10 +107,10 @@ pub(super) enum Kind {
 pub(super) fn kind(flow: Flow, member: MemberId, key: &str) -> Option<Kind> {
     match key.strip_prefix(&root_of(flow, member))? {
         "" => Some(Kind::Session),
-        ":lock" => Some(Kind::Lock),
-        ":draft" => Some(Kind::Draft),
-        ":ended" => Some(Kind::Ended),
-        rest => rest.starts_with(":outcome:").then_some(Kind::Outcome),
+        LOCK => Some(Kind::Lock),
+        DRAFT => Some(Kind::Draft),
+        ENDED => Some(Kind::Ended),
+        rest => rest.starts_with(OUTCOME).then_some(Kind::Outcome),
     }
 }
 

@@ -8,7 +8,7 @@ use time::macros::offset;
 use time::{OffsetDateTime, UtcOffset};
 use uuid::Uuid;
 
-use crate::events::record::name_of;
+use crate::events::names::name_of;
 use crate::events::request::{MajorType, MemberId, PreferredJob, ResumeInputs};
 use crate::state::format;
 

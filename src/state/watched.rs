@@ -19,8 +19,27 @@ const GIVEN_UP: Duration = Duration::from_secs(10);
 pub struct WatchedState {
     state: Arc<dyn MemberState>,
     trouble: Arc<Trouble>,
+    waiting: Mutex<Waits>,
+}
+
+/// The requests that wait.
+#[derive(Default)]
+struct Waits {
     /// By the token of their claims, and when they tried last.
-    waiting: Mutex<HashMap<Uuid, (Waiting, Instant)>>,
+    by_claim: HashMap<Uuid, (Waiting, Instant)>,
+    /// When those were looked for that have given up: all are looked at for it, and in an outage each tries again and again.
+    swept: Option<Instant>,
+}
+
+impl Waits {
+    /// Forgets who has given up, if it is time to.
+    fn sweep(&mut self, now: Instant) {
+        let is_over = |then: Instant| now.duration_since(then) >= GIVEN_UP;
+        if self.swept.is_none_or(is_over) {
+            self.by_claim.retain(|_, (_, tried)| !is_over(*tried));
+            self.swept = Some(now);
+        }
+    }
 }
 
 impl WatchedState {
@@ -37,14 +56,15 @@ impl WatchedState {
         match &result {
             Err(error @ StateError::Unavailable(_)) => {
                 let now = Instant::now();
-                waiting.retain(|_, (_, tried)| now.duration_since(*tried) < GIVEN_UP);
-                let wait = waiting.entry(claim.token).or_insert_with(|| (self.trouble.enter_since(began), now));
+                waiting.sweep(now);
+                let wait =
+                    waiting.by_claim.entry(claim.token).or_insert_with(|| (self.trouble.enter_since(began), now));
                 wait.0.because_for(error.to_string(), GIVEN_UP);
                 wait.1 = now;
             }
             // A fault is this claim's own.
-            Ok(_) | Err(StateError::Fault(_)) if waiting.is_empty() => {}
-            Ok(_) | Err(StateError::Fault(_)) => drop(waiting.remove(&claim.token)),
+            Ok(_) | Err(StateError::Fault(_)) if waiting.by_claim.is_empty() => {}
+            Ok(_) | Err(StateError::Fault(_)) => drop(waiting.by_claim.remove(&claim.token)),
         }
         result
     }
@@ -126,6 +146,19 @@ mod tests {
         tokio::time::advance(GIVEN_UP).await;
         assert_eq!((trouble.waiting(), trouble.lasting()), (0, None));
         away(&state, &claim()).await;
-        assert_eq!(state.waiting.lock().unwrap().len(), 1, "it is forgotten");
+        assert_eq!(state.waiting.lock().unwrap().by_claim.len(), 1, "it is forgotten");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_has_given_up_is_looked_for_now_and_then_and_not_at_every_try() {
+        let ((state, _trouble), claim) = (state(), claim());
+        let mut swept = Vec::new();
+        for _ in 0..10 {
+            away(&state, &claim).await;
+            swept.push(state.waiting.lock().unwrap().swept);
+            tokio::time::advance(GIVEN_UP / 5).await;
+        }
+        swept.dedup();
+        assert_eq!(swept.len(), 2, "{swept:?}");
     }
 }

@@ -37,6 +37,11 @@ pub struct Assigned {
     /// Not before then is reading to turn back again.
     front_until: Option<Instant>,
     in_work: usize,
+    reads: u64,
+    /// How many reads there had been when it was last found behind the end of its log.
+    behind_at: Option<u64>,
+    /// Somebody has looked: what is to be read next is not before this offset.
+    nothing_before: i64,
     /// Its position has changed since it was last stored.
     changed: bool,
     /// It was stored since [`grown`](Self::grown) was last asked.
@@ -110,6 +115,9 @@ impl Assigned {
             back: None,
             front_until: None,
             in_work: 0,
+            reads: 0,
+            behind_at: None,
+            nothing_before: 0,
             changed: false,
             stored: false,
             revoked: false,
@@ -150,6 +158,7 @@ impl Assigned {
     /// A record was read. Records come in the order of their offsets, from where reading has [turned](Self::turn).
     pub fn read(&mut self, record: Record, oldest: i64) -> Read {
         let offset = record.at.offset;
+        self.reads += 1;
         if let Some(back) = &mut self.back {
             if offset < back.next {
                 return self.begin_anew(record, oldest);
@@ -217,6 +226,7 @@ impl Assigned {
         self.parked = Parked::default();
         self.back = None;
         self.in_work = 0;
+        self.nothing_before = 0;
         self.tenure = Tenure::default();
         self.changed = true;
     }
@@ -299,6 +309,21 @@ impl Assigned {
     /// The first record that is not done; `None` before anything is known of the partition.
     pub fn first_open(&self) -> Option<i64> {
         self.offsets.first_open()
+    }
+
+    /// Where to look for a record, if nothing has come since this was last asked, and was not held back either, although the
+    /// log goes on to `end`.
+    pub fn gone_quiet(&mut self, end: i64, is_full: bool) -> Option<i64> {
+        let next = self.front.max(self.offsets.position().offset).max(self.nothing_before);
+        let is_held_back = is_full || self.revoked || self.is_holding() || self.back.is_some();
+        let is_behind = next < end && !is_held_back;
+        let before = std::mem::replace(&mut self.behind_at, is_behind.then_some(self.reads));
+        (is_behind && before == Some(self.reads)).then_some(next)
+    }
+
+    /// Nothing is to be read before this offset.
+    pub fn holds_nothing_before(&mut self, offset: i64) {
+        self.nothing_before = offset;
     }
 
     /// For the [`Ticket`](crate::worker::assignments::Ticket)s of its records.

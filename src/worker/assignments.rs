@@ -163,6 +163,28 @@ impl Assignments {
         Some((end - open).max(0))
     }
 
+    /// A partition of which nothing has come since this was last asked, although its log goes on to its end, and where to
+    /// look for what is there. Only those that are full are held back on purpose.
+    pub fn gone_quiet(
+        &mut self,
+        ends: &[(Partition, i64)],
+        is_full: impl Fn(&Partition) -> bool,
+    ) -> Option<(Partition, i64, i64)> {
+        let quiet = ends.iter().filter_map(|(partition, end)| {
+            let next = self.partitions.get_mut(partition)?.gone_quiet(*end, is_full(partition))?;
+            Some((partition.clone(), next, *end))
+        });
+        // All of them are asked each time.
+        quiet.reduce(|first, _| first)
+    }
+
+    /// Nothing is to be read of a partition before this offset.
+    pub fn holds_nothing_before(&mut self, partition: &Partition, offset: i64) {
+        if let Some(assigned) = self.partitions.get_mut(partition) {
+            assigned.holds_nothing_before(offset);
+        }
+    }
+
     /// How many partitions are not read now: a record of theirs is held, or they are full.
     pub fn held_back(&self, is_full: impl Fn(&Partition) -> bool) -> usize {
         let held_back = self.partitions.iter().filter(|(partition, it)| it.is_holding() || is_full(partition));
@@ -389,6 +411,29 @@ mod tests {
         assert_eq!(assigned(&mut assignments, 1).turn(Instant::now()), None);
         assignments.make_room_where(|member, partition| lanes.is_low(member, partition, 2));
         assert_eq!(assigned(&mut assignments, 1).turn(Instant::now()), Some(2), "the first still has enough");
+    }
+
+    #[test]
+    fn a_partition_is_quiet_when_nothing_comes_of_it_although_its_log_goes_on() {
+        let mut assignments = fresh(&[0, 1]);
+        let ends = |first, second| [(partition(0), first), (partition(1), second)];
+        let quiet = |assignments: &mut Assignments, ends: &[_]| assignments.gone_quiet(ends, |_| false);
+        read(&mut assignments, 0, 3);
+        assert_eq!(quiet(&mut assignments, &ends(4, 0)), None);
+        assert_eq!(quiet(&mut assignments, &ends(6, 0)), None, "it may come");
+        assert_eq!(quiet(&mut assignments, &ends(6, 0)), Some((partition(0), 4, 6)));
+        read(&mut assignments, 0, 4);
+        assert_eq!(quiet(&mut assignments, &ends(6, 0)), None, "one has come");
+        assert_eq!(assignments.gone_quiet(&ends(6, 0), |_| true), None, "there is no room for it");
+        assert_eq!(quiet(&mut assignments, &ends(6, 9)), None);
+        assert_eq!(quiet(&mut assignments, &ends(6, 9)), Some((partition(0), 5, 6)));
+        // Marks of a transaction, or a record that was removed.
+        assignments.holds_nothing_before(&partition(0), 6);
+        assert_eq!(quiet(&mut assignments, &ends(6, 9)), Some((partition(1), 0, 9)));
+        assignments.holds_nothing_before(&partition(1), 9);
+        assert_eq!(quiet(&mut assignments, &ends(6, 9)), None);
+        assert_eq!(quiet(&mut assignments, &ends(7, 9)), None);
+        assert_eq!(quiet(&mut assignments, &ends(7, 9)), Some((partition(0), 6, 7)));
     }
 
     #[test]

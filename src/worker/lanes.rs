@@ -3,7 +3,7 @@
 //! Members take turns: a lane that has had its turn goes to the back, and partitions are served round robin, so that
 //! neither a member nor a partition with many records holds up the rest.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::hash::Hash;
 
 /// Backpressure: members of a partition that are ready for their turn before its reading stops.
@@ -52,7 +52,7 @@ pub struct Lanes<M, P, T> {
     lanes: HashMap<M, Lane<P, T>>,
     /// Partitions with a ready lane, in the order in which they are served.
     served_next: VecDeque<P>,
-    partitions: HashMap<P, Partition<M>>,
+    partitions: BTreeMap<P, Partition<M>>,
 }
 
 #[derive(Debug)]
@@ -76,13 +76,13 @@ struct Partition<M> {
     ready_bytes: usize,
 }
 
-impl<M: Copy + Eq + Hash, P: Clone + Eq + Hash, T> Default for Lanes<M, P, T> {
+impl<M: Copy + Eq + Hash, P: Clone + Ord, T> Default for Lanes<M, P, T> {
     fn default() -> Self {
-        Self { lanes: HashMap::new(), served_next: VecDeque::new(), partitions: HashMap::new() }
+        Self { lanes: HashMap::new(), served_next: VecDeque::new(), partitions: BTreeMap::new() }
     }
 }
 
-impl<M: Copy + Eq + Hash, P: Clone + Eq + Hash, T> Lanes<M, P, T> {
+impl<M: Copy + Eq + Hash, P: Clone + Ord, T> Lanes<M, P, T> {
     /// Puts a record at the end of its member's lane.
     pub fn push(&mut self, member: M, partition: P, bytes: usize, record: T) {
         let queue = self.partitions.entry(partition.clone()).or_insert_with(|| Partition {

@@ -30,6 +30,7 @@ use crate::worker::letting_go::LettingGo;
 use crate::worker::pending::{Pending, wait_for};
 use crate::worker::work::{Job, Lane, Worked, Worker};
 
+mod lag;
 mod rebalance;
 
 /// How often positions are stored, and everything is looked at even if nobody said that it changed.
@@ -117,6 +118,10 @@ pub struct Membership<'a> {
     assigning: Pending<(Vec<Partition>, u32, Result<Committed, KafkaError>)>,
     /// Where the partitions end is being asked for.
     measuring: Pending<Result<Ends, KafkaError>>,
+    /// A partition of which nothing comes is being looked at.
+    looking: Pending<(Partition, i64, Result<bool, KafkaError>)>,
+    /// Nothing comes of a partition, although something is there.
+    is_quiet: bool,
     /// The topics that are read, as far as anybody told.
     topics: TopicIds,
     /// How many members the group has is being asked for.
@@ -145,6 +150,8 @@ impl<'a> Membership<'a> {
             revocation: None,
             assigning: None,
             measuring: None,
+            looking: None,
+            is_quiet: false,
             counting: None,
             letting_go: None,
             topics: TopicIds::new(),
@@ -233,6 +240,10 @@ impl<'a> Membership<'a> {
                     self.measuring = None;
                     self.on_ends(ends);
                 }
+                (partition, end, holds_any) = wait_for(&mut self.looking) => {
+                    self.looking = None;
+                    self.on_looked(&partition, end, holds_any);
+                }
                 () = sleep_until(wake_at.unwrap_or_else(Instant::now)), if wake_at.is_some() => {}
                 changed = stop.changed() => if changed.is_err() { return Ok(Ended::Stopped) },
             }
@@ -243,29 +254,6 @@ impl<'a> Membership<'a> {
     fn oldest(&self) -> i64 {
         let oldest = OffsetDateTime::now_utc() - self.group.outcome_ttl;
         i64::try_from(oldest.unix_timestamp_nanos() / 1_000_000).unwrap_or(0)
-    }
-
-    fn ask_ends(&mut self) {
-        if self.measuring.is_some() || self.assignments.is_empty() {
-            return;
-        }
-        let asking = self.consumer.ends(self.assignments.partitions());
-        self.measuring = Some(Box::pin(async { asking.await.unwrap_or_else(|panicked| Err(panicked.into())) }));
-    }
-
-    fn on_ends(&mut self, ends: Result<Ends, KafkaError>) {
-        match ends {
-            Ok(Ends { ends, topics }) => {
-                let made_again = self.made_again(topics);
-                self.begin_anew(&made_again);
-                for (partition, end) in ends {
-                    if let Some(lag) = self.assignments.lag(&partition, end) {
-                        self.metrics.lag(&partition.topic, partition.number, lag);
-                    }
-                }
-            }
-            Err(error) => tracing::debug!(group = self.group.name, %error, "the lag could not be measured"),
-        }
     }
 
     /// Asks whether anybody could take the partitions over, where they are better off elsewhere.
@@ -384,10 +372,11 @@ impl<'a> Membership<'a> {
         let bytes = job.record.size();
         self.begun_bytes += bytes;
         let worker = self.group.worker.clone();
-        self.tasks.spawn(async move {
+        // In a box: it is large, and the runtime moves what it is given about.
+        self.tasks.spawn(Box::pin(async move {
             let worked = worker.work(&job, &mut place).await;
             Done { lane, ticket, bytes, worked }
-        });
+        }));
     }
 
     /// Of this member less waits than before.

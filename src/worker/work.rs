@@ -218,7 +218,7 @@ impl Worker {
         };
         let started = Instant::now();
         let id = request_id(record, decoded.request_id.as_deref());
-        let origin = Origin { record, member: decoded.member, request_id: &id, context: decoded.context.as_ref() };
+        let origin = Origin::new(record, decoded, &id);
         let answered = self.answer(&origin, decoded, place, token).await;
         // What is left is to hand over what is saved.
         place.give_up_slot();
@@ -245,7 +245,7 @@ impl Worker {
             return Ok(());
         };
         let id = request_id(record, decoded.request_id.as_deref());
-        let origin = Origin { record, member: decoded.member, request_id: &id, context: decoded.context.as_ref() };
+        let origin = Origin::new(record, decoded, &id);
         let failure = Failure::new(FailureCode::Internal, PANICKED);
         let outcome = Outcome::Failed { problem_id: decoded.problem_id, failure };
         let scope = outcome.scope();
@@ -511,8 +511,8 @@ fn claim(origin: &Origin<'_>, decoded: &Decoded, token: Uuid) -> Claim {
     Claim {
         flow: origin.record.kind.flow(),
         member: origin.member,
-        request: request_name(origin.record, origin.member, &first_id),
-        record: record_name(origin.record),
+        request: request_name(origin.record, origin.digest, origin.member, &first_id),
+        record: record_name(origin.record, origin.digest),
         token,
     }
 }

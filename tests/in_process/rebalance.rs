@@ -109,3 +109,20 @@ async fn a_member_whose_partitions_were_lost_is_none_until_the_group_takes_it_ag
     shared.producer.outcome(7).await;
     member.stop().await;
 }
+
+#[tokio::test]
+async fn a_group_that_gets_nothing_while_there_is_something_says_so_until_it_comes() {
+    let (kafka, shared) = (Kafka::start(1), Shared::new());
+    let mut member = shared.join(&kafka, Flow::Feedback, 1);
+    member.joined().await;
+    kafka.deny_reading(true);
+    kafka.feedback(7, "답변").send().await;
+    kafka.feedback(8, "답변").send().await;
+    member.not_joined("nothing has come of FeedbackRequested/0").await;
+    kafka.deny_reading(false);
+    for answered in [7, 8] {
+        assert_eq!(shared.producer.outcome(answered).await.topic(), "FeedbackGenerated");
+    }
+    member.joined().await;
+    member.stop().await;
+}

@@ -109,6 +109,11 @@ impl Kafka {
         self.broker.deny_groups(denied).unwrap();
     }
 
+    /// From now on nobody may read anything, or everybody again.
+    pub fn deny_reading(&self, denied: bool) {
+        self.broker.deny_reading(denied).unwrap();
+    }
+
     fn connection(&self) -> Connection {
         let properties = QUICK.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
         Connection { bootstrap: self.bootstrap.clone(), properties }

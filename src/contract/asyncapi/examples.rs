@@ -164,7 +164,7 @@ fn answer(summary: &str, request: RequestKind, outcome: Outcome) -> anyhow::Resu
     let record = record(request, &asked);
     let decoded = decode(request, record.value.as_deref())?;
     let id = request_id(&record, decoded.request_id.as_deref());
-    let origin = Origin { record: &record, member: decoded.member, request_id: &id, context: decoded.context.as_ref() };
+    let origin = Origin::new(&record, &decoded, &id);
     // The link is added when the outcome is sent.
     let link = match &outcome {
         Outcome::Completed { object_key, .. } => Some(DownloadLink {

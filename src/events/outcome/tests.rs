@@ -15,7 +15,8 @@ fn record(partition: i32, offset: i64) -> Record {
 }
 
 fn saved(outcome: Outcome, record: &Record, member: i64, id: &str) -> SavedOutcome {
-    let origin = Origin { record, member: MemberId::new(member).unwrap(), request_id: id, context: None };
+    let (digest, member) = (record.digest(), MemberId::new(member).unwrap());
+    let origin = Origin { record, digest, member, request_id: id, context: None };
     outcome.into_saved(&origin, OffsetDateTime::UNIX_EPOCH).unwrap()
 }
 
@@ -95,7 +96,7 @@ fn each_outcome_echoes_the_context_to_the_digit() {
     let text = r#"{ "b":9007199254740993.10, "a": [1e999], "b":"\ud800" }"#;
     let context = serde_json::from_str(text).unwrap();
     let (record, member) = (record(0, 1), MemberId::new(7).unwrap());
-    let origin = Origin { record: &record, member, request_id: "id", context: Some(&context) };
+    let origin = Origin { record: &record, digest: record.digest(), member, request_id: "id", context: Some(&context) };
     let (session_id, question_id) = (Uuid::nil(), Uuid::nil());
     for outcome in [
         Outcome::Feedback { problem_id: None, feedback: ".".to_owned() },

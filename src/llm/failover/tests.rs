@@ -21,6 +21,8 @@ struct Scripted {
     takes: Mutex<Duration>,
     /// Nobody gets an answer.
     hangs: AtomicBool,
+    /// Not even who asks for its models.
+    lists_nothing: AtomicBool,
     calls: AtomicUsize,
     probes: AtomicUsize,
 }
@@ -41,6 +43,7 @@ impl Scripted {
             to_probes: Mutex::default(),
             takes: Mutex::new(takes),
             hangs: AtomicBool::default(),
+            lists_nothing: AtomicBool::default(),
             calls: AtomicUsize::default(),
             probes: AtomicUsize::default(),
         })
@@ -88,7 +91,11 @@ impl Endpoint for Scripted {
         if answered > limit { fails(Cause::Silent) } else { result }
     }
 
-    async fn check(&self, _limit: Instant) -> Result<(), Trouble> {
+    async fn check(&self, limit: Instant) -> Result<(), Trouble> {
+        if self.lists_nothing.load(Ordering::SeqCst) || Instant::now() >= limit {
+            sleep_until(limit).await;
+            return Err(Fault::transport(Cause::Silent).into());
+        }
         match self.script.lock().unwrap().front().unwrap() {
             Ok(_) => Ok(()),
             Err(fault) => Err(fault.clone().into()),
@@ -359,6 +366,13 @@ async fn who_was_asking_when_the_model_went_away_holds_no_slot_until_a_call_can_
     };
     let (replies, ()) = probed(&model, async { tokio::join!(asking, others) }).await;
     assert!(replies.iter().all(Result::is_ok), "{replies:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_primary_that_hangs_leaves_the_fallback_time_to_be_checked() {
+    let [primary, fallback] = ["vllm", "openai"].map(|name| Scripted::new(name, [said("x")]));
+    primary.lists_nothing.store(true, Ordering::SeqCst);
+    assert_eq!(pair(&primary, &fallback).check(Instant::now() + LONG).await, Ok(()));
 }
 
 #[tokio::test(start_paused = true)]

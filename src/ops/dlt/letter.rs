@@ -10,8 +10,9 @@ use crate::events::decode::decode;
 use crate::events::header_names::{
     EXCEPTION_FQCN, ORIGINAL_OFFSET, ORIGINAL_PARTITION, ORIGINAL_TIMESTAMP, ORIGINAL_TOPIC,
 };
+use crate::events::names::name_of;
 use crate::events::record::{
-    Coordinates, Header, Record, RecordTime, first_id, first_sent, last_header, name_of, replay_count, text_header,
+    Coordinates, Header, Record, RecordTime, first_id, first_sent, last_header, replay_count, text_header,
 };
 use crate::events::request::MemberId;
 use crate::kafka::reader::Seen;
@@ -124,6 +125,7 @@ impl Letter {
             member: self.member,
             replays: self.replays,
             answered: None,
+            answer_unknown: false,
         }
     }
 }
@@ -153,15 +155,22 @@ pub struct Summary {
     /// How the request was answered since.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub answered: Option<String>,
+    /// It may have been: outcomes from then are no longer kept.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub answer_unknown: bool,
 }
 
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { at, time, original, code, member, replays, answered } = self;
+        let Self { at, time, original, code, member, replays, answered, answer_unknown } = self;
         let code = code.as_deref().unwrap_or("-");
         let member = member.map_or_else(|| "-".to_owned(), |member| member.to_string());
         write!(f, "{at}  {time}  from {original}  {code}  member {member}  replays {replays}")?;
-        answered.as_ref().map_or(Ok(()), |answered| write!(f, "  answered {answered}"))
+        match answered {
+            Some(answered) => write!(f, "  answered {answered}"),
+            None if *answer_unknown => f.write_str("  perhaps answered"),
+            None => Ok(()),
+        }
     }
 }
 
@@ -175,7 +184,7 @@ pub(super) mod tests {
     }
 
     /// A record of `FeedbackRequested-dlt`, at partition 1, offset 5, that came from partition 2, offset 9.
-    pub(crate) fn seen(time: i64, value: &str, headers: &[(&str, &[u8])]) -> Seen {
+    pub(crate) fn seen(time: i64, value: &str, headers: &[(&'static str, &[u8])]) -> Seen {
         let mut all = vec![
             Header::new("kafka_dlt-original-topic", "FeedbackRequested"),
             Header::new("kafka_dlt-original-partition", 2_i32.to_be_bytes()),
@@ -215,8 +224,15 @@ pub(super) mod tests {
     }
 
     #[test]
+    fn what_may_have_been_answered_is_told() {
+        let summary = Summary { answer_unknown: true, ..letter(seen(1_000, "", &[])).summary() };
+        assert!(summary.to_string().ends_with("  perhaps answered"), "{summary}");
+        assert_eq!(serde_json::to_value(summary).unwrap()["answer_unknown"], true);
+    }
+
+    #[test]
     fn the_id_is_the_one_that_the_worker_gave_it() {
-        let id = |value: &str, headers: &[(&str, &[u8])]| letter(seen(0, value, headers)).id;
+        let id = |value: &str, headers: &[(&'static str, &[u8])]| letter(seen(0, value, headers)).id;
         assert_eq!(id(r#"{"memberId": 7, "requestId": "r"}"#, &[("ce_id", b"c")]), "c");
         assert_eq!(id(r#"{"memberId": 7, "requestId": "r"}"#, &[]), "r");
         assert_eq!(id(r#"{"memberId": 7}"#, &[]), "FeedbackRequested/2/9");
@@ -248,7 +264,7 @@ pub(super) mod tests {
 
     #[test]
     fn a_letter_knows_when_its_request_was_first_sent() {
-        let sent = |millis: i64, more: &[(&str, &[u8])]| {
+        let sent = |millis: i64, more: &[(&'static str, &[u8])]| {
             let millis = millis.to_be_bytes();
             letter(seen(9_000, "", &[&[("kafka_dlt-original-timestamp", millis.as_slice())], more].concat())).first_sent
         };

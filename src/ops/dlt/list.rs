@@ -1,6 +1,6 @@
 //! `dlt list`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use clap::Args;
 
@@ -26,7 +26,10 @@ pub async fn run(args: ListArgs) -> anyhow::Result<()> {
     let config = args.settings.check()?;
     super::start_log(&config)?;
     let selection = args.filter.select(&config)?;
-    let mut found = super::read(&config, selection, Vec::new(), |found, letter, chosen| {
+    let nothing = (Vec::new(), HashMap::new());
+    let (mut found, replays) = super::read(&config, selection, nothing, |(found, replays), letter, chosen| {
+        let most: &mut u64 = replays.entry(letter.request()).or_default();
+        *most = letter.replays.max(*most);
         if chosen {
             found.push(letter);
         }
@@ -34,11 +37,13 @@ pub async fn run(args: ListArgs) -> anyhow::Result<()> {
     .await?;
     found.sort_by(|a: &Letter, b| a.age().cmp(&b.age()));
     let mut answers = Answers::new(&config.topics);
-    found.iter().for_each(|letter| answers.look_for(letter));
+    for letter in &found {
+        answers.look_for(letter, replays.get(&letter.request()).copied().unwrap_or_default());
+    }
     let answers = answers.read(&config).await?;
     for letter in found.iter().take(args.filter.limit.unwrap_or(usize::MAX)) {
         let answered = answers.of(letter).map(|ending| text::printable(ending.to_string().as_bytes()));
-        let summary = Summary { answered, ..letter.summary() };
+        let summary = Summary { answered, answer_unknown: answers.is_unknown(letter), ..letter.summary() };
         if args.json {
             say!("{}", serde_json::to_string(&summary)?)?;
         } else {
@@ -55,6 +60,10 @@ pub async fn run(args: ListArgs) -> anyhow::Result<()> {
     let answered = found.iter().filter(|letter| answers.of(letter).is_some()).count();
     if answered > 0 {
         say!("{answered} of them answered since")?;
+    }
+    let unknown = found.iter().filter(|letter| answers.is_unknown(letter)).count();
+    if unknown > 0 {
+        say!("{unknown} of them perhaps answered: outcomes from then are no longer kept")?;
     }
     Ok(())
 }

@@ -67,7 +67,8 @@ pub async fn run(args: ReplayArgs) -> anyhow::Result<()> {
     })
     .await?;
     let mut answers = Answers::new(&config.topics);
-    planner.candidates().for_each(|letter| answers.look_for(letter));
+    // Each is the latest of its request.
+    planner.candidates().for_each(|letter| answers.look_for(letter, letter.replays));
     let answers = answers.read(&config).await?;
     let erased = erased(&config, planner.candidates()).await?;
     let plan = planner.finish(args.max_replays, args.filter.limit, |letter| {

@@ -67,7 +67,7 @@ mod tests {
 
     #[test]
     fn springs_numbers_are_shown_as_numbers() {
-        let shown = |name: &str, value: &[u8]| header_value(&Header::new(name, value));
+        let shown = |name: &'static str, value: &[u8]| header_value(&Header::new(name, value));
         assert_eq!(shown("kafka_dlt-original-partition", &3_i32.to_be_bytes()), "3");
         assert_eq!(shown("kafka_dlt-original-offset", &42_i64.to_be_bytes()), "42");
         assert_eq!(shown("kafka_dlt-original-timestamp", &1_000_i64.to_be_bytes()), "1000 (1970-01-01T00:00:01Z)");
@@ -77,6 +77,6 @@ mod tests {
     fn other_headers_are_text_or_base64_or_null() {
         assert_eq!(header_value(&Header::new("a", "b\n")), "b\\n");
         assert_eq!(header_value(&Header::new("kafka_dlt-original-offset", vec![0xff])), "base64:/w==");
-        assert_eq!(header_value(&Header { name: b"a".to_vec(), value: None }), "null");
+        assert_eq!(header_value(&Header { name: b"a".into(), value: None }), "null");
     }
 }

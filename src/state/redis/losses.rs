@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use fred::interfaces::ClientLike;
+use fred::interfaces::{ClientLike, ClusterInterface};
 use fred::types::{ClusterHash, CustomCommand};
 
 use super::connection::Connection;
@@ -12,7 +12,7 @@ use super::connection::Connection;
 const LOOK: Duration = Duration::from_millis(500);
 
 /// A way for saved data to go.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Loss {
     /// What `maxmemory-policy` says.
     Evicts(String),
@@ -28,13 +28,19 @@ pub(super) async fn tell(connection: Arc<Connection>) {
             Err(_) => tokio::time::sleep(LOOK).await,
         }
     };
-    let info: String = match client.info(None).await {
-        Ok(info) => info,
-        Err(error) => return tracing::debug!(reason = error.details(), "Redis does not say what it keeps"),
-    };
-    let config = CustomCommand::new_static("CONFIG", ClusterHash::Random, false);
-    let snapshots: Option<Vec<String>> = client.custom(config, vec!["GET", "save"]).await.ok();
-    for loss in losses(&info, snapshots.as_ref().and_then(|save| save.get(1)).map(String::as_str)) {
+    let mut found = Vec::new();
+    match client.cached_cluster_state() {
+        // What one server keeps says nothing of another.
+        Some(cluster) => {
+            for server in cluster.unique_primary_nodes() {
+                found.extend(losses_of(&client.with_cluster_node(server)).await);
+            }
+        }
+        None => found = losses_of(client).await,
+    }
+    found.sort_unstable();
+    found.dedup();
+    for loss in found {
         match loss {
             Loss::Evicts(policy) => tracing::warn!(
                 policy,
@@ -47,6 +53,20 @@ pub(super) async fn tell(connection: Arc<Connection>) {
             ),
         }
     }
+}
+
+/// Of one server, as it says itself.
+async fn losses_of(server: &impl ClientLike) -> Vec<Loss> {
+    let info: String = match server.info(None).await {
+        Ok(info) => info,
+        Err(error) => {
+            tracing::debug!(reason = error.details(), "Redis does not say what it keeps");
+            return Vec::new();
+        }
+    };
+    let config = CustomCommand::new_static("CONFIG", ClusterHash::Random, false);
+    let snapshots: Option<Vec<String>> = server.custom(config, vec!["GET", "save"]).await.ok();
+    losses(&info, snapshots.as_ref().and_then(|save| save.get(1)).map(String::as_str))
 }
 
 /// By the server's `INFO`, and its setting `save` where that may be seen.

@@ -3,21 +3,22 @@
 //!
 //! `WAIT` stops its whole connection and covers what was written on that one before. So there is a connection for this
 //! alone, on which outcomes are written once more, as they are: that covers them whichever connection, or process, saved
-//! them first. All callers of a server share a `WAIT`.
+//! them first. A connection that is replaced between the two has written nothing, and its `WAIT` covers nothing: then both
+//! are done again. All callers of a server share a `WAIT`; in a cluster each server is asked for what it was given.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use fred::clients::Client;
 use fred::error::Error;
-use fred::interfaces::{ClientLike, ClusterInterface};
+use fred::interfaces::{ClientLike, ClusterInterface, EventInterface};
 use fred::types::cluster::ClusterRouting;
 use fred::types::config::Server;
 use fred::types::scripts::Script;
 use fred::types::{ClusterHash, CustomCommand, Key};
 use futures_util::future::try_join_all;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio_util::task::AbortOnDropHandle;
 
 use super::address::RedisAddress;
@@ -104,6 +105,34 @@ impl Replicas {
     }
 }
 
+/// The connections on which something is written from here on.
+struct WrittenOn {
+    /// Whatever connects after this has not written it.
+    connects: broadcast::Receiver<Server>,
+    servers: Vec<Option<Server>>,
+}
+
+impl WrittenOn {
+    fn begin(client: &Client, calls: &[Call]) -> Self {
+        Self { connects: client.reconnect_rx(), servers: servers_of(client, calls) }
+    }
+
+    /// Whether a `WAIT` that was answered by now covers it.
+    fn is_still_there(mut self, client: &Client, calls: &[Call]) -> Answer {
+        let is_new = !matches!(self.connects.try_recv(), Err(broadcast::error::TryRecvError::Empty));
+        if is_new || self.servers != servers_of(client, calls) {
+            return Err(StateError::Unavailable("the connection to Redis was replaced meanwhile".to_owned()));
+        }
+        Ok(())
+    }
+}
+
+/// Which server of a cluster has each caller's outcome.
+fn servers_of(client: &Client, calls: &[Call]) -> Vec<Option<Server>> {
+    let cluster = client.cached_cluster_state();
+    calls.iter().map(|call| cluster.as_ref()?.get_server(call.slot).cloned()).collect()
+}
+
 /// One after the other: who comes while a `WAIT` is out shares the next one.
 async fn serve(asking: Arc<Asking>, mut waiting: mpsc::UnboundedReceiver<Call>) {
     let mut calls = Vec::with_capacity(TOGETHER);
@@ -125,16 +154,16 @@ impl Asking {
     /// For each caller whether its outcome is there, once enough replicas have what is.
     async fn keep(&self, calls: &[Call]) -> Result<Vec<bool>, StateError> {
         let client = self.connection.client()?;
-        let there = if client.is_clustered() {
+        let written_on = WrittenOn::begin(client, calls);
+        let (there, slots) = if client.is_clustered() {
             // A script may touch one member's keys only.
-            try_join_all(calls.iter().map(|call| self.touch(std::slice::from_ref(call)))).await?.concat()
+            let touched = try_join_all(calls.iter().map(|call| self.touch(std::slice::from_ref(call)))).await?;
+            (touched.concat(), calls.iter().map(|call| call.slot).collect())
         } else {
-            self.touch(calls).await?
+            (self.touch(calls).await?, BTreeSet::from([0]))
         };
-        match calls.first() {
-            Some(call) => self.wait(client, call.slot).await.map(|()| there),
-            None => Ok(there),
-        }
+        try_join_all(slots.into_iter().map(|slot| self.wait(client, slot))).await?;
+        written_on.is_still_there(client, calls).map(|()| there)
     }
 
     /// Writes the outcomes once more; says for each caller whether its own is there.
@@ -168,5 +197,56 @@ impl Asking {
                 }
             },
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+    use tokio::net::{TcpListener, TcpStream};
+
+    use super::*;
+
+    /// Agrees to everything: outcomes are there, and as many replicas as anybody wants have what was written, which is so
+    /// where nothing was.
+    async fn agree(stream: TcpStream) {
+        let (reading, mut writing) = stream.into_split();
+        let mut lines = BufReader::new(reading).lines();
+        while let Ok(Some(line)) = lines.next_line().await {
+            let reply = match line.as_str() {
+                "EVALSHA" => "*1\r\n:1\r\n",
+                "WAIT" => ":9\r\n",
+                "INFO" => "$19\r\nredis_version:7.2.0\r\n",
+                "CLIENT" | "PING" | "HELLO" | "AUTH" | "SELECT" => "+OK\r\n",
+                _ => continue,
+            };
+            writing.write_all(reply.as_bytes()).await.unwrap();
+        }
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_was_replaced_after_the_write_covers_nothing() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = format!("redis://{}", listener.local_addr().unwrap()).parse().unwrap();
+        let serving = tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                tokio::spawn(agree(stream));
+            }
+        });
+        let replicas = Replicas::open(&address, 1);
+        while replicas.asking.connection.client().is_err() {
+            tokio::task::yield_now().await;
+        }
+        let client = replicas.asking.connection.client().unwrap();
+        let (written_on, again) = (WrittenOn::begin(client, &[]), WrittenOn::begin(client, &[]));
+        replicas.asking.wait(client, 0).await.unwrap();
+        written_on.is_still_there(client, &[]).unwrap();
+        client.force_reconnection().await.unwrap();
+        replicas.asking.wait(client, 0).await.unwrap();
+        assert!(matches!(again.is_still_there(client, &[]), Err(StateError::Unavailable(_))));
+        let keys = ["resume:{7}:outcome:1", "resume:{7}:outcome:2"].map(str::to_owned);
+        // Both are done again.
+        replicas.have(keys).await.unwrap();
+        serving.abort();
     }
 }

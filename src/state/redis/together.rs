@@ -19,8 +19,9 @@ type Reply = Result<Vec<Value>, StateError>;
 
 /// What one caller wants of the script.
 struct Call {
-    keys: Vec<String>,
-    args: Vec<String>,
+    keys: Vec<Key>,
+    /// How many keys and arguments there are, and the arguments.
+    args: Vec<Value>,
     reply: oneshot::Sender<Reply>,
 }
 
@@ -42,6 +43,9 @@ impl SharedScript {
     /// Runs the script for this caller.
     pub async fn run(&self, keys: Vec<String>, args: Vec<String>) -> Reply {
         let (reply, replied) = oneshot::channel();
+        let counts = [keys.len(), args.len()].map(|count| count.to_string());
+        let args = counts.into_iter().chain(args).map(Value::from).collect();
+        let keys = keys.into_iter().map(Key::from).collect();
         // A runner that is gone drops the call, and with it the reply.
         let _ = self.calls.send(Call { keys, args, reply });
         replied.await.unwrap_or_else(|_| Err(StateError::Unavailable("Redis is not asked any more".to_owned())))
@@ -59,8 +63,8 @@ async fn serve(connection: Arc<Connection>, script: Arc<Script>, mut waiting: mp
 }
 
 async fn run(connection: Arc<Connection>, script: Arc<Script>, calls: Vec<Call>) {
-    let keys = || calls.iter().flat_map(|call| &call.keys).map(Key::from).collect();
-    let args = || calls.iter().flat_map(arguments).collect();
+    let keys = || calls.iter().flat_map(|call| &call.keys).cloned().collect();
+    let args = || calls.iter().flat_map(|call| &call.args).cloned().collect();
     match evaluate(&connection, &script, keys, args).await {
         Ok(replies) => {
             for (call, reply) in calls.into_iter().zip(replies) {
@@ -97,10 +101,4 @@ pub(super) async fn evaluate(
         reply = client.eval(lua.clone(), keys(), args()).await;
     }
     reply.map(Value::into_array).map_err(|error| connection.failed(&error))
-}
-
-/// How many keys and arguments a caller has, and the arguments.
-fn arguments(call: &Call) -> impl Iterator<Item = Value> + '_ {
-    let counts = [call.keys.len(), call.args.len()].map(|count| Value::from(count.to_string()));
-    counts.into_iter().chain(call.args.iter().map(|arg| Value::from(arg.as_str())))
 }

@@ -83,6 +83,7 @@ impl Membership<'_> {
         // Of those that it had before.
         self.begin_anew(&made_again);
         self.assignments.assign(&starts, self.oldest());
+        self.is_quiet = false;
         self.group.stand(Ok(()));
         self.metrics.assigned(self.assignments.len());
         tracing::info!(

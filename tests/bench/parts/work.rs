@@ -95,8 +95,9 @@ pub fn clean_reply(text: &&str) -> Option<String> {
 pub fn ids_and_headers(record: &Record) -> impl Sized + use<> {
     let member = MemberId::new(7)?;
     let id = request_id(record, None);
-    let origin = Origin { record, member, request_id: &id, context: None };
-    let names = (request_name(record, member, &id), record_name(record));
+    let digest = record.digest();
+    let origin = Origin { record, digest, member, request_id: &id, context: None };
+    let names = (request_name(record, digest, member, &id), record_name(record, digest));
     let outcome = Outcome::Feedback { problem_id: Some(42), feedback: REPLY.to_owned() };
     let saved = outcome.into_saved(&origin, NOW).ok()?;
     Some((names, headers::of_outcome(&origin, &saved)))
