@@ -226,4 +226,20 @@ mod tests {
         let last = serde_json::from_value::<Check>("lists".into()).unwrap();
         assert_eq!(last as usize + 1, Check::ALL.len());
     }
+
+    #[test]
+    fn the_manual_has_every_check_and_what_it_weighs() {
+        let manual = include_str!("../../docs/eval.md");
+        for check in Check::ALL {
+            let name = format!("| `{}` |", check.name());
+            let row = manual.lines().find(|line| line.starts_with(&name)).unwrap_or_else(|| panic!("{name}"));
+            let weight = match check.weight() {
+                Weight::Guard => "| guard |",
+                Weight::Quality => "| quality |",
+                Weight::Note => "| note |",
+            };
+            assert!(row.contains(weight), "{row}");
+        }
+        assert_eq!(manual.matches("\n| `").count(), Check::ALL.len());
+    }
 }

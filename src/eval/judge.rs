@@ -233,8 +233,10 @@ mod tests {
             let said = match text.split_once("<피드백 A>") {
                 None => self.marks.to_owned(),
                 Some((_, pair)) => {
-                    let (a, b) = pair.split_once("<피드백 B>").unwrap();
-                    let choice = if self.likes_the_first || a.len() > b.len() { "A" } else { "B" };
+                    let (a, b) = pair.split_once("</피드백 A>").unwrap();
+                    let b = b.split_once("</피드백 B>").unwrap().0;
+                    let choice =
+                        if self.likes_the_first || a.len() + "<피드백 B>".len() > b.len() { "A" } else { "B" };
                     format!("{{\"reason\": \"...\", \"choice\": \"{choice}\"}}")
                 }
             };

@@ -189,10 +189,7 @@ async fn evaluate(
     let endpoint: Arc<dyn Endpoint> = Arc::new(Vllm::new(config.vllm.clone())?);
     wake(endpoint.as_ref(), options.limit).await?;
     let server = Server::new(&config.vllm.url)?;
-    let model = match &config.vllm.model {
-        Some(model) => Some(model.clone()),
-        None => server.model(config.vllm.api_key.as_deref()).await,
-    };
+    let model = named_model(&config.vllm, &server).await;
     let asking = asking(config, options)?;
     let (began, started) = (OffsetDateTime::now_utc(), Instant::now());
     let cached_before = server.prefix_cache().await;
@@ -204,13 +201,15 @@ async fn evaluate(
         let why = items.iter().flat_map(|item| &item.calls).find_map(|call| call.fault.clone());
         return Err(anyhow!("the model answered nothing: {}", why.unwrap_or_else(|| "it was not asked".to_owned())));
     }
+    let mut judged_by = None;
     if let Some(settings) = &options.judge {
         judge_all(config, options, settings, cases, &mut items, old).await?;
+        judged_by = named_model(settings, &Server::new(&settings.url)?).await;
     }
     let deadline = u64::try_from(config.request_deadline.as_millis()).unwrap_or(u64::MAX);
     let setup = Setup {
         model,
-        judge: options.judge.as_ref().map(|judge| judge.model.clone().unwrap_or_else(|| "?".to_owned())),
+        judge: judged_by,
         cases: folder.display().to_string(),
         only: options.only.clone(),
         at_once: options.at_once,
@@ -225,6 +224,14 @@ async fn evaluate(
         figures: Figures::of(&items, seconds, cached, deadline),
         items,
     })
+}
+
+/// The model as it is named, or as its server does.
+async fn named_model(settings: &VllmSettings, server: &Server) -> Option<String> {
+    match &settings.model {
+        Some(model) => Some(model.clone()),
+        None => server.model(settings.api_key.as_deref()).await,
+    }
 }
 
 /// Asks for one token: a server that is not there would be waited for in every case, and one that has just come loads its

@@ -112,9 +112,10 @@ impl Given {
 
     fn has(&self, number: &Number) -> bool {
         let has = |value: &String| self.numbers.contains(value);
-        has(&number.simple)
-            || number.whole.as_ref().is_some_and(has)
-            || number.pieces.len() > 1 && number.pieces.iter().all(has)
+        match &number.whole {
+            Some(whole) => has(whole),
+            None => has(&number.simple) || number.pieces.len() > 1 && number.pieces.iter().all(has),
+        }
     }
 
     fn names(&self, name: &str) -> bool {
