@@ -68,18 +68,13 @@ fn change(kind: Kind, check: Check, pairs: &[(&Item, &Item)]) -> Option<Change> 
     let mut change = Change { kind, check, both: 0, better: Vec::new(), worse: Vec::new(), p: 1.0, fell: false };
     for (before, after) in pairs {
         let holds = |item: &Item| item.finding(check).map(|finding| finding.holds);
-        let id = || after.id.clone();
-        match (holds(before), holds(after)) {
-            (Some(held), Some(holds)) => {
-                change.both += 1;
-                match (held, holds) {
-                    (true, false) => change.worse.push(id()),
-                    (false, true) => change.better.push(id()),
-                    (true, true) | (false, false) => {}
-                }
-            }
-            // What did not come at all cannot be judged: that is a failure of its own, by `answered`.
-            (Some(_), None) | (None, Some(_)) | (None, None) => {}
+        // What did not come at all cannot be judged: that is a failure of its own, by `answered`.
+        let Some((held, holds)) = holds(before).zip(holds(after)) else { continue };
+        change.both += 1;
+        match (held, holds) {
+            (true, false) => change.worse.push(after.id.clone()),
+            (false, true) => change.better.push(after.id.clone()),
+            (true, true) | (false, false) => {}
         }
     }
     change.p = at_least(change.worse.len(), change.worse.len() + change.better.len());

@@ -241,13 +241,11 @@ fn korean(kind: Kind) -> &'static str {
     }
 }
 
-#[expect(clippy::cast_precision_loss, reason = "shown with one digit")]
 fn seconds(millis: u64) -> f64 {
     millis as f64 / 1_000.0
 }
 
 /// A share, in percent.
-#[expect(clippy::cast_precision_loss, reason = "shown with one digit")]
 pub fn percent(part: usize, whole: usize) -> f64 {
     if whole == 0 { 0.0 } else { part as f64 * 100.0 / whole as f64 }
 }

@@ -126,7 +126,7 @@ fn composed(text: &str) -> String {
             0x1161..=0x1175 if (LEADS..LEADS + 19).contains(&last) => {
                 Some(SYLLABLES + ((last - LEADS) * 21 + (code - VOWELS)) * 28)
             }
-            0x11A8..=0x11C2 if (SYLLABLES..0xD7A4).contains(&last) && (last - SYLLABLES) % 28 == 0 => {
+            0x11A8..=0x11C2 if (SYLLABLES..0xD7A4).contains(&last) && (last - SYLLABLES).is_multiple_of(28) => {
                 Some(last + (code - TAILS))
             }
             _ => None,
