@@ -197,7 +197,7 @@ impl Check {
 pub struct Finding {
     pub check: Check,
     pub holds: bool,
-    /// Why it does not hold.
+    /// Why it does not hold, in the page's language.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
 }

@@ -117,8 +117,12 @@ fn checks(page: &mut String, report: &Report, changes: Option<&[Change]>) -> fmt
         if let Some(change) = change {
             let class = if change.fell { " class=fell" } else { "" };
             let told = if change.fell { ": 나빠짐" } else { "" };
-            let (better, worse) = (change.better.len(), change.worse.len());
-            write!(page, "<td{class}>나아짐 {better}, 나빠짐 {worse} (p {:.3}){told}", change.p)?;
+            match (change.better.len(), change.worse.len()) {
+                (0, 0) => page.push_str("<td class=small>같음"),
+                (better, worse) => {
+                    write!(page, "<td{class}>나아짐 {better}, 나빠짐 {worse} (p {:.3}){told}", change.p)?;
+                }
+            }
         }
         page.push_str("</tr>");
     }
@@ -157,7 +161,9 @@ fn article(page: &mut String, item: &Item) -> fmt::Result {
         Text(&item.id),
         seconds(item.millis)
     )?;
-    page.push_str("</header><details><summary>주어진 것</summary>");
+    // Who marks a feedback has to read what it is about; an interview is long.
+    let open = if item.kind == Kind::Feedback { " open" } else { "" };
+    write!(page, "</header><details{open}><summary>주어진 것</summary>")?;
     for (name, text) in &item.about.given {
         write!(page, "<b>{}</b><pre>{}</pre>", Text(name), Text(text))?;
     }

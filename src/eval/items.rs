@@ -59,11 +59,11 @@ pub fn item(wanted: Wanted<'_>, worked: Worked, rules: &Rules, documents: &Path)
 fn failed(came: &Came) -> Vec<Finding> {
     let code = match came {
         Came::Failure(code) => code,
-        Came::Feedback(_) | Came::Question(_) | Came::Enough | Came::Resume { .. } => "something else came",
+        Came::Feedback(_) | Came::Question(_) | Came::Enough | Came::Resume { .. } => "다른 것이 나옴",
     };
     let mut findings = vec![Finding::of(Check::Answered, Some(code.to_owned()))];
     if code == FailureCode::LlmBadOutput.name() {
-        findings.push(Finding::of(Check::FirstTry, Some("no reply could be used".to_owned())));
+        findings.push(Finding::of(Check::FirstTry, Some("쓸 수 있는 응답이 없음".to_owned())));
     }
     findings
 }

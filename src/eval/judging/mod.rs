@@ -12,15 +12,23 @@ use crate::eval::recording::Call;
 /// What the calls of a request show: whether its first reply was enough, and whether it was as a member reads it.
 fn of_calls(calls: &[Call], raw: &str, read: &str) -> [Finding; 2] {
     let prompts = calls.iter().map(|call| call.prompt).max().unwrap_or_default();
-    let again = (prompts > 1).then(|| "the reply could not be used; it was asked for again".to_owned());
+    let again = (prompts > 1).then(|| "응답을 쓸 수 없어 다시 물음".to_owned());
     let truncated = calls.last().is_some_and(|call| call.truncated);
     let squeezed = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
     let mended = if truncated {
-        Some("it broke off".to_owned())
+        Some("응답이 잘림".to_owned())
     } else {
-        (squeezed(raw) != squeezed(read)).then(|| "something was taken off or put right".to_owned())
+        (squeezed(raw) != squeezed(read)).then(|| "덜어 내거나 고친 것이 있음".to_owned())
     };
     [Finding::of(Check::FirstTry, again), Finding::of(Check::AsItCame, mended)]
+}
+
+/// Behind what a model thinks before it replies.
+const THOUGHT: [&str; 3] = ["</think>", "</thought>", "<|message|>"];
+
+/// A reply without the thoughts before it, which nobody reads.
+fn spoken(reply: &str) -> &str {
+    THOUGHT.into_iter().fold(reply, |reply, end| reply.rsplit_once(end).map_or(reply, |(_, spoken)| spoken)).trim()
 }
 
 /// The reply that was read.

@@ -59,8 +59,7 @@ pub fn judge(member: &Member, before: usize, question: &str, calls: &[Call]) -> 
 fn not_one(question: &str, sentences: &[String]) -> Option<String> {
     let asks = |sentence: &&String| sentence.contains('?') || REQUESTS.iter().any(|end| sentence.ends_with(end));
     let (asking, chars) = (sentences.iter().filter(asks).count(), question.chars().count());
-    wrong(asking != 1, || format!("{asking} questions"))
-        .or_else(|| wrong(chars > CHARS, || format!("{chars} characters")))
+    wrong(asking != 1, || format!("질문 {asking}개")).or_else(|| wrong(chars > CHARS, || format!("{chars}자")))
 }
 
 /// Whether two questions are one in other words, by the pairs of characters that they share.

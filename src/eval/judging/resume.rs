@@ -18,7 +18,7 @@ const PLACEHOLDERS: [&str; 10] =
 pub fn judge(member: &Member, rules: &Rules, markdown: Option<&str>, calls: &[Call]) -> Vec<Finding> {
     let mut findings = vec![Finding::of(Check::Answered, None)];
     let Some(markdown) = markdown else {
-        findings.push(Finding::of(Check::ByModel, Some("it was laid out without the model".to_owned())));
+        findings.push(Finding::of(Check::ByModel, Some("모델 없이 배열됨".to_owned())));
         return findings;
     };
     findings.extend(of_calls(calls, raw(calls), markdown));
@@ -32,7 +32,9 @@ pub fn judge(member: &Member, rules: &Rules, markdown: Option<&str>, calls: &[Ca
         (Check::NothingInvented, wrong(!invented.is_empty(), || listed(&invented))),
         (
             Check::NothingLost,
-            wrong(!lost.is_empty(), || format!("{} of {}: {}", lost.len(), member.facts.len(), lost.join(", "))),
+            wrong(!lost.is_empty(), || {
+                format!("{}개 가운데 {}개: {}", member.facts.len(), lost.len(), lost.join(", "))
+            }),
         ),
         (Check::NothingForbidden, forbidden.cloned()),
         (Check::Korean, text::not_korean(markdown, &texts.join("\n"))),
@@ -61,7 +63,7 @@ fn given(member: &Member) -> Vec<String> {
 }
 
 fn unclean(markdown: &str) -> Option<String> {
-    let shows = |mark: &str| format!("'{mark}' shows");
+    let shows = |mark: &str| format!("'{mark}'이(가) 보임");
     if let Some(token) = text::token(markdown) {
         return Some(shows(token));
     }
@@ -83,24 +85,24 @@ fn headings(markdown: &str) -> impl Iterator<Item = (usize, &str)> {
 fn misheaded(markdown: &str) -> Option<String> {
     let first = markdown.lines().find(|line| !line.trim().is_empty()).unwrap_or_default();
     if !first.starts_with("# ") {
-        return Some(format!("it does not begin with a heading: {}", text::quoted(first)));
+        return Some(format!("제목으로 시작하지 않음: {}", text::quoted(first)));
     }
     headings(markdown).find_map(|(depth, heading)| {
         let bare = heading.trim_matches(|c: char| !c.is_alphanumeric());
-        wrong(THERE_ALREADY.contains(&bare), || format!("the document has '{bare}' already"))
-            .or_else(|| wrong(heading.ends_with('?'), || format!("a question is a heading: {}", text::quoted(heading))))
-            .or_else(|| wrong(depth > 3, || format!("a heading of level {depth}")))
+        wrong(THERE_ALREADY.contains(&bare), || format!("'{bare}'은(는) 문서에 이미 있음"))
+            .or_else(|| wrong(heading.ends_with('?'), || format!("질문이 제목임: {}", text::quoted(heading))))
+            .or_else(|| wrong(depth > 3, || format!("{depth}단계 제목")))
     })
 }
 
 fn unlisted(markdown: &str, member: &Member) -> Option<String> {
     let lines = || markdown.lines().map(str::trim_start);
     if let Some(line) = lines().find(|line| line.starts_with(['▪', '•', '·', '●', '■'])) {
-        return Some(format!("a list that is none: {}", text::quoted(line)));
+        return Some(format!("목록이 아닌 목록: {}", text::quoted(line)));
     }
     let has_something_to_list = member.answers.iter().any(|answer| !answer.trim().is_empty());
     let has_points = lines().any(|line| line.starts_with("- ") || line.starts_with("* "));
-    wrong(has_something_to_list && !has_points, || "no list".to_owned())
+    wrong(has_something_to_list && !has_points, || "목록이 없음".to_owned())
 }
 
 #[cfg(test)]

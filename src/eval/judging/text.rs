@@ -46,15 +46,15 @@ pub fn quoted(text: &str) -> String {
     quoted
 }
 
-/// Why `text` is not Korean: too little of it is, or a third language is in it that nobody gave.
+/// Why `text` is not Korean, as all reasons in Korean, for the page: too little of it is, or a third language is in it that nobody gave.
 pub fn not_korean(text: &str, given: &str) -> Option<String> {
     if let Some(foreign) = text.chars().find(|c| is_foreign(*c) && !given.contains(*c)) {
-        return Some(format!("'{foreign}' is of another script"));
+        return Some(format!("다른 문자 '{foreign}'"));
     }
     let letters = text.chars().filter(|c| c.is_alphabetic()).count();
     let korean = text.chars().filter(|c| is_korean(*c)).count();
     let percent = (korean * 100).checked_div(letters).unwrap_or(0);
-    (percent < KOREAN_PERCENT).then(|| format!("{percent} % of its letters are Korean"))
+    (percent < KOREAN_PERCENT).then(|| format!("한글 {percent}%"))
 }
 
 fn is_korean(c: char) -> bool {
@@ -82,17 +82,17 @@ pub fn not_polite(sentences: &[String]) -> Option<String> {
 pub fn not_flowing(text: &str, given: &str) -> Option<String> {
     let found = |marks: &[&'static str]| marks.iter().find(|mark| text.contains(**mark)).copied();
     if let Some(mark) = found(&TOKENS).or_else(|| found(&MARKUP)) {
-        return Some(format!("'{mark}' shows"));
+        return Some(format!("'{mark}'이(가) 보임"));
     }
     if let Some(link) = text.split_whitespace().find(|word| word.contains("://") && !given.contains(*word)) {
-        return Some(format!("it links to {}", quoted(link)));
+        return Some(format!("링크 {}", quoted(link)));
     }
     if let Some(label) = label(text) {
-        return Some(format!("it begins with the label '{label}'"));
+        return Some(format!("표시 '{label}'로 시작"));
     }
     let is_point = |line: &str| line.starts_with(['•', '▪', '·', '*']) || line.starts_with("- ");
     if text.lines().any(is_point) || text.trim().contains('\n') {
-        return Some("it is no flowing text".to_owned());
+        return Some("이어지는 글이 아님".to_owned());
     }
     None
 }
