@@ -43,6 +43,7 @@ use crate::telemetry::metrics::Metrics;
 use crate::telemetry::model::ModelMetrics;
 use crate::worker::intake::Intake;
 use crate::worker::locks::Locks;
+use crate::worker::membership::rebalance::REVOKE_GRACE;
 use crate::worker::membership::{Group, Stop};
 use crate::worker::screens::Screens;
 use crate::worker::work::{self, Worker};
@@ -175,6 +176,7 @@ pub async fn run(
                 slots: slots.clone(),
                 metrics: metrics.clone(),
                 outcome_ttl: config.outcome_ttl,
+                revoke_grace: REVOKE_GRACE,
                 joined,
             },
             needs,

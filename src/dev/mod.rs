@@ -5,6 +5,7 @@
 mod demo;
 pub mod model;
 
+use std::mem::ManuallyDrop;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -46,6 +47,8 @@ pub struct Options {
 /// When a part ends by itself, or the demonstration does not end as it should.
 pub async fn run(mut config: Config, options: Options, stop: impl Future<Output = ()>) -> anyhow::Result<()> {
     let broker = EmbeddedBroker::start().context("the embedded broker could not be started")?;
+    // It ends with the process: clients that are still closing would complain that it has gone.
+    let broker = ManuallyDrop::new(broker);
     for topic in config.topics.all() {
         broker.create_topic(&topic, PARTITIONS)?;
     }

@@ -252,7 +252,10 @@ impl Producer for KafkaProducer {
                     RDKafkaErrorCode::MessageSizeTooLarge
                     | RDKafkaErrorCode::InvalidMessageSize
                     | RDKafkaErrorCode::InvalidRecord,
-                ) if !is_alone => is_alone = true,
+                ) if !is_alone => {
+                    tracing::debug!(topic = %outgoing.topic, %error, "a batch was refused; sending its records one by one");
+                    is_alone = true;
+                }
                 Some(
                     RDKafkaErrorCode::MessageSizeTooLarge
                     | RDKafkaErrorCode::InvalidMessageSize

@@ -134,8 +134,11 @@ pub fn cut_at(connection: &Connection, topics: &[String]) -> Result<Option<i64>,
 /// When it cannot be read.
 pub fn holds_any(connection: &Connection, partition: &Partition, from: i64, end: i64) -> Result<bool, KafkaError> {
     let consumer = reader::open(connection)?;
+    let Partition { topic, number } = partition;
+    // What was before the log's beginning is not there any more.
+    let (first, _) = consumer.fetch_watermarks(topic, *number, ASKING)?;
     let mut list = TopicPartitionList::new();
-    list.add_partition_offset(&partition.topic, partition.number, Offset::Offset(from))?;
+    list.add_partition_offset(topic, *number, Offset::Offset(from.max(first)))?;
     consumer.assign(&list)?;
     let until = Instant::now() + ASKING;
     let mut reason = "the brokers do not answer".to_owned();

@@ -19,7 +19,7 @@ use crate::resume::document::{self, Document};
 use crate::resume::graph::{Attempt, Effect, Event, Finished, Graph, Note, Resume, Stamp, State, unchanged};
 use crate::resume::prompt;
 use crate::resume::turn::{Carried, Interrupt, Needs, Step, Turn};
-use crate::state::patience::until_taken;
+use crate::state::retrying::until_taken;
 use crate::state::session::{Draft, Session};
 use crate::state::{Change, Claim, MemberState, Saved, SessionChange, Write};
 

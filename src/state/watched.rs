@@ -84,8 +84,9 @@ impl MemberState for WatchedState {
         self.watch(claim, self.state.remember(claim, scope, outcome)).await
     }
 
+    /// Who renews goes on meanwhile: it says nothing of what else the request may wait for.
     async fn renew(&self, claim: &Claim) -> Result<bool, StateError> {
-        self.watch(claim, self.state.renew(claim)).await
+        self.state.renew(claim).await
     }
 
     async fn release(&self, claim: &Claim) -> Result<(), StateError> {
@@ -133,6 +134,7 @@ mod tests {
             tokio::time::advance(LASTING / 3).await;
         }
         assert_eq!(trouble.waiting(), 1);
+        assert!(!state.renew(&claim).await.unwrap(), "its lock expired meanwhile");
         tokio::time::advance(LASTING / 3).await;
         assert!(trouble.lasting().is_some_and(|told| told.contains("OOM")));
         state.begin(&claim).await.unwrap();

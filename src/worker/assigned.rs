@@ -19,8 +19,12 @@ use crate::worker::work::Lane;
 const BACK_RECORDS: usize = 2_000;
 const BACK_BYTES: usize = 1 << 20;
 
-/// How long reading stays at the front at least.
+/// How long reading stays at the front at least, from the first record that comes there.
 const FRONT: Duration = Duration::from_millis(300);
+
+/// How long it waits there for the first one, where there is one as far as is known: what was being fetched has to come in
+/// before it.
+const FIRST_AT_FRONT: Duration = Duration::from_secs(2);
 
 /// A partition's bookkeeping.
 #[derive(Debug)]
@@ -34,8 +38,12 @@ pub struct Assigned {
     parked: Parked<Lane>,
     /// Parked records are being read again.
     back: Option<Back>,
-    /// Not before then is reading to turn back again.
+    /// Not before then is reading to turn back again; `None` where that is counted from the next look.
     front_until: Option<Instant>,
+    /// Nothing has come at the front since reading turned there.
+    awaits_front: bool,
+    /// Where its log ended when somebody looked last.
+    end: i64,
     in_work: usize,
     reads: u64,
     /// How many reads there had been when it was last found behind the end of its log.
@@ -114,6 +122,8 @@ impl Assigned {
             parked: Parked::default(),
             back: None,
             front_until: None,
+            awaits_front: false,
+            end: 0,
             in_work: 0,
             reads: 0,
             behind_at: None,
@@ -136,10 +146,10 @@ impl Assigned {
     /// Where to go on reading, if not where it is: a parked record whose member has room, or the front again.
     pub fn turn(&mut self, now: Instant) -> Option<i64> {
         let Some(back) = &self.back else {
-            if self.front_until.is_some_and(|until| now < until) {
+            let next = self.parked.wanted(0)?;
+            if now < *self.front_until.get_or_insert(now + FRONT) {
                 return None;
             }
-            let next = self.parked.wanted(0)?;
             // It lies at the front, where it is read again.
             self.held = None;
             self.back = Some(Back { next, records: BACK_RECORDS, bytes: BACK_BYTES });
@@ -151,7 +161,8 @@ impl Assigned {
         }
         let is_there = back.next == self.front;
         self.back = None;
-        self.front_until = Some(now + FRONT);
+        self.awaits_front = true;
+        self.front_until = Some(now + if self.front < self.end { FIRST_AT_FRONT } else { FRONT });
         (!is_there).then_some(self.front)
     }
 
@@ -176,6 +187,9 @@ impl Assigned {
                 return if self.parked.contains(offset) { Read::Parked(record) } else { Read::Pass };
             }
             self.back = None;
+        }
+        if std::mem::take(&mut self.awaits_front) {
+            self.front_until = None;
         }
         let take = self.offsets.take(offset);
         self.front = if take == Take::Wait { offset } else { offset.saturating_add(1) };
@@ -227,6 +241,8 @@ impl Assigned {
         self.back = None;
         self.in_work = 0;
         self.nothing_before = 0;
+        self.end = 0;
+        self.awaits_front = false;
         self.tenure = Tenure::default();
         self.changed = true;
     }
@@ -314,6 +330,7 @@ impl Assigned {
     /// Where to look for a record, if nothing has come since this was last asked, and was not held back either, although the
     /// log goes on to `end`.
     pub fn gone_quiet(&mut self, end: i64, is_full: bool) -> Option<i64> {
+        self.end = end;
         let next = self.front.max(self.offsets.position().offset).max(self.nothing_before);
         let is_held_back = is_full || self.revoked || self.is_holding() || self.back.is_some();
         let is_behind = next < end && !is_held_back;

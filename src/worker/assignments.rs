@@ -207,6 +207,8 @@ impl Assignments {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use tokio::time::Instant;
 
     use super::*;
@@ -410,7 +412,9 @@ mod tests {
         lanes.drop_partitions(&[partition(0)]);
         assert_eq!(assigned(&mut assignments, 1).turn(Instant::now()), None);
         assignments.make_room_where(|member, partition| lanes.is_low(member, partition, 2));
-        assert_eq!(assigned(&mut assignments, 1).turn(Instant::now()), Some(2), "the first still has enough");
+        let (it, now) = (assigned(&mut assignments, 1), Instant::now());
+        let turns = [now, now + Duration::from_secs(1)].map(|now| it.turn(now));
+        assert_eq!(turns, [None, Some(2)], "the first still has enough");
     }
 
     #[test]

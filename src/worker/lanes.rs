@@ -26,9 +26,7 @@ const LOW: usize = 4;
 pub struct Load {
     /// Lanes that could go on at once.
     pub ready: usize,
-    /// Records that wait, for a turn or for the record before them.
-    pub waiting: usize,
-    /// Their size in bytes.
+    /// The size in bytes of all that waits, for a turn or for the record before it.
     pub bytes: usize,
     /// The size of those that could go on at once.
     pub ready_bytes: usize,
@@ -58,11 +56,11 @@ pub struct Lanes<M, P, T> {
 #[derive(Debug)]
 struct Lane<P, T> {
     busy: bool,
-    waiting: VecDeque<Waiting<P, T>>,
+    waiting: VecDeque<Queued<P, T>>,
 }
 
 #[derive(Debug)]
-struct Waiting<P, T> {
+struct Queued<P, T> {
     partition: P,
     bytes: usize,
     record: T,
@@ -94,7 +92,7 @@ impl<M: Copy + Eq + Hash, P: Clone + Ord, T> Lanes<M, P, T> {
         queue.waiting += 1;
         queue.bytes += bytes;
         let lane = self.lanes.entry(member).or_insert_with(|| Lane { busy: false, waiting: VecDeque::new() });
-        lane.waiting.push_back(Waiting { partition: partition.clone(), bytes, record });
+        lane.waiting.push_back(Queued { partition: partition.clone(), bytes, record });
         if !lane.busy && lane.waiting.len() == 1 {
             self.make_ready(member, partition);
         }
@@ -166,7 +164,6 @@ impl<M: Copy + Eq + Hash, P: Clone + Ord, T> Lanes<M, P, T> {
     pub fn load(&self, partition: &P) -> Load {
         self.partitions.get(partition).map_or_else(Load::default, |queue| Load {
             ready: queue.ready.len(),
-            waiting: queue.waiting,
             bytes: queue.bytes,
             ready_bytes: queue.ready_bytes,
         })
@@ -271,17 +268,17 @@ mod tests {
     #[test]
     fn load_counts_what_is_ready_and_what_waits_behind() {
         let mut lanes = pushed(&[(1, 0, 1), (1, 0, 2), (2, 0, 3)]);
-        assert_eq!(lanes.load(&0), Load { ready: 2, waiting: 3, bytes: 30, ready_bytes: 20 });
+        assert_eq!(lanes.load(&0), Load { ready: 2, bytes: 30, ready_bytes: 20 });
         lanes.start_next();
-        assert_eq!(lanes.load(&0), Load { ready: 1, waiting: 2, bytes: 20, ready_bytes: 10 });
+        assert_eq!(lanes.load(&0), Load { ready: 1, bytes: 20, ready_bytes: 10 });
         lanes.finish(1);
-        assert_eq!(lanes.load(&0), Load { ready: 2, waiting: 2, bytes: 20, ready_bytes: 20 });
+        assert_eq!(lanes.load(&0), Load { ready: 2, bytes: 20, ready_bytes: 20 });
         assert_eq!(lanes.load(&9), Load::default());
     }
 
     #[test]
     fn a_partition_is_full_with_enough_members_or_with_its_share_of_the_memory() {
-        let load = |ready, ready_bytes| Load { ready, waiting: ready, bytes: ready_bytes, ready_bytes };
+        let load = |ready, ready_bytes| Load { ready, bytes: ready_bytes, ready_bytes };
         assert_eq!((load(63, 0).is_full(1), load(64, 0).is_full(1)), (false, true));
         assert_eq!((load(1, (8 << 20) - 1).is_full(1), load(1, 8 << 20).is_full(1)), (false, true));
         assert_eq!((load(1, (2 << 20) - 1).is_full(4), load(1, 2 << 20).is_full(4)), (false, true));
@@ -311,7 +308,7 @@ mod tests {
             lanes.start_next();
             lanes.finish(1);
         }
-        assert_eq!(lanes.load(&0).waiting, 15);
+        assert_eq!(lanes.waiting(), 15);
     }
 
     #[test]

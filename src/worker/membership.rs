@@ -31,7 +31,7 @@ use crate::worker::pending::{Pending, wait_for};
 use crate::worker::work::{Job, Lane, Worked, Worker};
 
 mod lag;
-mod rebalance;
+pub mod rebalance;
 
 /// How often positions are stored, and everything is looked at even if nobody said that it changed.
 const TICK: Duration = Duration::from_millis(100);
@@ -65,6 +65,8 @@ pub struct Group {
     pub metrics: Arc<Metrics>,
     /// How long an answered request is remembered.
     pub outcome_ttl: Duration,
+    /// How long work that is nearly done may hold up a revocation.
+    pub revoke_grace: Duration,
     /// Whether the group has given this member its partitions (perhaps none), or why not.
     pub joined: watch::Sender<Result<(), String>>,
 }
@@ -242,7 +244,7 @@ impl<'a> Membership<'a> {
                 }
                 (partition, end, holds_any) = wait_for(&mut self.looking) => {
                     self.looking = None;
-                    self.on_looked(&partition, end, holds_any);
+                    self.on_looked(partition, end, holds_any);
                 }
                 () = sleep_until(wake_at.unwrap_or_else(Instant::now)), if wake_at.is_some() => {}
                 changed = stop.changed() => if changed.is_err() { return Ok(Ended::Stopped) },

@@ -26,7 +26,7 @@ use crate::resume::agent::Agent;
 use crate::resume::graph::Opened;
 use crate::resume::replay;
 use crate::resume::turn::{Carried, Interrupt, Needs, Turn};
-use crate::state::patience::{StateFault, until_available, until_taken};
+use crate::state::retrying::{StateFault, until_available, until_taken};
 use crate::state::{Begin, Change, Claim, MemberState, Saved, SessionChange, StateError};
 use crate::telemetry::metrics::Metrics;
 use crate::worker::locks::{Held, Locks};

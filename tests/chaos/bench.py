@@ -17,7 +17,7 @@ sys.path.append(str(Path(__file__).resolve().parents[1] / "outsider"))
 
 import boto3
 
-from load import Bus
+from bus import Bus
 from model import Manners, ModelServer
 from outsider import CannotRun, Clock
 from services import Broker, NotStarted, Ports, Redis, Service, Storage, bare_environment, wait_until_answers

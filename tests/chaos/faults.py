@@ -6,25 +6,30 @@ import contextlib
 import heapq
 import itertools
 import random
-import signal
 from collections import Counter
-from collections.abc import Callable, Generator
-from dataclasses import dataclass
+from collections.abc import Callable, Generator, Hashable
+from dataclasses import dataclass, field
 
-from load import Bus
-from payments import LOSSY, Disruption
-from services import Broker, Redis
-from stand import GRACE_S
-from workers import Worker
+from bus import Bus, Topics
+from load import Load
+from payments import Disruption
+from silence import Outage
+from stand import Stand
+from turns import Burst
 
-KINDS = ("kill", "stop", "rolling", "broker", "redis", "s3", "model")
+KINDS = (
+    "kill", "stop", "rolling", "broker", "redis", "s3", "model",
+    "primary", "redis-refuses", "rollback", "hot", "topic", "replay", "dead-letters",
+)  # fmt: skip
 """The usual ones. `LOSSY` is not among them: what a loss makes legitimate is judged by rules of its own."""
+SHORT_KINDS = tuple(kind for kind in KINDS if kind != "hot")
+"""Those of a short run: what one member's burst does to others takes long to see, and is proven by other tests, too."""
 LOOK_S = 0.25
-READY_S = 40.0
-"""How long a fault waits for a worker to be ready before it goes on all the same (something else may be down)."""
-STOP_SLACK_S = 15.0
-"""How long after its grace a worker may take to end."""
 RETRY_S = 1.0
+CALM_S = 4.0
+"""How long nothing may be wrong before a fault that is judged by time begins."""
+CALM_AT_LAST_S = 60.0
+"""After how long it begins all the same."""
 
 Script = Generator[float, None, None]
 
@@ -33,192 +38,138 @@ Script = Generator[float, None, None]
 class Stage:
     """Everything that a fault can hit."""
 
-    workers: list[Worker]
-    broker: Broker
-    redis: Redis
+    stand: Stand
     bus: Bus
-    fail: Callable[[str, str], None]
-    """Makes `s3` or `model` behave in a mode; "well" heals."""
-    now: Callable[[], float]
-    tell: Callable[[str], None]
+    topics: Topics
+    load: Load
+    rng: random.Random
+
+    def now(self) -> float:
+        return self.stand.clock.now()
+
+    def tell(self, line: str) -> None:
+        self.stand.tell(line)
+
+
+@dataclass
+class Injected:
+    """What was done."""
+
+    counts: Counter[str] = field(default_factory=Counter)
+    disruptions: list[Disruption] = field(default_factory=list)
+    losses: list[tuple[float, float]] = field(default_factory=list)
+    """When Redis lost all its data: from its end until it was empty again."""
+    rollbacks: list[tuple[float, float]] = field(default_factory=list)
+    """From when on Redis lost what it had saved, until it was back."""
+    outages: list[Outage] = field(default_factory=list)
+    bursts: list[Burst] = field(default_factory=list)
+    records_lost: int = 0
+    """Those that may have gone with their topic."""
+    replayed: int = 0
+    wrong: list[str] = field(default_factory=list)
+    """What went wrong with processes, and faults that were none."""
+
+    def turn(self, kind: str, modes: tuple[str, ...]) -> str:
+        """The modes of a fault take turns, so that a short run has each of them."""
+        mode = modes[sum(self.counts[f"{kind} {mode}"] for mode in modes) % len(modes)]
+        self.counts[f"{kind} {mode}"] += 1
+        return mode
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A kind of fault: what it can hit, one of them at a time, and what must not be hit by another meanwhile."""
+
+    targets: list[Hashable]
+    script: Callable[..., Script]
+    beside: frozenset[Hashable] = frozenset()
+    alone_s: float = 0.0
+    """It is judged by time, so that nothing else may be wrong meanwhile: about so long."""
 
 
 class Faults:
     """Starts faults at random times, at most one for each thing at a time."""
 
-    def __init__(self, stage: Stage, seed: int, kinds: list[str]) -> None:
-        self.injected: Counter[str] = Counter()
-        self.disruptions: list[Disruption] = []
-        self.losses: list[tuple[float, float]] = []
-        """When Redis lost its data: from its end until it was empty again."""
-        self.wrong: list[str] = []
+    def __init__(self, stage: Stage, known: dict[str, Fault], hit: set[Hashable], last: Script | None) -> None:
         self._stage = stage
-        self._rng = random.Random(f"{seed}/faults")
-        self._kinds = kinds
-        self._hit: set[object] = set()
+        self._known = known
+        self._hit = hit
         """What a fault is at."""
+        self._last = last
+        """What is done when all others are over."""
+        self._alone: list[object] = []
+        """Those that must be alone and wait for it; the first one may be at it."""
         self._due: list[tuple[float, int, Script]] = []
         self._plan: list[tuple[float, str]] = []
         self._ties = itertools.count()
 
-    def plan(self, start: float, seconds: float, every_s: float) -> None:
-        """A fault every `every_s` on average; each kind comes about as often as the others."""
-        deck: list[str] = []
-        at = start + self._rng.uniform(0.3, 0.7) * every_s
-        while self._kinds and at < start + seconds:
-            if not deck:
-                deck = self._rng.sample(self._kinds, len(self._kinds))
-            self._plan.append((at, deck.pop()))
-            at += self._rng.uniform(0.5, 1.5) * every_s
+    def plan(self, start: float, seconds: float, every_s: float, kinds: list[str]) -> None:
+        """A fault every `every_s`, or more often where each kind would not come once. Those that are to be alone come first,
+        and with every second round of the others."""
+        rng = self._stage.rng
+        alone = [kind for kind in kinds if self._known[kind].alone_s]
+        others = [kind for kind in kinds if kind not in alone]
+        alone_s = sum(self._known[kind].alone_s for kind in alone)
+        every_s = min(every_s, max(seconds - alone_s, 0.0) / len(others)) if others else every_s
+        at, end, rounds = start, start + seconds, 0
+        while kinds and at < end:
+            with_alone = rounds % 2 == 0 or not others
+            for kind in [*(alone if with_alone else []), *rng.sample(others, len(others))]:
+                lasts_s = self._known[kind].alone_s or every_s
+                if at < end:
+                    self._plan.append((at if kind in alone else at + rng.uniform(0.2, 0.8) * every_s, kind))
+                at += max(lasts_s, LOOK_S)
+            rounds += 1
 
     def go_on(self) -> None:
         now = self._stage.now()
         while self._plan and self._plan[0][0] <= now:
             _, kind = self._plan.pop(0)
-            self._push(0.0, self._script(kind))
+            self._push(0.0, self._script(self._known[kind]))
+        if self.is_last_due():
+            self._push(0.0, self._last)
+            self._last = None
         while self._due and self._due[0][0] <= self._stage.now():
             _, _, script = heapq.heappop(self._due)
             with contextlib.suppress(StopIteration):
                 self._push(next(script), script)
 
+    def is_last_due(self) -> bool:
+        return self._last is not None and not self._due and not self._plan
+
     def are_over(self) -> bool:
-        return not self._due and not self._plan
+        return not self._due and not self._plan and self._last is None
 
     def _push(self, after_s: float, script: Script) -> None:
         heapq.heappush(self._due, (self._stage.now() + after_s, next(self._ties), script))
 
-    def _script(self, kind: str) -> Script:
+    def _script(self, fault: Fault) -> Script:
         """The fault itself, once what it hits is not being hit by another."""
-        targets: dict[str, tuple[list[object], Callable[..., Script]]] = {
-            "kill": (list(self._stage.workers), self._kill),
-            "stop": (list(self._stage.workers), self._stop),
-            "rolling": (["rolling"], self._rolling),
-            "broker": ([self._stage.broker], self._broker),
-            "redis": ([self._stage.redis], self._redis),
-            LOSSY: ([self._stage.redis], self._redis_loss),
-            "s3": (["s3"], self._outage),
-            "model": (["model"], self._outage),
-        }
-        candidates, fault = targets[kind]
-        while not (free := [candidate for candidate in candidates if candidate not in self._hit]):
+        if fault.alone_s:
+            yield from self._script_alone(fault)
+            return
+        while self._alone or not (free := [t for t in fault.targets if not self._hit & {t, *fault.beside}]):
             yield RETRY_S
-        target = self._rng.choice(free)
-        self._hit.add(target)
+        target = self._stage.rng.choice(free)
+        held = {target, *fault.beside}
+        self._hit |= held
         try:
-            yield from fault(target)
+            yield from fault.script(target)
         finally:
-            self._hit.discard(target)
+            self._hit -= held
 
-    def _turn(self, kind: str, modes: tuple[str, ...]) -> str:
-        """The modes of a fault take turns, so that a short run has each of them."""
-        mode = modes[sum(self.injected[f"{kind} {mode}"] for mode in modes) % len(modes)]
-        self.injected[f"{kind} {mode}"] += 1
-        return mode
-
-    def _kill(self, worker: Worker) -> Script:
-        self.injected["kill"] += 1
-        in_work = worker.in_work()
-        life = worker.life
-        worker.kill()
-        self._note("kill", life, self._stage.now(), in_work)
-        yield self._rng.uniform(0.2, 4.0)
-        worker.start()
-        yield from self._until_ready(worker)
-
-    def _stop(self, worker: Worker) -> Script:
-        self.injected["stop"] += 1
-        in_work, began, pause = worker.in_work(), self._stage.now(), self._rng.uniform(5.0, 25.0)
-        worker.signal(signal.SIGSTOP)
-        self._stage.tell(f"stop {worker.life} for {pause:.1f} s, {in_work} in work")
-        yield pause
-        worker.signal(signal.SIGCONT)
-        self._note("stop", worker.life, began, in_work)
-
-    def _rolling(self, _: str) -> Script:
-        self.injected["rolling"] += 1
-        for worker in self._stage.workers:
-            while worker in self._hit:
+    def _script_alone(self, fault: Fault) -> Script:
+        token, began = object(), self._stage.now()
+        self._alone.append(token)
+        try:
+            calm_since = began
+            while self._stage.now() - calm_since < CALM_S and self._stage.now() - began < CALM_AT_LAST_S:
+                if self._alone[0] is not token or self._hit or not self._is_calm():
+                    calm_since = self._stage.now()
                 yield RETRY_S
-            self._hit.add(worker)
-            try:
-                yield from self._restart(worker)
-            finally:
-                self._hit.discard(worker)
+            yield from fault.script(self._stage.rng.choice(fault.targets))
+        finally:
+            self._alone.remove(token)
 
-    def _restart(self, worker: Worker) -> Script:
-        in_work, began, life = worker.in_work(), self._stage.now(), worker.life
-        worker.terminate()
-        while worker.exit_code() is None:
-            if self._stage.now() - began > GRACE_S + STOP_SLACK_S:
-                self.wrong.append(f"{life} was still there {GRACE_S + STOP_SLACK_S:.0f} s after SIGTERM")
-                worker.kill()
-            yield LOOK_S
-        if (code := worker.exit_code()) not in (0, -signal.SIGKILL):
-            self.wrong.append(f"{life} ended with {code} on SIGTERM:\n{worker.tail()}")
-        # Whatever could be finished within the grace was.
-        cut = self._stage.now() - began >= GRACE_S
-        self._note("rolling", life, began, in_work if cut else 0)
-        worker.start()
-        yield from self._until_ready(worker)
-
-    def _broker(self, broker: Broker) -> Script:
-        if self._turn("broker", ("kill", "stop")) == "kill":
-            broker.kill()
-            self._stage.tell("broker killed")
-            yield self._rng.uniform(5.0, 20.0)
-            broker.start()
-        else:
-            pause = self._rng.uniform(5.0, 15.0)
-            broker.signal(signal.SIGSTOP)
-            self._stage.tell(f"broker stopped for {pause:.1f} s")
-            yield pause
-            broker.signal(signal.SIGCONT)
-        while not broker.answers():
-            broker.check()
-            yield LOOK_S
-        self._stage.bus.renew()
-        self._stage.tell("broker is back")
-
-    def _redis(self, redis: Redis) -> Script:
-        self.injected["redis"] += 1
-        redis.kill()
-        self._stage.tell("redis killed")
-        yield self._rng.uniform(0.5, 12.0)
-        redis.start()
-        yield from self._until_redis(redis)
-
-    def _redis_loss(self, redis: Redis) -> Script:
-        self.injected[LOSSY] += 1
-        began = self._stage.now()
-        redis.kill()
-        redis.lose_everything()
-        yield self._rng.uniform(0.5, 12.0)
-        redis.start()
-        yield from self._until_redis(redis)
-        self.losses.append((began, self._stage.now()))
-        self.disruptions.append(Disruption(LOSSY, None, began, self._stage.now(), 0))
-        self._stage.tell("redis lost everything")
-
-    def _outage(self, what: str) -> Script:
-        mode, seconds = self._turn(what, ("refuse", "hang")), self._rng.uniform(3.0, 20.0)
-        self._stage.fail(what, mode)
-        self._stage.tell(f"{what}: {mode} for {seconds:.1f} s")
-        yield seconds
-        self._stage.fail(what, "well")
-        self._stage.tell(f"{what} is well again")
-
-    def _until_redis(self, redis: Redis) -> Script:
-        while not redis.answers():
-            redis.check()
-            yield LOOK_S
-        self._stage.tell("redis is back")
-
-    def _until_ready(self, worker: Worker) -> Script:
-        deadline = self._stage.now() + READY_S
-        while not worker.is_ready() and self._stage.now() < deadline:
-            yield LOOK_S
-        self._stage.tell(f"{worker.life} is ready" if self._stage.now() < deadline else f"{worker.life} is not ready")
-
-    def _note(self, kind: str, life: str, began: float, in_work: int | None) -> None:
-        self.disruptions.append(Disruption(kind, life, began, self._stage.now(), in_work or 0))
-        self._stage.tell(f"{kind} {life}, {in_work} in work")
+    def _is_calm(self) -> bool:
+        return all(worker.is_calm() for worker in self._stage.stand.workers)

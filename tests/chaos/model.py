@@ -11,9 +11,13 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from payments import ANSWERED, BROKEN, CUT, REFUSED, Call
+from payments import ANSWERED, BROKEN, CUT, HUNG, REFUSED, USELESS, Call
+from traffic import SECRET
 
 FENCED_ANSWERS = re.compile(r"<답변>")
+MARK = re.compile(rf"{SECRET} (chaos-\S+|\d+)")
+"""What tells in a prompt which feedback request or dialogue it is for."""
+USELESS_REPLY = "피드백:"
 STALL_S = (4.0, 12.0)
 """How long a stalled call hangs before its connection breaks."""
 MODEL = {"id": "/model", "object": "model", "max_model_len": 32768}
@@ -36,14 +40,16 @@ class Manners:
 class ModelServer:
     """Lives in an asyncio loop. `calls` may be read from elsewhere at any time."""
 
-    def __init__(self, seed: int, manners: Manners, now: Callable[[], float]) -> None:
+    def __init__(self, seed: int, manners: Manners, now: Callable[[], float], first: int = 1) -> None:
+        self.spoiled: set[str] = set()
+        """Marks of what it answers with nothing of use."""
         self.calls: list[Call] = []
         self.enoughs = 0
         """How often the model said that it knows enough."""
         self._rng = random.Random(seed)
         self._manners = manners
         self._now = now
-        self._numbers = itertools.count(1)
+        self._numbers = itertools.count(first)
         self._mode = "well"
         self._healed = asyncio.Event()
         self._connections: set[asyncio.StreamWriter] = set()
@@ -98,16 +104,17 @@ class ModelServer:
         return True
 
     async def _chat(self, head: str, body: dict, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
-        if body.get("max_tokens") == 1:
+        if 1 in (body.get("max_tokens"), body.get("max_completion_tokens")):
             return await self._probe(writer)
         who = re.search(r"^authorization: *Bearer (\S+)", head, re.IGNORECASE | re.MULTILINE)
         prompt = body["messages"][-1]["content"]
         kind = _kind(body)
         unit = hashlib.sha256(f"{kind}\n{prompt}".encode()).hexdigest()
-        call = Call(unit, kind, who[1] if who else "", self._now())
+        mark = found[1] if (found := MARK.search(prompt)) else ""
+        call = Call(unit, kind, mark, who[1] if who else "", self._now())
         self.calls.append(call)
         try:
-            call.fate, goes_on = await self._work(kind, prompt, reader, writer)
+            call.fate, goes_on = await self._work(call, prompt, reader, writer)
         except (OSError, asyncio.IncompleteReadError):
             call.fate, goes_on = CUT, False
         call.ended = self._now()
@@ -123,11 +130,10 @@ class ModelServer:
         return True
 
     async def _work(
-        self, kind: str, prompt: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+        self, call: Call, prompt: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> tuple[str, bool]:
         if self._mode in HANGING:
-            await self._healed.wait()
-            return BROKEN, False
+            return await self._hang(reader)
         latency = self._rng.uniform(*self._manners.latency_s)
         trouble = self._rng.random() / self._manners.trouble if self._manners.trouble else 1.0
         if trouble < 0.4:
@@ -141,15 +147,30 @@ class ModelServer:
             await _unless_gone(reader, self._rng.uniform(*STALL_S) if stalls else latency / 2)
             return BROKEN, False
         gone = await _unless_gone(reader, latency)
+        if self._mode in HANGING:
+            return await self._hang(reader)
         if self._mode != "well":
-            if self._mode in HANGING:
-                await self._healed.wait()
             return BROKEN, False
         if gone:
             return CUT, False
-        _reply(writer, 200, _completion(self._say(kind, prompt)))
+        if call.mark in self.spoiled:
+            _reply(writer, 200, _completion(USELESS_REPLY))
+            await writer.drain()
+            return USELESS, True
+        _reply(writer, 200, _completion(self._say(call.kind, prompt)))
         await writer.drain()
         return ANSWERED, True
+
+    async def _hang(self, reader: asyncio.StreamReader) -> tuple[str, bool]:
+        """Says nothing until it is healed, or the caller hangs up."""
+        waits = [asyncio.ensure_future(self._healed.wait()), asyncio.ensure_future(reader.read(1))]
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for wait in waits:
+                wait.cancel()
+            await asyncio.gather(*waits, return_exceptions=True)
+        return HUNG, False
 
     def _say(self, kind: str, prompt: str) -> str:
         """No two replies are alike, so that it shows when one is replaced by another."""

@@ -2,19 +2,30 @@
 
 A unit of work is what one prompt asks for: it needs to be paid once. A call is paid when the model did the work: it
 answered, or the caller went away while it was at it. A call that the model refused or broke itself is not paid.
+
+The bill is each request's own. Two requests may have one prompt (a double click, a member who presses again after a
+failure): what one paid and could not use, since it failed, the next one has to pay.
 """
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 ANSWERED, CUT, REFUSED, BROKEN, OPEN = "answered", "cut", "refused", "broken", "open"
+HUNG, USELESS = "hung", "useless"
+"""Fates of calls that the model let wait until it was healed, and of those that it was made to answer uselessly."""
 
-LOSSY = "redis-loss"
-"""The fault that takes away what was saved."""
+LOSSY, ROLLBACK = "redis-loss", "rollback"
+"""The faults that take away what was saved: all of it, or the last of it."""
+SAVING_S = 5.0
+"""How long after the model's answer it may take until that is saved."""
+PAUSE, WAKING = "stop", "stop, on waking"
+"""A worker that was paused may have to be paid for by another, and pay once more itself before it knows of that."""
+FAILED = "failed"
+"""The excuse of a payment after one that went into a request which failed."""
 AFTER_PAUSE_S = 40.0
 """How long after a pause a worker may still be at what it was at before it: a request's deadline, and its turn."""
 
@@ -27,6 +38,8 @@ class Call:
     """Digest of the prompt."""
     kind: str
     """feedback, question or resume."""
+    mark: str
+    """Tells the feedback request, or the dialogue, that it is for."""
     life: str
     """Which life of which worker called."""
     began: float
@@ -35,6 +48,14 @@ class Call:
 
     def is_paid(self) -> bool:
         return self.fate in (ANSWERED, CUT)
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A request that ended in a failure after which it may be tried again."""
+
+    mark: str
+    at: float
 
 
 @dataclass(frozen=True)
@@ -53,7 +74,11 @@ class Disruption:
         if self.began > second.began:
             return False
         if self.life is None:
-            return self.ended >= first.began
+            # What had been saved before a rollback begins is still there.
+            was_saved = self.kind == ROLLBACK and (first.ended or 0.0) + SAVING_S < self.began
+            return self.ended >= first.began and not was_saved
+        if self.kind == WAKING:
+            return self.life == second.life and self.ended <= second.began <= self.ended + AFTER_PAUSE_S
         # A worker that was paused goes on without its locks, and does not know who has paid meanwhile.
         if self.life == first.life:
             return self.ended + AFTER_PAUSE_S >= first.began
@@ -78,9 +103,10 @@ class Bill:
     """Requests that were in work at the disruptions of workers: as many payments may be repeated for them."""
 
 
-def bill(calls: Iterable[Call], disruptions: list[Disruption]) -> Bill:
+def bill(calls: Iterable[Call], disruptions: list[Disruption], failures: Iterable[Failure] = ()) -> Bill:
     # A loss excuses whatever lay before it, so that it uses up no other excuse.
     disruptions = sorted(disruptions, key=lambda disruption: disruption.life is not None)
+    disruptions += [replace(disruption, kind=WAKING) for disruption in disruptions if disruption.kind == PAUSE]
     result = Bill(allowed=sum(disruption.in_work for disruption in disruptions))
     units: dict[str, list[Call]] = defaultdict(list)
     for call in calls:
@@ -89,6 +115,9 @@ def bill(calls: Iterable[Call], disruptions: list[Disruption]) -> Bill:
             result.cut += call.fate == CUT
         else:
             result.not_paid[call.fate] += 1
+    unused_failures: dict[str, list[float]] = defaultdict(list)
+    for failure in failures:
+        unused_failures[failure.mark].append(failure.at)
     for paid in units.values():
         paid.sort(key=lambda call: call.began)
         result.units += 1
@@ -99,6 +128,9 @@ def bill(calls: Iterable[Call], disruptions: list[Disruption]) -> Bill:
             if excuse is not None:
                 unused.remove(excuse)
                 result.repeated[excuse.kind] += 1
+            elif (failed := _failure_between(first, second, unused_failures[first.mark])) is not None:
+                unused_failures[first.mark].remove(failed)
+                result.repeated[FAILED] += 1
             elif first.fate == CUT:
                 # The worker itself gave the call up, since the request's time was over.
                 result.repeated["deadline"] += 1
@@ -108,3 +140,7 @@ def bill(calls: Iterable[Call], disruptions: list[Disruption]) -> Bill:
                     f"paid it ({first.fate}) from {first.began:.3f} to {first.ended or 0:.3f}"
                 )
     return result
+
+
+def _failure_between(first: Call, second: Call, failures: list[float]) -> float | None:
+    return next((at for at in failures if first.began <= at <= second.began), None)

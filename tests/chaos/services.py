@@ -19,6 +19,7 @@ CLUSTER_ID = "c3NhbW11LXdvcmtlci1jaA"
 LOOK_S = 0.3
 """How long a look at a service may hold up the run."""
 START_S = 120.0
+COMMAND_S = 5.0
 
 PR_SET_PDEATHSIG = 1
 
@@ -180,13 +181,34 @@ class Redis(Service):
         self._data.mkdir()
         command = (
             f"redis-server --bind 127.0.0.1 --port {self.port} --dir {self._data} --save '' "
-            "--appendonly yes --appendfsync always"
+            "--appendonly yes --appendfsync always --auto-aof-rewrite-percentage 0"
         )
         super().__init__("redis", folder, [word.strip("'") for word in command.split()])
 
     def lose_everything(self) -> None:
         for file in sorted(self._data.rglob("*"), reverse=True):
             file.rmdir() if file.is_dir() else file.unlink()
+
+    def saved(self) -> dict[Path, int]:
+        """How much lies in each file of the append-only log now: everything that has been acknowledged."""
+        return {file: file.stat().st_size for file in self._data.rglob("*.incr.aof")}
+
+    def roll_back(self, saved: dict[Path, int]) -> int:
+        """Takes back what was saved since, as a power cut does where the log is synced now and then; returns how many
+        bytes that was."""
+        lost = sum(file.stat().st_size - size for file, size in saved.items())
+        for file, size in saved.items():
+            os.truncate(file, size)
+        return lost
+
+    def command(self, *words: str) -> None:
+        """Raises where Redis does not do it."""
+        parts = "".join(f"${len(word.encode())}\r\n{word}\r\n" for word in words)
+        with socket.create_connection(("127.0.0.1", self.port), COMMAND_S) as connection:
+            connection.sendall(f"*{len(words)}\r\n{parts}".encode())
+            said = connection.recv(256)
+        if not said.startswith(b"+"):
+            raise NotStarted(f"Redis does not do {words[0]} {words[1]}: {said.decode(errors='replace').strip()}")
 
     def answers(self) -> bool:
         try:

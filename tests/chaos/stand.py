@@ -8,13 +8,15 @@ import threading
 import time
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 import boto3
 
-from model import Manners, ModelServer
+from model import MODEL, Manners, ModelServer
 from outsider import Clock
+from payments import Call
 from relay import Relay
 from services import (
     Broker,
@@ -29,6 +31,9 @@ from wire import Names
 from workers import Worker, make_topics
 
 WORKERS = 2
+MODEL_NAME = str(MODEL["id"])
+FALLBACK_FIRST = 1_000_000
+"""The fallback's replies are numbered from here on: no two of both servers are alike."""
 GRACE_S = 20.0
 ANSWER_S = 10.0
 MEMBERSHIPS = {"dynamic": "", "static": "group.instance.id=chaos-{number}"}
@@ -37,33 +42,48 @@ Started = TypeVar("Started", bound=Service)
 
 
 class Background:
-    """The model server and the relay before the storage, in an event loop of their own thread."""
+    """Both model servers and the relay before the storage, in an event loop of their own thread."""
 
     def __init__(self, seed: int, manners: Manners, storage_port: int, ports: Ports, now: Callable[[], float]) -> None:
-        self.model_port, self.s3_port = ports.free(), ports.free()
+        self.model_port, self.fallback_port, self.s3_port = ports.free(), ports.free(), ports.free()
         self._loop = asyncio.new_event_loop()
         threading.Thread(target=self._loop.run_forever, daemon=True).start()
-        self.model, self.relay = self._call(self._open(seed, manners, storage_port, now)).result(ANSWER_S)
+        opened = self._call(self._open(seed, manners, storage_port, now))
+        self.model, self.fallback, self.relay = opened.result(ANSWER_S)
 
     def fail(self, what: str, mode: str) -> None:
-        """Makes `model` or `s3` fail in a mode of theirs; "well" heals."""
+        """Makes the `primary` model, every `model` or `s3` fail in a mode of theirs; "well" heals."""
+        servers: dict[str, list[ModelServer | Relay]] = {
+            "primary": [self.model], "model": [self.model, self.fallback], "s3": [self.relay],
+        }  # fmt: skip
 
         async def act() -> None:
-            server = self.model if what == "model" else self.relay
-            if mode == "well":
-                server.heal()
-            else:
-                server.fail(mode)
+            for server in servers[what]:
+                if mode == "well":
+                    server.heal()
+                else:
+                    server.fail(mode)
 
         self._call(act()).result(ANSWER_S)
 
+    def spoil(self, marks: set[str]) -> None:
+        """From now on what is asked for these is answered with nothing of use, and all else rightly."""
+        self.model.spoiled = self.fallback.spoiled = marks
+
+    def calls(self) -> list[Call]:
+        return [*self.model.calls, *self.fallback.calls]
+
     async def _open(
         self, seed: int, manners: Manners, storage_port: int, now: Callable[[], float]
-    ) -> tuple[ModelServer, Relay]:
-        model, relay = ModelServer(seed, manners, now), Relay(storage_port)
+    ) -> tuple[ModelServer, ModelServer, Relay]:
+        # The fallback is a large service, and fails only when it is made to.
+        model = ModelServer(seed, manners, now)
+        fallback = ModelServer(seed + 1, replace(manners, trouble=0.0), now, first=FALLBACK_FIRST)
+        relay = Relay(storage_port)
         await model.start(self.model_port)
+        await fallback.start(self.fallback_port)
         await relay.start(self.s3_port)
-        return model, relay
+        return model, fallback, relay
 
     def _call(self, coroutine: Coroutine[Any, Any, Any]) -> Future:
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop)
@@ -104,10 +124,14 @@ class Stand:
             "KAFKA_BOOTSTRAP_SERVERS": self.broker.address,
             "REDIS_URL": f"redis://127.0.0.1:{self.redis.port}",
             "VLLM_URL": f"http://127.0.0.1:{self.background.model_port}",
+            "LLM_FALLBACK": "openai",
+            "OPENAI_BASE_URL": f"http://127.0.0.1:{self.background.fallback_port}/v1",
+            "OPENAI_MODEL": MODEL_NAME,
             "RESUME_URL_TTL": "6h",
             "SHUTDOWN_GRACE": f"{GRACE_S:.0f}s",
         }  # fmt: skip
-        make_topics(binary, env, partitions)
+        self._binary, self._env, self._partitions = binary, env, partitions
+        self.make_topics()
         self.workers = [
             self._start(
                 Worker, f"worker-{number}", binary,
@@ -115,6 +139,15 @@ class Stand:
             )
             for number in range(1, WORKERS + 1)
         ]  # fmt: skip
+
+    def make_topics(self) -> None:
+        """Those that are missing."""
+        make_topics(self._binary, self._env, self._partitions)
+
+    def command(self, name: str, *arguments: str) -> Service:
+        """Starts one of the worker's commands for operators."""
+        env = self._env | {"OPENAI_API_KEY": "operator"}
+        return self._start(lambda folder: Service(name, folder, [str(self._binary), *arguments], env))
 
     def tell(self, line: str) -> None:
         """Writes down what was done, and when."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import signal
 import subprocess
@@ -10,6 +11,10 @@ import urllib.request
 from pathlib import Path
 
 from services import LOOK_S, NotStarted, Ports, Service
+
+CALM_WAITING = 5
+SILENT_S = 2.0
+"""After how long without an answer a worker counts as one that says nothing."""
 
 
 class Worker(Service):
@@ -30,7 +35,7 @@ class Worker(Service):
 
     def start(self) -> None:
         self._lives += 1
-        self._env = self._base | {"VLLM_API_KEY": self.life}
+        self._env = self._base | {"VLLM_API_KEY": self.life, "OPENAI_API_KEY": self.life}
         self.wanted = True
         super().start()
 
@@ -47,10 +52,31 @@ class Worker(Service):
     def is_ready(self) -> bool:
         return self._get("/readyz") is not None
 
+    def unready_parts(self) -> dict[str, str] | None:
+        """What it says is not ready, with the reasons, also what it can be without; None when it says nothing."""
+        if self.pid() is None:
+            return None
+        try:
+            with urllib.request.urlopen(f"http://{self._http}/readyz", timeout=SILENT_S) as response:
+                said = json.load(response)
+        except urllib.error.HTTPError as error:
+            try:
+                said = json.load(error)
+            except (OSError, ValueError):
+                return None
+        except (OSError, urllib.error.URLError, ValueError):
+            return None
+        return said["notReady"] | said["optionalNotReady"]
+
     def in_work(self) -> int | None:
         """Requests in work now; None when it does not say in time."""
         found = re.search(r"^ssammu_requests_in_work (\d+)", self._get("/metrics") or "", re.MULTILINE)
         return int(found[1]) if found else None
+
+    def is_calm(self) -> bool:
+        """Whether it is ready and next to nothing waits in it."""
+        waiting = re.findall(r"^ssammu_requests_waiting\{.*\} (\d+)", self._get("/metrics") or "", re.MULTILINE)
+        return self.is_ready() and sum(map(int, waiting)) <= CALM_WAITING
 
     def note_memory(self) -> None:
         if (pid := self.pid()) is None:

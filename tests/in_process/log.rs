@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{Read, Seek};
-use std::sync::Arc;
+use std::sync::{Arc, Once};
 
 use serde_json::json;
 use ssammu_worker::events::record::RequestKind;
@@ -20,6 +20,9 @@ struct Log {
 
 impl Log {
     fn of(level: LevelFilter) -> Self {
+        // While a thread's own subscriber is the only one, lines that another thread comes by first are off for all.
+        static ALL: Once = Once::new();
+        ALL.call_once(|| tracing::subscriber::set_global_default(tracing_subscriber::registry()).unwrap());
         let file = Arc::new(tempfile::tempfile().unwrap());
         let subscriber = tracing_subscriber::fmt().with_max_level(level).with_ansi(false).with_writer(file.clone());
         Self { file, _guard: tracing::subscriber::set_default(subscriber.finish()) }

@@ -6,7 +6,7 @@ use ssammu_worker::events::record::Flow;
 
 use crate::doubles::Gate;
 use crate::kit::wait::eventually;
-use crate::stage::{FEEDBACK_REQUESTED, Kafka, Member, Shared};
+use crate::stage::{FEEDBACK_REQUESTED, Kafka, LASTING, Member, Shared};
 
 /// A worker with both partitions and a record of each in work, which a gate holds, and another that has just joined: the
 /// first has been told to let one of them go.
@@ -27,7 +27,8 @@ async fn rebalancing(kafka: &Kafka, shared: &Shared) -> (Member, Member, [Gate; 
 
 #[tokio::test]
 async fn a_revocation_waits_for_work_that_is_nearly_done_and_the_next_owner_repeats_nothing() {
-    let (kafka, shared) = (Kafka::start(2), Shared::new());
+    // However slow this machine is.
+    let (kafka, shared) = (Kafka::start(2), Shared { revoke_grace: LASTING, ..Shared::new() });
     let (old, new, gates) = rebalancing(&kafka, &shared).await;
     for gate in gates {
         gate.open();

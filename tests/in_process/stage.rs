@@ -17,6 +17,7 @@ use ssammu_worker::state::holder::Holder;
 use ssammu_worker::telemetry::metrics::Metrics;
 use ssammu_worker::worker::intake::{Intake, IntakeError};
 use ssammu_worker::worker::locks::Locks;
+use ssammu_worker::worker::membership::rebalance::REVOKE_GRACE;
 use ssammu_worker::worker::membership::{Group, Stop};
 use ssammu_worker::worker::screens::Screens;
 use ssammu_worker::worker::work::{Job, Settings, Worker};
@@ -40,7 +41,7 @@ pub const FEEDBACK_REQUESTED: &str = "FeedbackRequested";
 pub const RESUME_INIT: &str = "ResumeInit";
 pub const RESUME_ANSWER: &str = "ResumeAnswer";
 
-const LASTING: Duration = Duration::from_secs(600);
+pub const LASTING: Duration = Duration::from_secs(600);
 
 /// What makes librdkafka quick. The embedded broker answers a fetch when the client's wait is over, and rebalances a
 /// second before the session ends.
@@ -128,6 +129,8 @@ pub struct Shared {
     pub documents: Arc<StagedDocuments>,
     /// How long an answered request counts as remembered.
     pub outcome_ttl: Duration,
+    /// How long work that is nearly done may hold up a revocation.
+    pub revoke_grace: Duration,
 }
 
 impl Shared {
@@ -142,6 +145,7 @@ impl Shared {
             producer: Arc::new(StagedProducer::new()),
             documents: Arc::new(StagedDocuments::new()),
             outcome_ttl: LASTING,
+            revoke_grace: REVOKE_GRACE,
         }
     }
 
@@ -153,6 +157,7 @@ impl Shared {
             producer: self.producer.clone(),
             documents: self.documents.clone(),
             outcome_ttl: self.outcome_ttl,
+            revoke_grace: self.revoke_grace,
         }
     }
 
@@ -194,34 +199,35 @@ impl Shared {
 
     /// A worker that joins the group of a flow, and works so many requests at once.
     pub fn join(&self, kafka: &Kafka, flow: Flow, slots: usize) -> Member {
-        join(kafka, flow, self.worker(), Slots::new(slots), self.outcome_ttl)
+        self.join_with(kafka, flow, self.worker(), Slots::new(slots))
     }
 
     /// A worker that joins the groups of both flows, and works so many requests at once.
     pub fn join_both(&self, kafka: &Kafka, slots: usize) -> [Member; 2] {
         let (worker, slots) = (self.worker(), Slots::new(slots));
-        [Flow::Feedback, Flow::Resume].map(|flow| join(kafka, flow, worker.clone(), slots.clone(), self.outcome_ttl))
+        [Flow::Feedback, Flow::Resume].map(|flow| self.join_with(kafka, flow, worker.clone(), slots.clone()))
     }
-}
 
-fn join(kafka: &Kafka, flow: Flow, worker: Arc<Worker>, slots: Arc<Slots>, outcome_ttl: Duration) -> Member {
-    let (stop, stopping) = watch::channel(Stop::No);
-    let (joined, has_joined) = watch::channel(Err("not yet".to_owned()));
-    let kinds = RequestKind::ALL.into_iter().filter(|kind| kind.flow() == flow);
-    let intake = Intake {
-        connection: kafka.connection(),
-        topics: kinds.map(|kind| (kind.name().into(), kind)).collect(),
-        group: Group {
-            name: flow.name().to_owned(),
-            worker: worker.clone(),
-            slots,
-            metrics: worker.metrics.clone(),
-            outcome_ttl,
-            joined,
-        },
-        needs: Vec::new(),
-    };
-    Member { flow, metrics: worker.metrics.clone(), stop, has_joined, intake: tokio::spawn(intake.run(stopping)) }
+    fn join_with(&self, kafka: &Kafka, flow: Flow, worker: Arc<Worker>, slots: Arc<Slots>) -> Member {
+        let (stop, stopping) = watch::channel(Stop::No);
+        let (joined, has_joined) = watch::channel(Err("not yet".to_owned()));
+        let kinds = RequestKind::ALL.into_iter().filter(|kind| kind.flow() == flow);
+        let intake = Intake {
+            connection: kafka.connection(),
+            topics: kinds.map(|kind| (kind.name().into(), kind)).collect(),
+            group: Group {
+                name: flow.name().to_owned(),
+                worker: worker.clone(),
+                slots,
+                metrics: worker.metrics.clone(),
+                outcome_ttl: self.outcome_ttl,
+                revoke_grace: self.revoke_grace,
+                joined,
+            },
+            needs: Vec::new(),
+        };
+        Member { flow, metrics: worker.metrics.clone(), stop, has_joined, intake: tokio::spawn(intake.run(stopping)) }
+    }
 }
 
 /// A member of a consumer group.

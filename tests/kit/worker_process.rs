@@ -146,11 +146,15 @@ impl WorkerProcess {
         }
     }
 
-    /// Waits until `/readyz` says 503 with a text that names `what`.
+    /// Waits until `/readyz` says 503 and names `what`, a part or why it is not ready; one that was not looked at yet is not
+    /// what is waited for.
     pub async fn unready(&self, what: &str) {
         eventually(&format!("/readyz names {what}"), || async {
             let (status, body) = self.get("/readyz").await?;
-            (status == 503 && body.to_lowercase().contains(what)).then_some(())
+            let body: serde_json::Value = serde_json::from_str(&body).ok()?;
+            let mut parts = body["notReady"].as_object()?.iter().filter(|(_, reason)| *reason != "starting");
+            let is_named = parts.any(|(part, reason)| format!("{part} {reason}").to_lowercase().contains(what));
+            (status == 503 && is_named).then_some(())
         })
         .await;
     }

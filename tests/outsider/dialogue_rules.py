@@ -61,9 +61,16 @@ class Dialogue:
 
     def _follow_init(self, step: Step) -> None:
         outcome, session = step.outcome, self.session
+        is_replay = step.request.replay > 0 and session is not None
         if outcome.type == REQUEST_FAILED:
-            self._fault(step, "dialogue", f"a valid init ended in {outcome.code}")
+            # An interview begins when its init is worked.
+            has_begun = is_replay and session.begun.outcome.record.arrived > first_sent(step)
+            if not (has_begun and outcome.code == "STALE_ANSWER"):
+                self._fault(step, "dialogue", f"a valid init ended in {outcome.code}")
             return
+        is_newer = is_replay and session.begun.sent.at > first_sent(step)
+        if is_newer and outcome.body.get("sessionId") != session.id:
+            self._fault(step, "dialogue", "a replayed init took the place of a newer interview")
         if session and session.question and session.repeats_for(step.request):
             self._check_same_question(step, session.question)
             return
@@ -131,3 +138,9 @@ class Dialogue:
 
     def _fault(self, step: Step, kind: str, sentence: str) -> None:
         self.faults.append((step, kind, sentence))
+
+
+def first_sent(step: Step) -> float:
+    """When a request was sent for the first time, in seconds since the epoch."""
+    said = step.request.last_header("replay-original-timestamp")
+    return int(said) / 1000 if said and said.isdigit() else step.sent.at

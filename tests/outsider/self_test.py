@@ -34,6 +34,7 @@ from wire import (
 NOW = 1_795_340_000.0
 """When the run begins: 2026-11-22T09:33:20Z."""
 NAMES = Names.from_environment({})
+OTHER_SESSION = "5f3f2c1e-9a57-4c5e-8d0c-0b8f7a614b6a"
 SESSION = "0b8f7a61-5d0c-4c5e-9a57-3f1d2c4b6a70"
 KEY = "resume/103/resume_agent_20261122_183320_0b8f7a61.docx"
 SECRET = "비밀낱말"
@@ -303,6 +304,42 @@ def answer_undecodable(tape: Tape) -> None:
     tape.failure("undecodable", "INVALID_REQUEST", "PROBLEM_FEEDBACK", field="answer")
 
 
+def replay_an_init(tape: Tape, sent_before_s: float) -> None:
+    """One that was first sent so long before the interview began which is there now."""
+    first_sent = str(int((NOW - sent_before_s) * 1000)).encode()
+    inputs = (("email", "a@b.kr"), ("project_count", 9))
+    headers: Headers = [("replay-original-timestamp", first_sent)]
+    tape.send(Request(INIT, 103, b"103", b"{}", headers, "replayed init", "i0#1", inputs=inputs, replay=1))
+
+
+def end_a_newer_interview(tape: Tape) -> None:
+    replay_an_init(tape, 60)
+    tape.outcome("replayed init", Q, question(1) | {"sessionId": OTHER_SESSION, "questionId": "q9"})
+
+
+def leave_a_newer_interview(tape: Tape) -> None:
+    replay_an_init(tape, 60)
+    tape.failure("replayed init", "STALE_ANSWER", "ADVANCED_RESUME_INIT")
+
+
+def refuse_an_init_of_now(tape: Tape) -> None:
+    replay_an_init(tape, -60)
+    tape.failure("replayed init", "STALE_ANSWER", "ADVANCED_RESUME_INIT")
+
+
+def make_the_topic_again(tape: Tape) -> None:
+    """The first places of the topic's partition are taken once more, by requests of the same members."""
+    for member, about in ((101, "feedback again"), (104, "undecodable again")):
+        is_bad = member == 104
+        expected = Expected("", "UNDECODABLE") if is_bad else Expected(FEEDBACK_GENERATED)
+        tape.send(Request(FEEDBACK, member, str(member).encode(), b"{}", [], about, about, expected=expected))
+        old = next(places[0] for request, places in tape.sends if request.member == member)
+        again = replace(old, generation=1, timestamp=old.timestamp + 60_000, at=old.at + 60)
+        tape.sends[-1] = (tape.sends[-1][0], [again])
+    tape.outcome("feedback again", F, {"feedback": "다시 물으셔도 좋은 답변입니다."})
+    tape.dead_letter("undecodable again", "UNDECODABLE")
+
+
 F, Q, C, X, D = FEEDBACK_GENERATED, QUESTION_GENERATED, RESUME_COMPLETED, REQUEST_FAILED, "FeedbackRequested-dlt"
 OTHER_UUID5 = str(uuid.uuid5(uuid.NAMESPACE_URL, "other")).encode()
 FIRST_QUESTION_UUID5 = str(uuid.uuid5(uuid.NAMESPACE_URL, f"103 i1 {Q}")).encode()
@@ -323,6 +360,10 @@ FAULTS: list[tuple[str, str, Callable[[Tape], None]]] = [
     ("doubled", "a résumé comes again under another key", again(C, resumeObjectKey="resume/103/x.docx")),
     ("doubled", "a request has a success and a failure", succeed_and_fail),
     ("doubled", "two requests share a ce_id", header(Q, "ce_id", FIRST_QUESTION_UUID5, 1)),
+    ("dialogue", "a replayed init takes the place of a newer interview", end_a_newer_interview),
+    ("dialogue", "a replayed init is refused though nothing is newer", refuse_an_init_of_now),
+    ("missing", "a dead letter of a topic made again never comes", both(make_the_topic_again, drop(D, 1))),
+    ("missing", "an outcome of a topic made again never comes", both(make_the_topic_again, drop(F, 4))),
     ("disordered", "feedback 3 comes before feedback 1", lambda t: swap(t, t.find(F), t.find(F, 1))),
     ("disordered", "a failure comes before the feedback it follows", lambda t: swap(t, t.find(F), t.find(X))),
     ("disordered", "a member's outcomes are spread over partitions", lambda t: t.change(t.find(F), partition=6)),
@@ -430,6 +471,10 @@ def check_documents() -> list[str]:
 
 def run_self_test() -> int:
     wrong = [f"the good run was blamed: {violation}" for violation in good_run().violations()]
+    for also_good in (leave_a_newer_interview, make_the_topic_again):
+        tape = good_run()
+        also_good(tape)
+        wrong += [f"the good run was blamed: {violation}" for violation in tape.violations()]
     for kind, name, fault in FAULTS:
         tape = good_run()
         fault(tape)

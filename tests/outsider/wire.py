@@ -122,6 +122,8 @@ class Request:
     """Of an init: what the member entered, however it was written."""
     means: str | None = None
     """Of an answer: the id of the question that the member saw when answering; None: nothing was on the screen."""
+    replay: int = 0
+    """How often it had been replayed from the dead letters when it came."""
 
     @property
     def is_undecodable(self) -> bool:
@@ -142,6 +144,8 @@ class Sent:
     timestamp: int
     timestamp_type: str
     at: float
+    generation: int = 0
+    """Which topic of this name it lies in: one may be deleted and made again."""
 
     @property
     def address(self) -> str:

@@ -24,7 +24,9 @@ fn whole_numbers_come_in_three_spellings() {
     }
     assert_eq!(member("9223372036854775807"), Some(i64::MAX));
     assert_eq!(member("9007199254740993.0"), Some(9_007_199_254_740_993));
-    for wrong in ["0", "-1", "2.5", "\"\"", "\"a\"", "9223372036854775808", "1e400", "true", "[2]", "\"-\"", "\"2.\""] {
+    for wrong in
+        ["0", "-1", "2.5", "\"\"", "\"a\"", "9223372036854775808", "1e400", "true", "[2]", "\"-\"", "\"+2\"", "\"2.\""]
+    {
         assert_eq!(member(wrong), None, "{wrong}");
     }
 }

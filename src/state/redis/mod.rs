@@ -6,7 +6,7 @@ mod error;
 mod inspect;
 mod losses;
 mod replicas;
-mod together;
+mod shared_script;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,7 +21,7 @@ use uuid::Uuid;
 pub use self::address::{InvalidAddress, RedisAddress};
 use self::connection::Connection;
 use self::replicas::Replicas;
-use self::together::SharedScript;
+use self::shared_script::SharedScript;
 use super::stored::{Found, StoredChange};
 use super::{Begin, Change, Claim, Lifetimes, MemberState, Saved, StateError, Write, keys, stored};
 use crate::events::outcome::{SavedOutcome, Scope};

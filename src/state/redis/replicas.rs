@@ -23,7 +23,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::address::RedisAddress;
 use super::connection::Connection;
-use super::together::{TOGETHER, evaluate};
+use super::shared_script::{TOGETHER, evaluate};
 use crate::state::StateError;
 
 /// How long replicas may take; then whoever saved tries again. Shorter than a command may take.
@@ -118,7 +118,7 @@ impl WrittenOn {
     }
 
     /// Whether a `WAIT` that was answered by now covers it.
-    fn is_still_there(mut self, client: &Client, calls: &[Call]) -> Answer {
+    fn still_there(mut self, client: &Client, calls: &[Call]) -> Answer {
         let is_new = !matches!(self.connects.try_recv(), Err(broadcast::error::TryRecvError::Empty));
         if is_new || self.servers != servers_of(client, calls) {
             return Err(StateError::Unavailable("the connection to Redis was replaced meanwhile".to_owned()));
@@ -163,7 +163,7 @@ impl Asking {
             (self.touch(calls).await?, BTreeSet::from([0]))
         };
         try_join_all(slots.into_iter().map(|slot| self.wait(client, slot))).await?;
-        written_on.is_still_there(client, calls).map(|()| there)
+        written_on.still_there(client, calls).map(|()| there)
     }
 
     /// Writes the outcomes once more; says for each caller whether its own is there.
@@ -240,10 +240,10 @@ mod tests {
         let client = replicas.asking.connection.client().unwrap();
         let (written_on, again) = (WrittenOn::begin(client, &[]), WrittenOn::begin(client, &[]));
         replicas.asking.wait(client, 0).await.unwrap();
-        written_on.is_still_there(client, &[]).unwrap();
+        written_on.still_there(client, &[]).unwrap();
         client.force_reconnection().await.unwrap();
         replicas.asking.wait(client, 0).await.unwrap();
-        assert!(matches!(again.is_still_there(client, &[]), Err(StateError::Unavailable(_))));
+        assert!(matches!(again.still_there(client, &[]), Err(StateError::Unavailable(_))));
         let keys = ["resume:{7}:outcome:1", "resume:{7}:outcome:2"].map(str::to_owned);
         // Both are done again.
         replicas.have(keys).await.unwrap();

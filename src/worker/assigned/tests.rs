@@ -35,6 +35,8 @@ fn reading_turns_back_to_what_is_parked_when_there_is_room_and_then_to_the_front
     let (mut assigned, now) = (parked(&[3, 5]), Instant::now());
     assert_eq!(assigned.turn(now), None);
     assigned.make_room(lane(1));
+    assert_eq!(assigned.turn(now), None);
+    let now = now + FRONT;
     assert_eq!((assigned.turn(now), assigned.turn(now)), (Some(3), None));
     assert_eq!(assigned.read(record(3), 0), Read::Parked(record(3)));
     assert!(assigned.take_up(3, true));
@@ -48,11 +50,36 @@ fn reading_turns_back_to_what_is_parked_when_there_is_room_and_then_to_the_front
 }
 
 #[test]
+fn reading_stays_at_the_front_however_long_what_lies_there_takes_to_come() {
+    let (mut assigned, now) = (parked(&[3, 5]), Instant::now());
+    assigned.gone_quiet(10, false);
+    assigned.make_room(lane(1));
+    assert_eq!(assigned.turn(now), None);
+    let now = now + FRONT;
+    assert_eq!((assigned.turn(now), assigned.read(record(3), 0)), (Some(3), Read::Parked(record(3))));
+    assert!(!assigned.take_up(3, false));
+    assert_eq!(assigned.turn(now), Some(8));
+    assigned.make_room(lane(1));
+    // It is slow in coming, and only then does the time begin in which the rest is read.
+    let now = now + FRONT * 3;
+    assert_eq!((assigned.turn(now), assigned.read(record(8), 0)), (None, Read::Work(record(8))));
+    assert_eq!((assigned.turn(now), assigned.turn(now + FRONT / 2)), (None, None));
+    assert_eq!(assigned.turn(now + FRONT), Some(3));
+    assert_eq!(assigned.read(record(3), 0), Read::Parked(record(3)));
+    assert!(!assigned.take_up(3, false));
+    // Nothing more comes, though something is there: a record may have been removed.
+    let now = now + FRONT;
+    assert_eq!(assigned.turn(now), Some(9));
+    assigned.make_room(lane(1));
+    assert_eq!((assigned.turn(now + FRONT), assigned.turn(now + FIRST_AT_FRONT)), (None, Some(3)));
+}
+
+#[test]
 fn what_was_parked_and_is_gone_from_the_log_holds_the_commit_back_no_more() {
     for next in [4, 8, 20] {
         let (mut assigned, now) = (parked(&[0, 1, 2, 3]), Instant::now());
         assigned.make_room(lane(1));
-        assert_eq!(assigned.turn(now), Some(0));
+        assert_eq!((assigned.turn(now), assigned.turn(now + FRONT)), (None, Some(0)));
         let read = assigned.read(record(next), 0);
         assert_eq!(read, if next < 8 { Read::Pass } else { Read::Work(record(next)) });
         assert_eq!((assigned.parked(), assigned.first_open()), (0, Some(next.max(8))), "{next}");
@@ -117,7 +144,7 @@ fn a_record_that_is_held_is_read_again_after_reading_turned_back() {
     let far = record(crate::worker::offsets::SPAN_MAX);
     assert_eq!(assigned.read(far.clone(), 0), Read::Hold);
     assigned.make_room(lane(1));
-    assert_eq!((assigned.turn(now), assigned.is_holding()), (Some(0), false));
+    assert_eq!((assigned.turn(now), assigned.turn(now + FRONT), assigned.is_holding()), (None, Some(0), false));
     assert_eq!(assigned.read(record(0), 0), Read::Parked(record(0)));
     assert!(assigned.take_up(0, true));
     assert_eq!(assigned.turn(now), Some(far.at.offset));

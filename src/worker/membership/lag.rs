@@ -2,6 +2,7 @@
 
 use super::{LAG_TICK, Membership};
 use crate::kafka::asking::Ends;
+use crate::kafka::consumer::FatalError;
 use crate::kafka::error::KafkaError;
 use crate::kafka::position::Partition;
 
@@ -32,9 +33,7 @@ impl Membership<'_> {
 
     /// Looks at a partition of which nothing comes although it should.
     fn listen_for_silence(&mut self, ends: &[(Partition, i64)]) {
-        let partitions = self.assignments.len();
-        let quiet = self.assignments.gone_quiet(ends, |partition| self.lanes.load(partition).is_full(partitions));
-        match quiet {
+        match self.gone_quiet(ends) {
             None if self.is_quiet => {
                 self.is_quiet = false;
                 self.group.stand(Ok(()));
@@ -50,19 +49,29 @@ impl Membership<'_> {
         }
     }
 
-    pub(super) fn on_looked(&mut self, partition: &Partition, end: i64, holds_any: Result<bool, KafkaError>) {
-        let why = match holds_any {
-            Ok(false) => return self.assignments.holds_nothing_before(partition, end),
-            Ok(true) => "another client reads them".to_owned(),
-            Err(error) => error.to_string(),
-        };
-        if self.assignments.lag(partition, end) != Some(0) {
-            self.is_quiet = true;
-            let Partition { topic, number } = partition;
-            self.group.stand(Err(format!(
-                "nothing has come of {topic}/{number} for {LAG_TICK:?} and longer, although its log goes on to {end}: {why}; see \
-                 KAFKA_BOOTSTRAP_SERVERS, the group's rights and the partition's leader"
-            )));
+    pub(super) fn on_looked(&mut self, partition: Partition, end: i64, holds_any: Result<bool, KafkaError>) {
+        if let Ok(false) = holds_any {
+            return self.assignments.holds_nothing_before(&partition, end);
         }
+        let Some((Partition { topic, number }, ..)) = self.gone_quiet(&[(partition, end)]) else { return };
+        let quiet = format!(
+            "nothing has come of {topic}/{number} for {LAG_TICK:?} and longer, although its log goes on to {end}"
+        );
+        match holds_any {
+            // librdkafka takes the leader of a topic that was made again for an outdated one, where a leader before it had been
+            // elected anew; it never asks it.
+            Ok(_) => self.broken = Some(FatalError::Other(format!("{quiet} and another client can read it"))),
+            Err(error) => {
+                self.is_quiet = true;
+                self.group.stand(Err(format!(
+                    "{quiet}: {error}; see KAFKA_BOOTSTRAP_SERVERS, the group's rights and the partition's leader"
+                )));
+            }
+        }
+    }
+
+    fn gone_quiet(&mut self, ends: &[(Partition, i64)]) -> Option<(Partition, i64, i64)> {
+        let partitions = self.assignments.len();
+        self.assignments.gone_quiet(ends, |partition| self.lanes.load(partition).is_full(partitions))
     }
 }

@@ -12,7 +12,7 @@ use crate::kafka::error::KafkaError;
 use crate::kafka::position::{Partition, Start};
 
 /// How long work that is nearly done may hold up a revocation. All partitions of the member stand still meanwhile.
-const REVOKE_GRACE: Duration = Duration::from_secs(1);
+pub const REVOKE_GRACE: Duration = Duration::from_secs(1);
 
 /// How often committed positions are asked for until a topic of which they cannot be read holds up no other.
 const COMMITTED_TRIES: u32 = 2;
@@ -29,7 +29,7 @@ impl Membership<'_> {
         self.lanes.drop_partitions(&partitions);
         self.assignments.revoke(&partitions);
         self.make_room_for_all();
-        let grace = if lost { Duration::ZERO } else { REVOKE_GRACE };
+        let grace = if lost { Duration::ZERO } else { self.group.revoke_grace };
         if lost {
             tracing::warn!(group = self.group.name, partitions = partitions.len(), "partitions were lost");
             // Another member may have them already: nothing is stored for them any more.

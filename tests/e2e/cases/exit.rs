@@ -5,7 +5,6 @@ use std::io::{PipeReader, Read, pipe};
 use std::process::Stdio;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 use serde_json::{Value, json};
@@ -85,9 +84,11 @@ async fn a_worker_whose_log_nobody_reads_works_and_tells_how_many_lines_were_los
     assert_eq!(worker.get("/livez").await.map(|(status, _)| status), Some(200));
 
     // Somebody reads it after all.
-    let read = tokio::task::spawn_blocking(move || read_until(reader, "log lines were lost"));
-    assert!(read.await.unwrap(), "the reader is told what it missed");
+    let mut read = tokio::task::spawn_blocking(move || read_until(reader, "log lines were lost"));
+    let told = tokio::time::timeout(PATIENCE, &mut read).await;
+    // Whatever it says: its end is the end of its log, and of the reading.
     worker.signal("KILL").await;
+    assert!(matches!(told, Ok(Ok(true))), "the reader is told what it missed");
 }
 
 async fn lines_lost(worker: &WorkerProcess) -> Option<u64> {
@@ -280,13 +281,11 @@ async fn no_exit_handler_of_a_library_runs(env: Arc<TestEnv>) {
     assert_eq!(ended.status.code(), Some(1), "{}", ended.stderr);
 }
 
-/// Stops a worker, whose end is a success; how long that took.
-async fn is_stopped(mut worker: WorkerProcess, signal: &str) -> Duration {
-    let began = Instant::now();
+/// Stops a worker, whose end is a success.
+async fn is_stopped(mut worker: WorkerProcess, signal: &str) {
     worker.signal(signal).await;
     let status = worker.ended().await;
     assert_eq!(status.code(), Some(0), "{status}");
-    began.elapsed()
 }
 
 async fn a_worker_that_has_not_begun_is_stopped_at_once(env: Arc<TestEnv>) {
@@ -310,12 +309,13 @@ async fn a_worker_that_reaches_nothing_is_stopped_at_once(env: Arc<TestEnv>) {
         .with("KAFKA_BOOTSTRAP_SERVERS", &nowhere)
         .with("REDIS_URL", format!("redis://{nowhere}"))
         .with("VLLM_URL", format!("http://{nowhere}"))
-        .with("AWS_ENDPOINT_URL_S3", format!("http://{nowhere}"));
+        .with("AWS_ENDPOINT_URL_S3", format!("http://{nowhere}"))
+        // Longer than anybody waits here.
+        .with("SHUTDOWN_GRACE", "10m");
     for signal in ["TERM", "INT"] {
         let settings = settings.clone().with("HTTP_ADDR", format!("127.0.0.1:{}", free_port()));
         let worker = env.start_worker(&settings);
         worker.unready("kafka").await;
-        let took = is_stopped(worker, signal).await;
-        assert!(took < Duration::from_secs(5), "{signal} took {took:?}");
+        is_stopped(worker, signal).await;
     }
 }

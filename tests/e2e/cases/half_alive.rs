@@ -26,7 +26,7 @@ crate::case::cases![
 ];
 
 /// How soon trouble is told.
-const TOLD_WITHIN: Duration = Duration::from_secs(8);
+const TOLD_WITHIN: Duration = Duration::from_secs(20);
 
 fn feedback(member: i64) -> Value {
     json!({"memberId": member, "question": "캐시란?", "answer": "가까이 두고 쓰는 사본입니다."})
@@ -157,7 +157,8 @@ async fn alter(env: &TestEnv, topic: &str, settings: &[(&str, &str)]) {
 async fn outcomes_that_are_too_large_together_are_sent_one_by_one(env: Arc<TestEnv>) {
     let outcomes = env.outcomes().await;
     alter(&env, &env.topics.of("FeedbackGenerated"), &[("max.message.bytes", "6000")]).await;
-    let worker = env.worker_with(&env.settings().with("MAX_IN_FLIGHT", 512)).await;
+    let details = "info,ssammu_worker::kafka::producer=debug";
+    let worker = env.worker_with(&env.settings().with("MAX_IN_FLIGHT", 512).with("RUST_LOG", details)).await;
     let members: Vec<i64> = (0..1_000).map(|_| env.member()).collect();
     let asking = members.iter().map(async |member| {
         env.requests.ask(&env.topics.feedback_requested, &feedback(*member)).send().await;
@@ -166,6 +167,7 @@ async fn outcomes_that_are_too_large_together_are_sent_one_by_one(env: Arc<TestE
     for member in &members {
         outcomes.expect(*member, "FeedbackGenerated").await;
     }
+    assert!(worker.log().contains("a batch was refused"), "all of them fitted");
     let metrics = worker.get("/metrics").await.expect("metrics").1;
     assert!(metrics.contains("ssammu_refused_records_total 0"), "{metrics}");
 }

@@ -95,18 +95,17 @@ async fn without_a_fallback_a_model_that_hangs_fails_what_was_in_work_and_one_at
     let outcomes = env.outcomes().await;
     let worker = env.worker_with(&env.settings().with("MAX_IN_FLIGHT", 2).with("REQUEST_DEADLINE", "5s")).await;
     env.model.always(Answer::stall());
-    let mut members = Vec::new();
+    let (asked_at, mut members) = (Instant::now(), Vec::new());
     for _ in 0..20 {
         members.push(begin_interview(&env).await);
     }
     metric(&worker, "ssammu_circuit_open{part=\"model\"} 1").await;
-    let open_since = Instant::now();
     eventually("one is told that was not in work", || async { (failures(&outcomes, &members) > 2).then_some(()) })
         .await;
     env.model.probed(2).await;
     assert_eq!(env.model.calls().len(), 2, "only probes find out");
     env.model.well();
-    let allowed = 2 + told_at_most(open_since);
+    let allowed = 2 + told_at_most(asked_at);
     let mut failed = 0;
     for member in members {
         let outcome = outcomes.next(member).await;
@@ -115,9 +114,9 @@ async fn without_a_fallback_a_model_that_hangs_fails_what_was_in_work_and_one_at
     assert!(failed <= allowed, "{failed} of {allowed}");
 }
 
-/// Requests that may be told so while no model answers: one at a time, at its deadline of 5 s.
-fn told_at_most(open_since: Instant) -> usize {
-    usize::try_from(open_since.elapsed().as_secs() / 5).unwrap() + 1
+/// Requests that may be told so while no model answers, which was not so before then: one at a time, at its deadline of 5 s.
+fn told_at_most(asked_at: Instant) -> usize {
+    usize::try_from(asked_at.elapsed().as_secs() / 5).unwrap() + 1
 }
 
 fn failures(outcomes: &OutcomeReader, members: &[i64]) -> usize {
@@ -135,15 +134,14 @@ async fn a_page_or_an_error_with_status_200_is_an_outage_and_burns_no_backlog(en
     ] {
         let worker = env.worker_with(&env.settings().with("MAX_IN_FLIGHT", 2).with("REQUEST_DEADLINE", "5s")).await;
         env.model.always(trouble.clone());
-        let mut members = Vec::new();
+        let (asked_at, mut members) = (Instant::now(), Vec::new());
         for _ in 0..20 {
             members.push(ask_for_feedback(&env).await);
         }
         metric(&worker, "ssammu_circuit_open{part=\"model\"} 1").await;
-        let open_since = Instant::now();
         eventually("those in work fail", || async { (failures(&outcomes, &members) >= 2).then_some(()) }).await;
         env.model.well();
-        let allowed = 2 + told_at_most(open_since);
+        let allowed = 2 + told_at_most(asked_at);
         let mut failed = Vec::new();
         for member in members {
             let outcome = outcomes.next(member).await;

@@ -106,8 +106,8 @@ async fn an_outcome_is_sent_when_a_replica_has_it_and_not_before(env: Arc<TestEn
     answer(&env, &first, "답변").await;
     let saved = |json: Option<Value>| (json?["exchanges"].as_array()?.len() == 2).then_some(());
     eventually("the next question is saved", || async { saved(redis.session(member).await) }).await;
-    // The worker has looked again since, and would have sent it by now.
-    worker.unready("redis").await;
+    // It has been waited for so long that it would have been sent by now.
+    worker.unready("work waits since").await;
     let other = env.member();
     init(&env, other).await;
     eventually("another's is saved", || async { redis.session(other).await.map(|_| ()) }).await;

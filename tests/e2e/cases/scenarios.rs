@@ -221,6 +221,7 @@ async fn the_older_of_two_workers_with_one_instance_id_ends_and_says_why(env: Ar
     assert!(older.log().contains("another worker has the same group.instance.id"));
     outcome(&outcomes, &request).await;
     assert_each_answered_once(&outcomes, &[request]).await;
+    assert_eq!(env.model.calls().len(), 2, "the older one's call was dropped, and not made again");
 }
 
 async fn commit_metadata_of_somebody_else_is_ignored(env: Arc<TestEnv>) {

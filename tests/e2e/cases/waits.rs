@@ -9,6 +9,7 @@ use crate::kit::model::Answer;
 use crate::kit::model::script::FEEDBACK;
 use crate::kit::outcome_reader::{OutcomeReader, Record};
 use crate::kit::proxy::FaultProxy;
+use crate::kit::redis::Redis;
 use crate::kit::test_env::{PARTITIONS, TestEnv};
 use crate::kit::wait::eventually;
 
@@ -53,7 +54,8 @@ async fn members_of_a_worker_that_cannot_reach_the_model_are_answered_by_who_tak
         members.iter().any(|members| answered(&outcomes, members) == members.len()).then_some(())
     })
     .await;
-    assert!(joined.elapsed() < Duration::from_secs(15), "that took {:?}", joined.elapsed());
+    // Sooner than a worker lets its partitions go.
+    assert!(joined.elapsed() < Duration::from_secs(30), "that took {:?}", joined.elapsed());
     proxy.heal();
     for member in members.into_iter().flatten() {
         outcomes.expect(member, "FeedbackGenerated").await;
@@ -97,23 +99,28 @@ async fn a_worker_that_alone_cannot_reach_the_model_lets_its_partitions_go_and_c
 
 async fn a_static_member_that_was_killed_takes_up_new_members_and_its_own_within_seconds(env: Arc<TestEnv>) {
     let outcomes = env.outcomes().await;
-    let settings = env.settings().with("KAFKA_PROPERTIES", "group.instance.id=one").with("MAX_IN_FLIGHT", 2);
+    // Its partitions would not move by themselves while anybody waits here.
+    let properties = "group.instance.id=one,session.timeout.ms=300000";
+    let settings = env.settings().with("KAFKA_PROPERTIES", properties).with("MAX_IN_FLIGHT", 2);
     let worker = env.worker_with(&settings).await;
     env.model.when("멈춘 질문", [Answer::stall(), Answer::stall(), Answer::text(FEEDBACK), Answer::text(FEEDBACK)]);
     let stalled = [ask(&env, 0, "멈춘 질문").await, ask(&env, 1, "멈춘 질문").await];
     env.model.wait_for("both calls", |load| load.at_work == 2).await;
     worker.kill().await;
+    // Nor would their locks expire.
+    let redis = Redis::connect(&env.services).await;
+    for member in stalled {
+        let kept: i64 = redis.run("PEXPIRE", &[&format!("feedback:{{{member}}}:lock"), "300000"]).await;
+        assert_eq!(kept, 1, "it is locked");
+    }
     let next = env.worker_with(&settings).await;
-    let ready = Instant::now();
     let new = [ask(&env, 0, "새 질문").await, ask(&env, 1, "새 질문").await];
     for member in new {
         outcomes.expect(member, "FeedbackGenerated").await;
     }
-    assert!(ready.elapsed() < Duration::from_secs(2), "new members took {:?}", ready.elapsed());
     // Their locks are the dead worker's, which is known to be gone.
     for member in stalled {
         outcomes.expect(member, "FeedbackGenerated").await;
     }
-    assert!(ready.elapsed() < Duration::from_secs(5), "its own members took {:?}", ready.elapsed());
     drop(next);
 }

@@ -34,7 +34,7 @@ pub(super) struct SharedScript {
 impl SharedScript {
     /// A script with this text, which gets its keys and arguments as Redis gives them to any script.
     pub fn start(connection: Arc<Connection>, lua: &str) -> Self {
-        let lua = format!("local function one(KEYS, ARGV)\n{lua}\nend\n{}", include_str!("together.lua"));
+        let lua = format!("local function one(KEYS, ARGV)\n{lua}\nend\n{}", include_str!("shared_script.lua"));
         let script = Arc::new(Script::from_lua(lua));
         let (calls, waiting) = mpsc::unbounded_channel();
         Self { calls, _runner: AbortOnDropHandle::new(tokio::spawn(serve(connection, script, waiting))) }
