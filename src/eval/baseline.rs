@@ -48,7 +48,7 @@ pub fn read(text: &str) -> anyhow::Result<Report> {
     serde_json::from_str(text).context("it is no report")
 }
 
-/// Compares two reports, check by check. Cases that only one of them has are left out.
+/// Compares two reports, check by check. Cases that only one of them has are left out; one that was rewritten is another.
 pub fn compare(before: &[Item], after: &[Item]) -> Vec<Change> {
     let old: HashMap<(&str, Kind), &Item> = before.iter().map(|item| ((item.id.as_str(), item.kind), item)).collect();
     let mut changes: Vec<Change> = Vec::new();
@@ -57,6 +57,7 @@ pub fn compare(before: &[Item], after: &[Item]) -> Vec<Change> {
             .iter()
             .filter(|item| item.kind == kind)
             .filter_map(|item| Some((*old.get(&(item.id.as_str(), kind))?, item)))
+            .filter(|(before, after)| before.about.given == after.about.given)
             .collect();
         changes.extend(Check::ALL.into_iter().filter_map(|check| change(kind, check, &pairs)));
     }
@@ -187,6 +188,9 @@ mod tests {
     #[test]
     fn only_cases_that_both_have_are_compared() {
         let (before, mut after) = (items(Check::Points, &[true; 3]), items(Check::Points, &[false; 3]));
+        assert_eq!(compare(&before, &after)[0].worse.len(), 3);
+        after[0].about.given.push(("질문".to_owned(), "다시 쓴 질문".to_owned()));
+        assert_eq!(compare(&before, &after)[0].worse.len(), 2, "a case that was rewritten is another");
         after.iter_mut().for_each(|item| item.id.push_str("-new"));
         assert_eq!(compare(&before, &after), []);
     }

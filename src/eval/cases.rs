@@ -108,6 +108,11 @@ impl Cases {
         Ok(cases)
     }
 
+    /// Whether one is called so.
+    pub fn has(&self, id: &str) -> bool {
+        self.feedback.iter().any(|case| case.id == id) || self.members.iter().any(|member| member.id == id)
+    }
+
     /// Adds what a file holds: a member has facts, a feedback case has none.
     fn add(&mut self, file: &Path) -> anyhow::Result<()> {
         let text = fs::read_to_string(file).with_context(|| format!("{} could not be read", file.display()))?;

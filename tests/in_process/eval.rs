@@ -163,11 +163,13 @@ async fn what_could_not_be_judged_is_neither_good_nor_bad() {
     let url = serve(None).await;
     let other = folder.path().join("other.json");
     std::fs::write(&other, r#"{"format": 99}"#).unwrap();
+    let older = evaluate(&url, &folder, "older", &["--only", "db-01-good"]).await;
     for (url, more, why) in [
         (&nobody, &["--only", "nw-02-good"][..], "the model does not answer"),
         (&url, &["--only", "nobody-is-called-so"], "no such case"),
         (&url, &["--only", "nw-02-good", "--baseline", other.to_str().unwrap()], "its format is 99"),
         (&url, &["--only", "nw-02-good", "--baseline", "/nowhere.json"], "/nowhere.json"),
+        (&url, &["--only", "nw-02-good", "--baseline", older.out.to_str().unwrap()], "none of these cases"),
         (&url, &["--only", "nw-02-good", "--cases", "/nowhere"], "/rules.json could not be read"),
     ] {
         let failed = evaluate(url, &folder, "failed", more).await;
