@@ -29,7 +29,7 @@ use crate::kafka::outgoing::Producer;
 use crate::kafka::producer::KafkaProducer;
 use crate::kafka::topics::Topics;
 use crate::llm::chat::Endpoint;
-use crate::llm::failover::{Failover, Patience};
+use crate::llm::failover::{Failover, Observer, Patience};
 use crate::llm::openai::OpenAi;
 use crate::llm::vllm::Vllm;
 use crate::readiness::{self, Readiness};
@@ -107,7 +107,7 @@ pub async fn run(
     stop: impl Future<Output = ()>,
 ) -> anyhow::Result<()> {
     let metrics = Arc::new(Metrics::new()?);
-    let model = Arc::new(model(config, &metrics)?);
+    let model = Arc::new(model(config, Arc::new(ModelMetrics(metrics.clone())), |endpoint| endpoint)?);
     let slots = Slots::new(config.max_in_flight);
     // A request in work has at most one call out.
     metrics.model_calls_limit.set(i64::try_from(config.max_in_flight).unwrap_or(i64::MAX));
@@ -265,17 +265,21 @@ fn tell_to_stop(stop: &watch::Sender<Stop>, grace: Duration) -> Instant {
     until
 }
 
-/// The model that the settings name, with its fallback.
-fn model(config: &Config, metrics: &Arc<Metrics>) -> anyhow::Result<Failover> {
-    let primary: Arc<dyn Endpoint> = Arc::new(Vllm::new(config.vllm.clone()).context("the model client")?);
+/// The model that the settings name, with its fallback; `around` may put something around each server's client.
+///
+/// # Errors
+/// When a client cannot be made.
+pub fn model(
+    config: &Config,
+    observer: Arc<dyn Observer>,
+    around: impl Fn(Arc<dyn Endpoint>) -> Arc<dyn Endpoint>,
+) -> anyhow::Result<Failover> {
+    let primary = around(Arc::new(Vllm::new(config.vllm.clone()).context("the model client")?));
     let fallback = match &config.openai {
-        Some(settings) => {
-            let fallback: Arc<dyn Endpoint> = Arc::new(OpenAi::new(settings.clone()).context("the fallback's client")?);
-            Some(fallback)
-        }
+        Some(settings) => Some(around(Arc::new(OpenAi::new(settings.clone()).context("the fallback's client")?))),
         None => None,
     };
-    Ok(Failover::new(primary, fallback, Patience::default(), Arc::new(ModelMetrics(metrics.clone()))))
+    Ok(Failover::new(primary, fallback, Patience::default(), observer))
 }
 
 /// Looks at a part of the worker for as long as it runs.

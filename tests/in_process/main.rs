@@ -11,6 +11,7 @@
 
 mod answers;
 mod doubles;
+mod eval;
 mod hot_members;
 mod interview;
 mod log;
