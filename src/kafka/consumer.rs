@@ -94,6 +94,8 @@ impl GroupConsumer {
             ("allow.auto.create.topics", "false"),
             // New partitions are found after so long, not after five minutes.
             ("topic.metadata.refresh.interval.ms", "30000"),
+            // A broker that has nothing answers after so long; a partition is read from elsewhere with the question after.
+            ("fetch.wait.max.ms", "100"),
             // Prefetch, per partition. A full queue is looked at again soon, not after a second.
             ("queued.max.messages.kbytes", "512"),
             ("fetch.queue.backoff.ms", "10"),

@@ -286,6 +286,19 @@ async fn what_was_paid_for_is_not_thrown_away_because_saving_it_is_refused_for_a
     assert_eq!(shared.model.asked().len(), 3);
 }
 
+#[tokio::test]
+async fn a_resume_whose_time_went_into_waiting_for_the_state_is_stored_all_the_same() {
+    let shared = Shared::over(StagedState::new());
+    let question = begun(&shared, 7).await;
+    let mut worker = Arc::into_inner(shared.worker()).unwrap();
+    worker.agent.settings.deadline = Duration::from_millis(300);
+    // Its draft waits for longer than that.
+    shared.state.goes_away(6);
+    let value = answer(&question);
+    work(&Arc::new(worker), record(RequestKind::ResumeAnswer, 0, &value)).await;
+    document(&shared, &shared.producer.outcomes(7, 2).await[1]).await;
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_lock_whose_renewal_failed_is_renewed_at_the_next_look_and_not_only_when_it_would_be_due_again() {
     let state = Arc::new(StagedState::new());

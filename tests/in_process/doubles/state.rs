@@ -92,6 +92,12 @@ impl StagedState {
         self.replies.lock().unwrap().extend(refused);
     }
 
+    /// It is away for the next changes, so many of them.
+    pub fn goes_away(&self, count: usize) {
+        let away = (0..count).map(|_| Err(StateError::Unavailable("READONLY".to_owned())));
+        self.replies.lock().unwrap().extend(away);
+    }
+
     /// The next renewals of locks are refused, so many of them.
     pub fn refuse_renewals(&self, count: usize) {
         self.refused_renewals.store(count, Ordering::Relaxed);
