@@ -1,5 +1,5 @@
-//! What model servers answer, and what members and operators are told then: `tests/cases/model-servers.jsonl` has what was
-//! reported, `tests/cases/model-servers-more.jsonl` its siblings. Their HTTP is real, and so is all of the worker but its broker.
+//! What model servers answer, and what members and operators are told then: `tests/cases/d-model-servers.jsonl` has what was
+//! reported, `tests/cases/d-siblings.jsonl` its siblings. Their HTTP is real, and so is all of the worker but its broker.
 //! `CASE=d010 cargo test …` tries those alone whose ids begin so.
 
 use std::sync::Arc;
@@ -19,8 +19,7 @@ use crate::doubles::producer::Sent;
 use crate::interview::init;
 use crate::stage::{Shared, feedback, record, work};
 
-const FILES: [&str; 2] =
-    [include_str!("../cases/model-servers.jsonl"), include_str!("../cases/model-servers-more.jsonl")];
+const FILES: [&str; 2] = [include_str!("../cases/d-model-servers.jsonl"), include_str!("../cases/d-siblings.jsonl")];
 const MEMBER: i64 = 7;
 
 #[derive(Deserialize)]
