@@ -183,7 +183,9 @@ fn fit(sentences: &[&str]) -> String {
 
 /// The lines of the feedback itself: no label, no announcement, no echo of the prompt, no dialogue that goes on.
 fn own_lines(reply: &str) -> Vec<Line> {
-    let mut lines = markup::lines(envelope::without_quotes(reply));
+    let reply = envelope::without_quotes(reply);
+    // While it is bold yet, it is told from a word.
+    let mut lines = markup::lines(envelope::without_label(reply, label::SURELY_FEEDBACK).unwrap_or(reply));
     let first = lines.iter().position(|line| line.kind != Kind::Blank).unwrap_or(lines.len());
     if lines.get(first).is_some_and(envelope::is_other_turn) && !lines.get(first).is_some_and(is_labelled) {
         // The question and the answer again: the feedback begins where a label says so.

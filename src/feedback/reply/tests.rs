@@ -44,6 +44,7 @@ fn labels_are_stripped_even_broken_or_repeated_ones() {
         "<|im_start|>assistant\n",
         "피드백(3~5문장):",
         "💡 **피드백**\n\n",
+        "**피드백**",
         "〈피드백〉\n",
         "■ 피드백\n",
         "### Response:\n",

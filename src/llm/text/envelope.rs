@@ -85,7 +85,9 @@ fn after_label<'a>(line: &'a str, name: &str) -> Option<&'a str> {
     let after = if has_number { numbered } else { named };
     let after = without_remark(after);
     let closed = after.trim_start_matches(|c: char| c == ' ' || "])】>》」』〉〕}*_\"'".contains(c));
-    let bracket = after.trim_start().starts_with([']', ')', '】', '>', '》', '」', '』', '〉', '〕', '}']);
+    // What is bold by itself is a label, too.
+    let bold = after.starts_with("** ") || after.starts_with("**\n");
+    let bracket = bold || after.trim_start().starts_with([']', ')', '】', '>', '》', '」', '』', '〉', '〕', '}']);
     let rest = if let Some(rest) = closed.strip_prefix([':', '：', ';', '→', '=']) {
         rest
     } else if let Some(rest) = closed.strip_prefix(['.', ')']).filter(|_| has_number) {
@@ -210,6 +212,7 @@ mod tests {
             "# 피드백: 좋다",
             "피드백 1. 좋다",
             "피드백 - 좋다",
+            "**피드백** 좋다",
             "피드백(3~5문장): 좋다",
             "〈피드백〉 좋다",
             "피드백 (Korean): 좋다",
