@@ -237,7 +237,9 @@ fn resume_ask(session: &Session) -> Ask {
 /// Renders off the runtime's threads: it is pure computation.
 async fn render(session: Arc<Session>, resume: Resume) -> Result<Vec<u8>, Failure> {
     let rendering = tokio::task::spawn_blocking(move || {
-        document::render(&Document { inputs: &session.inputs, markdown: &resume.markdown, created: session.started_at })
+        let answers: Vec<&str> = session.exchanges.iter().filter_map(|exchange| exchange.answer.as_deref()).collect();
+        let (inputs, markdown, created) = (&*session.inputs, &*resume.markdown, session.started_at);
+        document::render(&Document { inputs, answers: &answers, markdown, created })
     });
     match rendering.await {
         Ok(Ok(bytes)) => Ok(bytes),

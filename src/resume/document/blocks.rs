@@ -2,9 +2,9 @@
 
 use std::io;
 
-use pulldown_cmark::{Event, HeadingLevel, LinkType, Options, Parser, Tag, TagEnd, TextMergeWithOffset};
+use pulldown_cmark::{CodeBlockKind, Event, HeadingLevel, LinkType, Options, Parser, Tag, TagEnd, TextMergeWithOffset};
 
-use super::emphasis::detach_particles;
+use super::emphasis::{Mark, mark, marked};
 use super::html::{self, Seen};
 use super::inline::{Emphasis, Inline, Links};
 use super::lists::{INDENT, Lists};
@@ -43,14 +43,27 @@ impl Block {
     }
 }
 
-/// Writes title, facts and Markdown as Word's own paragraphs, lists and tables.
-pub fn body(title: &str, facts_heading: &str, facts: &[(&str, &str)], markdown: &str) -> Body {
-    let mut writer = Writer::default();
-    writer.line("Title", title);
-    writer.line(HEADINGS[0], facts_heading);
-    let facts = label_table(&mut writer.paragraphs, facts);
+/// What stands above the résumé.
+pub struct Head<'a> {
+    pub title: &'a str,
+    /// What the member applies for.
+    pub subtitle: Option<&'a str>,
+    pub facts_heading: &'a str,
+    /// Labels and values.
+    pub facts: &'a [(&'a str, String)],
+}
+
+/// Writes head and Markdown as Word's own paragraphs, lists and tables. `links` knows which addresses may be linked to.
+pub fn body(head: &Head<'_>, markdown: &str, links: Links) -> Body {
+    let mut writer = Writer { links, ..Writer::default() };
+    writer.line("Title", head.title);
+    if let Some(subtitle) = head.subtitle {
+        writer.line("Subtitle", subtitle);
+    }
+    writer.line(HEADINGS[0], head.facts_heading);
+    let facts = label_table(&mut writer.paragraphs, head.facts);
     writer.push_table(facts);
-    writer.markdown(&detach_particles(markdown));
+    writer.markdown(&marked(markdown));
     Body { blocks: writer.blocks, links: writer.links, lists: writer.lists }
 }
 
@@ -67,6 +80,8 @@ struct Writer {
     table: Option<TableBuilder>,
     /// The text of the code or HTML block that is being read.
     raw: Option<String>,
+    /// That block is code that nothing fences.
+    indented: bool,
 }
 
 /// A paragraph that is being read.
@@ -139,7 +154,12 @@ impl Writer {
                 self.begin_block();
                 self.quotes += 1;
             }
-            Tag::CodeBlock(_) | Tag::HtmlBlock => {
+            Tag::CodeBlock(CodeBlockKind::Indented) => {
+                self.close_paragraph();
+                self.raw = Some(String::new());
+                self.indented = true;
+            }
+            Tag::CodeBlock(CodeBlockKind::Fenced(_)) | Tag::HtmlBlock => {
                 self.begin_block();
                 self.raw = Some(String::new());
             }
@@ -169,8 +189,7 @@ impl Writer {
                     LinkType::Email => format!("mailto:{dest_url}"),
                     _ => dest_url.into_string(),
                 };
-                let (inline, links) = self.inline_and_links();
-                inline.begin_link(&address, links);
+                self.inline().begin_link(&address);
             }
             // The text inside an image is its description.
             Tag::Image { .. } => {}
@@ -192,6 +211,7 @@ impl Writer {
                 self.close_paragraph();
                 self.quotes = self.quotes.saturating_sub(1);
             }
+            TagEnd::CodeBlock if std::mem::take(&mut self.indented) => self.finish_indented(),
             TagEnd::CodeBlock => self.finish_code(),
             TagEnd::HtmlBlock => self.finish_html(),
             TagEnd::List(_) => {
@@ -207,7 +227,10 @@ impl Writer {
             TagEnd::Emphasis => self.inline().end(Emphasis::Italic),
             TagEnd::Strong => self.inline().end(Emphasis::Bold),
             TagEnd::Strikethrough => self.inline().end(Emphasis::Strike),
-            TagEnd::Link => self.inline().end_link(),
+            TagEnd::Link => {
+                let (inline, links) = self.inline_and_links();
+                inline.end_link(links);
+            }
             _ => {}
         }
     }
@@ -240,7 +263,17 @@ impl Writer {
 
     fn text(&mut self, text: &str) {
         let (inline, links) = self.inline_and_links();
-        inline.text(text, links);
+        let mut rest = text;
+        while let Some((at, c, mark)) = rest.char_indices().find_map(|(at, c)| Some((at, c, mark(c)?))) {
+            let (before, after) = rest.split_at(at);
+            inline.text(before, links);
+            match mark {
+                Mark::Begin(emphasis) => inline.begin(emphasis),
+                Mark::End(emphasis) => inline.end(emphasis),
+            }
+            rest = after.get(c.len_utf8()..).unwrap_or_default();
+        }
+        inline.text(rest, links);
     }
 
     fn check_box(&mut self, done: bool) {
@@ -268,7 +301,8 @@ impl Writer {
     }
 
     fn push(&mut self, open: Open) {
-        let paragraph = self.paragraphs.make(open.style, open.format, open.text.finish());
+        let text = if HEADINGS.contains(&open.style) { open.text.finish_heading() } else { open.text.finish() };
+        let paragraph = self.paragraphs.make(open.style, open.format, text);
         self.blocks.push(Block::Paragraph(paragraph));
     }
 
@@ -289,9 +323,20 @@ impl Writer {
         self.push(open);
     }
 
+    /// What is indented is text: programs stand behind fences, and models indent whatever they like.
+    fn finish_indented(&mut self) {
+        let text = self.raw.take().unwrap_or_default();
+        self.lines(&text);
+    }
+
     fn finish_html(&mut self) {
         let seen = html::block(&self.raw.take().unwrap_or_default());
-        for (index, line) in seen.lines().map(str::trim).filter(|line| !line.is_empty()).enumerate() {
+        self.lines(&seen);
+    }
+
+    /// A paragraph of these lines.
+    fn lines(&mut self, text: &str) {
+        for (index, line) in text.lines().map(str::trim).filter(|line| !line.is_empty()).enumerate() {
             if index > 0 {
                 self.inline().line_break();
             }
@@ -302,8 +347,9 @@ impl Writer {
 
     fn finish_table(&mut self) {
         if let Some(table) = self.table.take() {
-            let table = table.finish(&mut self.paragraphs);
-            self.push_table(table);
+            for table in table.finish(&mut self.paragraphs) {
+                self.push_table(table);
+            }
         }
     }
 

@@ -1,15 +1,7 @@
 //! HTML inside Markdown. Nothing of it is carried out: what a reader would have seen stays as text.
 
-/// The elements that a browser knows and a writer may have meant as markup. Any other `<...>` is text that merely looks
-/// like a tag, such as `List<String>`.
-#[rustfmt::skip]
-const ELEMENTS: &[&str] = &[
-    "a", "abbr", "b", "base", "big", "blockquote", "body", "br", "button", "caption", "center", "cite", "code", "col",
-    "dd", "del", "details", "div", "dl", "dt", "em", "embed", "font", "footer", "form", "h1", "h2", "h3", "h4", "h5",
-    "h6", "head", "header", "hr", "html", "i", "iframe", "img", "input", "ins", "kbd", "li", "link", "main", "mark",
-    "meta", "nav", "object", "ol", "p", "pre", "s", "script", "section", "small", "span", "strike", "strong", "style",
-    "sub", "summary", "sup", "svg", "table", "tbody", "td", "th", "tr", "u", "ul",
-];
+use crate::resume::markdown::is_element;
+
 /// The elements after which a new line begins.
 const LINES: &[&str] = &["div", "dd", "dt", "h1", "h2", "h3", "h4", "h5", "h6", "li", "p", "summary", "tr"];
 
@@ -29,7 +21,7 @@ pub fn tag(tag: &str) -> Seen {
     }
     match name(tag).as_str() {
         "br" => Seen::LineBreak,
-        name if ELEMENTS.contains(&name) => Seen::Nothing,
+        name if is_element(name) => Seen::Nothing,
         _ => Seen::Text,
     }
 }

@@ -4,30 +4,71 @@ use std::io;
 
 use url::Url;
 
+use super::period;
 use super::xml::{Part, is_xml_char};
+use crate::llm::text::{is_hangul, visible};
 
 /// Links beyond this become text; nobody follows them all.
 const MAX_LINKS: usize = 1_000;
 /// Word refuses longer addresses.
 const MAX_URL_BYTES: usize = 2_000;
+/// What may follow an address without a space.
+const PARTICLES: &[&str] =
+    &["에", "에서", "에는", "를", "을", "은", "는", "이", "가", "로", "으로", "와", "과", "의", "도", "입니다"];
+/// Letters of a heading that fit beside each other in a line; with more, its period stands below.
+const HEADING_WIDTH: usize = 70;
 
 /// The addresses that the document links to, in the order of their relationship ids.
 #[derive(Default)]
-pub struct Links(Vec<String>);
+pub struct Links {
+    urls: Vec<String>,
+    /// All that the member wrote, as addresses are compared.
+    given: String,
+}
 
 impl Links {
-    fn add(&mut self, url: String) -> Option<String> {
-        if self.0.len() >= MAX_LINKS {
+    /// For a document whose member gave these texts.
+    pub fn given<'a>(texts: impl Iterator<Item = &'a str>) -> Self {
+        Self { urls: Vec::new(), given: texts.map(bare).collect::<Vec<_>>().join("\n") }
+    }
+
+    /// The id of a link, unless the document must not have it: an address that the reader does not see leads where the
+    /// member said, or nowhere.
+    fn add(&mut self, url: String, seen: &str) -> Option<String> {
+        let address = bare(&url);
+        let is_seen = || bare(seen) == address || Url::parse(seen).is_ok_and(|seen| bare(seen.as_str()) == address);
+        if self.urls.len() >= MAX_LINKS || !(self.is_given(&address) || is_seen()) {
             return None;
         }
-        self.0.push(url);
-        Some(relationship_id(self.0.len()))
+        self.urls.push(url);
+        Some(relationship_id(self.urls.len()))
+    }
+
+    fn is_given(&self, address: &str) -> bool {
+        // `a.kr` is not in `aa.kr`, nor in `a.kr.example`.
+        let goes_on = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '@' | '/' | '_');
+        let ends = |at: usize| {
+            let (before, after) = (self.given.get(..at), self.given.get(at + address.len()..));
+            let after = after.map(|after| after.trim_start_matches('.'));
+            before.is_some_and(|before| !before.ends_with(goes_on))
+                && after.is_some_and(|after| !after.starts_with(goes_on))
+        };
+        !address.is_empty() && self.given.match_indices(address).any(|(at, _)| ends(at))
     }
 
     /// Relationship id and address of each link.
     pub fn iter(&self) -> impl Iterator<Item = (String, &str)> {
-        self.0.iter().enumerate().map(|(index, url)| (relationship_id(index + 1), url.as_str()))
+        self.urls.iter().enumerate().map(|(index, url)| (relationship_id(index + 1), url.as_str()))
     }
+}
+
+/// Text as addresses are compared: without schemes, `www.` and case, and a last slash is none.
+fn bare(text: &str) -> String {
+    let mut text = text.trim().to_lowercase();
+    for scheme in ["https://", "http://", "mailto:", "www."] {
+        text = text.replace(scheme, "");
+    }
+    text.trim_end_matches('/').to_owned()
 }
 
 fn relationship_id(number: usize) -> String {
@@ -35,15 +76,19 @@ fn relationship_id(number: usize) -> String {
 }
 
 /// What running text is made of.
+#[derive(Clone)]
 pub enum Piece {
     Run(Run),
     Link { id: String, runs: Vec<Run> },
 }
 
 /// Text of one format. A line end in it breaks the line.
+#[derive(Clone)]
 pub struct Run {
     style: Option<&'static str>,
-    bold: bool,
+    /// `None` as its paragraph's style has it. A character style could only turn that over (ECMA-376, part 1, 17.7.3), so
+    /// what is not bold in a bold heading says so itself.
+    bold: Option<bool>,
     italic: bool,
     strike: bool,
     text: String,
@@ -62,9 +107,19 @@ impl Piece {
 }
 
 impl Run {
+    /// An empty run of the same look.
+    fn like(&self) -> Self {
+        Self { text: String::new(), ..*self }
+    }
+
+    /// A run of this text that stands back in a bold heading.
+    fn detail(&self, style: &'static str, text: &str) -> Self {
+        Self { style: Some(style), bold: Some(false), text: text.to_owned(), ..*self }
+    }
+
     fn write(&self, part: &mut Part) -> io::Result<()> {
         part.element("w:r", &[], |part| {
-            if self.style.is_some() || self.bold || self.italic || self.strike {
+            if self.style.is_some() || self.bold.is_some() || self.italic || self.strike {
                 part.element("w:rPr", &[], |part| self.write_properties(part))?;
             }
             for (index, line) in self.text.split('\n').enumerate() {
@@ -81,14 +136,14 @@ impl Run {
         if let Some(style) = self.style {
             part.property("w:rStyle", style)?;
         }
+        if self.bold == Some(false) {
+            part.property("w:b", 0)?;
+            part.property("w:bCs", 0)?;
+        }
         // Word keeps what Latin and what complex scripts look like apart.
-        let switches = [
-            (self.bold, "w:b"),
-            (self.bold, "w:bCs"),
-            (self.italic, "w:i"),
-            (self.italic, "w:iCs"),
-            (self.strike, "w:strike"),
-        ];
+        let bold = self.bold == Some(true);
+        let switches =
+            [(bold, "w:b"), (bold, "w:bCs"), (self.italic, "w:i"), (self.italic, "w:iCs"), (self.strike, "w:strike")];
         switches.into_iter().filter(|(on, _)| *on).try_for_each(|(_, name)| part.empty(name, &[]))
     }
 }
@@ -116,16 +171,18 @@ pub struct Inline {
     link: Option<OpenLink>,
     /// About how many Latin letters the longest line takes up.
     width: usize,
+    /// And the longest word, which no line breaks.
+    longest_word: usize,
 }
 
 struct OpenLink {
-    /// `None` for an address that the document must not link to.
-    id: Option<String>,
+    /// `None` for an address that no document links to.
+    url: Option<String>,
     runs: Vec<Run>,
 }
 
 /// A kind of emphasis.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Emphasis {
     Bold,
     Italic,
@@ -152,16 +209,19 @@ impl Inline {
     }
 
     /// Begins a link; what follows until [`end_link`](Self::end_link) is its text.
-    pub fn begin_link(&mut self, address: &str, links: &mut Links) {
-        let id = allowed(address).and_then(|url| links.add(url));
-        self.link = Some(OpenLink { id, runs: Vec::new() });
+    pub fn begin_link(&mut self, address: &str) {
+        self.link = Some(OpenLink { url: allowed(address), runs: Vec::new() });
     }
 
-    pub fn end_link(&mut self) {
-        let Some(OpenLink { id, runs }) = self.link.take() else { return };
-        match id {
-            Some(id) if !runs.is_empty() => self.pieces.push(Piece::Link { id, runs }),
-            _ => self.pieces.extend(runs.into_iter().map(Piece::Run)),
+    pub fn end_link(&mut self, links: &mut Links) {
+        let Some(OpenLink { url, mut runs }) = self.link.take() else { return };
+        let seen: String = runs.iter().map(|run| run.text.as_str()).collect();
+        match url.filter(|_| !runs.is_empty()).and_then(|url| links.add(url, &seen)) {
+            Some(id) => {
+                runs.iter_mut().for_each(|run| run.style = Some("Hyperlink"));
+                self.pieces.push(Piece::Link { id, runs });
+            }
+            None => self.pieces.extend(runs.into_iter().map(Piece::Run)),
         }
     }
 
@@ -171,9 +231,9 @@ impl Inline {
         while self.link.is_none() {
             let Some((before, address, after)) = find_address(rest) else { break };
             self.run(before, false);
-            self.begin_link(address, links);
+            self.begin_link(address);
             self.run(address, false);
-            self.end_link();
+            self.end_link(links);
             rest = after;
         }
         self.run(rest, false);
@@ -202,27 +262,97 @@ impl Inline {
         self.width
     }
 
+    /// As many as its longest word takes up.
+    pub fn longest_word(&self) -> usize {
+        self.longest_word
+    }
+
     /// The finished text.
     pub fn finish(mut self) -> Vec<Piece> {
-        self.end_link();
+        // A link that never ended is text.
+        self.pieces.extend(self.link.take().into_iter().flat_map(|link| link.runs).map(Piece::Run));
         self.pieces
     }
 
+    /// The finished text of a heading: the name as it is, a role behind it lighter, a period at the right.
+    pub fn finish_heading(self) -> Vec<Piece> {
+        let width = self.width;
+        let mut pieces = self.finish();
+        let named = pieces.len() > 1;
+        let period = match pieces.last_mut() {
+            Some(Piece::Run(run)) if run.style.is_none() => match period::split_off(&run.text, named) {
+                Some((before, period)) => {
+                    let period = period.to_owned();
+                    run.text = before.to_owned();
+                    Some(period)
+                }
+                None => None,
+            },
+            _ => None,
+        };
+        let mut role = false;
+        let mut arranged = Vec::with_capacity(pieces.len() + 2);
+        for piece in pieces {
+            match piece {
+                Piece::Run(run) if !role && run.style.is_none() => match run.text.find(" | ") {
+                    Some(at) => {
+                        let (name, rest) = run.text.split_at(at);
+                        arranged.push(Piece::Run(Run { text: name.to_owned(), ..run.like() }));
+                        arranged.push(Piece::Run(run.detail("EntryRole", rest)));
+                        role = true;
+                    }
+                    None => arranged.push(Piece::Run(run)),
+                },
+                Piece::Run(run) if role && run.style.is_none() => {
+                    let text = run.text.clone();
+                    arranged.push(Piece::Run(run.detail("EntryRole", &text)));
+                }
+                piece => arranged.push(piece),
+            }
+        }
+        // The name may be a piece of its own: `**카카오** (2022.03 ~)`.
+        arranged.retain(|piece| !matches!(piece, Piece::Run(run) if run.text.is_empty()));
+        if let Some(period) = period {
+            let gap = if width <= HEADING_WIDTH { '\t' } else { '\n' };
+            let plain = Run { style: None, bold: None, italic: false, strike: false, text: String::new() };
+            arranged.push(Piece::Run(plain.detail("EntryPeriod", &format!("{gap}{period}"))));
+        }
+        arranged
+    }
+
     fn run(&mut self, text: &str, code: bool) {
-        let text: String = text.chars().filter(|&c| is_xml_char(c) && c != '\r').collect();
+        let text: String = text.chars().filter(|&c| is_xml_char(c) && c != '\r' && is_seen(c)).collect();
         if text.is_empty() {
             return;
         }
         let letters = text.chars().map(|c| if c.is_ascii() { 1 } else { 2 });
         self.width = letters.fold(self.width, usize::saturating_add);
-        let is_linked = self.link.as_ref().is_some_and(|link| link.id.is_some());
-        let style = if is_linked { Some("Hyperlink") } else { code.then_some("InlineCode") };
-        let run = Run { style, bold: self.bold > 0, italic: self.italic > 0, strike: self.strike > 0, text };
+        for word in text.split(|c: char| c.is_whitespace() || c == '-') {
+            self.longest_word = self.longest_word.max(word.chars().map(|c| if c.is_ascii() { 1 } else { 2 }).sum());
+        }
+        let style = code.then_some("InlineCode");
+        let run = Run {
+            style,
+            bold: (self.bold > 0).then_some(true),
+            italic: self.italic > 0,
+            strike: self.strike > 0,
+            text,
+        };
         match &mut self.link {
             Some(link) => link.runs.push(run),
             None => self.pieces.push(Piece::Run(run)),
         }
     }
+}
+
+/// Whether a character is one that a reader sees, or that letters and emoji need: none that hides or turns text around.
+fn is_seen(c: char) -> bool {
+    // Fillers count as letters and show nothing.
+    let filler = matches!(
+        c,
+        '\u{115F}' | '\u{1160}' | '\u{3164}' | '\u{FFA0}' | '\u{2800}' | '\u{34F}' | '\u{17B4}' | '\u{17B5}'
+    );
+    matches!(c, ' '..='~' | '가'..='힣' | '\n' | '\t') || !filler && !visible(c.encode_utf8(&mut [0; 4])).is_empty()
 }
 
 /// The address in the form that Word accepts, or `None` where the document must not link to it.
@@ -243,17 +373,58 @@ fn find_address(text: &str) -> Option<(&str, &str, &str)> {
         let (head, _) = text.split_at_checked(colon)?;
         let scheme = ["https", "http"].into_iter().find(|scheme| head.ends_with(scheme));
         let (before, rest) = text.split_at_checked(colon - scheme.map_or(0, str::len))?;
-        // A Korean particle follows without a space, so an address ends with the first character that is not ASCII.
-        let end = rest.find(|c: char| !c.is_ascii_graphic() || "<>\"'`|\\^{}".contains(c)).unwrap_or(rest.len());
-        let (whole, _) = rest.split_at_checked(end)?;
-        let closing = if whole.contains('(') { "" } else { ")" };
-        let address = whole.trim_end_matches(|c| ".,;:!?]*_~".contains(c) || closing.contains(c));
+        let (whole, _) = rest.split_at_checked(end_of_address(rest))?;
+        let address = without_marks(whole);
         if scheme.is_some() && address.len() > "https://".len() && allowed(address).is_some() {
             return Some((before, address, rest.get(address.len()..)?));
         }
         searched = before.len() + whole.len();
     }
     None
+}
+
+/// Where an address ends that a text begins with. A Korean particle follows it without a space; a Korean word within it
+/// follows a slash: `/@hong/카프카-정리`.
+fn end_of_address(text: &str) -> usize {
+    let mut korean = false;
+    let mut before = ' ';
+    for (at, c) in text.char_indices() {
+        let ends = c.is_whitespace() || c.is_control() || "<>\"'`|\\^{}“”‘’".contains(c);
+        if ends {
+            return at;
+        }
+        if c.is_ascii() {
+            korean &= c != '/';
+        } else if !is_hangul(c) {
+            return at;
+        } else if !korean {
+            let rest = text.get(at..).unwrap_or_default();
+            let word = rest.find(|c: char| !is_hangul(c)).map_or(rest, |end| rest.get(..end).unwrap_or_default());
+            if before != '/' || PARTICLES.contains(&word) {
+                return at;
+            }
+            korean = true;
+        }
+        before = c;
+    }
+    text.len()
+}
+
+/// An address without the marks of the sentence that it stands in.
+fn without_marks(whole: &str) -> &str {
+    let mut address = whole;
+    loop {
+        let shorter = address.trim_end_matches(|c| ".,;:!?*_~".contains(c));
+        let unopened = |open: char, close: char| {
+            shorter.ends_with(close) && shorter.matches(close).count() > shorter.matches(open).count()
+        };
+        let end = if unopened('(', ')') || unopened('[', ']') { shorter.len() - 1 } else { shorter.len() };
+        let shorter = shorter.get(..end).unwrap_or_default();
+        if shorter.len() == address.len() {
+            return address;
+        }
+        address = shorter;
+    }
 }
 
 #[cfg(test)]
@@ -290,5 +461,31 @@ mod tests {
             Some(("https://로 시작하는 ", "https://a.kr", "."))
         );
         assert_eq!(find_address("주소 없음"), None);
+        for (text, address) in [
+            ("https://velog.io/@hong/카프카-정리 를", "https://velog.io/@hong/카프카-정리"),
+            ("(https://ko.wikipedia.org/wiki/A_(B))", "https://ko.wikipedia.org/wiki/A_(B)"),
+            ("https://a.kr/에서 봅니다", "https://a.kr/"),
+            ("https://a.kr/글/b를", "https://a.kr/글/b"),
+            ("[https://a.kr/b]", "https://a.kr/b"),
+        ] {
+            assert_eq!(find_address(text).map(|found| found.1), Some(address), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_link_whose_address_nobody_sees_leads_where_the_member_said() {
+        let mut links = Links::given(["코드는 github.com/haneul/order 에.", "me@a.kr"].into_iter());
+        for (url, seen, is_link) in [
+            ("https://github.com/haneul/order", "코드", true),
+            ("https://github.com/haneul/order/", "코드", true),
+            ("https://github.com/haneul", "코드", false),
+            ("https://evil.example/", "코드", false),
+            ("https://evil.example/a", "evil.example/a", true),
+            ("https://evil.example/", "github.com/haneul/order", false),
+            ("mailto:me@a.kr", "메일", true),
+            ("mailto:e@a.kr", "메일", false),
+        ] {
+            assert_eq!(links.add(url.to_owned(), seen).is_some(), is_link, "{url} {seen}");
+        }
     }
 }

@@ -5,10 +5,12 @@
 
 mod blocks;
 mod emphasis;
+mod footer;
 mod html;
 mod inline;
 mod lists;
 mod paragraph;
+mod period;
 mod table;
 mod xml;
 
@@ -18,10 +20,11 @@ use time::format_description::well_known::Rfc3339;
 use time::{OffsetDateTime, UtcOffset};
 use zip::write::SimpleFileOptions;
 
-use self::blocks::{Block, body};
+use self::blocks::{Block, Head, body};
 use self::inline::Links;
 use self::xml::{Part, WORD};
-use crate::events::request::ResumeInputs;
+use crate::events::request::{MajorType, ResumeInputs};
+use crate::resume::markdown::months;
 
 const TITLE: &str = "이력서";
 const FACTS: &str = "기본 정보";
@@ -59,6 +62,8 @@ const PROPERTIES: [(&str, &str); 4] = [
 #[derive(Clone, Copy, Debug)]
 pub struct Document<'a> {
     pub inputs: &'a ResumeInputs,
+    /// What the member answered. Nothing else may be linked to but what they and the inputs name, or what the reader sees.
+    pub answers: &'a [&'a str],
     /// The résumé below the basic facts; may be empty.
     pub markdown: &'a str,
     /// Shown in the document's properties.
@@ -79,11 +84,12 @@ pub struct RenderError(#[from] io::Error);
 /// When the parts cannot be written or packed, which no input is known to cause.
 pub fn render(document: &Document<'_>) -> Result<Vec<u8>, RenderError> {
     let inputs = document.inputs;
-    let mut facts = vec![("이메일", inputs.email.as_str())];
-    facts.extend(inputs.preferred_job.as_ref().map(|job| ("희망 직무", job.label())));
-    facts.extend(inputs.major_type.map(|major| ("전공 여부", major.label())));
-    facts.retain(|(_, value)| !value.trim().is_empty());
-    let body = body(TITLE, FACTS, &facts, document.markdown);
+    let job = inputs.preferred_job.as_ref().map(|job| job.label().trim()).filter(|job| !job.is_empty());
+    let facts = facts(inputs, job);
+    let head = Head { title: TITLE, subtitle: job, facts_heading: FACTS, facts: &facts };
+    let body = body(&head, document.markdown, Links::given(given(document)));
+    let whose = [Some(inputs.email.as_str()), Some(" · "), job, job.and(Some(" ")), Some(TITLE)];
+    let whose: String = whose.into_iter().flatten().collect();
     Ok(pack(&[
         ("[Content_Types].xml", include_bytes!("template/content_types.xml")),
         ("_rels/.rels", include_bytes!("template/rels.xml")),
@@ -91,6 +97,7 @@ pub fn render(document: &Document<'_>) -> Result<Vec<u8>, RenderError> {
         ("docProps/core.xml", &properties(&inputs.email, document.created)?),
         ("word/_rels/document.xml.rels", &relationships(&body.links)?),
         ("word/document.xml", &text(&body.blocks)?),
+        ("word/footer.xml", &footer::part(&whose)?),
         ("word/fontTable.xml", include_bytes!("template/font_table.xml")),
         ("word/numbering.xml", &body.lists.part()?),
         ("word/settings.xml", include_bytes!("template/settings.xml")),
@@ -98,13 +105,42 @@ pub fn render(document: &Document<'_>) -> Result<Vec<u8>, RenderError> {
     ])?)
 }
 
+/// What a recruiter looks for first. Who studied something else says so, or does not.
+fn facts<'a>(inputs: &ResumeInputs, job: Option<&str>) -> Vec<(&'a str, String)> {
+    let worked = (inputs.work_period > 0).then(|| months(inputs.work_period));
+    let career = [inputs.company_name.as_deref(), inputs.position.as_deref(), worked.as_deref()];
+    let career: Vec<&str> = career.into_iter().flatten().map(str::trim).filter(|text| !text.is_empty()).collect();
+    let major = inputs.major_type.filter(|major| matches!(major, MajorType::Major));
+    let mut facts = vec![("이메일", inputs.email.clone())];
+    facts.push(("희망 직무", job.unwrap_or_default().to_owned()));
+    facts.push(("최근 경력", career.join(" · ")));
+    facts.push(("전공 여부", major.map(MajorType::label).unwrap_or_default().to_owned()));
+    facts.retain(|(_, value)| !value.trim().is_empty());
+    facts
+}
+
+/// All that the member wrote.
+fn given<'a>(document: &Document<'a>) -> impl Iterator<Item = &'a str> {
+    let inputs = document.inputs;
+    let fields = [
+        Some(&inputs.email),
+        inputs.company_name.as_ref(),
+        inputs.position.as_ref(),
+        inputs.additional_experiences.as_ref(),
+    ];
+    fields.into_iter().flatten().map(String::as_str).chain(document.answers.iter().copied())
+}
+
 fn text(blocks: &[Block]) -> io::Result<Vec<u8>> {
     Part::build("w:document", &BODY, |part| {
         part.element("w:body", &[], |part| {
             blocks.iter().try_for_each(|block| block.write(part))?;
             part.element("w:sectPr", &[], |part| {
+                part.empty("w:footerReference", &[("w:type", "default"), ("r:id", "footer")])?;
                 part.empty("w:pgSz", &PAGE)?;
-                part.empty("w:pgMar", &MARGINS)
+                part.empty("w:pgMar", &MARGINS)?;
+                // The first page has a footer of its own, which there is none of (ECMA-376, part 1, 17.10.6).
+                part.empty("w:titlePg", &[])
             })
         })
     })
@@ -112,7 +148,7 @@ fn text(blocks: &[Block]) -> io::Result<Vec<u8>> {
 
 fn relationships(links: &Links) -> io::Result<Vec<u8>> {
     Part::build("Relationships", &RELATIONSHIPS, |part| {
-        for name in ["styles", "settings", "fontTable", "numbering"] {
+        for name in ["styles", "settings", "fontTable", "numbering", "footer"] {
             let (kind, target) = (format!("{OFFICE}/{name}"), format!("{name}.xml"));
             part.empty("Relationship", &[("Id", name), ("Type", &kind), ("Target", &target)])?;
         }
@@ -152,6 +188,8 @@ fn pack(parts: &[(&str, &[u8])]) -> io::Result<Vec<u8>> {
     Ok(archive.finish()?.into_inner())
 }
 
+#[cfg(test)]
+pub mod read_back;
 #[cfg(test)]
 mod schema;
 #[cfg(test)]

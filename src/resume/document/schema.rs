@@ -14,7 +14,11 @@ const RULES: &[Rule] = &[
     ("sectPr", "", SECTION),
     ("pgSz", "w:w w:h", ""),
     ("pgMar", "w:top w:right w:bottom w:left w:header w:footer w:gutter", ""),
-    ("p", "w14:paraId", "pPr? r|hyperlink*"),
+    ("footerReference", "w:type r:id", ""),
+    ("titlePg", "", ""),
+    ("p", "w14:paraId", "pPr? r|hyperlink|fldSimple*"),
+    ("fldSimple", "w:instr", "r*"),
+    ("tabs", "", "tab+"),
     ("pPr", "", PARAGRAPH),
     ("numPr", "", "ilvl? numId?"),
     ("ind", "w:left w:right w:hanging", ""),
@@ -24,7 +28,8 @@ const RULES: &[Rule] = &[
     ("rPr", "", RUN),
     ("t", "xml:space", "#text"),
     ("br", "", ""),
-    ("tab", "", ""),
+    // Of a run, and of a paragraph's tab stops.
+    ("tab", "w:val w:leader w:pos", ""),
     ("shd", "w:val w:color w:fill", ""),
     ("tbl", "", "tblPr tblGrid tr*"),
     ("tblPr", "", TABLE),
@@ -41,6 +46,8 @@ const RULES: &[Rule] = &[
     ("tc", "", "tcPr? tbl* p+"),
     ("tcPr", "", CELL),
     ("tcW", "w:w w:type", ""),
+    // footer.xml
+    ("ftr", "", "p|tbl+"),
     // numbering.xml
     ("numbering", "", "numPicBullet* abstractNum* num* numIdMacAtCleanup?"),
     ("abstractNum", "w:abstractNumId", "nsid? multiLevelType? tmpl? name? styleLink? numStyleLink? lvl*"),

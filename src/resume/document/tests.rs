@@ -21,7 +21,8 @@ fn inputs() -> ResumeInputs {
 }
 
 fn render_markdown(markdown: &str) -> Vec<u8> {
-    render(&Document { inputs: &inputs(), markdown, created: datetime!(2026-11-22 19:00:01.5 +9) }).unwrap()
+    let answers = &["a.kr, https://a.kr/?x=1&y=2"];
+    render(&Document { inputs: &inputs(), answers, markdown, created: datetime!(2026-11-22 19:00:01.5 +9) }).unwrap()
 }
 
 fn part(docx: &[u8], path: &str) -> String {
@@ -177,13 +178,12 @@ fn another_program_reads_what_was_written() {
         read(&docx),
         [
             "Title: 이력서",
+            "Subtitle: 백엔드",
             "Heading1: 기본 정보",
             "| TableHeading: 이메일",
             "| TableText: member@careerbee.kr",
             "| TableHeading: 희망 직무",
             "| TableText: 백엔드",
-            "| TableHeading: 전공 여부",
-            "| TableText: 비전공",
             "AfterTable: ",
             "Heading1: 경력",
             ": *주문(Order)*를 [맡았다] a < b\n다음 줄",
@@ -201,10 +201,23 @@ fn another_program_reads_what_was_written() {
 #[test]
 fn title_and_facts_come_first_and_absent_facts_are_left_out() {
     let text = part(&render_markdown(""), "word/document.xml");
-    assert_eq!(seen(&text), "이력서\n기본 정보\n이메일\nmember@careerbee.kr\n희망 직무\n백엔드\n전공 여부\n비전공\n\n");
+    assert_eq!(seen(&text), "이력서\n백엔드\n기본 정보\n이메일\nmember@careerbee.kr\n희망 직무\n백엔드\n\n");
 
-    let inputs = ResumeInputs { preferred_job: None, major_type: None, ..inputs() };
-    let docx = render(&Document { inputs: &inputs, markdown: "", created: OffsetDateTime::UNIX_EPOCH }).unwrap();
+    let inputs = ResumeInputs {
+        major_type: Some(MajorType::Major),
+        company_name: Some("카카오".to_owned()),
+        position: Some("백엔드 개발자".to_owned()),
+        work_period: 23,
+        ..inputs()
+    };
+    let docx =
+        render(&Document { inputs: &inputs, answers: &[], markdown: "", created: OffsetDateTime::UNIX_EPOCH }).unwrap();
+    let text = seen(&part(&docx, "word/document.xml"));
+    assert!(text.ends_with("최근 경력\n카카오 · 백엔드 개발자 · 1년 11개월\n전공 여부\n전공\n\n"), "{text}");
+
+    let inputs = ResumeInputs { preferred_job: None, ..super::tests::inputs() };
+    let docx =
+        render(&Document { inputs: &inputs, answers: &[], markdown: "", created: OffsetDateTime::UNIX_EPOCH }).unwrap();
     assert_eq!(seen(&part(&docx, "word/document.xml")), "이력서\n기본 정보\n이메일\nmember@careerbee.kr\n\n");
 }
 
@@ -234,7 +247,12 @@ fn heading_levels_are_never_skipped() {
 fn the_styles_are_korean_and_their_headings_stay_with_the_text() {
     let styles = include_str!("template/styles.xml");
     assert_eq!(styles.matches("w:styleId=\"Normal\"").count(), 1);
-    assert!(styles.contains("<w:lang w:val=\"ko-KR\" w:eastAsia=\"ko-KR\""));
+    // Latin text is no Korean one: else it breaks within words, and is proofread as such.
+    assert!(styles.contains("<w:lang w:val=\"en-US\" w:eastAsia=\"ko-KR\""));
+    let normal = styles.split_once("w:styleId=\"Normal\"").unwrap().1.split_once("</w:style>").unwrap().0;
+    for demand in ["<w:wordWrap/>", "<w:autoSpaceDE w:val=\"0\"/>", "<w:autoSpaceDN w:val=\"0\"/>"] {
+        assert!(normal.contains(demand), "{demand}");
+    }
     for heading in 1..=6 {
         let (_, style) = styles.split_once(&format!("w:styleId=\"Heading{heading}\"")).unwrap();
         let style = style.split_once("</w:style>").unwrap().0;
@@ -282,6 +300,62 @@ fn emphasis_and_code_are_runs_with_properties_in_schema_order() {
     ] {
         assert!(text.contains(run), "{run}\n{text}");
     }
+}
+
+#[test]
+fn a_heading_names_who_and_what_and_its_period_stands_at_the_right() {
+    let text = rendered(
+        "# 경력\n\n## 카카오 | 백엔드 개발자 | 2022.03 ~ 2024.02\n\n가\n\n## **라인** (2021.01 ~ 2022.02)\n\n나\n",
+    );
+    for run in [
+        "<w:t xml:space=\"preserve\">카카오</w:t>",
+        "<w:rPr><w:rStyle w:val=\"EntryRole\"/><w:b w:val=\"0\"/><w:bCs w:val=\"0\"/></w:rPr><w:t xml:space=\"preserve\"> | 백엔드 개발자</w:t>",
+        "<w:rPr><w:rStyle w:val=\"EntryPeriod\"/><w:b w:val=\"0\"/><w:bCs w:val=\"0\"/></w:rPr><w:tab/><w:t xml:space=\"preserve\">2022.03 ~ 2024.02</w:t>",
+        "<w:tab/><w:t xml:space=\"preserve\">2021.01 ~ 2022.02</w:t>",
+    ] {
+        assert!(text.contains(run), "{run}\n{text}");
+    }
+}
+
+#[test]
+fn each_page_but_the_first_says_whose_it_is_and_which() {
+    let docx = render_markdown("가");
+    let footer = part(&docx, "word/footer.xml");
+    assert!(
+        footer.contains("member@careerbee.kr · 백엔드 이력서")
+            && footer.contains(" PAGE ")
+            && footer.contains(" NUMPAGES ")
+    );
+    let text = part(&docx, "word/document.xml");
+    assert!(text.contains("<w:footerReference w:type=\"default\" r:id=\"footer\"/>") && text.contains("<w:titlePg/>"));
+    assert!(part(&docx, "[Content_Types].xml").contains("/word/footer.xml"));
+}
+
+#[test]
+fn a_wide_table_breaks_no_word() {
+    let six = "| 데이터베이스 | 기간 | 인원 | 프레임워크 | 자격 | 비고 |\n|---|---|---|---|---|---|\n\
+        | PostgreSQL | 2022.03 | 5명 | SpringWebFlux | Professional | 없음 |\n";
+    let text = rendered(six);
+    assert!(text.contains("TableTextSmall") || text.contains("\"TableText\""));
+    let seven = "|a|b|c|d|e|f|g|\n|---|---|---|---|---|---|---|\n|1|2|3|4|5|6||\n|7|8|9|10|11|12|13|\n";
+    let text = rendered(seven);
+    assert_eq!(text.matches("<w:tbl>").count(), 2);
+    assert_eq!(seen(&text), "a\n1\nb\n2\nc\n3\nd\n4\ne\n5\nf\n6\n\na\n7\nb\n8\nc\n9\nd\n10\ne\n11\nf\n12\ng\n13\n\n");
+    assert_eq!(text.matches("<w:tr>").count(), text.matches("<w:cantSplit/>").count());
+}
+
+#[test]
+fn what_is_indented_is_no_code() {
+    let text = rendered("가\n\n    2019.11 - 2020.03\n    나\n");
+    assert!(!text.contains("CodeBlock") && seen(&text).contains("2019.11 - 2020.03\n나"));
+}
+
+#[test]
+fn nothing_hides_or_turns_text_around() {
+    assert_eq!(
+        seen(&rendered("가\u{202E}나\u{200B}다\u{2066}라\u{3164}마\u{AD}바 \u{1F468}\u{200D}\u{1F4BB}")),
+        "가나다라마바 \u{1F468}\u{200D}\u{1F4BB}\n"
+    );
 }
 
 #[test]
@@ -381,7 +455,7 @@ fn what_is_cut_off_is_told() {
 fn a_time_that_properties_cannot_hold_is_left_out() {
     let inputs = inputs();
     let created = time::Date::MIN.midnight().assume_offset(time::macros::offset!(+9));
-    let docx = render(&Document { inputs: &inputs, markdown: "", created }).unwrap();
+    let docx = render(&Document { inputs: &inputs, answers: &[], markdown: "", created }).unwrap();
     check(&docx);
     assert!(!part(&docx, "docProps/core.xml").contains("created"));
 }
@@ -399,12 +473,12 @@ proptest! {
             additional_experiences: Some(text.clone()),
             ..inputs()
         };
-        read(&render(&Document { inputs: &inputs, markdown: &text, created: OffsetDateTime::UNIX_EPOCH }).unwrap());
-        let laid_out = lay_out(&inputs, &[(&text, &text)]);
+        read(&render(&Document { inputs: &inputs, answers: &[], markdown: &text, created: OffsetDateTime::UNIX_EPOCH }).unwrap());
+        let laid_out = lay_out(&inputs, &[&text]);
         for markdown in [text, laid_out] {
             let cleaned = clean(&markdown).unwrap_or_default();
             for markdown in [&markdown, &cleaned] {
-                check(&render(&Document { inputs: &inputs, markdown, created: OffsetDateTime::UNIX_EPOCH }).unwrap());
+                check(&render(&Document { inputs: &inputs, answers: &[], markdown, created: OffsetDateTime::UNIX_EPOCH }).unwrap());
             }
         }
     }

@@ -49,12 +49,9 @@ pub fn create_resume(session: &Session, written: Option<String>) -> Resume {
     }
 }
 
-fn answered(session: &Session) -> Vec<(&str, &str)> {
-    let pairs = session.exchanges.iter().filter_map(|exchange| {
-        let answer = exchange.answer.as_deref().filter(|answer| *answer != SKIPPED)?;
-        Some((exchange.question.as_str(), answer))
-    });
-    pairs.collect()
+fn answered(session: &Session) -> Vec<&str> {
+    let answers = session.exchanges.iter().filter_map(|exchange| exchange.answer.as_deref());
+    answers.filter(|answer| *answer != SKIPPED).collect()
 }
 
 #[cfg(test)]

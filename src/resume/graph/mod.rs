@@ -24,6 +24,8 @@
 //! document is. What was paid for is saved by an effect before any other follows from it. Either node that asks the
 //! model asks it at most twice.
 
+#[cfg(test)]
+mod cases;
 mod check_completion;
 mod create_resume;
 mod generate_question;

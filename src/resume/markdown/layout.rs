@@ -1,48 +1,55 @@
 //! The résumé that needs no model.
 
+use super::words::squeeze;
 use crate::events::request::{ResumeInputs, SKIPPED};
 
-/// Lays a résumé out from what the member entered and answered, and nothing else. Numbers that are 0, fields that are
-/// empty and questions that were skipped are left out, so the result may be empty.
+/// Answers that say nothing alone, without spaces and marks.
+#[rustfmt::skip]
+const NOTHING: &[&str] = &[
+    "네", "넵", "예", "응", "아니요", "아니오", "아뇨", "없음", "없습니다", "없어요", "없다", "해당없음", "해당사항없음", "모름",
+    "모릅니다", "모르겠습니다", "모르겠어요", "잘모르겠습니다", "잘모르겠어요", "기억나지않습니다", "기억이안납니다", "패스",
+    "스킵", "pass", "skip", "no", "none", "na", "yes", "ㅇㅇ", "ㄴㄴ",
+];
+
+/// Lays a résumé out from what the member entered and answered, and nothing else. Fields that are empty, and questions that
+/// were skipped, are left out, so the result may be empty. What was asked is no part of a résumé, nor how many projects
+/// there are: the answers stand alone. Company, post and time are among the document's basic facts.
 ///
 /// What the member wrote is escaped: `# x`, `| a |` or `<b>` is shown as it was typed.
-pub fn lay_out(inputs: &ResumeInputs, exchanges: &[(&str, &str)]) -> String {
-    let mut sections = Vec::new();
-    let period = (inputs.work_period > 0).then(|| period(inputs.work_period));
-    let career = [("회사", &inputs.company_name), ("직책", &inputs.position), ("근무 기간", &period)];
-    let career = career.iter().filter_map(|(label, value)| fact(label, value.as_deref()?));
-    sections.extend(section("경력", career.collect()));
-
-    let counts = [("자격증", inputs.certification_count), ("프로젝트", inputs.project_count)];
-    let counts = counts.iter().filter(|(_, count)| *count > 0);
-    sections.extend(section(
-        "자격증 및 프로젝트",
-        counts.filter_map(|(label, count)| fact(label, &format!("{count}개"))).collect(),
-    ));
-
-    sections
-        .extend(section("추가 경험", inputs.additional_experiences.iter().filter_map(|text| prose(text)).collect()));
-
-    let answered = exchanges.iter().filter(|(_, answer)| answer.trim() != SKIPPED);
-    let answers = answered.filter_map(|(question, answer)| {
-        let answer = prose(answer)?;
-        let question = line(question);
-        Some(if question.is_empty() { format!("{answer}\n") } else { format!("### {question}\n\n{answer}\n") })
-    });
-    sections.extend(section("인터뷰 문답", answers.collect()));
-    sections.join("\n")
+pub fn lay_out(inputs: &ResumeInputs, answers: &[&str]) -> String {
+    let told = |answer: &&&str| answer.trim() != SKIPPED && !NOTHING.contains(&squeeze(answer).as_str());
+    let answers = answers.iter().filter(told).flat_map(|answer| items(answer)).filter_map(|text| prose(&text));
+    let answers: Vec<String> = answers.map(|prose| format!("- {}", indented(&prose))).collect();
+    let more = inputs.additional_experiences.as_deref().and_then(prose).unwrap_or_default();
+    let sections = [section("주요 경험", answers.join("\n")), section("추가 경험", more)];
+    sections.into_iter().flatten().collect::<Vec<_>>().join("\n")
 }
 
-fn section(title: &str, lines: Vec<String>) -> Option<String> {
-    (!lines.is_empty()).then(|| format!("## {title}\n\n{}\n", lines.join("\n")))
+/// An answer as the items of a list: one, or those that the member typed as such.
+fn items(answer: &str) -> Vec<String> {
+    let mut items: Vec<String> = Vec::new();
+    for line in answer.lines() {
+        let item = line.trim_start().strip_prefix(['-', '*', '•', '·']).filter(|rest| rest.starts_with(' '));
+        match (item, items.last_mut()) {
+            (Some(text), _) => items.push(text.to_owned()),
+            (None, Some(last)) => last.extend(["\n", line]),
+            (None, None) => items.push(line.to_owned()),
+        }
+    }
+    items
 }
 
-fn fact(label: &str, value: &str) -> Option<String> {
-    let value = line(value);
-    (!value.is_empty()).then(|| format!("- **{label}:** {value}"))
+fn section(title: &str, text: String) -> Option<String> {
+    (!text.is_empty()).then(|| format!("# {title}\n\n{text}\n"))
 }
 
-fn period(months: u64) -> String {
+/// Paragraphs and lines as those of a list's item.
+fn indented(prose: &str) -> String {
+    prose.replace('\n', "\n  ").replace("\n  \n", "\n\n")
+}
+
+/// Months in years and months.
+pub fn months(months: u64) -> String {
     match (months / 12, months % 12) {
         (0, months) => format!("{months}개월"),
         (years, 0) => format!("{years}년"),
@@ -112,22 +119,19 @@ mod tests {
             ..inputs()
         };
         assert_eq!(
-            lay_out(&inputs, &[("어떤 일을 했나요?", "주문 처리\n결제"), ("또?", SKIPPED), ("빈 답?", " \n")]),
-            "## 경력\n\n- **회사:** 카카오\n- **직책:** 백엔드 개발자\n- **근무 기간:** 2년 3개월\n\n\
-             ## 자격증 및 프로젝트\n\n- **자격증:** 2개\n- **프로젝트:** 3개\n\n\
-             ## 추가 경험\n\n해커톤 수상\n\n동아리 운영\n\n\
-             ## 인터뷰 문답\n\n### 어떤 일을 했나요\\?\n\n주문 처리\n결제\n\n"
+            lay_out(&inputs, &["주문 처리\n결제", SKIPPED, " \n", "없습니다.", "둘:\n- 가\n- 나\n\n끝"]),
+            "# 주요 경험\n\n- 주문 처리\n  결제\n- 둘\\:\n- 가\n- 나\n\n  끝\n\n# 추가 경험\n\n해커톤 수상\n\n동아리 운영\n"
         );
     }
 
     #[test]
     fn what_is_absent_gets_no_section() {
-        assert_eq!(lay_out(&inputs(), &[("질문?", SKIPPED)]), "");
+        assert_eq!(lay_out(&inputs(), &[SKIPPED]), "");
     }
 
     #[test]
     fn months_are_told_in_years() {
-        assert_eq!([5, 12, 25].map(period), ["5개월", "1년", "2년 1개월"]);
+        assert_eq!([5, 12, 25].map(months), ["5개월", "1년", "2년 1개월"]);
     }
 
     /// What a reader sees of Markdown that must hold nothing but text.

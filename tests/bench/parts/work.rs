@@ -123,5 +123,5 @@ pub fn clean_markdown(text: &&str) -> Option<String> {
 
 /// A résumé as a Word document: its bytes.
 pub fn render(markdown: &String) -> Option<Vec<u8>> {
-    document::render(&Document { inputs: &inputs(), markdown, created: NOW }).ok()
+    document::render(&Document { inputs: &inputs(), answers: &[], markdown, created: NOW }).ok()
 }

@@ -1,0 +1,196 @@
+//! The sections of a résumé: the title of the whole, the one that repeats the basic facts, and those that nothing is left of.
+
+use std::collections::HashSet;
+
+use super::headings::is_section;
+use super::line::{Line, unmarked};
+use super::phrases::{section, talk};
+use super::words::{is_made_of, squeeze, without_number};
+
+const MAX_TITLE: usize = 40;
+
+/// Drops the titles of the whole that come first: the document has its own.
+pub fn drop_title(lines: &mut Vec<Line>) {
+    while let Some(at) = lines.iter().position(|line| line.heading().is_some()) {
+        if !lines.get(at).and_then(Line::heading).is_some_and(|(_, title)| is_title(title)) {
+            return;
+        }
+        lines.remove(at);
+    }
+}
+
+/// Whether a text is the title of a résumé.
+pub fn is_title(text: &str) -> bool {
+    let text = text.trim_matches(|c: char| !c.is_alphanumeric() && c != '(' && c != '[').to_lowercase();
+    let named = |title: &&str| {
+        let whole = text == **title;
+        let last = text.strip_suffix(*title).is_some_and(|before| !before.ends_with(char::is_alphanumeric));
+        let first =
+            text.strip_prefix(*title).is_some_and(|rest| rest.trim_start().starts_with(['-', '–', '—', ':', '|', '(']));
+        whole || last || first
+    };
+    text.chars().count() <= MAX_TITLE && section::TITLES.iter().any(named)
+}
+
+/// Drops what repeats the basic facts: in a section of them, up to the next heading of any level, and before the first
+/// section. What the document does not say itself stays.
+pub fn drop_facts(lines: &mut Vec<Line>) {
+    let mut kept: Vec<Line> = Vec::with_capacity(lines.len());
+    let mut heading: Option<Line> = None;
+    let mut before = true;
+    let mut within = false;
+    for line in lines.drain(..) {
+        if let Some((_, title)) = line.heading() {
+            (before, within) = (false, is_facts(title));
+            heading = within.then(|| line.clone());
+            if !within {
+                kept.push(line);
+            }
+        } else if within {
+            if let Some(line) = beyond_the_facts(&line) {
+                kept.extend(heading.take());
+                kept.push(line);
+            }
+        } else if !(before && repeats_a_fact(&line)) {
+            kept.push(line);
+        }
+    }
+    *lines = kept;
+}
+
+fn is_facts(title: &str) -> bool {
+    let title = squeeze(without_number(title));
+    let named = section::FACTS.iter().any(|name| title.contains(name));
+    named && (section::FACTS.contains(&title.as_str()) || is_made_of(&title, section::FACTS_WORDS))
+}
+
+/// Label and value of a line, or of a table's row.
+fn label_and_value(line: &Line) -> Option<(String, String)> {
+    if line.is_row() {
+        let cells = super::tables::cells(&line.text);
+        return Some((cells.first()?.clone(), cells.get(1..)?.join(" ")));
+    }
+    let (label, value) = unmarked(&line.text).split_once([':', '：'])?;
+    (!label.contains("http")).then(|| (label.to_owned(), value.to_owned()))
+}
+
+fn repeats_a_fact(line: &Line) -> bool {
+    !line.code
+        && label_and_value(line).is_some_and(|(label, _)| section::FACT_LABELS.contains(&squeeze(&label).as_str()))
+}
+
+/// What a line in the section of the basic facts says beyond them.
+fn beyond_the_facts(line: &Line) -> Option<Line> {
+    let digits = line.text.chars().filter(char::is_ascii_digit).count();
+    match label_and_value(line) {
+        Some(_) if repeats_a_fact(line) => None,
+        Some((_, value)) if !value.contains(char::is_alphanumeric) => None,
+        // The header of a table.
+        Some((label, value)) if line.is_row() => {
+            let names = |text: &str| ["항목", "구분", "내용", "값", "상세", "정보"].contains(&squeeze(text).as_str());
+            (!names(&label) && !names(&value)).then(|| Line::prose(format!("- {label}: {value}")))
+        }
+        Some(_) => Some(line.clone()),
+        None => (line.text.contains("://") || digits >= 9 && !line.text.contains('@')).then(|| line.clone()),
+    }
+}
+
+/// Headings that had nothing below from the start, and are no names of sections: they are what is told (`## 정보처리기사`).
+pub fn bare_headings(lines: &[Line]) -> HashSet<String> {
+    let seen: Vec<&Line> = lines.iter().filter(|line| !line.is_blank() && !line.is_rule()).collect();
+    let bare = seen.iter().enumerate().filter_map(|(at, line)| {
+        let (level, title) = line.heading()?;
+        let next = seen.get(at + 1).map(|line| line.heading());
+        let nothing_below = match next {
+            None => true,
+            Some(next) => next.is_some_and(|(next, _)| next <= level),
+        };
+        let name = squeeze(without_number(title));
+        let is_remark = talk::HEADINGS.contains(&name.as_str()) || talk::PERHAPS_HEADINGS.contains(&name.as_str());
+        let says = !is_section(title) && !is_facts(title) && !is_title(title) && !is_remark;
+        (nothing_below && says && level > 1).then(|| line.text.clone())
+    });
+    bare.collect()
+}
+
+/// Drops headings that have nothing below them any more.
+pub fn drop_empty(lines: &mut Vec<Line>, bare: &HashSet<String>) {
+    // From the end: the level of the heading that follows, unless there is text in between.
+    let mut follows = Some(0);
+    let mut kept: Vec<Line> = lines
+        .drain(..)
+        .rev()
+        .filter(|line| match (line.heading(), follows) {
+            (Some((level, _)), Some(next)) if next <= level && !bare.contains(&line.text) => false,
+            (Some((level, _)), _) => {
+                follows = Some(level);
+                true
+            }
+            (None, _) => {
+                if !line.is_blank() && !line.is_rule() {
+                    follows = None;
+                }
+                true
+            }
+        })
+        .collect();
+    kept.reverse();
+    *lines = kept;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn without_facts(text: &str) -> String {
+        let mut lines = Line::all(text);
+        drop_facts(&mut lines);
+        super::super::line::join(&lines)
+    }
+
+    #[test]
+    fn the_section_of_basic_facts_is_known_by_any_name() {
+        for name in [
+            "기본 정보",
+            "I. 기본 정보",
+            "1. 인적 사항",
+            "📧 연락처",
+            "지원자 기본 정보",
+            "개인정보 (Personal Information)",
+            "Contact",
+            "인적사항 및 연락처",
+        ] {
+            assert!(is_facts(name), "{name}");
+        }
+        for name in ["소개", "기본기를 다진 정보 검색", "자기소개", "경력 정보", "About Me"] {
+            assert!(!is_facts(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn what_the_document_does_not_say_itself_stays() {
+        assert_eq!(without_facts("# 연락처\n\n- 이메일: a@b.kr\n\n# 소개"), "# 소개");
+        assert_eq!(
+            without_facts("# 연락처\n- **이메일:** a@b.kr\n- GitHub: https://a.kr\n- 전공: 비전공\n# 소개"),
+            "# 연락처\n- GitHub: https://a.kr\n# 소개"
+        );
+        assert_eq!(
+            without_facts("이메일: a@b.kr\n3년차입니다.\n# 소개\n이메일: 발송기"),
+            "3년차입니다.\n# 소개\n이메일: 발송기"
+        );
+        assert_eq!(
+            without_facts("# 기본 정보\n| 항목 | 내용 |\n|---|---|\n| 이메일 | a |\n| 블로그 | b.kr |\n# 소개"),
+            "# 기본 정보\n- 블로그: b.kr\n# 소개"
+        );
+    }
+
+    #[test]
+    fn headings_go_with_what_was_below_them() {
+        let mut lines = Line::all("# 자격\n## 정보처리기사\n## SQLD\n# 학력\n## 상세\n가");
+        let bare = bare_headings(&lines);
+        assert_eq!(bare, ["## 정보처리기사", "## SQLD"].map(str::to_owned).into());
+        lines.pop();
+        drop_empty(&mut lines, &bare);
+        assert_eq!(super::super::line::join(&lines), "# 자격\n## 정보처리기사\n## SQLD");
+    }
+}
