@@ -6,6 +6,7 @@
 //! every other star, underline and tilde is escaped.
 
 use super::inline::Emphasis;
+use crate::llm::text::is_hangul;
 
 /// The marks, which no text holds: they are of Unicode's private use, where nobody sees a letter.
 const BEGIN: [(Emphasis, char); 3] =
@@ -251,7 +252,9 @@ impl Line {
                 let operator = (latin(before) || before == Some(')'))
                     && inside.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '(');
                 let keywords = loose_right && inside.starts_with(|c: char| c.is_ascii_lowercase()) && latin(after);
-                !(loose_left && loose_right) && !operator && !keywords
+                // Spaces at both sides are a slip around a Korean word, and an operator between others.
+                let slip = || inside.contains(is_hangul);
+                (!(loose_left && loose_right) || slip()) && !operator && !keywords
             }
             "__" => {
                 !names(&inside)
@@ -267,7 +270,15 @@ impl Line {
             }
             _ => {
                 let opens = before.is_none_or(|c| c.is_whitespace() || "([{\"'“‘「『《〈".contains(c));
-                !loose_left && !loose_right && opens && !latin(after) && after != Some('_') && begins_word
+                // `_id` and `_d_` are names.
+                let identifier = inside.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
+                !loose_left
+                    && !loose_right
+                    && opens
+                    && !latin(after)
+                    && after != Some('_')
+                    && begins_word
+                    && !identifier
             }
         }
     }

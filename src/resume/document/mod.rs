@@ -193,4 +193,4 @@ pub mod read_back;
 #[cfg(test)]
 mod schema;
 #[cfg(test)]
-mod tests;
+pub mod tests;

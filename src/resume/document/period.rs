@@ -37,7 +37,8 @@ fn split_bare(text: &str) -> Option<(&str, &str)> {
     starts.map(|(at, _)| text.split_at(at)).find(|(before, period)| {
         let parts = before.ends_with(SEPARATORS);
         let firmly = before.trim_end().ends_with(['|', '｜', ',', '·']);
-        parts && read(period).is_some_and(|read| read.ranged || read.month || firmly)
+        let goes_on = before.trim_end().ends_with(['~', '–', '—', '-']);
+        parts && read(period).is_some_and(|read| read.ranged || (read.month || firmly) && !goes_on)
     })
 }
 

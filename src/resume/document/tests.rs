@@ -68,7 +68,7 @@ fn seen(xml: &str) -> String {
 
 /// Fails where a part is not well-formed XML 1.0, where the schema of WordprocessingML does not allow what it holds, or
 /// where an id that it names is missing or given twice.
-fn check(docx: &[u8]) {
+pub fn check(docx: &[u8]) {
     let mut archive = zip::ZipArchive::new(Cursor::new(docx)).unwrap();
     let names: Vec<String> = archive.file_names().map(str::to_owned).collect();
     for name in &names {

@@ -29,6 +29,8 @@ mod cases;
 mod check_completion;
 mod create_resume;
 mod generate_question;
+#[cfg(test)]
+mod properties;
 mod receive_answer;
 #[cfg(test)]
 mod tests;

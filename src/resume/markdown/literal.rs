@@ -46,17 +46,19 @@ fn is_month(text: &str) -> bool {
 pub fn marks_dropped(lines: &mut Vec<Line>) {
     let notes = footnotes(lines);
     for line in lines.iter_mut().filter(|line| !line.code) {
-        if line.text.contains(['【', '[', ':', '〔']) {
+        if line.text.contains(['【', '[']) || line.text.contains(":content") {
             line.text = without_citations(&line.text, &notes);
         }
         if line.text.contains('$') || line.text.contains("\\(") || line.text.contains("\\[") {
             line.text = without_formula_marks(&line.text);
         }
     }
-    // `> [!NOTE]`
+    // `> [!NOTE]`, and the marks around a formula on lines of their own.
     lines.retain(|line| {
         let text = line.text.trim_start_matches(['>', ' ']);
-        line.code || !(text.starts_with("[!") && text.ends_with(']') && text.len() < MAX_MARK)
+        line.code
+            || !(matches!(text, "$$" | "\\[" | "\\]")
+                || text.starts_with("[!") && text.ends_with(']') && text.len() < MAX_MARK)
     });
 }
 
@@ -126,10 +128,27 @@ fn citation<'a>(rest: &str, before: &str, notes: &'a HashMap<String, String>) ->
         && source.chars().all(|c| c.is_ascii_digit() || matches!(c, ',' | ' '))
         && !source.trim().is_empty();
     // `[1]` behind a word, but `scores[1]` is code, and `[1] 주문` counts.
-    let behind = before
-        .ends_with(|c: char| c.is_alphanumeric() && !c.is_ascii_alphanumeric() || ".!?)]。%".contains(c))
-        && !after.starts_with(|c: char| c.is_ascii_alphanumeric() || matches!(c, '(' | '[' | ':'));
+    let mut before = before;
+    while let Some((earlier, number)) = before.strip_suffix(']').and_then(|before| before.rsplit_once('[')) {
+        if number.is_empty() || !number.chars().all(|c| c.is_ascii_digit()) {
+            break;
+        }
+        before = earlier;
+    }
+    let behind = before.ends_with(|c: char| c.is_alphanumeric() && !c.is_ascii_alphanumeric() || ".!?)。%".contains(c))
+        && !beyond_numbers(after).starts_with(|c: char| c.is_ascii_alphanumeric() || matches!(c, '(' | '[' | ':'));
     (named || number && behind).then_some((length, ""))
+}
+
+/// What follows the numbers in brackets that a text begins with.
+fn beyond_numbers(mut text: &str) -> &str {
+    while let Some((number, beyond)) = text.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        if number.is_empty() || !number.chars().all(|c| c.is_ascii_digit()) {
+            break;
+        }
+        text = beyond;
+    }
+    text
 }
 
 /// The text with its formulas (`$O(n)$`) as plain text.

@@ -69,8 +69,15 @@ fn is_no_value(text: &str) -> bool {
     let is = |names: &[&str]| names.contains(&value.as_str());
     // `장애: 없음` says something.
     let of_a_blank = || label.is_empty() || is_made_of(&label, blank::WORDS) || label.is_ascii();
+    let of_nothing = !label.is_empty() && !text.contains(char::is_numeric) && is_mute(text);
     let of_a_person = || label.is_empty() || blank::NAME_LABELS.contains(&label.as_str());
-    is(blank::NO_VALUES) || is(blank::NONE) && of_a_blank() || is(blank::ANYBODY) && of_a_person()
+    of_nothing || is(blank::NO_VALUES) || is(blank::NONE) && of_a_blank() || is(blank::ANYBODY) && of_a_person()
+}
+
+/// Whether there are only dots or dashes behind the label.
+fn is_mute(text: &str) -> bool {
+    let value = text.split_once([':', '：']).map_or("", |(_, value)| value).trim().trim_matches('*').trim();
+    !value.is_empty() && value.chars().all(|c| matches!(c, '.' | '…' | '-' | '–' | '—' | '_' | '?'))
 }
 
 /// A text without its blanks, and whether there were any.
@@ -143,7 +150,9 @@ fn without_date_masks(text: &str) -> (String, bool) {
     else {
         return (text.to_owned(), false);
     };
-    if is_date_mask(inside) { ([before, after].concat(), true) } else { (text.to_owned(), false) }
+    // A day, or a particle behind it, tells of a format: `형식(YYYY.MM.DD)을 통일`.
+    let format = inside.contains(['D', 'd']) && !inside.contains('~') || after.starts_with(char::is_alphanumeric);
+    if is_date_mask(inside) && !format { ([before, after].concat(), true) } else { (text.to_owned(), false) }
 }
 
 fn without_brackets(text: &str, strict: bool) -> Blanks {
@@ -154,7 +163,11 @@ fn without_brackets(text: &str, strict: bool) -> Blanks {
     while let Some(rest) = text.get(at..).filter(|rest| !rest.is_empty()) {
         let c = rest.chars().next().unwrap_or_default();
         let code = is_code.get(at).copied().unwrap_or_default();
-        if !code && let Some(bracket) = Bracket::at(text, at).filter(|bracket| bracket.is_blank(strict)) {
+        let opens = "[({<（【「《〈［$%".contains(c);
+        if opens
+            && !code
+            && let Some(bracket) = Bracket::at(text, at).filter(|bracket| bracket.is_blank(strict))
+        {
             found = true;
             at = text.len() - without_particle(bracket.after).len();
             // `[성과]%`
@@ -192,6 +205,8 @@ impl<'a> Bracket<'a> {
             ("《", "》"),
             ("〈", "〉"),
             ("［", "］"),
+            ("【", "】"),
+            ("「", "」"),
             ("%%", "%%"),
         ]
         .into_iter()
@@ -206,6 +221,10 @@ impl<'a> Bracket<'a> {
     fn is_blank(&self, strict: bool) -> bool {
         let inside = self.inside.to_lowercase();
         let squeezed = squeeze(&inside);
+        if inside.is_empty() && self.open == '[' {
+            // `[ ]% 향상`, and no box to tick.
+            return self.after.starts_with(['%', '명', '건', '배']);
+        }
         if self.is_path() || matches!(inside.as_str(), "x" | "") {
             return false;
         }
@@ -227,6 +246,13 @@ impl<'a> Bracket<'a> {
             || self.open == '[' && (asks || is_blank_word(&self.inside.to_uppercase()) || is_date_mask(self.inside))
             || asks && !inside.is_ascii()
             || self.names_blank(&squeezed)
+            || self.inside.contains([',', '/', '·', '~']) && self.names_blanks()
+    }
+
+    /// `[기술 1, 기술 2]`
+    fn names_blanks(&self) -> bool {
+        let mut parts = self.inside.split([',', '/', '·', '~']).map(squeeze).filter(|part| !part.is_empty());
+        parts.all(|part| self.names_blank(&part))
     }
 
     /// Whether it holds what a blank is called by. A single English word, or one in braces or angles, may also be a

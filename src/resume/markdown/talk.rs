@@ -180,7 +180,7 @@ fn plain(text: &str) -> String {
             || matches!(c, '*' | '_' | '>' | '(' | ')' | '"' | '`' | '~' | '“' | '”')
             || u32::from(c) >= 0x1F000
     };
-    text.trim_matches(marks).to_lowercase()
+    text.trim_matches(marks).replace("**", "").to_lowercase()
 }
 
 #[cfg(test)]
