@@ -321,7 +321,7 @@ impl Inline {
     }
 
     fn run(&mut self, text: &str, code: bool) {
-        let text: String = text.chars().filter(|&c| is_xml_char(c) && c != '\r' && is_seen(c)).collect();
+        let text: String = seen(text).chars().filter(|&c| is_xml_char(c)).collect();
         if text.is_empty() {
             return;
         }
@@ -345,14 +345,12 @@ impl Inline {
     }
 }
 
-/// Whether a character is one that a reader sees, or that letters and emoji need: none that hides or turns text around.
-fn is_seen(c: char) -> bool {
+/// A text without what hides, or turns text around: none of the characters that nobody sees but those that emoji need.
+fn seen(text: &str) -> String {
     // Fillers count as letters and show nothing.
-    let filler = matches!(
-        c,
-        '\u{115F}' | '\u{1160}' | '\u{3164}' | '\u{FFA0}' | '\u{2800}' | '\u{34F}' | '\u{17B4}' | '\u{17B5}'
-    );
-    matches!(c, ' '..='~' | '가'..='힣' | '\n' | '\t') || !filler && !visible(c.encode_utf8(&mut [0; 4])).is_empty()
+    let filler = |c: char| matches!(c, '\u{115F}' | '\u{1160}' | '\u{3164}' | '\u{FFA0}' | '\u{2800}' | '\u{34F}');
+    let parts = text.split('\t').map(|part| visible(part).replace(filler, ""));
+    parts.collect::<Vec<_>>().join("\t")
 }
 
 /// The address in the form that Word accepts, or `None` where the document must not link to it.
