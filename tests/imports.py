@@ -61,8 +61,9 @@ OTHER_WORDS = [
         "labels and keys that models write unasked",
     ),
     ("resume", {"question"}, "what a model is asked to reply with"),
-    ("resume/document/html.rs", {"code"}, "an element of HTML"),
-    ("resume/markdown", {"email"}, "a placeholder that models leave in a résumé"),
+    ("resume/markdown/html.rs", {"code"}, "an element of HTML"),
+    ("resume/markdown/mask.rs", {"email"}, "placeholders that models leave in a résumé"),
+    ("resume/markdown/phrases.rs", {"email", "position"}, "placeholders that models leave in a résumé"),
     ("telemetry", {"code"}, "a label of metrics"),
 ]
 

@@ -254,14 +254,12 @@ impl Line {
                 let keywords = loose_right && inside.starts_with(|c: char| c.is_ascii_lowercase()) && latin(after);
                 // Spaces at both sides are a slip around a Korean word, and an operator between others.
                 let slip = || inside.contains(is_hangul);
-                (!(loose_left && loose_right) || slip()) && !operator && !keywords
+                let loose = loose_left && loose_right && !slip();
+                !loose && !operator && !keywords
             }
             "__" => {
-                !names(&inside)
-                    && !latin(before)
-                    && before != Some('_')
-                    && !latin(after)
-                    && !(loose_left && loose_right)
+                let within = latin(before) || before == Some('_') || latin(after);
+                !names(&inside) && !within && (!loose_left || !loose_right)
             }
             "~~" => !loose_left && !loose_right,
             "*" => {

@@ -2,9 +2,8 @@
 //! `#`.
 
 use super::line::Line;
-use super::phrases::section;
-use super::sections::is_title;
-use super::words::{is_made_of, squeeze, without_number};
+use super::names::{is_section, is_title};
+use super::words::without_number;
 
 /// A longer line is a sentence.
 const MAX_TITLE: usize = 40;
@@ -187,11 +186,6 @@ fn is_sign(c: char) -> bool {
         || matches!(c, '\u{2600}'..='\u{27BF}')
 }
 
-/// Whether a text is the name of a section of a résumé.
-pub fn is_section(title: &str) -> bool {
-    is_made_of(&squeeze(without_number(title)), section::WORDS)
-}
-
 /// Bold lines that stand alone head what follows them, one level below the heading above.
 fn bold_ones(lines: &mut [Line]) {
     let mut level = 1;
@@ -252,7 +246,8 @@ fn bold(text: &str) -> Option<&str> {
     let identifier = |text: &str| text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
     inside
         .filter(|(mark, inside)| {
-            !inside.trim().is_empty() && !inside.contains(**mark) && !(**mark == "__" && identifier(inside))
+            let name = **mark == "__" && identifier(inside);
+            !name && !inside.trim().is_empty() && !inside.contains(**mark)
         })
         .map(|(_, inside)| inside)
 }

@@ -121,7 +121,7 @@ fn tag_at(text: &str, at: usize) -> Option<Tag<'_>> {
     let (attributes, _) = after.split_once('>')?;
     let clean = attributes.is_empty() || attributes.starts_with([' ', '/', '\n']);
     let end = at + 1 + usize::from(closes) + length + attributes.len() + 1;
-    (is_element(&name) && clean && !attributes.contains('<')).then(|| Tag {
+    (is_element(&name) && clean && !attributes.contains('<')).then_some(Tag {
         at,
         end,
         name,

@@ -51,8 +51,8 @@ fn is_zeros(word: &str) -> bool {
     let zeros = word.len() - word.trim_start_matches('0').len();
     let after = word.get(zeros..).unwrap_or_default();
     let named = ["대학", "고등", "회사", "기업", "은행", "전자", "그룹", "팀", "부서", "프로젝트", "서비스"];
-    zeros >= 2 && ["%", "명", "건", "개월", "년", "배", "만", "점", "회", "개", "대"].contains(&after)
-        || zeros >= 2 && named.iter().any(|name| after.starts_with(name))
+    let counted = ["%", "명", "건", "개월", "년", "배", "만", "점", "회", "개", "대"].contains(&after);
+    zeros >= 2 && (counted || named.iter().any(|name| after.starts_with(name)))
         || zeros == 4 && (after.starts_with(".00") || after.starts_with("-00") || after.starts_with("년"))
 }
 

@@ -12,6 +12,7 @@ mod line;
 mod lists;
 mod literal;
 mod mask;
+mod names;
 #[rustfmt::skip]
 mod phrases;
 mod placeholder;

@@ -286,7 +286,8 @@ impl<'a> Bracket<'a> {
         let sure = blank::SURE_ENDS.iter().any(|end| squeeze(self.inside).ends_with(end));
         let names = self.after.starts_with([' ', ':', '：']) && self.after.contains(char::is_alphanumeric);
         let blank_follows = self.after.trim_start_matches([' ', ':', '~', '-', '|', ',']).starts_with(['[', '{', '<']);
-        first && !strict && names && self.open == '[' && !(sure && !self.after.starts_with(':')) && !blank_follows
+        let may = !sure || self.after.starts_with(':');
+        first && !strict && names && self.open == '[' && may && !blank_follows
     }
 
     /// Whether there is nothing but it and other brackets, a label aside.

@@ -2,12 +2,10 @@
 
 use std::collections::HashSet;
 
-use super::headings::is_section;
 use super::line::{Line, unmarked};
+use super::names::{is_facts, is_section, is_title};
 use super::phrases::{section, talk};
-use super::words::{is_made_of, squeeze, without_number};
-
-const MAX_TITLE: usize = 40;
+use super::words::{squeeze, without_number};
 
 /// Drops the titles of the whole that come first: the document has its own.
 pub fn drop_title(lines: &mut Vec<Line>) {
@@ -17,19 +15,6 @@ pub fn drop_title(lines: &mut Vec<Line>) {
         }
         lines.remove(at);
     }
-}
-
-/// Whether a text is the title of a résumé.
-pub fn is_title(text: &str) -> bool {
-    let text = text.trim_matches(|c: char| !c.is_alphanumeric() && c != '(' && c != '[').to_lowercase();
-    let named = |title: &&str| {
-        let whole = text == **title;
-        let last = text.strip_suffix(*title).is_some_and(|before| !before.ends_with(char::is_alphanumeric));
-        let first =
-            text.strip_prefix(*title).is_some_and(|rest| rest.trim_start().starts_with(['-', '–', '—', ':', '|', '(']));
-        whole || last || first
-    };
-    text.chars().count() <= MAX_TITLE && section::TITLES.iter().any(named)
 }
 
 /// Drops what repeats the basic facts: in a section of them, up to the next heading of any level, and before the first
@@ -56,12 +41,6 @@ pub fn drop_facts(lines: &mut Vec<Line>) {
         }
     }
     *lines = kept;
-}
-
-fn is_facts(title: &str) -> bool {
-    let title = squeeze(without_number(title));
-    let named = section::FACTS.iter().any(|name| title.contains(name));
-    named && (section::FACTS.contains(&title.as_str()) || is_made_of(&title, section::FACTS_WORDS))
 }
 
 /// Label and value of a line, or of a table's row.
@@ -146,25 +125,6 @@ mod tests {
         let mut lines = Line::all(text);
         drop_facts(&mut lines);
         super::super::line::join(&lines)
-    }
-
-    #[test]
-    fn the_section_of_basic_facts_is_known_by_any_name() {
-        for name in [
-            "기본 정보",
-            "I. 기본 정보",
-            "1. 인적 사항",
-            "📧 연락처",
-            "지원자 기본 정보",
-            "개인정보 (Personal Information)",
-            "Contact",
-            "인적사항 및 연락처",
-        ] {
-            assert!(is_facts(name), "{name}");
-        }
-        for name in ["소개", "기본기를 다진 정보 검색", "자기소개", "경력 정보", "About Me"] {
-            assert!(!is_facts(name), "{name}");
-        }
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! Talk: what models say to the member around a résumé, and within.
 
 use super::line::{Line, unmarked};
+use super::names::is_title;
 use super::phrases::talk;
-use super::sections::is_title;
 use super::words::squeeze;
 
 /// Drops what is said about the résumé before its first section.

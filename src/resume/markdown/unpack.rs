@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::line::{Fence, Line, join};
-use super::sections::is_title;
+use super::names::is_title;
 use crate::llm::text::envelope::turn;
 use crate::llm::text::visible;
 
