@@ -35,6 +35,11 @@ pub enum Block {
 }
 
 impl Block {
+    /// Whether it has hardly any space below.
+    fn is_tight(&self) -> bool {
+        matches!(self, Self::Paragraph(paragraph) if paragraph.is_listed())
+    }
+
     pub fn write(&self, part: &mut Part) -> io::Result<()> {
         match self {
             Self::Paragraph(paragraph) => paragraph.write(part),
@@ -354,6 +359,10 @@ impl Writer {
     }
 
     fn push_table(&mut self, table: Table) {
+        // A list ends right above what follows it.
+        if self.blocks.last().is_some_and(Block::is_tight) {
+            self.line("AfterTable", "");
+        }
         self.blocks.push(Block::Table(table));
         // Word joins two tables that nothing parts.
         self.line("AfterTable", "");

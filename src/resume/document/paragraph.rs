@@ -17,6 +17,8 @@ pub struct Paragraph {
 /// What a paragraph has beyond its style.
 #[derive(Default)]
 pub struct Format {
+    /// On one page with the paragraph behind it.
+    pub keep_next: bool,
     pub numbering: Option<Numbering>,
     pub indent: Option<Indent>,
     /// As the schema names it: `center`, `right`.
@@ -50,6 +52,11 @@ impl Indent {
 }
 
 impl Paragraph {
+    /// Whether it is part of a list.
+    pub fn is_listed(&self) -> bool {
+        self.style.starts_with("List")
+    }
+
     pub fn write(&self, part: &mut Part) -> io::Result<()> {
         part.element("w:p", &[("w14:paraId", &format!("{:08X}", self.id))], |part| {
             if !self.style.is_empty() || !self.format.is_plain() {
@@ -62,6 +69,9 @@ impl Paragraph {
     fn write_properties(&self, part: &mut Part) -> io::Result<()> {
         if !self.style.is_empty() {
             part.property("w:pStyle", self.style)?;
+        }
+        if self.format.keep_next {
+            part.empty("w:keepNext", &[])?;
         }
         if let Some(Numbering { id, level }) = self.format.numbering {
             part.element("w:numPr", &[], |part| {
@@ -78,8 +88,8 @@ impl Paragraph {
 
 impl Format {
     fn is_plain(&self) -> bool {
-        let Self { numbering, indent, alignment } = self;
-        numbering.is_none() && indent.is_none() && alignment.is_none()
+        let Self { keep_next, numbering, indent, alignment } = self;
+        !keep_next && numbering.is_none() && indent.is_none() && alignment.is_none()
     }
 }
 

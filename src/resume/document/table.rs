@@ -17,6 +17,8 @@ const MAX_BESIDE: usize = 6;
 /// What a column counts for at least and at most, in Latin letters, when the width is shared out.
 const MIN_LETTERS: usize = 6;
 const MAX_LETTERS: usize = 48;
+/// A table of so many rows stays on one page.
+const MAX_WHOLE: usize = 8;
 /// The width of a letter in twentieths of a point, in the sizes of the styles for cells, with some room; a Hangul syllable
 /// counts as two.
 const LETTER: usize = 115;
@@ -152,15 +154,23 @@ impl TableBuilder {
             return self.tables_of_labels(paragraphs);
         }
         let (widths, is_small) = self.widths(columns);
+        let count = self.rows.len();
         let rows = self.rows.into_iter().enumerate().map(|(index, row)| {
             let is_header = index == 0;
+            let keep_next = count <= MAX_WHOLE && index + 1 < count;
             let cells = row.into_iter().zip(&self.alignments).map(|(cell, alignment)| {
                 let alignment = match alignment {
                     Alignment::Center => Some("center"),
                     Alignment::Right => Some("right"),
                     Alignment::Left | Alignment::None => None,
                 };
-                Cell::new(paragraphs, is_header, is_small, Format { alignment, ..Format::default() }, cell.text)
+                Cell::new(
+                    paragraphs,
+                    is_header,
+                    is_small,
+                    Format { keep_next, alignment, ..Format::default() },
+                    cell.text,
+                )
             });
             Row { is_header, cells: cells.collect() }
         });

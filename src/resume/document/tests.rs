@@ -189,6 +189,7 @@ fn another_program_reads_what_was_written() {
             ": *주문(Order)*를 [맡았다] a < b\n다음 줄",
             "ListBullet 0: 하나",
             "ListNumber 1: 둘",
+            "AfterTable: ",
             "| TableHeading: a",
             "| TableHeading: b",
             "| TableText: 1",

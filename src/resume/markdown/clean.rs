@@ -2,6 +2,7 @@
 
 use super::html::as_markdown;
 use super::line::{Line, join};
+use super::names::is_section;
 use super::placeholder::fill_in;
 use super::sections::{bare_headings, drop_empty, drop_facts, drop_title};
 use super::talk::{drop_openings, drop_talk};
@@ -11,7 +12,7 @@ use crate::llm::text::is_readable;
 
 /// Longer replies are no résumés: the model ran away.
 const MAX_REPLY_BYTES: usize = 64 * 1024;
-/// Letters and digits below headings that make a résumé worth sending.
+/// Letters and digits that make a résumé worth sending, names of sections aside.
 const MIN_LETTERS: usize = 10;
 
 /// Turns a model's reply into the Markdown of a résumé: without what it was wrapped in, talk about it, blanks to fill in, and
@@ -62,7 +63,7 @@ fn trim(lines: &mut Vec<Line>) {
 }
 
 fn worth_sending(lines: &[Line]) -> bool {
-    let text = lines.iter().filter(|line| line.heading().is_none());
+    let text = lines.iter().filter(|line| line.heading().is_none_or(|(_, title)| !is_section(title)));
     let letters: Vec<char> = text.flat_map(|line| line.text.chars()).filter(|c| c.is_alphanumeric()).collect();
     let foreign = letters.iter().filter(|c| c.is_alphabetic() && !is_readable(**c)).count();
     letters.len() >= MIN_LETTERS && foreign * 2 <= letters.len() && lines.iter().any(|line| line.heading().is_some())

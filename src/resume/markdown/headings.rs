@@ -43,6 +43,10 @@ fn with_space(line: Line) -> Line {
         return line;
     }
     let title = title.trim().trim_end_matches('#').trim_end();
+    // `소개 {#intro}`
+    let attributes =
+        title.rsplit_once(" {").filter(|(_, rest)| rest.starts_with(['#', '.', ':']) && rest.ends_with('}'));
+    let title = attributes.map_or(title, |(title, _)| title.trim_end());
     let title = bold(title).unwrap_or(title).trim();
     let title = title.strip_suffix([':', '：']).unwrap_or(title).trim_end();
     Line::prose(if title.is_empty() { String::new() } else { format!("{} {title}", "#".repeat(level)) })
@@ -286,6 +290,7 @@ mod tests {
             "__소개__",
             "[소개]",
             "【소개】",
+            "## 소개 {#intro}",
             "<소개>",
             "■ 소개",
             "▶소개",

@@ -57,7 +57,7 @@ pub fn marks_dropped(lines: &mut Vec<Line>) {
     lines.retain(|line| {
         let text = line.text.trim_start_matches(['>', ' ']);
         line.code
-            || !(matches!(text, "$$" | "\\[" | "\\]")
+            || !(matches!(text, "[TOC]" | "[toc]" | "[[toc]]" | "$$" | "\\[" | "\\]")
                 || text.starts_with("[!") && text.ends_with(']') && text.len() < MAX_MARK)
     });
 }

@@ -8,7 +8,7 @@ pub fn is_blank_word(word: &str) -> bool {
     if word.contains(['`', '●']) || word.contains("://") {
         return false;
     }
-    let word = word.trim_matches(|c: char| !c.is_alphanumeric() && !"○◯〇_@".contains(c));
+    let word = word.trim_matches(|c: char| !c.is_alphanumeric() && !"○◯〇□■△?_@".contains(c));
     !word.is_empty()
         && (is_mask(word)
             || is_zeros(word)
@@ -35,10 +35,12 @@ fn is_mask(word: &str) -> bool {
             'O' | 'X' => alone(before) && alone(after),
             // `xx` may be any name in a program.
             'x' | 'o' => alone(before) && alone(after) && length >= 3,
-            '○' | '◯' | '〇' | 'ㅇ' => true,
+            '○' | '◯' | '〇' | 'ㅇ' | '□' | '■' | '△' | '?' => true,
             _ => false,
         };
-        if mask && length >= 2 {
+        // `왜??` asks.
+        let asks = c == '?' && before.is_some();
+        if mask && length >= 2 && !asks {
             return true;
         }
         before = Some(c);
@@ -51,7 +53,7 @@ fn is_zeros(word: &str) -> bool {
     let zeros = word.len() - word.trim_start_matches('0').len();
     let after = word.get(zeros..).unwrap_or_default();
     let named = ["대학", "고등", "회사", "기업", "은행", "전자", "그룹", "팀", "부서", "프로젝트", "서비스"];
-    let counted = ["%", "명", "건", "개월", "년", "배", "만", "점", "회", "개", "대"].contains(&after);
+    let counted = ["%", "명", "건", "개월", "년", "배", "만", "점", "회", "개", "대", "월", "일"].contains(&after);
     zeros >= 2 && (counted || named.iter().any(|name| after.starts_with(name)))
         || zeros == 4 && (after.starts_with(".00") || after.starts_with("-00") || after.starts_with("년"))
 }
@@ -131,13 +133,16 @@ fn count(rest: &str, before: &str) -> Option<usize> {
     {
         return None;
     }
-    let letter = rest.chars().next().filter(|c| matches!(c, 'N' | 'X' | 'n' | 'x' | 'Y'))?;
+    let letter = rest.chars().next().filter(|c| matches!(c, 'N' | 'X' | 'n' | 'x' | 'Y' | '_'))?;
     let letters = rest.len() - rest.trim_start_matches(letter).len();
+    if letter == '_' && letters < 2 {
+        return None;
+    }
     let after = rest.get(letters..)?;
     let unit = blank::COUNTED.iter().find(|unit| after.starts_with(**unit))?;
     let beyond = after.get(unit.len()..)?;
     let ends = !beyond.starts_with(|c: char| c.is_ascii_alphanumeric());
-    let percent = matches!(*unit, "%" | "퍼센트");
+    let percent = matches!(*unit, "%" | "퍼센트" | "년차" | "년간");
     // The rest of the unit's word goes with it: `N명의`, `N% 이상`.
     let particle = beyond.find(|c: char| !c.is_alphanumeric()).unwrap_or(beyond.len());
     let word = beyond.get(..particle).unwrap_or_default();
@@ -168,12 +173,26 @@ mod tests {
 
     #[test]
     fn masks_and_samples_are_known() {
-        for word in
-            ["OO대학교", "OOO", "XX%", "xxx", "○○", "20XX.03", "00명", "010-1234-5678", "your@example.com", "____"]
-        {
+        for word in [
+            "OO대학교",
+            "OOO",
+            "XX%",
+            "xxx",
+            "○○",
+            "20XX.03",
+            "00명",
+            "010-1234-5678",
+            "your@example.com",
+            "??%",
+            "□□은행",
+            "____",
+        ] {
             assert!(is_blank_word(word), "{word}");
         }
-        for word in ["OOM", "XXE", "XML", "4xx", "100%", "00시", "1000명", "XX_LARGE", "a@b.kr", "o", "X", "foo"] {
+        for word in [
+            "OOM", "XXE", "XML", "4xx", "100%", "00시", "1000명", "XX_LARGE", "a@b.kr", "왜?", "정말?!", "a?b", "o",
+            "X", "foo",
+        ] {
             assert!(!is_blank_word(word), "{word}");
         }
     }

@@ -22,7 +22,8 @@ pub mod talk {
     pub const REQUESTS: &[&str] = &[
         "하세요", "주세요", "으세요", "보세요", "쓰세요", "마세요", "치세요", "우세요", "꾸세요", "내세요", "십시오", "십시요",
         "시길 바랍니다", "시기 바랍니다", "시기를 바랍니다", "셨기를 바랍니다", "셨길 바랍니다", "시면 됩니다", "으면 됩니다",
-        "시는 것이 좋습니다", "시는 것을 권장합니다", "시면 좋습니다", "시면 좋겠습니다", "드릴까요", "있으신가요", "하신가요",
+        "시는 것이 좋습니다", "시는 것을 권장합니다", "하는 것이 좋습니다", "하는 것을 추천합니다", "하는 것을 권장합니다", "하면 좋습니다",
+        "하면 더 좋습니다", "하면 좋을 것 같습니다", "하실 수 있습니다", "시면 좋습니다", "시면 좋겠습니다", "드릴까요", "있으신가요", "하신가요",
         "되시나요",
     ];
 
@@ -75,7 +76,7 @@ pub mod talk {
 
     /// What applicants say at the end of theirs, and no writer for them.
     pub const OF_APPLICANTS: &[&str] =
-        &["사실과", "사실임을", "틀림없", "다름없", "거짓", "연락 주", "연락주", "뵙고", "뵐 ", "읽어 주셔서", "읽어주셔서"];
+        &["사실과", "사실임을", "틀림없", "다름없", "거짓", "연락 주", "연락주", "뵙고", "뵐 ", "사실입니다", "읽어 주셔서", "읽어주셔서"];
 
     /// Wishes,
     pub const WISHES: &[&str] = &[
@@ -95,11 +96,14 @@ pub mod talk {
     /// Whole sentences that are nothing but manners.
     pub const MANNERS: &[&str] = &[
         "감사합니다", "고맙습니다", "파이팅", "화이팅", "물론입니다", "알겠습니다", "네알겠습니다", "네물론입니다", "물론이죠",
-        "응원합니다", "행운을빕니다", "sure", "certainly", "ofcourse", "thankyou", "goodluck", "bestofluck",
+        "응원합니다", "행운을빕니다", "이상입니다", "끝", "이력서끝", "이상", "endofresume", "sure", "certainly", "ofcourse", "thankyou", "goodluck", "bestofluck",
     ];
 
     /// How a remark begins; whether it is one to the member, the rest has to say.
     pub const REMARKS: &[&str] = &["참고:", "참고로", "참고 사항:", "주의:", "note:", "*참고", "※", "p.s.", "tip:", "팁:"];
+
+    /// Remarks that always are one to the member.
+    pub const TIPS: &[&str] = &["tip:", "팁:"];
 
     /// What makes such a remark one to the member.
     pub const OF_WRITING: &[&str] = &["이력서", "작성", "수정", "예시", "내용을", "빈칸", "정보를", "제공", "resume", "please", "placeholder"];
@@ -156,10 +160,16 @@ pub mod section {
         "basicinfo", "personalinformation", "personalinfo", "personaldetails", "personaldata", "contact",
     ];
 
+    /// Labels that nothing but a section of basic facts has, without spaces.
+    pub const SURE_FACT_LABELS: &[&str] = &[
+        "이메일", "이메일주소", "메일", "email", "emailaddress", "희망직무", "희망직종", "지원직무", "지원분야", "희망분야",
+        "전공여부", "desiredposition", "desiredjob", "preferredjob",
+    ];
+
     /// Labels of what the document says itself, without spaces.
     pub const FACT_LABELS: &[&str] = &[
         "이메일", "이메일주소", "메일", "email", "emailaddress", "희망직무", "희망직종", "지원직무", "지원분야", "희망분야",
-        "직무", "전공여부", "전공", "최근회사", "회사", "직책", "근무기간", "총경력", "경력기간", "자격증수", "프로젝트수",
+        "직무", "전공여부", "전공", "연락이메일", "최근회사", "회사", "직책", "근무기간", "총경력", "경력기간", "자격증수", "프로젝트수",
         "desiredposition", "desiredjob", "preferredjob", "position", "job", "major",
     ];
 }
@@ -212,6 +222,7 @@ pub mod blank {
         "입력요망", "확인요망", "직접입력", "직접작성", "직접기재", "추후작성", "추후기재", "추후입력", "추후추가", "추후보완",
         "추후업데이트", "해당시", "해당시기재", "해당시작성", "필요시기재", "필요시작성", "필요시추가", "있는경우", "있을경우",
         "내용입력", "내용작성", "정보없음", "미기재", "미입력", "tobefilled", "tbd", "ifapplicable", "ifany", "optional",
+        "예시", "샘플", "example", "sample",
     ];
 
     /// With these ends, a remark says what is to be done to: `(구체적인 수치 기재 필요)`.
@@ -243,14 +254,14 @@ pub mod blank {
 
     /// What is counted by a number that a letter stands for: `N% 향상`, `X명`.
     pub const COUNTED: &[&str] = &[
-        "%", "퍼센트", "명", "건", "배", "개월", "개", "년", "회", "초", "ms", "시간", "분", "원", "만", "천", "억", "대", "위",
+        "%", "퍼센트", "명", "건", "배", "개월", "개", "년차", "년간", "년", "회", "초", "ms", "시간", "분", "원", "만", "천", "억", "대", "위",
         "점", "tps", "rps", "qps",
     ];
 
     /// What happened to what was counted.
     pub const CHANGES: &[&str] = &[
         "향상", "개선", "단축", "감소", "증가", "절감", "달성", "상승", "축소", "절약", "성장", "확대", "줄", "늘", "높", "낮", "빨라",
-        "감축", "확보", "기록",
+        "감축", "확보", "기록", "경력", "근무", "동안",
     ];
 
     /// What says nothing without a number beside it.

@@ -15,7 +15,7 @@ pub fn fill_in(line: &str) -> Option<String> {
         return table_row(line, trimmed);
     }
     if trimmed.is_empty()
-        || !trimmed.contains(char::is_alphanumeric) && !trimmed.contains(['○', '◯', '〇', '[', '{', '<'])
+        || !trimmed.contains(char::is_alphanumeric) && !trimmed.contains(['○', '◯', '〇', '□', '△', '[', '{', '<'])
     {
         // Rules and blank lines. A line of underscores is a rule too.
         return Some(line.to_owned());
@@ -247,6 +247,14 @@ impl<'a> Bracket<'a> {
             || asks && !inside.is_ascii()
             || self.names_blank(&squeezed)
             || self.inside.contains([',', '/', '·', '~']) && self.names_blanks()
+            || self.is_field()
+    }
+
+    /// `[기간: YYYY.MM ~ YYYY.MM]`
+    fn is_field(&self) -> bool {
+        let Some((label, value)) = self.inside.split_once([':', '：']) else { return false };
+        let value_is_blank = is_date_mask(value) || is_blank_word(value.trim()) || self.names_blank(&squeeze(value));
+        is_made_of(&squeeze(label), blank::WORDS) && value_is_blank
     }
 
     /// `[기술 1, 기술 2]`
@@ -406,6 +414,10 @@ mod tests {
             "- 성과: [...]",
             "- 성과: 추후 작성 예정",
             "- 이름: <name>",
+            "- [기간: YYYY.MM ~ YYYY.MM]",
+            "- 성과: ??% 향상",
+            "- 회사: □□은행",
+            "- 내용: …",
         ] {
             assert_eq!(fill_in(line), None, "{line}");
         }
@@ -425,6 +437,8 @@ mod tests {
             ("- 가나상사 (YYYY.MM ~ YYYY.MM)", "- 가나상사"),
             ("- 학교: 한국대학교 [학과]", "- 학교: 한국대학교"),
             ("- 2022.03 ~ [종료일]", "- 2022.03 ~"),
+            ("N년차 백엔드 개발자입니다.", "백엔드 개발자입니다."),
+            ("- 주문 서버 개발 (예시)", "- 주문 서버 개발"),
         ] {
             assert_eq!(fill_in(line).as_deref(), Some(left), "{line}");
         }

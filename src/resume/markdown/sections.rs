@@ -24,9 +24,11 @@ pub fn drop_facts(lines: &mut Vec<Line>) {
     let mut heading: Option<Line> = None;
     let mut before = true;
     let mut within = false;
-    for line in lines.drain(..) {
+    let all: Vec<Line> = std::mem::take(lines);
+    for (at, line) in all.iter().enumerate() {
+        let line = line.clone();
         if let Some((_, title)) = line.heading() {
-            (before, within) = (false, is_facts(title));
+            (before, within) = (false, is_facts(title) || holds_facts_alone(all.get(at + 1..).unwrap_or_default()));
             heading = within.then(|| line.clone());
             if !within {
                 kept.push(line);
@@ -41,6 +43,18 @@ pub fn drop_facts(lines: &mut Vec<Line>) {
         }
     }
     *lines = kept;
+}
+
+/// Whether the section that begins here has none but the basic facts, whatever its name is.
+fn holds_facts_alone(lines: &[Line]) -> bool {
+    let section = lines.iter().take_while(|line| line.heading().is_none());
+    let mut said = section.filter(|line| line.text.contains(char::is_alphanumeric)).peekable();
+    let is_sure = |line: &Line| {
+        let label = label_and_value(line).map(|(label, _)| squeeze(&label)).unwrap_or_default();
+        section::SURE_FACT_LABELS.contains(&label.as_str())
+            || line.is_row() && ["항목", "구분"].contains(&label.as_str())
+    };
+    said.peek().is_some() && said.all(is_sure)
 }
 
 /// Label and value of a line, or of a table's row.
@@ -134,9 +148,11 @@ mod tests {
             without_facts("# 연락처\n- **이메일:** a@b.kr\n- GitHub: https://a.kr\n- 전공: 비전공\n# 소개"),
             "# 연락처\n- GitHub: https://a.kr\n# 소개"
         );
+        assert_eq!(without_facts("# 프로필\n\n- 이메일: a@b.kr\n- 희망 직무: 백엔드\n# 소개"), "# 소개");
+        assert_eq!(without_facts("# 경력\n- 회사: 가나\n- 직책: 리드"), "# 경력\n- 회사: 가나\n- 직책: 리드");
         assert_eq!(
-            without_facts("이메일: a@b.kr\n3년차입니다.\n# 소개\n이메일: 발송기"),
-            "3년차입니다.\n# 소개\n이메일: 발송기"
+            without_facts("이메일: a@b.kr\n3년차입니다.\n# 소개\n이메일: 발송기\n가"),
+            "3년차입니다.\n# 소개\n이메일: 발송기\n가"
         );
         assert_eq!(
             without_facts("# 기본 정보\n| 항목 | 내용 |\n|---|---|\n| 이메일 | a |\n| 블로그 | b.kr |\n# 소개"),

@@ -141,6 +141,11 @@ fn is_opening(sentence: &str) -> bool {
 /// told in the past, about other things.
 pub fn is_talk(sentence: &str) -> bool {
     let text = plain(sentence);
+    // `※ 위 내용은`, `참고: 위 내용은`
+    let remark = talk::REMARKS.iter().find_map(|remark| text.strip_prefix(remark));
+    if let Some(rest) = remark.filter(|rest| rest.contains(char::is_alphanumeric)) {
+        return talk::TIPS.iter().any(|tip| text.starts_with(tip)) || is_talk(rest) || holds_word_of_writing(rest);
+    }
     let end = text.trim_end_matches(|c: char| !c.is_alphanumeric());
     let holds = |words: &[&str]| words.iter().any(|word| text.contains(word));
     let starts = |words: &[&str]| words.iter().any(|word| text.starts_with(word));
@@ -160,9 +165,22 @@ pub fn is_talk(sentence: &str) -> bool {
         || holds(talk::IF_YOU) && !own && !past && (!promise || edits)
         || ends(talk::OFFERS) && edits && !own
         || starts(talk::POINTERS) && holds(talk::REMARKS_ON)
+        || points_at_the_resume(&text)
         || holds(talk::WISHES) && ends(talk::WISHING) && !own
-        || starts(talk::REMARKS) && holds(talk::OF_WRITING) && !past
         || starts(talk::ENGLISH)
+}
+
+fn holds_word_of_writing(text: &str) -> bool {
+    let end = text.trim_end_matches(|c: char| !c.is_alphanumeric());
+    talk::OF_WRITING.iter().any(|word| text.contains(word)) && !is_past(end)
+}
+
+/// `이 이력서는 …`, but not `이 이력서 추천 시스템을 …`.
+fn points_at_the_resume(text: &str) -> bool {
+    let pointer = talk::POINTERS.iter().filter(|pointer| pointer.ends_with("이력서"));
+    let rest = pointer.filter_map(|pointer| text.strip_prefix(pointer)).next();
+    let particle = ["는 ", "은 ", "가 ", "를 ", "에 ", "에는 ", "에서 ", "의 ", "로 ", "와 ", "도 "];
+    rest.is_some_and(|rest| particle.iter().any(|particle| rest.starts_with(particle)))
 }
 
 /// Whether a Korean sentence ends in the past: its `습니다`, or its `다`, hangs on a syllable with `ㅆ` below.
@@ -211,6 +229,11 @@ mod tests {
             "제공된 정보를 바탕으로 작성한 이력서입니다.",
             "필요에 따라 내용을 수정하시기 바랍니다.",
             "이상으로 이력서를 마칩니다.",
+            "이 이력서는 지원자의 강점을 강조하고 있습니다.",
+            "※ 위 내용은 예시입니다.",
+            "💡 팁: 수치를 넣으면 좋습니다.",
+            "구체적인 수치를 추가하면 더 좋습니다.",
+            "이상입니다.",
         ] {
             assert!(is_talk(sentence), "{sentence}");
         }
@@ -221,6 +244,7 @@ mod tests {
             "이력서를 분석하는 파이프라인을 구성했습니다.",
             "이 이력서 추천 시스템을 운영했습니다.",
             "위 내용은 사실과 다름없음을 확인합니다.",
+            "본 이력서의 내용은 사실입니다.",
             "기회를 주시면 최선을 다하겠습니다.",
             "함께 성장하기를 바랍니다.",
             "팀에 도움이 되기를 바랍니다.",

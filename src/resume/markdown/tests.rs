@@ -105,7 +105,10 @@ fn a_section_of_blanks_goes_with_its_heading() {
 fn bold_lines_and_underlined_lines_become_headings() {
     let text = "Kafka로 주문 이벤트를 하루 백만 건 처리했습니다.";
     assert_eq!(clean(&format!("**경력:**\n{text}")), Some(format!("## 경력\n{text}\n")));
-    assert_eq!(clean(&format!("경력\n====\n{text}\n---\n끝")), Some(format!("# 경력\n{text}\n\n---\n끝\n")));
+    assert_eq!(
+        clean(&format!("경력\n====\n{text}\n---\n그 밖의 일")),
+        Some(format!("# 경력\n{text}\n\n---\n그 밖의 일\n"))
+    );
 }
 
 #[test]

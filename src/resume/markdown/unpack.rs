@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::html::is_element;
 use super::line::{Fence, Line, join};
 use super::names::is_title;
 use crate::llm::text::envelope::turn;
@@ -22,7 +23,7 @@ pub fn unpacked(reply: &str) -> String {
         Some(text) => unfenced(&text),
         None => text,
     };
-    unquoted(without_front_matter(&text))
+    unquoted(without_front_matter(unwrapped(&text)))
 }
 
 /// The text without the fences around what is no code.
@@ -121,6 +122,26 @@ fn longest_text(value: &Value) -> Option<&str> {
     }
 }
 
+/// The text between lines of quotes, or between a tag of the model's own making and its partner, that enclose all of it.
+fn unwrapped(text: &str) -> &str {
+    let whole = text.trim();
+    let inner = |text: &'_ str| -> Option<(usize, usize)> {
+        let (first, rest) = text.split_once('\n')?;
+        let (inside, last) = rest.rsplit_once('\n')?;
+        let (first, last) = (first.trim(), last.trim());
+        let quotes = ["\"\"\"", "'''"].iter().any(|quotes| {
+            let language = first.strip_prefix(quotes).map(str::to_lowercase);
+            language.is_some_and(|language| PROSE.contains(&language.as_str())) && last == *quotes
+        });
+        let name = first.strip_prefix('<').and_then(|first| first.strip_suffix('>')).unwrap_or_default();
+        let is_name = !name.is_empty() && name.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '-'));
+        let tags = is_name && !is_element(&name.to_lowercase()) && last == format!("</{name}>");
+        let start = text.len() - rest.len();
+        (quotes || tags).then_some((start, start + inside.len()))
+    };
+    inner(whole).and_then(|(from, to)| whole.get(from..to)).unwrap_or(text)
+}
+
 /// The text below its front matter, in YAML (`---`) or TOML (`+++`).
 fn without_front_matter(text: &str) -> &str {
     let body = text.trim_start();
@@ -196,5 +217,7 @@ mod tests {
         assert_eq!(unpacked(r##"{"resume": "# 소개\n가", "title": "이력서"}"##), "# 소개\n가");
         assert_eq!(unpacked("```json\n{\"resume\": \"# 소개\\n가\"}\n```"), "# 소개\n가");
         assert_eq!(unpacked("> # 소개\n>\n> 가"), "# 소개\n\n가");
+        assert_eq!(unpacked("\"\"\"markdown\n# 소개\n가\n\"\"\""), "# 소개\n가");
+        assert_eq!(unpacked("<resume>\n# 소개\n가\n</resume>"), "# 소개\n가");
     }
 }
