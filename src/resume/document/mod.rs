@@ -2,6 +2,12 @@
 //!
 //! What depends on the résumé is written here, in the order of the schema (see `xml`): body, numbering, links and
 //! properties. The other parts are the same for everyone and lie in `template/`.
+//!
+//! The ordinary style of `template/styles.xml` takes away what Korean readers see as wrong spacing. `autoSpaceDE` and
+//! `autoSpaceDN` (ECMA-376, part 1, 17.3.1.2 and 17.3.1.3) would otherwise put a gap between Latin letters, or digits, and
+//! Hangul: `Kafka 를`; `wordWrap` (17.3.1.45) breaks lines between words and not within. Latin text is English to the
+//! proofreader and to whoever breaks lines (`w:lang`, 17.3.2.20). That is how the standard has it, and Word's own Korean
+//! template; LibreOffice 7.4 knows all but the automatic spaces.
 
 mod blocks;
 mod emphasis;

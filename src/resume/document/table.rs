@@ -188,11 +188,15 @@ impl TableBuilder {
                 *longest = cell.longest_word.max(*longest);
             }
         }
-        let share = |width: usize| {
-            let total: usize = letters.iter().sum();
-            letters.iter().map(|letters| width * letters / total.max(1)).collect::<Vec<_>>()
+        let share = |width: usize, by: &[usize]| {
+            let total: usize = by.iter().sum();
+            by.iter().map(|by| width * by / total.max(1)).collect::<Vec<_>>()
         };
-        let by_share = share(TEXT_WIDTH);
+        let by_share = share(TEXT_WIDTH, &letters);
+        // Who has its longest word in a line already needs no more.
+        let lacking: Vec<usize> =
+            letters.iter().zip(&words).map(|(letters, word)| letters.saturating_sub(*word)).collect();
+        let wanting = if lacking.iter().any(|lacking| *lacking > 0) { &lacking } else { &letters };
         for (letter, is_small) in [(LETTER, false), (SMALL_LETTER, true)] {
             let least: Vec<usize> = words.iter().map(|word| (word * letter).saturating_add(PADDING)).collect();
             if by_share.iter().zip(&least).all(|(width, least)| width >= least) {
@@ -200,7 +204,7 @@ impl TableBuilder {
             }
             let taken = least.iter().fold(0_usize, |sum, least| sum.saturating_add(*least));
             if let Some(left) = TEXT_WIDTH.checked_sub(taken) {
-                return (least.iter().zip(share(left)).map(|(least, more)| least + more).collect(), is_small);
+                return (least.iter().zip(share(left, wanting)).map(|(least, more)| least + more).collect(), is_small);
             }
         }
         (by_share, true)

@@ -1,5 +1,11 @@
-//! What real models say as the résumé, and the document that must come of it: `tests/cases/`, whose README says how a case
-//! reads.
+//! What real models say as the résumé, and the document that must come of it: `tests/cases/`. `b-markdown-to-docx.jsonl`
+//! comes from public reports, `b-siblings.jsonl` has more of each kind, and what only looks like it and has to stay.
+//!
+//! Of `want`, all has to hold, with spaces squeezed: `body` is the document below the basic facts, paragraph by paragraph, as
+//! kind (`h`, `p`, `li`) and text; `lines` and `kinds` are paragraphs of it; `has` and `lacks` are looked for in all of it;
+//! `bold`, `italic`, `strike` and `links` are pieces formatted or linked so; `table` says whether there is one, and
+//! `holds_no_code` that nothing is set as code; `calls` is how many replies were read. A list's number belongs to the text of
+//! its paragraph, a bullet does not.
 
 use std::collections::BTreeMap;
 
