@@ -127,6 +127,54 @@ fn a_reply_without_a_resume_is_refused() {
     assert_eq!(clean(&format!("{BODY}{}", "가".repeat(30_000))), None);
 }
 
+/// Each of these would take minutes where a reader looks at the rest of the reply again at each character.
+#[test]
+fn a_reply_that_repeats_itself_is_read_in_one_go() {
+    for piece in [
+        "[",
+        "[[",
+        "(",
+        "{",
+        "<",
+        "<a ",
+        "<li>",
+        "</li>",
+        "<b>",
+        "**",
+        "*a ",
+        "_a ",
+        "~~",
+        "`",
+        "``` ",
+        "``a`",
+        "$",
+        "$a ",
+        "【",
+        "N% ",
+        "OO ",
+        "| a ",
+        "|\n",
+        "1. ",
+        "- ",
+        "• ",
+        "> ",
+        "# ",
+        "2023. ",
+        "[^1]",
+        "[a]: ",
+        "\\(",
+        "https://",
+        "가. ",
+        "하세요. ",
+        "==",
+        "\n\n",
+        "&lt;",
+    ] {
+        let reply = format!("# 경력\n\n결제 서버를 개발했습니다.\n\n{}", piece.repeat(8_000 / piece.len()));
+        let _ = clean(&reply);
+    }
+}
+
 proptest! {
     #[test]
     fn whatever_is_left_of_any_reply_has_a_heading(reply in r"(\PC|[\n\r\t #*_`~|<>\[\](){}:.=OX가이름-]|## 경력\n|```)*") {
