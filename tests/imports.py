@@ -57,7 +57,7 @@ OTHER_WORDS = [
     ("llm", {"code", "message", "question"}, "fields of a model's replies and errors"),
     (
         "llm/text/phrases.rs",
-        {"answer", "context", "email", "feedback", "position"},
+        {"answer", "context", "feedback"},
         "labels and keys that models write unasked",
     ),
     ("resume", {"question"}, "what a model is asked to reply with"),
