@@ -18,6 +18,7 @@ use crate::documents::retrying::RetryingDocuments;
 use crate::documents::s3::S3Documents;
 use crate::events::record::RequestKind;
 use crate::exit;
+use crate::feedback;
 use crate::flow_control::slots::Slots;
 use crate::flow_control::trouble::{LASTING, Trouble};
 use crate::http;
@@ -28,10 +29,11 @@ use crate::kafka::outgoing::Producer;
 use crate::kafka::producer::KafkaProducer;
 use crate::kafka::topics::Topics;
 use crate::llm::chat::Endpoint;
-use crate::llm::failover::{Failover, Patience};
+use crate::llm::failover::{Failover, Observer, Patience};
 use crate::llm::openai::OpenAi;
 use crate::llm::vllm::Vllm;
 use crate::readiness::{self, Readiness};
+use crate::resume;
 use crate::resume::agent::{self, Agent};
 use crate::state::holder::Holder;
 use crate::state::redis::RedisState;
@@ -105,7 +107,7 @@ pub async fn run(
     stop: impl Future<Output = ()>,
 ) -> anyhow::Result<()> {
     let metrics = Arc::new(Metrics::new()?);
-    let model = Arc::new(model(config, &metrics)?);
+    let model = Arc::new(model(config, Arc::new(ModelMetrics(metrics.clone())), |endpoint| endpoint)?);
     let slots = Slots::new(config.max_in_flight);
     // A request in work has at most one call out.
     metrics.model_calls_limit.set(i64::try_from(config.max_in_flight).unwrap_or(i64::MAX));
@@ -195,6 +197,12 @@ pub async fn run(
     supervisor.background("renewing locks", locks.renew());
     let probed = model.clone();
     supervisor.background("probing the model", async move { probed.probe_forever().await });
+    let warmed = model.clone();
+    supervisor.background("warming the model", async move {
+        let beginnings: Vec<_> =
+            feedback::prompt::beginning().into_iter().chain(resume::prompt::beginnings()).collect();
+        warmed.warm_forever(&beginnings).await;
+    });
     let circuits = vec![("model", model.watch()), (documents_name, retrying.watch())];
     let observed = Observed { slots, circuits, state: waiting_for_state.clone(), producer: producer.clone() };
     supervisor.background("the gauges", observe(metrics.clone(), observed));
@@ -257,17 +265,21 @@ fn tell_to_stop(stop: &watch::Sender<Stop>, grace: Duration) -> Instant {
     until
 }
 
-/// The model that the settings name, with its fallback.
-fn model(config: &Config, metrics: &Arc<Metrics>) -> anyhow::Result<Failover> {
-    let primary: Arc<dyn Endpoint> = Arc::new(Vllm::new(config.vllm.clone()).context("the model client")?);
+/// The model that the settings name, with its fallback; `around` may put something around each server's client.
+///
+/// # Errors
+/// When a client cannot be made.
+pub fn model(
+    config: &Config,
+    observer: Arc<dyn Observer>,
+    around: impl Fn(Arc<dyn Endpoint>) -> Arc<dyn Endpoint>,
+) -> anyhow::Result<Failover> {
+    let primary = around(Arc::new(Vllm::new(config.vllm.clone()).context("the model client")?));
     let fallback = match &config.openai {
-        Some(settings) => {
-            let fallback: Arc<dyn Endpoint> = Arc::new(OpenAi::new(settings.clone()).context("the fallback's client")?);
-            Some(fallback)
-        }
+        Some(settings) => Some(around(Arc::new(OpenAi::new(settings.clone()).context("the fallback's client")?))),
         None => None,
     };
-    Ok(Failover::new(primary, fallback, Patience::default(), Arc::new(ModelMetrics(metrics.clone()))))
+    Ok(Failover::new(primary, fallback, Patience::default(), observer))
 }
 
 /// Looks at a part of the worker for as long as it runs.

@@ -22,6 +22,7 @@ use crate::config::{Config, Settings, read_duration};
 use crate::contract::asyncapi;
 use crate::dev;
 use crate::documents::s3::S3Documents;
+use crate::eval;
 use crate::exit;
 use crate::gateway::{self, settings::GatewaySettings};
 use crate::http;
@@ -82,7 +83,16 @@ enum Command {
         /// How long each reply takes
         #[arg(long, default_value = "1500ms", value_parser = read_duration)]
         latency: Duration,
+        /// Misbehave as real models do, in this way, or in all of them by turns
+        #[arg(long, value_enum, num_args = 0..=1, default_missing_value = "all")]
+        misbehave: Option<dev::model::Misbehaviour>,
     },
+    /// Judge what a model makes of the prompts: asks all that the cases ask for, as the worker would, without Kafka or Redis
+    ///
+    /// A table is printed, and a report written, as JSON and as a page with every reply. It exits with 1 when, against
+    /// --baseline, something that counts fell beyond chance, and with 2 when nothing could be judged. docs/eval.md says
+    /// what is judged, and what no program can see.
+    Eval(Box<eval::EvalArgs>),
     /// Write the contract's documents into a folder: the JSON Schemas of all events, and asyncapi.yaml
     Schemas {
         /// The folder
@@ -124,6 +134,9 @@ struct DevArgs {
     /// Model to ask for; without it the first that the server lists
     #[arg(long)]
     model_name: Option<String>,
+    /// Time for one request; a slow model needs more
+    #[arg(long, env, hide_env_values = true, value_parser = read_duration, default_value = "60s")]
+    request_deadline: Duration,
     /// Where documents are written
     #[arg(long, default_value = "target/dev-documents")]
     documents: PathBuf,
@@ -186,7 +199,10 @@ impl Cli {
                     let config = args.settings.check()?;
                     http::healthcheck(args.address.as_deref().unwrap_or(&config.http_addr)).await
                 }
-                Command::ScriptedModel { addr, latency } => scripted_model(&addr, latency).await,
+                Command::ScriptedModel { addr, latency, misbehave } => {
+                    scripted_model(&addr, dev::model::Script { latency, misbehaviour: misbehave }).await
+                }
+                Command::Eval(args) => args.run().await,
                 Command::Schemas { folder } => schemas(&folder),
             }
         });
@@ -271,6 +287,7 @@ async fn dev(args: DevArgs) -> anyhow::Result<()> {
     let mut config = Settings::defaults()?.check()?;
     config.http_addr = args.http_addr;
     config.vllm.model = args.model_name;
+    config.request_deadline = args.request_deadline;
     let options = dev::Options {
         once: args.once,
         vllm_url: args.vllm_url,
@@ -330,11 +347,11 @@ async fn differences(
     Ok(admin::differences(wanted, &found, request.as_ref()))
 }
 
-async fn scripted_model(addr: &str, latency: Duration) -> anyhow::Result<()> {
+async fn scripted_model(addr: &str, script: dev::model::Script) -> anyhow::Result<()> {
     let listener = TcpListener::bind(addr).await.with_context(|| format!("{addr} could not be listened on"))?;
     // It serves whoever knows its address, too.
     let _ = say!("http://{}", listener.local_addr()?);
-    Ok(dev::model::serve(listener, dev::model::Script { latency }, stop_signal()?).await?)
+    Ok(dev::model::serve(listener, script, stop_signal()?).await?)
 }
 
 fn schemas(folder: &std::path::Path) -> anyhow::Result<()> {

@@ -3,7 +3,8 @@
 //! A record's way: [`kafka`] receives it, [`events`] decodes it, [`worker`] gives it its turn and settles it,
 //! [`feedback`] and [`resume`] do the work with a [`llm`] model, [`state`] remembers what was paid for, and
 //! [`documents`] keeps the Word files. [`app`] puts it all together from a [`config`]; [`dev`] does so with
-//! everything embedded, [`gateway`] stands in for the servers around it, and [`ops`] is for the people who run it.
+//! everything embedded, [`gateway`] stands in for the servers around it, [`ops`] is for the people who
+//! run it, and [`eval`] for those who change its prompts or its model.
 
 // A reader that goes away must not end the program: `print` and `telemetry::log` write, and cannot panic.
 #![cfg_attr(not(test), deny(clippy::print_stdout, clippy::print_stderr))]
@@ -14,6 +15,7 @@ pub mod config;
 pub mod contract;
 pub mod dev;
 pub mod documents;
+pub mod eval;
 pub mod events;
 pub mod exit;
 mod failpoint;

@@ -5,6 +5,7 @@
 
 use ssammu_worker::cli::Cli;
 use ssammu_worker::config::Mistakes;
+use ssammu_worker::eval::CouldNotRun;
 use ssammu_worker::exit;
 use ssammu_worker::print::PrintError;
 use ssammu_worker::telemetry::log;
@@ -13,6 +14,8 @@ const SUCCESS: u8 = 0;
 const FAILURE: u8 = 1;
 /// As for a wrong command line.
 const MISTAKEN_SETTINGS: u8 = 2;
+/// What was to be judged was not even asked: no judgement, neither good nor bad.
+const NOTHING_JUDGED: u8 = 2;
 
 fn main() {
     exit::end(status(Cli::read().run()));
@@ -26,5 +29,9 @@ fn status(done: anyhow::Result<()>) -> u8 {
         return SUCCESS;
     }
     log::tell(format_args!("ssammu-worker: {error:#}"));
-    if error.is::<Mistakes>() { MISTAKEN_SETTINGS } else { FAILURE }
+    match () {
+        () if error.is::<Mistakes>() => MISTAKEN_SETTINGS,
+        () if error.is::<CouldNotRun>() => NOTHING_JUDGED,
+        () => FAILURE,
+    }
 }

@@ -43,6 +43,7 @@ MAY_KNOW = {
     "worker": FLOWS | {"feedback", "resume", "telemetry"},
     "app": FLOWS | {"config", "exit", "readiness", "supervise", "http", "feedback", "resume", "worker", "telemetry"},
     "gateway": PORTS | {"config", "kafka", "documents", "readiness", "supervise", "http"},
+    "eval": PORTS | {"state", "llm", "documents", "config", "feedback", "resume", "app", "telemetry", "print"},
     "ops": FLOWS | {"config", "telemetry", "worker", "app", "print"},
     "dev": FLOWS | {"config", "gateway", "app", "print"},
     "cli": None,  # everything
@@ -54,12 +55,9 @@ MAY_KNOW = {
 OTHER_WORDS = [
     ("contract/asyncapi/examples.rs", {"answer"}, "a field of a context, which is the caller's own"),
     ("dev/model", {"code", "message", "question"}, "fields of a model's replies and errors"),
-    ("llm", {"code", "message", "question"}, "fields of a model's replies and errors"),
-    (
-        "llm/text/phrases.rs",
-        {"answer", "context", "feedback"},
-        "labels and keys that models write unasked",
-    ),
+    ("eval", {"answer", "feedback", "question"}, "kinds of what is judged, and labels that models write unasked"),
+    ("llm", {"code", "context", "message", "question"}, "fields of a model's replies and errors"),
+    ("llm/text/phrases.rs", {"answer", "feedback"}, "labels and keys that models write unasked"),
     ("resume", {"question"}, "what a model is asked to reply with"),
     ("resume/markdown/html.rs", {"code"}, "an element of HTML"),
     ("resume/markdown/mask.rs", {"email"}, "placeholders that models leave in a résumé"),

@@ -4,10 +4,10 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, bail, ensure};
+use anyhow::{Context, anyhow, bail, ensure};
 use serde::Serialize;
 use tokio::sync::mpsc::Receiver;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 use uuid::Uuid;
 
 use crate::events::header_names::CE_ID;
@@ -23,8 +23,10 @@ use crate::kafka::topics::Topics;
 use crate::print::say;
 
 const MEMBER: i64 = 7;
-/// Longer than the worker may take for any request.
-const PATIENCE: Duration = Duration::from_secs(90);
+/// How much longer than the worker may take for a request, until nothing is waited for any more.
+const SPARE: Duration = Duration::from_secs(30);
+/// What took so many tenths of a request's time, or more, was slow.
+const SLOW_TENTHS: u32 = 9;
 
 const ANSWERS: [&str; 3] = [
     "Kafka로 주문 이벤트를 처리하는 백엔드를 맡아, 소비자 지연을 30초에서 2초로 줄였습니다.",
@@ -32,15 +34,17 @@ const ANSWERS: [&str; 3] = [
     "코드 리뷰 문화를 만들고 배포 자동화로 배포 시간을 40분에서 5분으로 단축했습니다.",
 ];
 
-/// Plays the visit and prints each event as it comes, whether or not anybody reads it.
+/// Plays the visit and prints each event as it comes, whether or not anybody reads it. The worker has `deadline` for a
+/// request.
 ///
 /// # Errors
-/// When anything else comes than the contract says.
-pub async fn show(kafka: &Connection, topics: &Topics, documents: &Path) -> anyhow::Result<()> {
+/// When anything else comes than the contract says, or the model is too slow: the error says what took how long.
+pub async fn show(kafka: &Connection, topics: &Topics, documents: &Path, deadline: Duration) -> anyhow::Result<()> {
     let outcomes: Vec<String> = topics.outcomes.values().map(ToString::to_string).collect();
     let connection = kafka.clone();
     let arriving = tokio::task::spawn_blocking(move || follow(&connection, &outcomes, &Start::Beginning)).await??;
-    let mut visit = Visit { producer: KafkaProducer::open(kafka)?, arriving, topics };
+    let (producer, asked) = (KafkaProducer::open(kafka)?, Instant::now());
+    let mut visit = Visit { producer, arriving, topics, deadline, asked };
 
     let request = FeedbackRequested {
         member_id: MEMBER,
@@ -52,14 +56,14 @@ pub async fn show(kafka: &Connection, topics: &Topics, documents: &Path) -> anyh
     };
     visit.send(&topics.feedback_requested, &request).await?;
     let outcome = visit.next().await?;
-    ensure!(matches!(outcome, OutcomeData::Feedback(_)), "{} came instead of feedback", outcome.kind().name());
+    ensure!(matches!(outcome, OutcomeData::Feedback(_)), visit.instead_of("a feedback", &outcome));
 
     let request = ResumeInit { member_id: MEMBER, inputs: inputs(), context: None, request_id: None };
     visit.send(&topics.resume_init, &request).await?;
     let completed = visit.interview().await?;
     let document = documents.join(&completed.resume_object_key);
     ensure!(document.is_file(), "the document is not at {}", document.display());
-    ensure!(!completed.degraded, "the model did not write the résumé");
+    ensure!(!completed.degraded, "the model did not write the résumé{}", visit.slowness());
     let _ = say!("document   {}", document.display());
     Ok(())
 }
@@ -82,6 +86,9 @@ struct Visit<'a> {
     producer: KafkaProducer,
     arriving: Receiver<Seen>,
     topics: &'a Topics,
+    deadline: Duration,
+    /// When the last request was sent.
+    asked: Instant,
 }
 
 impl Visit<'_> {
@@ -92,7 +99,7 @@ impl Visit<'_> {
             let question = match self.next().await? {
                 OutcomeData::Question(question) => question,
                 OutcomeData::Completed(completed) => return Ok(completed),
-                other => bail!("{} came instead of a question or a résumé", other.kind().name()),
+                other => bail!(self.instead_of("a question or a résumé", &other)),
             };
             let answer = answers.next().context("the worker asked more questions than it may")?;
             let request = ResumeAnswer {
@@ -105,7 +112,7 @@ impl Visit<'_> {
         }
     }
 
-    async fn send(&self, topic: &Arc<str>, request: &impl Serialize) -> anyhow::Result<()> {
+    async fn send(&mut self, topic: &Arc<str>, request: &impl Serialize) -> anyhow::Result<()> {
         let value = serde_json::to_string(request)?;
         let _ = say!("→ {topic} {value}");
         let outgoing = OutgoingRecord {
@@ -115,15 +122,37 @@ impl Visit<'_> {
             value: Some(value.into_bytes()),
             headers: vec![Header::new(CE_ID, Uuid::new_v4().to_string())],
         };
+        self.asked = Instant::now();
         Ok(self.producer.send(&outgoing).await?)
     }
 
     async fn next(&mut self) -> anyhow::Result<OutcomeData> {
-        let seen = timeout(PATIENCE, self.arriving.recv()).await.context("nothing came in time")?;
+        let seen = timeout(self.deadline + SPARE, self.arriving.recv()).await;
+        let seen = seen.map_err(|_| anyhow!("nothing came{}", self.slowness()))?;
         let seen = seen.context("the outcome topics can no longer be read")?;
         let value = seen.value.unwrap_or_default();
-        let _ = say!("← {} {}\n", seen.topic, String::from_utf8_lossy(&value));
+        let took = self.asked.elapsed().as_secs_f64();
+        let _ = say!("← {} {} (after {took:.1} s)\n", seen.topic, String::from_utf8_lossy(&value));
         let kind = self.topics.outcome_kind(&seen.topic).context("an unknown topic")?;
         OutcomeData::read(kind, &value).context("an outcome that is none of the contract")
+    }
+
+    fn instead_of(&self, wanted: &str, outcome: &OutcomeData) -> String {
+        let code = match outcome {
+            OutcomeData::Failed(failed) => format!(" ({})", failed.code.name()),
+            _ => String::new(),
+        };
+        format!("{}{code} came instead of {wanted}{}", outcome.kind().name(), self.slowness())
+    }
+
+    /// How long it took, and what that means where it was long.
+    fn slowness(&self) -> String {
+        let took = self.asked.elapsed();
+        let means = if took * 10 >= self.deadline * SLOW_TENTHS {
+            format!(": the model is too slow for REQUEST_DEADLINE={}", humantime::format_duration(self.deadline))
+        } else {
+            String::new()
+        };
+        format!(" after {:.1} s{means}", took.as_secs_f64())
     }
 }

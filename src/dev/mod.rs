@@ -41,10 +41,11 @@ pub struct Options {
 }
 
 /// Runs everything in this process: sends one feedback request and one whole résumé dialogue through Kafka, prints
-/// what comes, and stays up until `stop` is done.
+/// what comes, and stays up until `stop` is done, also where a real model was too slow for the demonstration.
 ///
 /// # Errors
-/// When a part ends by itself, or the demonstration does not end as it should.
+/// When a part ends by itself, or the demonstration does not end as it should and the model is the script, or it was to end
+/// after that.
 pub async fn run(mut config: Config, options: Options, stop: impl Future<Output = ()>) -> anyhow::Result<()> {
     let broker = EmbeddedBroker::start().context("the embedded broker could not be started")?;
     // It ends with the process: clients that are still closing would complain that it has gone.
@@ -54,6 +55,7 @@ pub async fn run(mut config: Config, options: Options, stop: impl Future<Output 
     }
     config.kafka.bootstrap = broker.address()?;
     let (end_model, model_ends) = oneshot::channel::<()>();
+    let is_real = options.vllm_url.is_some();
     if let Some(url) = options.vllm_url {
         config.vllm.url = url;
     } else {
@@ -101,20 +103,23 @@ pub async fn run(mut config: Config, options: Options, stop: impl Future<Output 
     let gateway = gateway::run(&config, shown, store, page, async {
         let _ = gateway_ends.await;
     });
-    let (kafka, topics, once) = (config.kafka.clone(), config.topics.clone(), options.once);
+    let (kafka, topics, deadline) = (config.kafka.clone(), config.topics.clone(), config.request_deadline);
     let user = async {
         let mut stop = std::pin::pin!(stop);
         let shown = tokio::select! {
-            shown = demo::show(&kafka, &topics, &documents) => shown,
+            shown = demo::show(&kafka, &topics, &documents, deadline) => shown,
             () = &mut stop => return Ok(()),
         };
-        if !once && shown.is_ok() {
-            let _ = say!(
-                "\nEverything stays up: open the page, or use the broker above from another program. Ctrl-C ends it."
-            );
-            stop.await;
+        if options.once || (shown.is_err() && !is_real) {
+            return shown;
         }
-        shown
+        if let Err(error) = shown {
+            let _ = say!("\nThe demonstration did not come to its end: {error:#}.");
+        }
+        let _ =
+            say!("\nEverything stays up: open the page, or use the broker above from another program. Ctrl-C ends it.");
+        stop.await;
+        Ok(())
     };
     let mut servers = std::pin::pin!(async { tokio::try_join!(worker, gateway).map(|_| ()) });
     let result = tokio::select! {

@@ -2,8 +2,9 @@
 //!
 //! The same request always gets the same reply. It tells the worker's three kinds of request apart loosely: one with a
 //! JSON schema wants a question, one whose system message speaks of an `이력서` wants a résumé, any other wants feedback.
-//! It counts tokens by the worker's own estimate, and refuses what vLLM refuses in vLLM's words.
+//! It can misbehave as real models do. It counts tokens by the worker's own estimate, and refuses what vLLM refuses in vLLM's words.
 
+mod misbehaviour;
 mod reply;
 
 use std::future::Future;
@@ -20,6 +21,8 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
+use self::misbehaviour::Asked;
+pub use self::misbehaviour::Misbehaviour;
 use crate::llm::budget::estimate_text;
 
 /// The name under which the script is served.
@@ -34,6 +37,8 @@ const PER_MESSAGE: u32 = 5;
 pub struct Script {
     /// How long each reply takes.
     pub latency: Duration,
+    /// How it misbehaves, if it does.
+    pub misbehaviour: Option<Misbehaviour>,
 }
 
 /// Serves on `listener` until `shutdown` is done, and lets running requests end.
@@ -132,17 +137,31 @@ impl Request {
         }
     }
 
-    fn reply(&self) -> String {
+    /// What the model says, and whether it came to its end.
+    fn reply(&self, misbehaviour: Option<Misbehaviour>) -> (String, bool) {
         let last = self.messages.iter().rfind(|message| message.role == "user");
         let asked = last.map_or("", |message| message.content.as_str());
+        let kind = self.kind();
+        let good = match kind {
+            Asked::Question { may_end } => reply::question(asked, may_end),
+            Asked::Resume => reply::resume(asked),
+            Asked::Feedback => reply::feedback(asked),
+        };
+        match misbehaviour {
+            Some(misbehaviour) => misbehaviour.instead_of(good, kind, asked),
+            None => (good, true),
+        }
+    }
+
+    fn kind(&self) -> Asked {
         let is_about_resumes =
             || self.messages.iter().any(|message| message.role == "system" && message.content.contains("이력서"));
         if let Some(format) = self.response_format.as_ref().filter(|format| format.kind == "json_schema") {
-            reply::question(asked, format.may_end())
+            Asked::Question { may_end: format.may_end() }
         } else if is_about_resumes() {
-            reply::resume(asked)
+            Asked::Resume
         } else {
-            reply::feedback(asked)
+            Asked::Feedback
         }
     }
 }
@@ -184,7 +203,8 @@ async fn chat(State(script): State<Script>, body: Bytes) -> Result<Json<Value>, 
     let request = Request::read(&body)?;
     let room = request.room()?;
     tokio::time::sleep(script.latency).await;
-    let (text, whole) = cut(request.reply(), room);
+    let (text, is_finished) = request.reply(script.misbehaviour);
+    let (text, whole) = cut(text, room);
     let (prompt, completion) = (request.tokens(), estimate_text(&text));
     Ok(Json(json!({
         "id": "chatcmpl-scripted",
@@ -193,7 +213,7 @@ async fn chat(State(script): State<Script>, body: Bytes) -> Result<Json<Value>, 
         "choices": [{
             "index": 0,
             "message": {"role": "assistant", "content": text},
-            "finish_reason": if whole { "stop" } else { "length" },
+            "finish_reason": if whole && is_finished { "stop" } else { "length" },
         }],
         "usage": {
             "prompt_tokens": prompt,

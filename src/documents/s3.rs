@@ -1,5 +1,7 @@
 //! Documents in S3, or in any store that speaks its language.
 
+mod credentials;
+
 use std::env;
 use std::error::Error;
 use std::sync::Arc;
@@ -12,13 +14,17 @@ use aws_config::meta::region::RegionProviderChain;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_sdk_s3::Client;
-use aws_sdk_s3::config::{Builder, Config, RequestChecksumCalculation, ResponseChecksumValidation};
+use aws_sdk_s3::config::{Builder, RequestChecksumCalculation, ResponseChecksumValidation, SharedCredentialsProvider};
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::operation::get_object::GetObjectError;
 use aws_sdk_s3::presigning::PresigningConfig;
 use aws_sdk_s3::primitives::ByteStream;
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use md5::{Digest, Md5};
 use time::OffsetDateTime;
 
+use self::credentials::Expiry;
 use super::{CONTENT_DISPOSITION, CONTENT_TYPE, DocumentError, Documents, Inventory, Link};
 
 /// Seoul, where the service runs.
@@ -41,6 +47,8 @@ pub struct S3Documents {
     client: Client,
     bucket: String,
     link_ttl: Duration,
+    /// When the credentials end, and with them what they have signed.
+    credentials_end: Expiry,
     /// The bucket may not be looked at, and that was said.
     hidden: Arc<AtomicBool>,
 }
@@ -68,13 +76,21 @@ impl S3Documents {
         let config = Builder::from(&shared)
             .force_path_style(path_style)
             .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
-            .response_checksum_validation(ResponseChecksumValidation::WhenRequired)
-            .build();
-        Self::of(config, bucket.into(), link_ttl)
+            .response_checksum_validation(ResponseChecksumValidation::WhenRequired);
+        Self::of(config, shared.credentials_provider(), bucket.into(), link_ttl)
     }
 
-    fn of(config: Config, bucket: String, link_ttl: Duration) -> Self {
-        Self { client: Client::from_conf(config), bucket, link_ttl, hidden: Arc::default() }
+    fn of(
+        mut config: Builder,
+        credentials: Option<SharedCredentialsProvider>,
+        bucket: String,
+        link_ttl: Duration,
+    ) -> Self {
+        let credentials_end = Expiry::default();
+        if let Some(credentials) = credentials {
+            config = config.credentials_provider(credentials_end.watching(credentials));
+        }
+        Self { client: Client::from_conf(config.build()), bucket, link_ttl, credentials_end, hidden: Arc::default() }
     }
 
     /// Whether a bucket that may not be looked at may still be used: it is there, and who only stores and reads
@@ -107,6 +123,8 @@ impl Documents for S3Documents {
             .key(key)
             .content_type(CONTENT_TYPE)
             .content_disposition(CONTENT_DISPOSITION)
+            // Buckets whose objects are locked take none without a digest; this one every store knows.
+            .content_md5(BASE64_STANDARD.encode(Md5::digest(&document)))
             .body(ByteStream::from(document))
             .send()
             .await
@@ -135,7 +153,9 @@ impl Documents for S3Documents {
             .map_err(|error| DocumentError::Refused(format!("a link cannot be signed: {error}")))?;
         let request = self.client.get_object().bucket(&self.bucket).key(key).presigned(lifetime).await;
         let url = request.map_err(|error| classify(&error))?.uri().to_owned();
-        Ok(Link { url, expires_at: signed_at + self.link_ttl })
+        let expires_at = signed_at + self.link_ttl;
+        let credentials_end = self.credentials_end.of_the_last().map(|end| end.truncate_to_second());
+        Ok(Link { url, expires_at: credentials_end.map_or(expires_at, |end| end.min(expires_at)) })
     }
 
     async fn check(&self) -> Result<(), DocumentError> {
@@ -232,6 +252,9 @@ fn answered(status: u16, code: &str) -> DocumentError {
         (404, "" | "NotFound" | "NoSuchBucket") => "there is no such bucket (404)".to_owned(),
         (301 | 307 | 308, _) => format!("the bucket is in another region ({status})"),
         (403, "" | "Forbidden" | "AccessDenied") => "access to the bucket is denied (403)".to_owned(),
+        (400, "") => {
+            "the store refuses without a reason (400), as where AWS_REGION is another than the bucket's".to_owned()
+        }
         (_, "") => format!("status {status}"),
         _ => format!("{code} ({status})"),
     };
@@ -266,6 +289,8 @@ fn answered(status: u16, code: &str) -> DocumentError {
 
 #[cfg(test)]
 mod tests {
+    use aws_sdk_s3::config::Credentials;
+
     use super::*;
     use crate::fake_http::{FakeServer, Reaction};
 
@@ -305,15 +330,38 @@ mod tests {
     }
 
     fn documents_at(endpoint: &str) -> S3Documents {
+        documents(endpoint, None)
+    }
+
+    fn documents(endpoint: &str, credentials_end: Option<OffsetDateTime>) -> S3Documents {
         let config = Builder::new()
             .behavior_version(BehaviorVersion::latest())
             .region(aws_sdk_s3::config::Region::new(DEFAULT_REGION))
-            .credentials_provider(aws_sdk_s3::config::Credentials::for_tests())
             .endpoint_url(endpoint)
             .force_path_style(true)
-            .retry_config(RetryConfig::disabled())
-            .build();
-        S3Documents::of(config, "resumes".to_owned(), Duration::from_secs(60))
+            .retry_config(RetryConfig::disabled());
+        let credentials = Credentials::new("id", "secret", None, credentials_end.map(Into::into), "tests");
+        let credentials = SharedCredentialsProvider::new(credentials);
+        S3Documents::of(config, Some(credentials), "resumes".to_owned(), Duration::from_secs(60))
+    }
+
+    #[tokio::test]
+    async fn a_link_ends_with_the_credentials_that_signed_it() {
+        let now = OffsetDateTime::now_utc().truncate_to_second();
+        for (end, expected) in [(30, 30), (3_600, 60)] {
+            let end = now + Duration::from_secs(end);
+            let link = documents("http://127.0.0.1:9", Some(end)).link("a.docx").await.unwrap();
+            let lasts = link.expires_at - now;
+            assert!((expected..=expected + 2).contains(&lasts.whole_seconds()), "{lasts}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_document_is_stored_with_its_digest() {
+        let store = FakeServer::new(|_, _| Reaction::Answer(200, String::new())).await;
+        documents_at(store.url.as_str()).put("a.docx", b"hello".to_vec()).await.unwrap();
+        let got = store.got("/resumes/a.docx?x-id=PutObject").remove(0);
+        assert!(got.headers.contains(&("content-md5".to_owned(), "XUFAKrxLKna5cZ2REBfFkg==".to_owned())), "{got:?}");
     }
 
     #[tokio::test]
@@ -374,7 +422,11 @@ mod tests {
 
     #[tokio::test]
     async fn a_bucket_that_is_missing_or_elsewhere_cannot_be_used() {
-        for (status, told) in [(404, "there is no such bucket (404)"), (301, "the bucket is in another region (301)")] {
+        for (status, told) in [
+            (404, "there is no such bucket (404)"),
+            (301, "the bucket is in another region (301)"),
+            (400, "the store refuses without a reason (400), as where AWS_REGION is another than the bucket's"),
+        ] {
             let store = FakeServer::new(move |_, _| Reaction::Answer(status, String::new())).await;
             let failed = documents_at(store.url.as_str()).check().await;
             let Err(DocumentError::Refused(text)) = failed else { panic!("{failed:?}") };

@@ -3,8 +3,6 @@
 pub mod prompt;
 pub mod reply;
 
-use std::time::Duration;
-
 use tokio::time::Instant;
 
 use crate::events::outcome::{Failure, FailureCode};
@@ -16,8 +14,6 @@ const TEMPERATURE: f32 = 0.7;
 const TOKENS: u32 = 512;
 /// With less room three whole sentences are not to be expected.
 const MIN_TOKENS: u32 = 200;
-/// Longest model call, as the product had it.
-const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Asks the model for feedback, and once more with a firmer prompt when the reply is unusable; until `deadline`.
 ///
@@ -45,12 +41,5 @@ pub async fn write(
 }
 
 fn ask(prompts: Vec<Prompt>) -> Ask {
-    Ask {
-        prompts,
-        temperature: TEMPERATURE,
-        max_tokens: TOKENS,
-        min_tokens: MIN_TOKENS,
-        schema: None,
-        attempt_timeout: ATTEMPT_TIMEOUT,
-    }
+    Ask { prompts, temperature: TEMPERATURE, max_tokens: TOKENS, min_tokens: MIN_TOKENS, schema: None }
 }

@@ -78,6 +78,11 @@ static PREAMBLES: LazyLock<Vec<Preamble>> = LazyLock::new(|| {
     (0..=EXAMPLES.len()).rev().map(with).collect()
 });
 
+/// What prompts begin with as a rule.
+pub fn beginning() -> Option<&'static Preamble> {
+    LazyLock::force(&PREAMBLES).first()
+}
+
 /// The prompts for a feedback, from the one with all examples to the one with none.
 pub fn prompts(request: &FeedbackRequest) -> Vec<Prompt> {
     with_task(request, TASK)

@@ -1,17 +1,28 @@
 //! The chat API that both adapters speak: the request's body and the call.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
 use async_openai::types::chat::{CreateChatCompletionRequest, ResponseFormat, ResponseFormatJsonSchema};
 use async_trait::async_trait;
 use bytes::Bytes;
 use serde::Serialize;
+use serde_json::Value;
 use tokio::time::Instant;
+use tracing::info;
 use url::Url;
 
+use super::address::below;
 use super::budget::{Plan, Room};
-use super::classify::{Cause, Completion, Fault, completion};
+use super::classify::{Cause, Completion, Fault, Told, completion, is_unknown_path};
+use super::dialect::{Dialect, Form, Lesson, LimitField};
 use super::naming::Trouble;
-use super::transport::{SetupError, Transport};
+use super::transport::{Answer, SetupError, Transport};
 use super::{Ask, Prompt};
+
+/// How long what a server refuses is left out: after that it is tried again, as another version may know it.
+const LEARNT_FOR: Duration = Duration::from_secs(3_600);
 
 /// One model server.
 #[async_trait]
@@ -23,41 +34,115 @@ pub trait Endpoint: Send + Sync {
     /// after all. Dropping the future cancels the call.
     async fn call(&self, ask: &Ask, limit: Instant) -> Result<Completion, Fault>;
 
+    /// Whether it keeps ready what prompts begin with, at no price.
+    fn keeps_beginnings(&self) -> bool {
+        false
+    }
+
     /// Whether the server answers at all, and serves the model, as far as can be said without asking it; costs nothing.
     /// For start-up and readiness.
     async fn check(&self, limit: Instant) -> Result<(), Trouble>;
 }
 
-/// Which field limits the reply: OpenAI's newer models refuse the old one, and older servers do not know the new one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum LimitField {
-    MaxTokens,
-    MaxCompletionTokens,
-}
-
 /// A server's chat API.
 #[derive(Debug)]
 pub(super) struct ChatApi {
-    pub transport: Transport,
-    /// Ends in `/v1`, or whatever the setting says.
-    pub base: Url,
-    chat_url: Url,
-    limit_field: LimitField,
+    transport: Transport,
+    /// Where it may be, and which of these it was found at.
+    bases: Vec<Url>,
+    base: AtomicUsize,
+    limit: LimitField,
+    learnt: Mutex<Option<Learnt>>,
+}
+
+/// What a server's refusals taught, and since when.
+#[derive(Clone, Copy, Debug)]
+struct Learnt {
+    dialect: Dialect,
+    since: Instant,
 }
 
 impl ChatApi {
-    pub fn new(base: Url, api_key: Option<&str>, limit_field: LimitField) -> Result<Self, SetupError> {
-        let chat_url = below(&base, &["chat", "completions"]);
-        Ok(Self { transport: Transport::new(&base, api_key)?, base, chat_url, limit_field })
+    /// An API at the first of `bases` that has it.
+    pub fn new(bases: Vec<Url>, api_key: Option<&str>, limit: LimitField) -> Result<Self, SetupError> {
+        let transport = Transport::new(bases.first().ok_or(SetupError::Address)?, api_key)?;
+        Ok(Self { transport, bases, base: AtomicUsize::new(0), limit, learnt: Mutex::default() })
     }
 
-    /// Sends one plan.
+    /// Sends one plan; once more, and more plainly, for each field that the server refuses.
     pub async fn complete(&self, model: &str, ask: &Ask, plan: Plan, limit: Instant) -> Result<Completion, Fault> {
-        let request = request(model, ask, plan.max_tokens, self.limit_field);
-        let json = ask.prompts.get(plan.prompt).and_then(|prompt| with_messages(prompt, &request));
-        let json = json.ok_or_else(|| Fault::transport(Cause::Rejected))?;
-        let answer = self.transport.post(&self.chat_url, json, limit).await?;
-        completion(answer.status, answer.retry_after, &answer.body)
+        let prompt = ask.prompts.get(plan.prompt).ok_or_else(|| Fault::transport(Cause::Rejected))?;
+        let mut dialect = self.dialect();
+        let mut guessed = None;
+        loop {
+            let json = written(prompt, &request(model, ask, plan.max_tokens, dialect), dialect);
+            let json = json.ok_or_else(|| Fault::transport(Cause::Rejected))?;
+            let answer = self.at_its_base(&["chat", "completions"], Some(json), limit).await?;
+            let result = completion(answer.status, answer.retry_after, &answer.body);
+            let lesson = match &result {
+                Ok(_) => {
+                    guessed.into_iter().for_each(|lesson| self.learn(lesson));
+                    None
+                }
+                Err(fault) => dialect.after(fault.cause, &Told::read(&answer.body), ask.schema.is_some()),
+            };
+            let Some(lesson) = lesson else { return result };
+            match lesson.is_told {
+                true => self.learn(lesson),
+                false => guessed = Some(lesson),
+            }
+            dialect = lesson.dialect;
+        }
+    }
+
+    /// Asks for the list of models.
+    pub async fn models(&self, limit: Instant) -> Result<Answer, Fault> {
+        self.at_its_base(&["models"], None, limit).await
+    }
+
+    /// Asks the server to count; what counts is not part of the API, and has an address of its own.
+    pub async fn count(&self, url: &Url, json: Vec<Bytes>, limit: Instant) -> Result<Answer, Fault> {
+        self.transport.post(url, json, limit).await
+    }
+
+    /// Calls at the base where the API was found; where there is nothing, it is looked for at the others.
+    async fn at_its_base(&self, path: &[&str], json: Option<Vec<Bytes>>, limit: Instant) -> Result<Answer, Fault> {
+        let first = self.base.load(Ordering::Relaxed);
+        let mut nothing = None;
+        for index in (first..self.bases.len()).chain(0..first) {
+            let Some(base) = self.bases.get(index) else { break };
+            let url = below(base, path);
+            let answer = match &json {
+                Some(json) => self.transport.post(&url, json.clone(), limit).await?,
+                None => self.transport.get(&url, limit).await?,
+            };
+            if !is_unknown_path(answer.status, &answer.body) {
+                if index != first {
+                    self.base.store(index, Ordering::Relaxed);
+                    info!(path = base.path(), "found the model server's API at another path");
+                }
+                return Ok(answer);
+            }
+            nothing.get_or_insert(answer);
+        }
+        nothing.ok_or_else(|| Fault::transport(Cause::NotAnApi))
+    }
+
+    fn dialect(&self) -> Dialect {
+        let mut learnt = self.learnt();
+        if learnt.is_some_and(|learnt| learnt.since.elapsed() > LEARNT_FOR) {
+            *learnt = None;
+        }
+        learnt.map_or_else(|| Dialect::new(self.limit), |learnt| learnt.dialect)
+    }
+
+    fn learn(&self, lesson: Lesson) {
+        info!(refused = lesson.refused, "the model server does not take all of a request; asking without that");
+        *self.learnt() = Some(Learnt { dialect: lesson.dialect, since: Instant::now() });
+    }
+
+    fn learnt(&self) -> MutexGuard<'_, Option<Learnt>> {
+        self.learnt.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -72,13 +157,20 @@ pub(super) fn with_messages(prompt: &Prompt, request: &impl Serialize) -> Option
     Some(vec![HEAD.into(), prompt.preamble.json().into(), rest.into()])
 }
 
-/// `base` with more path segments.
-pub(super) fn below(base: &Url, segments: &[&str]) -> Url {
-    let mut url = base.clone();
-    if let Ok(mut path) = url.path_segments_mut() {
-        path.pop_if_empty().extend(segments);
+/// The same in a server's dialect: where it knows no system message, that stands at the beginning of the user's first.
+fn written(prompt: &Prompt, request: &impl Serialize, dialect: Dialect) -> Option<Vec<Bytes>> {
+    if dialect.system {
+        return with_messages(prompt, request);
     }
-    url
+    let json = format!("[{}{}]", prompt.preamble.json(), prompt.last_json());
+    let mut messages: Vec<Value> = serde_json::from_str(&json).ok()?;
+    let (system, mut others): (Vec<_>, Vec<_>) = messages.drain(..).partition(|message| message["role"] == "system");
+    let first = others.first_mut()?;
+    let texts: Vec<&str> = system.iter().chain([&*first]).filter_map(|message| message["content"].as_str()).collect();
+    first["content"] = texts.join("\n\n").into();
+    let messages: Vec<String> = others.iter().map(Value::to_string).collect();
+    let rest = serde_json::to_string(request).ok()?;
+    Some(vec![HEAD.into(), messages.join(",").into(), rest.strip_prefix(HEAD)?.to_owned().into()])
 }
 
 /// What an ask may take of `context` tokens.
@@ -86,16 +178,11 @@ pub(super) fn room(ask: &Ask, context: u32) -> Room {
     Room { context, max_reply: ask.max_tokens, min_reply: ask.min_tokens }
 }
 
-/// A request but for its messages, with every field that matters said explicitly: servers take their defaults from the
-/// model's own configuration.
-fn request(model: &str, ask: &Ask, max_tokens: u32, limit_field: LimitField) -> CreateChatCompletionRequest {
-    let mut request = CreateChatCompletionRequest {
-        model: model.to_owned(),
-        temperature: Some(ask.temperature),
-        top_p: Some(1.0),
-        n: Some(1),
-        stream: Some(false),
-        response_format: ask.schema.as_ref().map(|schema| ResponseFormat::JsonSchema {
+/// A request but for its messages, with every field that matters said explicitly, as far as the server takes it: servers
+/// take their defaults from the model's own configuration.
+fn request(model: &str, ask: &Ask, max_tokens: u32, dialect: Dialect) -> CreateChatCompletionRequest {
+    let form = ask.schema.as_ref().and_then(|schema| match dialect.form {
+        Form::Schema => Some(ResponseFormat::JsonSchema {
             json_schema: ResponseFormatJsonSchema {
                 name: schema.name.to_owned(),
                 description: None,
@@ -103,9 +190,19 @@ fn request(model: &str, ask: &Ask, max_tokens: u32, limit_field: LimitField) -> 
                 strict: Some(true),
             },
         }),
+        Form::Object => Some(ResponseFormat::JsonObject),
+        Form::Text => None,
+    });
+    let mut request = CreateChatCompletionRequest {
+        model: model.to_owned(),
+        temperature: Some(ask.temperature).filter(|_| dialect.temperature),
+        top_p: Some(1.0).filter(|_| dialect.top_p),
+        n: Some(1).filter(|_| dialect.n),
+        stream: Some(false),
+        response_format: form,
         ..Default::default()
     };
-    match limit_field {
+    match dialect.limit {
         LimitField::MaxCompletionTokens => request.max_completion_tokens = Some(max_tokens),
         #[expect(deprecated, reason = "deprecated by OpenAI alone; vLLM and its kin have always known this one")]
         LimitField::MaxTokens => request.max_tokens = Some(max_tokens),
@@ -115,9 +212,7 @@ fn request(model: &str, ask: &Ask, max_tokens: u32, limit_field: LimitField) -> 
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
-    use serde_json::{Value, json};
+    use serde_json::json;
 
     use super::*;
     use crate::llm::{Preamble, ReplySchema, Role};
@@ -131,12 +226,12 @@ mod tests {
             max_tokens: 512,
             min_tokens: 128,
             schema,
-            attempt_timeout: Duration::from_secs(1),
         }
     }
 
     fn text_of(ask: &Ask, field: LimitField) -> String {
-        let pieces = with_messages(&ask.prompts[0], &request("/model", ask, 400, field)).unwrap();
+        let dialect = Dialect::new(field);
+        let pieces = written(&ask.prompts[0], &request("/model", ask, 400, dialect), dialect).unwrap();
         String::from_utf8(pieces.concat()).unwrap()
     }
 
@@ -176,10 +271,16 @@ mod tests {
     }
 
     #[test]
-    fn paths_go_below_the_base_with_and_without_a_slash() {
-        for base in ["http://gpu:8001/v1", "http://gpu:8001/v1/"] {
-            let url = below(&Url::parse(base).unwrap(), &["chat", "completions"]);
-            assert_eq!(url.as_str(), "http://gpu:8001/v1/chat/completions");
-        }
+    fn where_no_system_message_is_known_its_words_begin_the_users_first() {
+        let mut dialect = Dialect::new(LimitField::MaxTokens);
+        dialect.system = false;
+        let ask = ask(None);
+        let pieces = written(&ask.prompts[0], &request("/model", &ask, 400, dialect), dialect).unwrap();
+        let body: Value = serde_json::from_slice(&pieces.concat()).unwrap();
+        let expected = json!([
+            {"role": "user", "content": "면접관\n\n질문"},
+            {"role": "assistant", "content": "피드백"}, {"role": "user", "content": "\"답변\"\n"},
+        ]);
+        assert_eq!((&body["messages"], &body["max_tokens"]), (&expected, &json!(400)));
     }
 }

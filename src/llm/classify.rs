@@ -4,9 +4,14 @@
 use std::fmt;
 use std::time::Duration;
 
-use serde::Deserialize;
 use serde_json::Value;
-use serde_json::value::RawValue;
+
+use super::body;
+
+mod reply;
+mod told;
+
+pub use told::Told;
 
 /// A reply that can be used.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,11 +24,9 @@ pub struct Completion {
 }
 
 /// Tokens of one call.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Usage {
-    #[serde(rename = "prompt_tokens")]
     pub prompt: u64,
-    #[serde(rename = "completion_tokens")]
     pub completion: u64,
 }
 
@@ -50,6 +53,8 @@ pub enum Cause {
     UnknownModel,
     /// Something else than a model server listens there.
     NotAnApi,
+    /// It sends requests to another server, or in a circle.
+    Redirected,
     /// Prompt and reply do not fit the model's context.
     Overflow,
     /// The server refuses this request for good.
@@ -95,7 +100,7 @@ impl Cause {
             Self::Unreachable | Self::Dropped | Self::Cut | Self::Busy | Self::Broken | Self::Aborted => {
                 Action::TryAgain
             }
-            Self::Silent | Self::Denied | Self::UnknownModel | Self::NotAnApi => Action::TryOther,
+            Self::Silent | Self::Denied | Self::UnknownModel | Self::NotAnApi | Self::Redirected => Action::TryOther,
             Self::Overflow => Action::AskBriefly,
             Self::Rejected | Self::Garbage | Self::Empty | Self::Filtered | Self::Repetitive | Self::ToolCall => {
                 Action::GiveUp
@@ -113,7 +118,8 @@ impl Cause {
             | Self::Broken
             | Self::Denied
             | Self::UnknownModel
-            | Self::NotAnApi => Health::Down,
+            | Self::NotAnApi
+            | Self::Redirected => Health::Down,
             Self::Cut | Self::Aborted | Self::Garbage => Health::Unclear,
             Self::Overflow | Self::Rejected | Self::Empty | Self::Filtered | Self::Repetitive | Self::ToolCall => {
                 Health::Up
@@ -123,7 +129,7 @@ impl Cause {
 
     /// Whether only a person can mend it: trying again soon is in vain.
     pub fn is_misconfiguration(self) -> bool {
-        matches!(self, Self::Denied | Self::UnknownModel | Self::NotAnApi)
+        matches!(self, Self::Denied | Self::UnknownModel | Self::NotAnApi | Self::Redirected)
     }
 
     /// Its name in metrics.
@@ -139,6 +145,7 @@ impl Cause {
             Self::Denied => "denied",
             Self::UnknownModel => "unknown_model",
             Self::NotAnApi => "not_an_api",
+            Self::Redirected => "redirected",
             Self::Overflow => "overflow",
             Self::Rejected => "rejected",
             Self::Garbage => "garbage",
@@ -161,6 +168,7 @@ impl Cause {
             Self::Denied => "the server does not accept the API key",
             Self::UnknownModel => "the server does not serve the model",
             Self::NotAnApi => "this address is not an OpenAI-compatible API",
+            Self::Redirected => "the server redirects to another one, which gets neither prompts nor the key",
             Self::Overflow => "prompt and reply do not fit the context",
             Self::Rejected => "the server refuses the request",
             Self::Garbage => "the answer is not a chat completion",
@@ -208,177 +216,82 @@ impl fmt::Display for Fault {
 pub fn completion(status: u16, retry_after: Option<Duration>, body: &[u8]) -> Result<Completion, Fault> {
     let read = match refusal(status, body) {
         Some(cause) => Err(cause),
-        None => read_completion(body),
+        None => success(body),
     };
     read.map_err(|cause| Fault { cause, status: Some(status), retry_after })
 }
 
 /// What a status and its error body mean; `None` for success.
 pub fn refusal(status: u16, body: &[u8]) -> Option<Cause> {
+    refused(status, || Told::read(body))
+}
+
+fn refused(status: u16, told: impl Fn() -> Told) -> Option<Cause> {
     Some(match status {
         200..=299 => return None,
-        400 | 422 => {
-            let error = ErrorBody::read(body);
-            if error.is_overflow() {
-                Cause::Overflow
-            } else if error.is_unknown_model() {
-                Cause::UnknownModel
-            } else {
-                Cause::Rejected
-            }
-        }
+        400 | 422 => told().cause().unwrap_or(Cause::Rejected),
+        403 if told().is_filtered() => Cause::Filtered,
         401..=403 | 407 => Cause::Denied,
-        // A path that does not exist answers in its framework's own form, an unknown model in the API's, or in words.
-        404 => {
-            let error = ErrorBody::read(body);
-            if error.structured || error.is_unknown_model() { Cause::UnknownModel } else { Cause::NotAnApi }
-        }
+        // A path that does not exist answers in its framework's own form, or says so; an unknown model in the API's form.
+        404 => match told() {
+            told if told.is_unknown_path() => Cause::NotAnApi,
+            told if told.structured || told.cause() == Some(Cause::UnknownModel) => Cause::UnknownModel,
+            _ => Cause::NotAnApi,
+        },
+        301 | 302 | 303 | 307 | 308 => Cause::Redirected,
         300..=399 | 405 | 406 | 410 | 415 | 421 | 426 | 501 | 505 => Cause::NotAnApi,
         413 => Cause::Overflow,
-        429 if ErrorBody::read(body).is_quota() => Cause::Denied,
+        429 if told().is_quota() => Cause::Denied,
         408 | 409 | 423 | 425 | 429 | 499 | 502 | 503 | 504 | 520..=524 | 529 => Cause::Busy,
         411 | 412 | 414 | 416..=420 | 424 | 427 | 428 | 430..=498 => Cause::Rejected,
+        500 if told().cause() == Some(Cause::Overflow) => Cause::Overflow,
         500 | 506..=519 | 525..=528 | 530..=599 => Cause::Broken,
         0..=199 | 600.. => Cause::Garbage,
     })
 }
 
-#[derive(Deserialize)]
-struct Completions<'a> {
-    choices: Vec<Choice>,
-    /// Whatever a server writes here, the reply counts.
-    #[serde(borrow, default)]
-    usage: Option<&'a RawValue>,
+/// Whether nothing is at the path that was asked, as far as can be told.
+pub fn is_unknown_path(status: u16, body: &[u8]) -> bool {
+    match status {
+        404 | 405 => refusal(status, body) == Some(Cause::NotAnApi),
+        // LM Studio answers so with a success.
+        200..=299 => body.starts_with(b"{\"error\"") && Told::read(body).is_unknown_path(),
+        _ => false,
+    }
 }
 
-#[derive(Deserialize)]
-struct Choice {
-    message: Said,
-    #[serde(default)]
-    finish_reason: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct Said {
-    #[serde(default)]
-    content: Option<String>,
-    #[serde(default)]
-    refusal: Option<String>,
-}
-
-fn read_completion(body: &[u8]) -> Result<Completion, Cause> {
-    let no_completion = || success_without_completion(body);
-    let completions: Completions<'_> = serde_json::from_slice(body).map_err(|_| no_completion())?;
-    let choice = completions.choices.into_iter().next().ok_or_else(no_completion)?;
-    let truncated = match choice.finish_reason.as_deref() {
-        Some("stop") => false,
-        Some("length") => true,
-        Some("abort" | "error") => return Err(Cause::Aborted),
-        Some("content_filter") => return Err(Cause::Filtered),
-        Some("repetition") => return Err(Cause::Repetitive),
-        Some("tool_calls" | "function_call") => return Err(Cause::ToolCall),
-        // A server that does not say, or says it in its own words: the text counts, its end does not.
-        Some(_) | None => true,
+/// What a success means. One that is an error is judged as if it had come with the status that it names; a page, or nothing
+/// at all, is what stands before a server that is away.
+fn success(body: &[u8]) -> Result<Completion, Cause> {
+    let Some(json) = body::json(body) else { return Err(Cause::Broken) };
+    let read = reply::read(&json);
+    if let Some(Ok(completion)) = read {
+        return Ok(completion);
+    }
+    let is_error = |place: &str| json.pointer(place).is_some_and(is_told);
+    let told = match ["/error", "/0/error", "/choices/0/error"].into_iter().find(|place| is_error(place)) {
+        Some("/choices/0/error") => json.pointer("/choices/0").map(Told::of),
+        Some(_) => Some(Told::of(&json)),
+        None if json.get("object").is_some_and(|object| object == "error") || read.is_none() => Some(Told::of(&json)),
+        None => None,
     };
-    match (choice.message.content, choice.message.refusal) {
-        (Some(text), _) if !text.trim().is_empty() => {
-            let usage = completions.usage.and_then(|usage| serde_json::from_str(usage.get()).ok());
-            Ok(Completion { text, truncated, usage })
-        }
-        (_, Some(_)) => Err(Cause::Filtered),
-        (_, None) => Err(Cause::Empty),
-    }
-}
-
-/// What a success means that is no completion. A page, or nothing at all, is what stands before a server that is away; an
-/// error is judged as if it had come with the status that it names.
-fn success_without_completion(body: &[u8]) -> Cause {
-    let Ok(Value::Object(json)) = serde_json::from_slice(body) else { return Cause::Broken };
-    let told = json.get("error").filter(|error| !error.is_null());
-    if told.is_some() || json.get("object").is_some_and(|object| object == "error") {
-        let flat = Value::Object(json.clone());
-        return refusal(status_of(told.unwrap_or(&flat)), body).unwrap_or(Cause::Broken);
-    }
-    if json.get("choices").is_some_and(|choices| !choices.is_null()) { Cause::Garbage } else { Cause::Broken }
-}
-
-/// The status that an error names, or that its code stands for.
-fn status_of(error: &Value) -> u16 {
-    let text = |name: &str| error.get(name).and_then(Value::as_str).unwrap_or_default();
-    let number = |name: &str| error.get(name).and_then(Value::as_u64).or_else(|| text(name).parse().ok());
-    let named = ["code", "status"].into_iter().find_map(number).and_then(|status| u16::try_from(status).ok());
-    named.filter(|status| (400..600).contains(status)).unwrap_or_else(|| match (text("code"), text("type")) {
-        ("context_length_exceeded", _) => 400,
-        ("invalid_api_key", _) | (_, "authentication_error") => 401,
-        ("model_not_found", _) => 404,
-        ("insufficient_quota" | "rate_limit_exceeded", _) | (_, "insufficient_quota" | "rate_limit_error") => 429,
-        (_, "overloaded_error") => 503,
-        (_, "invalid_request_error" | "BadRequestError") => 400,
-        _ => 500,
+    let cause = told.map(|told| match told.status() {
+        Some(status) => refused(status, || told.clone()).unwrap_or(Cause::Broken),
+        None => told.cause().unwrap_or(Cause::Broken),
+    });
+    Err(match (cause, read) {
+        (Some(cause), _) | (None, Some(Err(cause))) => cause,
+        (None, _) => Cause::Broken,
     })
 }
 
-/// An error body in any of the forms that servers use: OpenAI's and vLLM's nested object (string or integer code),
-/// old vLLM's flat one, FastAPI's `detail`, a bare string, or a proxy's page.
-#[derive(Default)]
-struct ErrorBody {
-    /// The API itself speaks, not a framework or a proxy.
-    structured: bool,
-    code: String,
-    kind: String,
-    param: String,
-    /// Lower case.
-    message: String,
-}
-
-impl ErrorBody {
-    fn read(body: &[u8]) -> Self {
-        let Ok(json) = serde_json::from_slice::<Value>(body) else {
-            return Self { message: String::from_utf8_lossy(body).to_lowercase(), ..Self::default() };
-        };
-        let nested = json.get("error").filter(|error| error.is_object());
-        let flat = nested.is_none() && json.get("message").is_some();
-        let error = nested.unwrap_or(&json);
-        let text = |name: &str| error.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
-        let message = if error.get("message").is_some() { text("message") } else { text("error") };
-        Self {
-            structured: nested.is_some() || flat,
-            code: text("code"),
-            kind: text("type"),
-            param: text("param"),
-            message: message.to_lowercase(),
-        }
-    }
-
-    /// vLLM names the parameter and OpenAI the code, in whatever language the message is; the wording, which has
-    /// changed between versions, only has to tell old servers.
-    fn is_overflow(&self) -> bool {
-        const WORDINGS: [&str; 6] = [
-            "maximum context length",
-            "context length is only",
-            "max_tokens must be at least 1",
-            "max_model_len",
-            "maximum model length",
-            "available context size",
-        ];
-        self.code == "context_length_exceeded"
-            || self.param == "input_tokens"
-            || (self.param == "max_tokens" && self.kind == "BadRequestError")
-            || WORDINGS.iter().any(|wording| self.message.contains(wording))
-    }
-
-    /// Most servers have a status or a code for it; the wordings are those of OpenRouter, LiteLLM, DeepSeek and Ollama. A
-    /// long message is none of these, and may quote a member who says such a thing.
-    fn is_unknown_model(&self) -> bool {
-        const WORDINGS: [&str; 3] = ["not a valid model", "invalid model name", "model not exist"];
-        const LONGEST: usize = 200;
-        let in_words = WORDINGS.iter().any(|wording| self.message.contains(wording))
-            || self.message.starts_with("model ") && self.message.contains(" not found");
-        self.code == "model_not_found" || in_words && self.message.len() <= LONGEST
-    }
-
-    fn is_quota(&self) -> bool {
-        self.code == "insufficient_quota" || self.kind == "insufficient_quota"
+/// Whether an error says anything: some servers write an empty one where there is none.
+fn is_told(error: &Value) -> bool {
+    match error {
+        Value::Null | Value::Bool(false) => false,
+        Value::String(text) => !text.is_empty(),
+        Value::Object(fields) => !fields.is_empty(),
+        _ => true,
     }
 }
 

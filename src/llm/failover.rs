@@ -8,6 +8,7 @@
 //! requests in work are limited.
 
 mod probing;
+mod warming;
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -28,6 +29,9 @@ use crate::flow_control::backoff::Backoff;
 use crate::flow_control::breaker::{Breaker, Change, Picked, Verdict};
 use crate::flow_control::gate::GatePermit;
 use crate::flow_control::place::Place;
+
+/// What no model takes for a token that is not on a slow machine: there probes show it.
+const PER_TOKEN: Duration = Duration::from_millis(33);
 
 /// Told what happens, for metrics. Does nothing by default.
 pub trait Observer: Send + Sync {
@@ -87,6 +91,10 @@ struct Server {
     /// What it usually takes for each kind of request, as their longest replies tell them apart.
     usual: Mutex<BTreeMap<u32, Usual>>,
     last_answer: Mutex<Option<Instant>>,
+    /// What it took to read what prompts begin with: that tells a slow server before its answers do.
+    reading: Mutex<Duration>,
+    /// When it last answered a probe at once: it is no slow one then.
+    last_quick: Mutex<Option<Instant>>,
     /// Told that a call has been out for oddly long, and how long a probe may take to find out why.
     suspected: watch::Sender<Duration>,
     /// Why its circuit is open, while it is.
@@ -96,8 +104,9 @@ struct Server {
 impl Server {
     fn new(endpoint: Arc<dyn Endpoint>) -> Self {
         let suspected = watch::Sender::new(Duration::ZERO);
-        let (usual, last_answer, trouble) = (Mutex::default(), Mutex::default(), Mutex::default());
-        Self { endpoint, usual, last_answer, suspected, trouble }
+        let (usual, reading, trouble) = (Mutex::default(), Mutex::default(), Mutex::default());
+        let (last_answer, last_quick) = (Mutex::default(), Mutex::default());
+        Self { endpoint, usual, last_answer, reading, last_quick, suspected, trouble }
     }
 
     fn name(&self) -> &'static str {
@@ -109,7 +118,9 @@ impl Server {
         let mut usual = locked(&self.usual);
         let usual = usual.entry(ask.max_tokens).or_default();
         let is_known = usual.at_most().is_some();
-        Silences { is_known, odd_after: usual.odd_after(whole), silent_after: usual.silent_after(whole) }
+        let least = if is_known { Duration::ZERO } else { (*locked(&self.reading)).min(whole / 2) };
+        let (odd_after, silent_after) = (usual.odd_after(whole).max(least), usual.silent_after(whole).max(least));
+        Silences { is_known, odd_after, silent_after }
     }
 
     fn answered(&self, ask: &Ask, took: Duration) {
@@ -119,6 +130,10 @@ impl Server {
 
     fn has_answered_since(&self, then: Instant) -> bool {
         locked(&self.last_answer).is_some_and(|answer| answer > then)
+    }
+
+    fn was_quick_since(&self, then: Instant) -> bool {
+        locked(&self.last_quick).is_some_and(|quick| quick > then)
     }
 }
 
@@ -241,14 +256,17 @@ impl Failover {
         let started = Instant::now();
         let silences = server.silences(ask, course.whole);
         let has_other = self.breaker.has_other(&course.tried);
-        let half = course.deadline.duration_since(started) / 2;
-        let span = if has_other { ask.attempt_timeout.min(half) } else { ask.attempt_timeout };
+        let left = course.deadline.duration_since(started);
+        let span = if has_other { left / 2 } else { left };
         let call = server.endpoint.call(ask, limit(started, span, course.deadline));
         let call_out = CallOut::begin(self.observer.as_ref());
         let result = tokio::select! {
             result = call => result,
             never = self.suspect(server, silences.odd_after, course.deadline) => match never {},
             () = self.left(picked, server, silences), if has_other => Err(Fault::transport(Cause::Silent)),
+            () = lost(server, silences, (left / 2).max(PER_TOKEN * ask.max_tokens)), if !has_other => {
+                Err(Fault::transport(Cause::Silent))
+            }
         };
         drop(call_out);
         let (outcome, took) = (result.as_ref().map(drop).map_err(|fault| fault.cause), started.elapsed());
@@ -257,7 +275,7 @@ impl Failover {
             server.answered(ask, took);
         }
         // Silence says nothing about a server that had no fair time to answer.
-        let is_telling = outcome != Err(Cause::Silent) || took >= silences.silent_after.min(ask.attempt_timeout);
+        let is_telling = outcome != Err(Cause::Silent) || took >= silences.silent_after;
         Attempt { started, result, is_telling }
     }
 
@@ -403,6 +421,16 @@ impl Model for Failover {
             Some((name, fault)) => format!("{name}: {fault}"),
             None => "no server could be asked".to_owned(),
         }))
+    }
+}
+
+/// Waits until a call that begins now must have been lost on its way, at the earliest after `span`: a server that answers
+/// probes at once is no slow one, and this is longer than it needs.
+async fn lost(server: &Server, silences: Silences, span: Duration) {
+    let started = Instant::now();
+    sleep(span.max(silences.silent_after)).await;
+    while !server.was_quick_since(started) {
+        sleep(silences.odd_after).await;
     }
 }
 

@@ -1,8 +1,11 @@
 //! The language model: what is asked of it, what comes back, and what failure means.
 
+mod address;
+mod body;
 pub mod budget;
 pub mod chat;
 pub mod classify;
+mod dialect;
 pub mod failover;
 mod model_info;
 pub mod naming;
@@ -12,8 +15,6 @@ pub mod retry_after;
 mod transport;
 mod usual;
 pub mod vllm;
-
-use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio::time::Instant;
@@ -45,8 +46,6 @@ pub struct Ask {
     /// Tokens below which a reply is not worth having: with less room the prompt does not fit.
     pub min_tokens: u32,
     pub schema: Option<ReplySchema>,
-    /// How long one call may take.
-    pub attempt_timeout: Duration,
 }
 
 /// What the model said.

@@ -5,11 +5,11 @@ use std::ptr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use serde::Deserialize;
-use serde::de::IgnoredAny;
+use serde_json::Value;
 use tokio::time::Instant;
 use tracing::{info, warn};
 
+use super::body;
 use super::budget;
 use super::classify::{Cause, Fault, refusal};
 use super::transport::Answer;
@@ -20,15 +20,51 @@ const ASSUMED_CONTEXT: u32 = 4096;
 /// How long a counter that failed is left alone.
 const COUNTER_REST: Duration = Duration::from_secs(30);
 
-/// The answer of `/v1/models`; `None` where it has a form of its own.
+/// The answer of `/v1/models`; `None` where no model can be made out in it.
 #[derive(Debug, Default)]
 pub(super) struct ModelList(Option<Vec<Listed>>);
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug)]
 struct Listed {
     id: String,
-    #[serde(default)]
-    max_model_len: Option<u32>,
+    context: Option<u32>,
+    /// Not what is asked for unless it is named: an adapter, or no chat model.
+    is_special: bool,
+}
+
+impl Listed {
+    /// One entry, in the forms that servers have for it.
+    fn read(entry: &Value) -> Option<Self> {
+        const NAMES: [&str; 4] = ["id", "model", "name", "key"];
+        // What is loaded counts more than what the model could.
+        const CONTEXTS: [&str; 8] = [
+            "loaded_context_length",
+            "max_model_len",
+            "n_ctx",
+            "max_context_length",
+            "max_input_tokens",
+            "context_length",
+            "context_window",
+            "max_context_window",
+        ];
+        let text = |name: &str| entry.get(name).and_then(Value::as_str);
+        let id = entry.as_str().or_else(|| NAMES.into_iter().find_map(text))?.to_owned();
+        let context = CONTEXTS.into_iter().find_map(|name| tokens(entry.get(name)?));
+        let embeds = text("type").is_some_and(|kind| kind.contains("embed"));
+        let is_special = embeds || text("parent").is_some_and(|parent| !parent.is_empty() && parent != id);
+        Some(Self { id, context, is_special })
+    }
+
+    /// Ollama lists `aya` as `aya:latest`.
+    fn is(&self, id: &str) -> bool {
+        self.id == id || self.id.strip_suffix(":latest") == Some(id)
+    }
+}
+
+/// A number of tokens; some write it as a text.
+fn tokens(value: &Value) -> Option<u32> {
+    let tokens = value.as_u64().or_else(|| value.as_str()?.trim().parse().ok());
+    u32::try_from(tokens?).ok().filter(|tokens| *tokens > 0)
 }
 
 impl ModelList {
@@ -36,32 +72,49 @@ impl ModelList {
     pub fn answered(answer: &Answer) -> Result<Self, Fault> {
         let read = match refusal(answer.status, &answer.body) {
             Some(cause) => Err(cause),
-            None => Self::read(&answer.body).map_err(|_| Cause::NotAnApi),
+            None => Self::read(&answer.body).ok_or(Cause::NotAnApi),
         };
         read.map_err(|cause| Fault { cause, status: Some(answer.status), retry_after: answer.retry_after })
     }
 
-    /// Reads a list, as long as it is JSON.
-    pub fn read(json: &[u8]) -> serde_json::Result<Self> {
-        #[derive(Deserialize)]
-        struct Usual {
-            data: Vec<Listed>,
-        }
-        match serde_json::from_slice::<Usual>(json) {
-            Ok(usual) => Ok(Self(Some(usual.data))),
-            Err(_) => serde_json::from_slice::<IgnoredAny>(json).map(|_| Self(None)),
-        }
+    /// Reads a list, as long as it is JSON: one list, `data` or `models`, or an object with the names for its keys.
+    pub fn read(bytes: &[u8]) -> Option<Self> {
+        let json = body::json(bytes)?;
+        let lists = [json.get("data"), json.get("models"), Some(&json)];
+        let listed = lists.into_iter().flatten().find_map(|list| match list {
+            Value::Array(entries) => Some(entries.iter().filter_map(Listed::read).collect::<Vec<_>>()),
+            // Of names, each with what is known of it.
+            Value::Object(entries) if !std::ptr::eq(list, &json) => {
+                let context = |entry: &Value| Listed::read(entry).and_then(|listed| listed.context);
+                let named = |(id, entry): (&String, &Value)| {
+                    let context = entry.get("max_model_len").and_then(tokens).or_else(|| context(entry));
+                    Listed { id: id.clone(), context, is_special: false }
+                };
+                Some(entries.iter().map(named).collect())
+            }
+            _ => None,
+        });
+        // An entry whose name cannot be made out says nothing about the names that are served.
+        let is_empty = |list: &Value| list.as_array().is_some_and(Vec::is_empty);
+        let lists_none = json.get("data").or(json.get("models")).is_some_and(is_empty);
+        Some(Self(listed.filter(|listed| !listed.is_empty() || lists_none)))
     }
 
-    /// Whether a server that answers so, when it is asked for its list, may serve a model that was named.
+    /// Whether a server that answers so, when it is asked for its list, may serve a model that was named. Only one that
+    /// cannot be reached serves nothing.
     pub fn can_be_done_without(fault: &Fault) -> bool {
-        let answered = fault.status.is_some_and(|status| !(200..300).contains(&status));
-        answered && (fault.cause.is_misconfiguration() || fault.cause == Cause::Rejected)
+        !matches!(fault.cause, Cause::Unreachable)
     }
 
-    /// The name of the first model.
+    /// Whether its list may come later: what stands before the server, or the server itself, is not well.
+    pub fn may_come(fault: &Fault) -> bool {
+        !fault.cause.is_misconfiguration() && fault.cause != Cause::Rejected
+    }
+
+    /// The name of the first model that is neither an adapter nor for something else than chats, if there is one.
     pub fn first(&self) -> Option<&str> {
-        self.listed().next().map(|listed| listed.id.as_str())
+        let usual = self.listed().find(|listed| !listed.is_special);
+        usual.or(self.listed().next()).map(|listed| listed.id.as_str())
     }
 
     /// What it means for whoever named no model that the list has none.
@@ -76,14 +129,14 @@ impl ModelList {
 
     /// Whether the model `id` is there, as far as the list can be read.
     pub fn lists(&self, id: &str) -> Option<bool> {
-        Some(self.0.as_ref()?.iter().any(|listed| listed.id == id))
+        Some(self.0.as_ref()?.iter().any(|listed| listed.is(id)))
     }
 
     /// The context of the model `id`; of any other when it has none of its own, since adapters share their base's.
     pub fn context_of(&self, id: &str) -> Option<u32> {
-        let own = self.listed().filter(|listed| listed.id == id);
+        let own = self.listed().filter(|listed| listed.is(id));
         let all = own.chain(self.listed());
-        all.filter_map(|listed| listed.max_model_len).find(|&tokens| tokens > 0)
+        all.filter_map(|listed| listed.context).next()
     }
 
     fn listed(&self) -> impl Iterator<Item = &Listed> {
@@ -219,13 +272,42 @@ mod tests {
     }
 
     #[test]
-    fn a_list_in_a_form_of_its_own_says_nothing_and_a_page_is_no_list() {
-        let models = list(r#"{"data":[{"id":"aya"}]}"#);
-        assert_eq!((models.lists("aya"), models.lists("b")), (Some(true), Some(false)));
-        for own in [r#"{"models":[{"name":"aya"}]}"#, r#"["aya"]"#, r#"{"data":[{"name":"aya"}]}"#] {
+    fn a_list_is_read_in_many_forms_and_a_page_is_none() {
+        for own in [
+            r#"{"data":[{"id":"aya"}]}"#,
+            r#"{"models":[{"name":"aya"}]}"#,
+            r#"{"data":null,"models":[{"model":"aya:latest"}]}"#,
+            r#"["aya"]"#,
+            r#"{"data":[{"name":"aya"},{"id":7}]}"#,
+            r#"{"data":{"aya":{"max_model_len":9}}}"#,
+        ] {
+            assert_eq!((list(own).lists("aya"), list(own).lists("b")), (Some(true), Some(false)), "{own}");
+        }
+        for own in ["{}", "7", r#"{"data":[{"number":7}]}"#, r#"{"object":"list"}"#] {
             assert_eq!((list(own).lists("aya"), list(own).first()), (None, None), "{own}");
         }
-        assert!(ModelList::read(b"<html>").is_err());
+        assert!(ModelList::read(b"<html>").is_none());
+    }
+
+    #[test]
+    fn the_first_model_is_one_to_chat_with() {
+        let special =
+            r#"{"data":[{"id":"lora","parent":"aya"},{"id":"e5","type":"embeddings"},{"id":"aya","parent":null}]}"#;
+        assert_eq!(list(special).first(), Some("aya"));
+        assert_eq!(list(r#"{"data":[{"id":"lora","parent":"aya"}]}"#).first(), Some("lora"));
+    }
+
+    #[test]
+    fn the_context_has_many_names_and_may_be_a_text() {
+        for (entry, tokens) in [
+            (r#""max_model_len":"4096""#, Some(4096)),
+            (r#""max_context_length":32768,"loaded_context_length":4096"#, Some(4096)),
+            (r#""context_length":8192"#, Some(8192)),
+            (r#""max_model_len":-1"#, None),
+            (r#""max_model_len":1e99"#, None),
+        ] {
+            assert_eq!(list(&format!(r#"{{"data":[{{"id":"x",{entry}}}]}}"#)).context_of("x"), tokens, "{entry}");
+        }
     }
 
     #[test]

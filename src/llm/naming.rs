@@ -64,15 +64,14 @@ impl Naming {
             Ok(list) => list,
             Err(fault) if !ModelList::can_be_done_without(&fault) => {
                 // Whoever comes back after a restart may serve other models.
-                if matches!(fault.cause, Cause::Unreachable | Cause::Dropped) {
-                    *self.verdict() = None;
-                }
+                *self.verdict() = None;
                 return Err(fault.into());
             }
             Err(fault) => {
                 let proven = name.is_some_and(|name| self.serves(name));
-                // Whoever may not see the list may be let in all the same, and probably is not.
-                if name.is_none() || fault.cause == Cause::Denied && !proven {
+                // Whoever may not see the list, or hears nothing sensible of it, may be let in all the same, and probably is not.
+                let is_without_list = matches!(fault.cause, Cause::NotAnApi | Cause::Rejected | Cause::UnknownModel);
+                if name.is_none() || !is_without_list && !proven {
                     return Err(fault.into());
                 }
                 ModelList::default()

@@ -5,9 +5,11 @@ use tokio::time::Instant;
 use url::Url;
 
 use super::Ask;
+use super::address::bases;
 use super::budget::{Count, Plan, Step, next_step};
-use super::chat::{ChatApi, Endpoint, LimitField, below, room};
+use super::chat::{ChatApi, Endpoint, room};
 use super::classify::{Cause, Completion, Fault};
+use super::dialect::LimitField;
 use super::model_info::ModelList;
 use super::naming::{Naming, Trouble};
 use super::transport::SetupError;
@@ -39,7 +41,10 @@ pub struct OpenAi {
 impl OpenAi {
     /// A client; nothing is sent yet.
     pub fn new(settings: OpenAiSettings) -> Result<Self, SetupError> {
-        let api = ChatApi::new(settings.base_url, settings.api_key.as_deref(), LimitField::MaxCompletionTokens)?;
+        // Whoever names the base has most likely named all of it.
+        let mut bases = bases(&settings.base_url);
+        bases.sort_by_key(|base| base.path().len());
+        let api = ChatApi::new(bases, settings.api_key.as_deref(), LimitField::MaxCompletionTokens)?;
         Ok(Self { api, model: settings.model, naming: Naming::default() })
     }
 }
@@ -65,7 +70,7 @@ impl Endpoint for OpenAi {
     }
 
     async fn check(&self, limit: Instant) -> Result<(), Trouble> {
-        let answer = self.api.transport.get(&below(&self.api.base, &["models"]), limit).await;
+        let answer = self.api.models(limit).await;
         self.naming.judge(Some(&self.model), answer.and_then(|answer| ModelList::answered(&answer)))
     }
 }
@@ -95,7 +100,6 @@ mod tests {
             max_tokens: 512,
             min_tokens: 128,
             schema: None,
-            attempt_timeout: Duration::from_secs(5),
         }
     }
 

@@ -1,27 +1,38 @@
 //! HTTP to one model server: bounded in time and size, every trouble told as a [`Cause`].
 
 use std::convert::Infallible;
+use std::io::Read;
 use std::time::Duration;
 
 use bytes::Bytes;
+use flate2::read::{MultiGzDecoder, ZlibDecoder};
 use futures_util::stream;
-use reqwest::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
+use reqwest::header::{
+    AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION,
+    RETRY_AFTER,
+};
 use reqwest::redirect::Policy;
 use reqwest::{Body, Client, RequestBuilder, Response};
 use time::OffsetDateTime;
 use tokio::time::{Instant, timeout_at};
 use url::Url;
 
+use super::body::is_keep_alive;
 use super::classify::{Cause, Fault};
 use super::retry_after;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
-/// Once an answer has begun, the longest silence within it.
+/// Once an answer has begun, the longest silence within it. Blank lines and comments are no beginning: they keep the
+/// connection open while the model thinks.
 const BODY_IDLE: Duration = Duration::from_secs(5);
 /// Unused connections are closed before uvicorn closes them (5 s), or a request would meet the closing.
 const POOL_IDLE: Duration = Duration::from_secs(4);
 /// No completion that we ask for comes near this.
 const MAX_BODY: usize = 1 << 20;
+/// How often in a row a server may say that a request should go to another path.
+const REDIRECTS: usize = 3;
+/// What a compressed body begins with.
+const GZIP: [u8; 3] = [0x1f, 0x8b, 8];
 
 /// Why a model client cannot be made from its settings. The text never holds the key.
 #[derive(Debug, thiserror::Error)]
@@ -74,40 +85,81 @@ impl Transport {
 
     /// `GET url`, whole answer by `limit`.
     pub async fn get(&self, url: &Url, limit: Instant) -> Result<Answer, Fault> {
-        send(self.client.get(url.clone()), limit).await.map_err(Fault::transport)
+        self.send(url, |url| self.client.get(url), limit).await.map_err(Fault::transport)
     }
 
     /// `POST` of a JSON body in pieces, whole answer by `limit`.
     pub async fn post(&self, url: &Url, json: Vec<Bytes>, limit: Instant) -> Result<Answer, Fault> {
         let length: usize = json.iter().map(Bytes::len).sum();
-        let body = Body::wrap_stream(stream::iter(json.into_iter().map(Ok::<_, Infallible>)));
-        let request = self.client.post(url.clone()).header(CONTENT_TYPE, "application/json");
-        let request = request.header(CONTENT_LENGTH, length).body(body);
-        send(request, limit).await.map_err(Fault::transport)
+        let request = |url| {
+            let body = Body::wrap_stream(stream::iter(json.clone().into_iter().map(Ok::<_, Infallible>)));
+            let request = self.client.post(url).header(CONTENT_TYPE, "application/json");
+            request.header(CONTENT_LENGTH, length).body(body)
+        };
+        self.send(url, request, limit).await.map_err(Fault::transport)
+    }
+
+    /// Sends the same request again where the server itself says that it should go to another path of its own. Anywhere
+    /// else neither prompts nor the key go.
+    async fn send(&self, url: &Url, request: impl Fn(Url) -> RequestBuilder, limit: Instant) -> Result<Answer, Cause> {
+        let mut url = url.clone();
+        for _ in 0..=REDIRECTS {
+            let sending = timeout_at(limit, request(url.clone()).send()).await.map_err(|_| Cause::Silent)?;
+            let response = sending.map_err(|error| before_head(&error))?;
+            match redirect(&response, &url) {
+                Some(next) => url = next,
+                None => return read(response, limit).await,
+            }
+        }
+        Err(Cause::Redirected)
     }
 }
 
-async fn send(request: RequestBuilder, limit: Instant) -> Result<Answer, Cause> {
-    let response =
-        timeout_at(limit, request.send()).await.map_err(|_| Cause::Silent)?.map_err(|error| before_head(&error))?;
-    let retry_after = response
-        .headers()
-        .get(RETRY_AFTER)
-        .and_then(|value| value.to_str().ok())
-        .and_then(|value| retry_after::read(value, OffsetDateTime::now_utc()));
-    Ok(Answer { status: response.status().as_u16(), retry_after, body: read_body(response, limit).await? })
+/// Where the server would rather have the request, as long as that is itself.
+fn redirect(response: &Response, from: &Url) -> Option<Url> {
+    let is_redirect = matches!(response.status().as_u16(), 301 | 302 | 307 | 308);
+    let location = response.headers().get(LOCATION).filter(|_| is_redirect)?;
+    from.join(location.to_str().ok()?).ok().filter(|to| to.origin() == from.origin())
+}
+
+async fn read(response: Response, limit: Instant) -> Result<Answer, Cause> {
+    let header = |name: HeaderName| response.headers().get(name).and_then(|value| value.to_str().ok());
+    let retry_after = header(RETRY_AFTER).and_then(|value| retry_after::read(value, OffsetDateTime::now_utc()));
+    let encoding = header(CONTENT_ENCODING).unwrap_or_default().trim().to_lowercase();
+    let status = response.status().as_u16();
+    let body = unpacked(read_body(response, limit).await?, &encoding)?;
+    Ok(Answer { status, retry_after, body })
 }
 
 async fn read_body(mut response: Response, limit: Instant) -> Result<Vec<u8>, Cause> {
     let mut body = Vec::new();
     loop {
-        let idle_limit = limit.min(Instant::now() + BODY_IDLE);
+        let idle_limit = if is_keep_alive(&body) { limit } else { limit.min(Instant::now() + BODY_IDLE) };
         let chunk = timeout_at(idle_limit, response.chunk()).await.map_err(|_| Cause::Silent)?;
         let Some(chunk) = chunk.map_err(|_| Cause::Cut)? else { return Ok(body) };
         if body.len().saturating_add(chunk.len()) > MAX_BODY {
             return Err(Cause::Garbage);
         }
         body.extend_from_slice(&chunk);
+    }
+}
+
+/// A body that came compressed; some proxies do that unasked, and a few do not say so.
+fn unpacked(body: Vec<u8>, encoding: &str) -> Result<Vec<u8>, Cause> {
+    let bytes = body.as_slice();
+    let most = MAX_BODY as u64 + 1;
+    let mut plain = Vec::new();
+    let read = match encoding {
+        "gzip" | "x-gzip" => MultiGzDecoder::new(bytes).take(most).read_to_end(&mut plain),
+        "deflate" => ZlibDecoder::new(bytes).take(most).read_to_end(&mut plain),
+        _ if bytes.starts_with(&GZIP) => MultiGzDecoder::new(bytes).take(most).read_to_end(&mut plain),
+        _ => return Ok(body),
+    };
+    match read {
+        Ok(_) if plain.len() > MAX_BODY => Err(Cause::Garbage),
+        Ok(_) => Ok(plain),
+        // Nothing of it can be read: whatever packed it is broken.
+        Err(_) => Err(Cause::Cut),
     }
 }
 

@@ -10,9 +10,11 @@ use tokio::time::{Instant, timeout_at};
 use tracing::debug;
 use url::Url;
 
+use super::address::{bases, below, root};
 use super::budget::{self, Count, Plan, Step, next_step};
-use super::chat::{ChatApi, Endpoint, LimitField, below, room, with_messages};
+use super::chat::{ChatApi, Endpoint, room, with_messages};
 use super::classify::{Cause, Completion, Fault, refusal};
+use super::dialect::LimitField;
 use super::model_info::{ModelInfo, ModelList};
 use super::naming::{Naming, Trouble};
 use super::transport::{Answer, SetupError};
@@ -20,13 +22,20 @@ use super::{Ask, Prompt};
 
 /// The list of models comes from the server's front; when that hangs, so does all behind it.
 const DISCOVERY_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a named model is asked without a list that could not be had, until the list is asked for again.
+const LIST_REST: Duration = Duration::from_secs(30);
+/// Bytes of a prompt for each token of the context that cannot fit into it, whatever the tokenizer: not even runs of spaces
+/// are so many bytes a token.
+const BYTES_PER_TOKEN: u32 = 32;
+/// A prompt of at most so many times the context is one that a server should count in time.
+const COUNTED_IN_TIME: u32 = 4;
 /// Counting is a courtesy: an estimate is better than a long wait.
 const COUNT_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// How to reach vLLM.
 #[derive(Clone)]
 pub struct VllmSettings {
-    /// With or without its `/v1`.
+    /// With or without its version.
     pub url: Url,
     /// `None`: the first model that the server lists.
     pub model: Option<String>,
@@ -37,7 +46,6 @@ pub struct VllmSettings {
 #[derive(Debug)]
 pub struct Vllm {
     api: ChatApi,
-    models_url: Url,
     tokenize_url: Url,
     model: Option<String>,
     naming: Naming,
@@ -51,6 +59,8 @@ pub struct Vllm {
 struct Known {
     served: Option<Arc<ModelInfo>>,
     stale: bool,
+    /// Until when it holds, where the list could not be had.
+    until: Option<Instant>,
     /// How many discoveries have ended, and why the last one failed if it did.
     discoveries: u64,
     fault: Option<Fault>,
@@ -58,19 +68,18 @@ struct Known {
 
 impl Known {
     fn fresh(&self) -> Option<Arc<ModelInfo>> {
-        self.served.clone().filter(|_| !self.stale)
+        let holds = !self.stale && self.until.is_none_or(|until| Instant::now() < until);
+        self.served.clone().filter(|_| holds)
     }
 }
 
 impl Vllm {
     /// A client; nothing is sent yet.
     pub fn new(settings: VllmSettings) -> Result<Self, SetupError> {
-        let root = without_version(settings.url);
-        let base = below(&root, &["v1"]);
+        let api = ChatApi::new(bases(&settings.url), settings.api_key.as_deref(), LimitField::MaxTokens)?;
         Ok(Self {
-            models_url: below(&base, &["models"]),
-            tokenize_url: below(&root, &["tokenize"]),
-            api: ChatApi::new(base, settings.api_key.as_deref(), LimitField::MaxTokens)?,
+            tokenize_url: below(&root(&settings.url), &["tokenize"]),
+            api,
             model: settings.model.filter(|model| !model.is_empty()),
             naming: Naming::default(),
             known: Mutex::default(),
@@ -116,15 +125,19 @@ impl Vllm {
     }
 
     async fn discover(&self, limit: Instant) -> Result<Arc<ModelInfo>, Fault> {
+        let mut until = None;
         let listed = match self.list(limit).await {
-            Err(fault) if self.model.is_some() && ModelList::can_be_done_without(&fault) => ModelList::default(),
+            Err(fault) if self.model.is_some() && ModelList::can_be_done_without(&fault) => {
+                until = Some(Instant::now() + LIST_REST).filter(|_| ModelList::may_come(&fault));
+                ModelList::default()
+            }
             listed => listed?,
         };
         let id = self.model.as_deref().or(listed.first()).ok_or_else(|| listed.without_models())?;
         let served = Arc::new(ModelInfo::new(listed.context_of(id), id.to_owned()));
         let before = {
             let mut known = self.known();
-            known.stale = false;
+            (known.stale, known.until) = (false, until);
             known.served.replace(Arc::clone(&served))
         };
         if before.is_none_or(|before| !before.is_same_model(&served)) {
@@ -135,13 +148,18 @@ impl Vllm {
 
     async fn list(&self, limit: Instant) -> Result<ModelList, Fault> {
         let limit = limit.min(Instant::now() + DISCOVERY_TIMEOUT);
-        let answer = self.api.transport.get(&self.models_url, limit).await?;
+        let answer = self.api.models(limit).await?;
         ModelList::answered(&answer)
     }
 
     /// The next plan after `overflowed`, counting what has to be counted.
     async fn plan(&self, served: &ModelInfo, ask: &Ask, overflowed: Option<Plan>, limit: Instant) -> Option<Plan> {
-        let mut counts: Vec<Count> = ask.prompts.iter().map(|prompt| Count::AtMost(served.bound(prompt))).collect();
+        let huge = served.context.saturating_mul(BYTES_PER_TOKEN);
+        let bound = |prompt: &Prompt| match prompt.byte_bound() {
+            bytes if bytes > huge => Count::Settled(bytes),
+            _ => Count::AtMost(served.bound(prompt)),
+        };
+        let mut counts: Vec<Count> = ask.prompts.iter().map(bound).collect();
         loop {
             match next_step(room(ask, served.context), &counts, overflowed) {
                 Step::Send(plan) => return Some(plan),
@@ -174,7 +192,7 @@ impl Vllm {
         }
         let limit = limit.min(Instant::now() + COUNT_TIMEOUT);
         let json = with_messages(prompt, &json!({"messages": [], "model": served.id}))?;
-        let cause = match self.api.transport.post(&self.tokenize_url, json, limit).await {
+        let cause = match self.api.count(&self.tokenize_url, json, limit).await {
             Ok(answer) => match read_count(&answer) {
                 Ok(count) => return Some(count),
                 Err(cause) => cause,
@@ -182,7 +200,10 @@ impl Vllm {
             Err(fault) => fault.cause,
         };
         debug!(cause = cause.label(), "the model server cannot count tokens; estimating");
-        served.rest_counter(cause, Instant::now());
+        // One long prompt takes its time: that is no reason to estimate those of all others.
+        if cause != Cause::Silent || prompt.byte_bound() <= served.context.saturating_mul(COUNTED_IN_TIME) {
+            served.rest_counter(cause, Instant::now());
+        }
         None
     }
 }
@@ -191,6 +212,10 @@ impl Vllm {
 impl Endpoint for Vllm {
     fn name(&self) -> &'static str {
         "vllm"
+    }
+
+    fn keeps_beginnings(&self) -> bool {
+        true
     }
 
     async fn call(&self, ask: &Ask, limit: Instant) -> Result<Completion, Fault> {
@@ -249,14 +274,6 @@ fn read_count(answer: &Answer) -> Result<u32, Cause> {
             serde_json::from_slice(&answer.body).map(|answer: TokenizeAnswer| answer.count).map_err(|_| Cause::Garbage)
         }
     }
-}
-
-/// The server's root: the setting without `/v1` and slashes at its end.
-fn without_version(mut url: Url) -> Url {
-    let path = url.path().trim_end_matches('/');
-    let path = path.strip_suffix("/v1").unwrap_or(path).to_owned();
-    url.set_path(&path);
-    url
 }
 
 #[cfg(test)]

@@ -31,8 +31,6 @@ const RESUME_TEMPERATURE: f32 = 0.3;
 const RESUME_TOKENS: u32 = 1_800;
 /// With less room a résumé would break off; the member's own words are better then.
 const RESUME_MIN_TOKENS: u32 = 700;
-/// Longest model call, as the product had it.
-const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(60);
 /// Share of the deadline, at most so much, that is kept for the document when the model is slow.
 const STORING_SHARE: u32 = 4;
 const STORING_MAX: Duration = Duration::from_secs(10);
@@ -219,7 +217,6 @@ fn question_ask(session: &Session, attempt: Attempt) -> Ask {
         max_tokens: QUESTION_TOKENS,
         min_tokens: QUESTION_MIN_TOKENS,
         schema: Some(prompt::question_schema(attempt.next.may_end)),
-        attempt_timeout: ATTEMPT_TIMEOUT,
     }
 }
 
@@ -230,7 +227,6 @@ fn resume_ask(session: &Session) -> Ask {
         max_tokens: RESUME_TOKENS,
         min_tokens: RESUME_MIN_TOKENS,
         schema: None,
-        attempt_timeout: ATTEMPT_TIMEOUT,
     }
 }
 

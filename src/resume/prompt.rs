@@ -81,6 +81,11 @@ static QUESTION_PREAMBLE: LazyLock<Preamble> = LazyLock::new(|| question_preambl
 static MUST_ASK_PREAMBLE: LazyLock<Preamble> = LazyLock::new(|| question_preamble(MUST_ASK));
 static RESUME_PREAMBLE: LazyLock<Preamble> = LazyLock::new(|| Preamble::new([(Role::System, RESUME_SYSTEM)]));
 
+/// What prompts begin with, in the order in which an interview needs them.
+pub fn beginnings() -> [&'static Preamble; 3] {
+    [&MUST_ASK_PREAMBLE, &QUESTION_PREAMBLE, &RESUME_PREAMBLE]
+}
+
 /// How many characters of the earlier answers are kept, from the richest prompt to the leanest.
 const EARLIER_ANSWERS: [usize; 4] = [usize::MAX, 800, 300, 100];
 

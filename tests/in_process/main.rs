@@ -11,9 +11,11 @@
 
 mod answers;
 mod doubles;
+mod eval;
 mod hot_members;
 mod interview;
 mod log;
+mod model_servers;
 mod offsets;
 mod order;
 mod rebalance;

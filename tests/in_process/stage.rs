@@ -12,6 +12,7 @@ use ssammu_worker::flow_control::place::Place;
 use ssammu_worker::flow_control::slots::Slots;
 use ssammu_worker::kafka::client::Connection;
 use ssammu_worker::kafka::embedded::EmbeddedBroker;
+use ssammu_worker::llm::Model;
 use ssammu_worker::resume::agent::{self, Agent};
 use ssammu_worker::state::holder::Holder;
 use ssammu_worker::telemetry::metrics::Metrics;
@@ -73,8 +74,7 @@ impl Kafka {
 
     /// A request for feedback, to be sent.
     pub fn feedback(&self, member: i64, answer: &str) -> Request<'_> {
-        let value = json!({"memberId": member, "question": "TCP와 UDP의 차이는 무엇인가요?", "answer": answer});
-        self.request(FEEDBACK_REQUESTED, &value)
+        self.request(FEEDBACK_REQUESTED, &feedback(member, answer))
     }
 
     /// Any request, to be sent.
@@ -168,20 +168,25 @@ impl Shared {
 
     /// A worker whose interviews have at most so many questions.
     pub fn interviewer(&self, max_questions: u32) -> Arc<Worker> {
+        self.worker_with(self.model.clone(), max_questions, PATIENCE)
+    }
+
+    /// A worker with another model, and so much time for a request.
+    pub fn worker_with(&self, model: Arc<dyn Model>, max_questions: u32, deadline: Duration) -> Arc<Worker> {
         Arc::new(Worker {
             state: self.state.clone(),
-            model: self.model.clone(),
+            model: model.clone(),
             documents: self.documents.clone(),
             producer: self.producer.clone(),
             agent: Agent {
-                model: self.model.clone(),
+                model,
                 state: self.state.clone(),
                 documents: Arc::new(RetryingDocuments::new(self.documents.clone() as Arc<dyn Documents>)),
                 settings: agent::Settings {
                     min_questions: 1,
                     max_questions,
                     upload_prefix: "resume/".to_owned(),
-                    deadline: PATIENCE,
+                    deadline,
                 },
             },
             locks: Locks::new(self.state.clone(), LASTING, Holder::started(None, OffsetDateTime::now_utc())),
@@ -191,7 +196,7 @@ impl Shared {
                 topics: config::Settings::defaults().unwrap().check().unwrap().topics,
                 feedback_group: Flow::Feedback.name().to_owned(),
                 resume_group: Flow::Resume.name().to_owned(),
-                request_deadline: PATIENCE,
+                request_deadline: deadline,
                 request_max_age: LASTING,
             },
         })
@@ -295,6 +300,11 @@ impl Member {
     async fn ended(self) {
         in_time("the intake ends", self.intake).await.unwrap().unwrap();
     }
+}
+
+/// A request for feedback.
+pub fn feedback(member: i64, answer: &str) -> Value {
+    json!({"memberId": member, "question": "TCP와 UDP의 차이는 무엇인가요?", "answer": answer})
 }
 
 /// A record as if it had been read from its topic.

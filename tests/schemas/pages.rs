@@ -3,16 +3,18 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-const PAGES: [&str; 9] = [
+const PAGES: [&str; 11] = [
     "README.md",
     "CHANGELOG.md",
     "CONTRIBUTING.md",
     "docs/architecture.md",
     "docs/contract.md",
+    "docs/eval.md",
     "docs/measured.md",
     "docs/migration.md",
     "schemas/released/README.md",
     "tests/README.md",
+    "tests/eval/README.md",
 ];
 
 fn root() -> PathBuf {

@@ -59,7 +59,7 @@ pub fn resume(asked: &str) -> String {
             line(&mut markdown, &format!("| {} | {} |", cell(name), cell(value)));
         }
     }
-    let answers: Vec<&str> = fenced(asked, "답변").map(str::trim).filter(|answer| !answer.is_empty()).collect();
+    let answers = answers(asked);
     if !answers.is_empty() {
         line(&mut markdown, "\n# 프로젝트와 경험");
     }
@@ -75,6 +75,16 @@ pub fn resume(asked: &str) -> String {
         }
     }
     markdown
+}
+
+/// What the member answered.
+pub fn answers(asked: &str) -> Vec<&str> {
+    fenced(asked, "답변").map(str::trim).filter(|answer| !answer.is_empty()).collect()
+}
+
+/// What the member was asked.
+pub fn questions(asked: &str) -> Vec<&str> {
+    fenced(asked, "질문").map(str::trim).filter(|question| !question.is_empty()).collect()
 }
 
 /// The texts between `<name>` and `</name>`, in order.

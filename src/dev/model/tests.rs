@@ -25,7 +25,7 @@ async fn start(latency: Duration) -> Running {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = Url::parse(&format!("http://{}", listener.local_addr().unwrap())).unwrap();
     let (stop, stopped) = oneshot::channel::<()>();
-    let task = tokio::spawn(serve(listener, Script { latency }, async { drop(stopped.await) }));
+    let task = tokio::spawn(serve(listener, Script { latency, ..Script::default() }, async { drop(stopped.await) }));
     Running { url, stop, task }
 }
 
@@ -42,7 +42,6 @@ fn ask(system: &'static str, user: &str) -> Ask {
         max_tokens: 512,
         min_tokens: 128,
         schema: None,
-        attempt_timeout: Duration::from_secs(10),
     }
 }
 

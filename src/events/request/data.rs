@@ -1,7 +1,7 @@
 //! Requests as the product writes them; they are read by [`decode`], which takes more than this.
 
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::events::decode;
@@ -47,7 +47,7 @@ pub struct ResumeInit {
 }
 
 /// What the member entered. A new member has nulls.
-#[derive(Clone, Debug, Default, Serialize, JsonSchema)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[schemars(inline)]
 pub struct Inputs {
     /// With an `@`.

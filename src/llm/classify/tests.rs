@@ -100,10 +100,39 @@ fn an_unknown_model_is_told_from_an_unknown_path() {
 
 #[test]
 fn an_address_that_is_no_api_is_a_misconfiguration() {
-    for status in [301, 302, 307, 308, 405, 406, 410, 415, 421, 426, 501, 505] {
+    for status in [300, 304, 405, 406, 410, 415, 421, 426, 501, 505] {
         assert_eq!(cause(status, r#"{"detail":"Method Not Allowed"}"#), Cause::NotAnApi, "{status}");
     }
     assert_eq!(Cause::NotAnApi.action(), Action::TryOther);
+}
+
+#[test]
+fn a_redirect_is_a_misconfiguration_of_its_own() {
+    for status in [301, 302, 303, 307, 308] {
+        assert_eq!(cause(status, ""), Cause::Redirected, "{status}");
+    }
+    assert!(Cause::Redirected.is_misconfiguration());
+    assert_eq!((Cause::Redirected.action(), Cause::Redirected.health()), (Action::TryOther, Health::Down));
+}
+
+#[test]
+fn a_path_that_is_not_there_is_told_from_a_model_that_is_not_though_the_api_says_so_itself() {
+    for body in [
+        r#"{"error":{"code":404,"message":"File Not Found","type":"not_found_error"}}"#,
+        r#"{"error":{"message":"Invalid URL (POST /v1/v1/chat/completions)","type":"invalid_request_error"}}"#,
+        r#"{"error":{"code":"404","message":"Resource not found"}}"#,
+        r#"{"message":"no Route matched with those values"}"#,
+        r#"{"message":"Not Found"}"#,
+        "404 page not found",
+    ] {
+        assert_eq!(cause(404, body), Cause::NotAnApi, "{body}");
+        assert!(is_unknown_path(404, body.as_bytes()), "{body}");
+    }
+    let lm_studio = r#"{"error":"Unexpected endpoint or method. (POST /chat/completions). Returning 200 anyway"}"#;
+    assert!(is_unknown_path(200, lm_studio.as_bytes()));
+    assert!(
+        !is_unknown_path(404, VLLM_UNKNOWN_MODEL.as_bytes()) && !is_unknown_path(200, said("null", "null").as_bytes())
+    );
 }
 
 #[test]
@@ -149,8 +178,41 @@ fn stop_is_a_whole_reply() {
 }
 
 #[test]
+fn what_is_finished_or_not_is_told_in_many_words() {
+    for reason in
+        ["stop", "STOP", "eos_token", "end_turn", "stop_sequence", "EndOfText", "COMPLETE", "FINISH_REASON_STOP"]
+    {
+        assert!(!read(&format!(r#""{reason}""#), r#""좋은 답변""#).unwrap().truncated, "{reason}");
+    }
+    assert!(!read(r#"{"type":"stop","matched":2}"#, r#""좋은 답변""#).unwrap().truncated);
+    for reason in ["max_tokens", "modelLength", "incomplete", "FINISH_REASON_MAX_TOKENS", "context_window_exceeded"] {
+        assert!(read(&format!(r#""{reason}""#), r#""좋은 답변""#).unwrap().truncated, "{reason}");
+    }
+    for (reason, cause) in
+        [("SAFETY", Cause::Filtered), ("error_timeout", Cause::Aborted), ("cancelled", Cause::Aborted)]
+    {
+        assert_eq!(read(&format!(r#""{reason}""#), r#""좋은 답변""#), Err(cause), "{reason}");
+    }
+}
+
+#[test]
+fn a_content_may_come_in_parts_and_thoughts_are_none_of_it() {
+    for content in [
+        r#"["좋은 ","답변"]"#,
+        r#"[{"type":"text","text":"좋은 "},{"type":"thinking","thinking":"음"},{"type":"text","text":"답변"}]"#,
+        r#"[{"type":"reasoning","text":"음"},{"text":{"value":"좋은 답변"}},{"text":"음","thought":true}]"#,
+        r#"{"type":"output_text","text":"좋은 답변"}"#,
+    ] {
+        assert_eq!(read(r#""stop""#, content).unwrap().text, "좋은 답변", "{content}");
+    }
+    for content in ["[]", "{}", r#"[{"type":"image_url","text":"a"}]"#, "[null]"] {
+        assert_eq!(read(r#""stop""#, content), Err(Cause::Empty), "{content}");
+    }
+}
+
+#[test]
 fn length_null_absent_and_unknown_finish_reasons_are_replies_without_a_sure_end() {
-    for reason in [r#""length""#, "null", r#""eos_token""#] {
+    for reason in [r#""length""#, "null", r#""MAX_TOKENS""#, r#""what""#, "7", "{}"] {
         let completion = read(reason, r#""좋은 답변""#).unwrap();
         assert!(completion.truncated, "{reason}");
         assert_eq!(completion.text, "좋은 답변");
@@ -171,6 +233,7 @@ fn a_repetition_a_filter_and_a_tool_call_are_unusable() {
     assert_eq!(read(r#""repetition""#, r#""네 네 네 네""#), Err(Cause::Repetitive));
     assert_eq!(read(r#""content_filter""#, r#""앞부분""#), Err(Cause::Filtered));
     assert_eq!(read(r#""tool_calls""#, "null"), Err(Cause::ToolCall));
+    assert_eq!(read(r#""tool_calls""#, r#""좋은 답변""#).unwrap().text, "좋은 답변", "none was called");
     assert_eq!(read(r#""function_call""#, "null"), Err(Cause::ToolCall));
     let refused = r#"{"choices":[{"message":{"content":null,"refusal":"I can't"},"finish_reason":"stop"}]}"#;
     assert_eq!(cause(200, refused), Cause::Filtered);
@@ -222,6 +285,10 @@ fn an_error_in_a_success_is_read_as_the_status_that_it_names() {
         (VLLM_FLAT_UNKNOWN_MODEL, Cause::UnknownModel),
         (r#"{"object":"error","message":"internal error","code":50001}"#, Cause::Broken),
         (r#"{"error":"overloaded"}"#, Cause::Broken),
+        (r#"[{"error":{"code":503,"message":"overloaded","status":"UNAVAILABLE"}}]"#, Cause::Busy),
+        (r#"{"errors":[{"message":"capacity","code":3040}],"success":false}"#, Cause::Broken),
+        (r#"{"choices":[{"finish_reason":"error","message":{"content":"가"},"error":{"code":429}}]}"#, Cause::Busy),
+        (r#"{"error":"the request exceeds the available context size"}"#, Cause::Overflow),
         (r#"{"error":{"message":"odd","code":200}}"#, Cause::Broken),
         (r#"{"choices":[],"error":{"message":"upstream","code":524}}"#, Cause::Busy),
     ] {

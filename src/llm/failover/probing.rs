@@ -8,7 +8,7 @@ use futures_util::future::join_all;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use tokio::time::{Instant, sleep, sleep_until};
 
-use super::{Failover, Server};
+use super::{Failover, Server, locked};
 use crate::llm::classify::{Completion, Fault};
 use crate::llm::{Ask, Preamble, Prompt};
 
@@ -22,6 +22,9 @@ const SHORT: Duration = Duration::from_secs(5);
 /// And while none is: a server that loads its model when it is first asked answers nobody sooner.
 const LONG: Duration = Duration::from_mins(1);
 
+/// A server that answers a probe within this is not on a slow machine, and has room.
+const QUICK: Duration = Duration::from_millis(250);
+
 /// As little as can be asked.
 static PROBE: LazyLock<Ask> = LazyLock::new(|| {
     static NOTHING: LazyLock<Preamble> = LazyLock::new(|| Preamble::new([]));
@@ -31,7 +34,6 @@ static PROBE: LazyLock<Ask> = LazyLock::new(|| {
         max_tokens: 1,
         min_tokens: 1,
         schema: None,
-        attempt_timeout: LONG,
     }
 });
 
@@ -90,6 +92,9 @@ impl Failover {
         let result = server.endpoint.call(&PROBE, started + patience).await;
         let outcome = result.as_ref().map(drop).map_err(|fault| fault.cause);
         self.observer.probed(server.name(), outcome);
+        if outcome.is_ok() && started.elapsed() <= QUICK {
+            *locked(&server.last_quick) = Some(Instant::now());
+        }
         if let Ok(Completion { usage: Some(usage), .. }) = result {
             self.observer.tokens(usage);
         }

@@ -1,4 +1,5 @@
 mod one_request;
+mod warming;
 
 use std::collections::VecDeque;
 use std::sync::Mutex;
@@ -25,6 +26,7 @@ struct Scripted {
     lists_nothing: AtomicBool,
     calls: AtomicUsize,
     probes: AtomicUsize,
+    warmings: AtomicUsize,
 }
 
 impl Scripted {
@@ -46,6 +48,7 @@ impl Scripted {
             lists_nothing: AtomicBool::default(),
             calls: AtomicUsize::default(),
             probes: AtomicUsize::default(),
+            warmings: AtomicUsize::default(),
         })
     }
 
@@ -55,6 +58,10 @@ impl Scripted {
 
     fn probes(&self) -> usize {
         self.probes.load(Ordering::SeqCst)
+    }
+
+    fn warmings(&self) -> usize {
+        self.warmings.load(Ordering::SeqCst)
     }
 
     fn hang(&self, hangs: bool) {
@@ -81,7 +88,12 @@ impl Endpoint for Scripted {
 
     async fn call(&self, ask: &Ask, limit: Instant) -> Result<Completion, Fault> {
         let is_probe = ask.max_tokens == 1;
-        if is_probe { &self.probes } else { &self.calls }.fetch_add(1, Ordering::SeqCst);
+        let counter = match (is_probe, ask.prompts[0].preamble.json()) {
+            (false, _) => &self.calls,
+            (true, "") => &self.probes,
+            (true, _) => &self.warmings,
+        };
+        counter.fetch_add(1, Ordering::SeqCst);
         let to_probes = self.to_probes.lock().unwrap().clone().filter(|_| is_probe);
         let takes = if to_probes.is_some() { Duration::ZERO } else { *self.takes.lock().unwrap() };
         let result = to_probes.unwrap_or_else(|| self.next());
@@ -89,6 +101,10 @@ impl Endpoint for Scripted {
         let answered = Instant::now() + takes;
         sleep_until(answered.min(limit)).await;
         if answered > limit { fails(Cause::Silent) } else { result }
+    }
+
+    fn keeps_beginnings(&self) -> bool {
+        self.name == "vllm"
     }
 
     async fn check(&self, limit: Instant) -> Result<(), Trouble> {
@@ -167,7 +183,6 @@ fn ask() -> Ask {
         max_tokens: 512,
         min_tokens: 128,
         schema: None,
-        attempt_timeout: Duration::from_secs(5),
     }
 }
 
@@ -382,8 +397,7 @@ async fn silence_counts_against_the_server_only_when_it_had_fair_time_to_answer(
         primary.hang(true);
         let model = alone(&primary, Arc::new(()));
         for _ in 0..3 {
-            let ask = Ask { attempt_timeout: LONG * 10, ..ask() };
-            model.ask(&ask, &Place::only(), Instant::now() + Duration::from_millis(within)).await.unwrap_err();
+            model.ask(&ask(), &Place::only(), Instant::now() + Duration::from_millis(within)).await.unwrap_err();
         }
         assert_eq!(*model.watch().borrow(), opens, "{within}");
     }

@@ -64,7 +64,6 @@ fn ask(question: &str) -> Ask {
         max_tokens: 512,
         min_tokens: 128,
         schema: None,
-        attempt_timeout: Duration::from_secs(5),
     }
 }
 
@@ -127,8 +126,7 @@ async fn the_address_may_end_in_its_version_and_slashes() {
         let vllm = Vllm::new(VllmSettings { url, ..settings(&server) }).unwrap();
         assert_eq!(call(&vllm).await, Ok("네.".to_owned()), "{path}");
     }
-    let behind_a_proxy = without_version(Url::parse("https://gpu.example/llm/v1/").unwrap());
-    assert_eq!(behind_a_proxy.as_str(), "https://gpu.example/llm");
+    assert_eq!(server.got(CHAT).len(), 4);
 }
 
 #[tokio::test]
@@ -394,10 +392,70 @@ async fn a_body_without_end_is_not_read_to_the_end() {
 }
 
 #[tokio::test]
-async fn a_redirect_is_not_followed() {
-    let server = serving(100, |_, _| Reaction::With(307, "location", "/elsewhere", String::new())).await;
-    assert_eq!(call(&client(&server)).await, Err(Cause::NotAnApi));
-    assert!(server.got("/elsewhere").is_empty());
+async fn a_redirect_is_followed_with_the_same_request_on_the_same_server_alone() {
+    let moved = FakeServer::new(|got, _| match got.path.as_str() {
+        "/v1/models" => Reaction::Answer(200, models("/model")),
+        CHAT => Reaction::With(308, "location", "/v2/chat", String::new()),
+        _ => said("네."),
+    })
+    .await;
+    assert_eq!(call(&client(&moved)).await, Ok("네.".to_owned()));
+    assert_eq!(moved.got("/v2/chat")[0].body, moved.got(CHAT)[0].body);
+    assert_eq!(moved.got("/v2/chat")[0].method, "POST");
+
+    let elsewhere = serving(100, |_, _| said("네.")).await;
+    let away = elsewhere.url.join("/v1/chat/completions").unwrap().to_string();
+    let away: &'static str = away.leak();
+    let server = serving(100, move |_, _| Reaction::With(307, "location", away, String::new())).await;
+    assert_eq!(call(&client(&server)).await, Err(Cause::Redirected));
+    assert!(elsewhere.got(CHAT).is_empty());
+}
+
+#[tokio::test]
+async fn a_redirect_in_a_circle_ends() {
+    let server = serving(100, |_, _| Reaction::With(307, "location", CHAT, String::new())).await;
+    assert_eq!(call(&client(&server)).await, Err(Cause::Redirected));
+    assert_eq!(server.got(CHAT).len(), 4);
+}
+
+#[tokio::test]
+async fn what_is_huge_in_bytes_is_too_long_before_anything_is_asked() {
+    let server = serving(100, |_, _| said("네.")).await;
+    let huge = ask(&"가".repeat(4096 * 32 / 3));
+    assert_eq!(called(&client(&server), &huge, soon()).await, Err(Cause::Overflow));
+    assert!(server.got(CHAT).is_empty() && server.got("/tokenize").is_empty());
+}
+
+#[tokio::test]
+async fn a_count_that_is_slow_because_its_prompt_is_long_makes_no_other_be_estimated() {
+    let server = FakeServer::new(|got, before| match (got.path.as_str(), before) {
+        ("/v1/models", _) => Reaction::Answer(200, models("/model")),
+        // The frame, the long prompt, and the one after it.
+        ("/tokenize", 1) => Reaction::Stall(Vec::new()),
+        ("/tokenize", _) => Reaction::Answer(200, r#"{"count":900}"#.to_owned()),
+        _ => said("네."),
+    })
+    .await;
+    let vllm = client(&server);
+    assert_eq!(called(&vllm, &ask(&"가".repeat(9_000)), soon()).await, Ok("네.".to_owned()), "the lean one");
+    assert_eq!(called(&vllm, &ask(&"가".repeat(1_500)), soon()).await, Ok("네.".to_owned()));
+    let counted = server.got("/tokenize");
+    assert!(counted.last().unwrap().body["messages"][2]["content"].as_str().is_some_and(|text| text.len() == 4_500));
+}
+
+#[tokio::test]
+async fn what_a_server_refuses_is_left_out_from_then_on() {
+    let server = serving(100, |got, _| match got.body.get("temperature") {
+        Some(_) => Reaction::Answer(400, r#"{"error":{"message":"Unsupported","param":"temperature"}}"#.to_owned()),
+        None => said("네."),
+    })
+    .await;
+    let vllm = client(&server);
+    for _ in 0..3 {
+        assert_eq!(call(&vllm).await, Ok("네.".to_owned()));
+    }
+    let had: Vec<bool> = server.got(CHAT).iter().map(|chat| chat.body.get("temperature").is_some()).collect();
+    assert_eq!(had, [true, false, false, false]);
 }
 
 #[tokio::test]

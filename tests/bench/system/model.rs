@@ -54,6 +54,8 @@ struct Steady {
     seen: Mutex<Seen>,
 }
 
+const ONE_TOKEN: &[u8] = br#""max_tokens":1,"#;
+
 impl Steady {
     fn new(latency: Duration) -> Self {
         let bytes = |value: Value| Bytes::from(value.to_string());
@@ -74,6 +76,11 @@ impl Steady {
     }
 
     fn note(&self, body: &[u8]) {
+        // What warms the server is no request's.
+        let is_for_one_token = body.windows(ONE_TOKEN.len()).rev().any(|piece| piece == ONE_TOKEN);
+        if is_for_one_token {
+            return;
+        }
         self.seen(|seen| {
             seen.completions += 1;
             if seen.bodies.len() < KEPT {

@@ -77,9 +77,9 @@ async fn a_name_that_the_server_does_not_know_is_told_and_requests_wait_until_it
     let outcomes = env.outcomes().await;
     env.model.serves("/model");
     let worker = env.worker_with(&env.settings().with("MODEL_NAME", OLD_NAME)).await;
-    worker.lacks("model", &format!("does not list the model `{OLD_NAME}`; it lists `/model`")).await;
-    let mut members = vec![ask_for_feedback(&env).await, ask_for_feedback(&env).await];
+    // A server that has come is asked at once, with what prompts begin with.
     worker.lacks("model", &format!("does not serve the model `{OLD_NAME}`; it lists `/model`")).await;
+    let mut members = vec![ask_for_feedback(&env).await, ask_for_feedback(&env).await];
     eventually("the model counts as away", || async {
         let (_, metrics) = worker.get("/metrics").await?;
         metrics.contains("ssammu_circuit_open{part=\"model\"} 1").then_some(())
@@ -102,7 +102,7 @@ async fn a_name_that_the_server_does_not_know_is_told_and_requests_wait_until_it
     let log = worker.log();
     let told = |text: &str| log.lines().filter(|line| line.contains(text)).count();
     assert_eq!(told("found the model"), 0, "{log}");
-    assert_eq!((told("does not list the model"), told("does not serve the model `")), (1, 1), "{log}");
+    assert!(told("does not list the model") <= 1 && told("does not serve the model `") == 1, "{log}");
     assert!(log.lines().any(|line| line.contains("WARN") && line.contains(OLD_NAME) && line.contains("`/model`")));
 }
 
@@ -128,6 +128,8 @@ async fn a_wrong_name_is_told_though_the_fallback_answers(env: Arc<TestEnv>) {
 
 async fn an_alias_is_ready_once_it_was_answered(env: Arc<TestEnv>) {
     let outcomes = env.outcomes().await;
+    // Nothing is answered that the worker asks by itself.
+    env.model.always_to_probes(Answer::busy());
     let worker = env.worker_with(&env.settings().with("MODEL_NAME", "alias")).await;
     worker.lacks("model", "does not list the model `alias`").await;
     let member = ask_for_feedback(&env).await;

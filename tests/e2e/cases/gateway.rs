@@ -35,6 +35,7 @@ crate::case::cases![
     sigterm_ends_streams_and_waits,
     the_gateways_log_holds_nothing_that_a_member_wrote,
     dev_serves_the_page_and_its_documents,
+    dev_stays_up_and_says_what_is_slow_where_a_real_model_is,
 ];
 
 fn feedback(member: i64) -> Value {
@@ -432,6 +433,22 @@ async fn the_gateways_log_holds_nothing_that_a_member_wrote(env: Arc<TestEnv>) {
     let log = process.log();
     assert!(log.contains("starting the gateway") && log.contains("stopped"), "{log}");
     assert!(!log.contains(secret) && !log.contains("secret@example.kr") && !log.contains(FEEDBACK), "{log}");
+}
+
+async fn dev_stays_up_and_says_what_is_slow_where_a_real_model_is(env: Arc<TestEnv>) {
+    env.model.always(Answer::stall());
+    let folder = tempfile::tempdir().unwrap();
+    let (address, model) = (format!("127.0.0.1:{}", free_port()), env.model.url());
+    let documents = folder.path().join("documents").display().to_string();
+    let arguments = ["dev", "--vllm-url", &model, "--gateway-addr", &address, "--documents", &documents];
+    let settings = Settings::default().with("GATEWAY_ADDR", &address).with("REQUEST_DEADLINE", "2s");
+    let gateway = env.start_gateway(&arguments, &settings);
+    gateway.process.wait_for_log("Everything stays up").await;
+    let log = gateway.process.log();
+    let told = "RequestFailed (LLM_UNAVAILABLE) came instead of a feedback after ";
+    assert!(log.contains(told) && log.contains("the model is too slow for REQUEST_DEADLINE=2s"), "{log}");
+    assert_eq!(gateway.ask(Method::GET, "/").send().await.unwrap().status(), 200);
+    assert!(gateway.process.stop().await.success());
 }
 
 async fn dev_serves_the_page_and_its_documents(env: Arc<TestEnv>) {

@@ -2,6 +2,7 @@
 
 pub mod documents;
 pub mod model;
+pub mod model_server;
 pub mod producer;
 pub mod state;
 

@@ -41,7 +41,9 @@ impl Answers for Desk {
             }
             (&Method::POST, "/v1/chat/completions") if is_probe(&body) => {
                 let answer = self.script.lock().expect("the script").answer_to_probe(&body);
-                self.probes.send_modify(|probes| *probes += 1);
+                // A server that has come is warmed with what prompts begin with; a probe has one message.
+                let is_warming = body["messages"].as_array().is_some_and(|messages| messages.len() > 1);
+                self.probes.send_modify(|probes| *probes += usize::from(!is_warming));
                 tokio::time::sleep(answer.delay).await;
                 http::respond(answer.how).await
             }

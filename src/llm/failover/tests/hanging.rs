@@ -4,6 +4,7 @@ use super::*;
 
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_mins(1);
+const HOUR: Duration = Duration::from_hours(1);
 
 /// With the pauses that the worker has.
 fn beside(primary: &Arc<Scripted>, fallback: &Arc<Scripted>, observer: Arc<dyn Observer>) -> Failover {
@@ -21,8 +22,7 @@ fn two() -> (Arc<Scripted>, Arc<Scripted>) {
 /// Asks as feedback does, and tells how long it took.
 async fn timed(model: &Failover, deadline: Duration) -> (Result<String, ModelFailure>, Duration) {
     let started = Instant::now();
-    let ask = Ask { attempt_timeout: MINUTE / 2, ..ask() };
-    let reply = model.ask(&ask, &Place::only(), started + deadline).await.map(|reply| reply.text);
+    let reply = model.ask(&ask(), &Place::only(), started + deadline).await.map(|reply| reply.text);
     (reply, started.elapsed())
 }
 
@@ -260,4 +260,38 @@ async fn who_is_let_in_while_no_model_answers_waits_for_a_probe_until_the_deadli
     };
     let failed = probed(&model, asking).await;
     assert!(failed.is_err() && primary.calls() == calls, "{failed:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_is_lost_on_its_way_to_a_quick_server_is_made_again() {
+    let primary = Scripted::new("vllm", [said("제가")]);
+    let model = by_itself(&primary);
+    primary.answer_probes_and_take(HOUR);
+    let found = async {
+        sleep(MINUTE / 2 - SECOND).await;
+        primary.answer_probes_and_take(SECOND);
+    };
+    let ((reply, took), ()) = probed(&model, async { tokio::join!(timed(&model, MINUTE), found) }).await;
+    assert_eq!((reply, primary.calls()), (Ok("제가".to_owned()), 2));
+    assert!(took < MINUTE / 2 + SECOND * 12, "{took:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slow_server_gets_all_the_time_that_a_request_has() {
+    let primary = Scripted::taking(SECOND * 55, "vllm", [said("제가")]);
+    let model = by_itself(&primary);
+    for _ in 0..5 {
+        assert_eq!(probed(&model, timed(&model, MINUTE)).await, (Ok("제가".to_owned()), SECOND * 55));
+    }
+    assert_eq!(primary.calls(), 5);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_asks_for_a_long_reply_waits_longer_before_it_counts_as_lost() {
+    let primary = Scripted::new("vllm", [said("제가")]);
+    let model = by_itself(&primary);
+    primary.answer_probes_and_take(SECOND * 45);
+    let long = Ask { max_tokens: 1_800, ..ask() };
+    let reply = probed(&model, model.ask(&long, &Place::only(), Instant::now() + SECOND * 50)).await;
+    assert_eq!((reply.map(|reply| reply.text), primary.calls()), (Ok("제가".to_owned()), 1));
 }
