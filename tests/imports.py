@@ -57,7 +57,7 @@ OTHER_WORDS = [
     ("dev/model", {"code", "message", "question"}, "fields of a model's replies and errors"),
     ("eval", {"answer", "feedback", "question"}, "kinds of what is judged, and labels that models write unasked"),
     ("llm", {"code", "context", "message", "question"}, "fields of a model's replies and errors"),
-    ("llm/text/phrases.rs", {"answer", "email", "feedback", "position"}, "labels and keys that models write unasked"),
+    ("llm/text/phrases.rs", {"answer", "feedback"}, "labels and keys that models write unasked"),
     ("resume", {"question"}, "what a model is asked to reply with"),
     ("resume/markdown/html.rs", {"code"}, "an element of HTML"),
     ("resume/markdown/mask.rs", {"email"}, "placeholders that models leave in a résumé"),

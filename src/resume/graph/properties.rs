@@ -148,7 +148,7 @@ proptest! {
         let reply = pieces.join(between);
         if let Some(shown) = shown(&reply) {
             prop_assert!(!shown.contains(HIDDEN), "{}", shown);
-            for token in ["<|im_end|>", "<|END_OF_TURN_TOKEN|>", "<|eot_id|>"] {
+            for token in ["<|im_end|>", "<|END_OF_TURN_TOKEN|>", "<|eot_id|>", "<end_of_turn>"] {
                 prop_assert!(!shown.contains(token), "{}\nof\n{}", shown, reply);
             }
         }

@@ -8,7 +8,7 @@ use super::sections::{bare_headings, drop_empty, drop_facts, drop_title};
 use super::talk::{drop_openings, drop_talk};
 use super::unpack::unpacked;
 use super::{headings, lists, literal, tables};
-use crate::llm::text::is_readable;
+use crate::llm::text::is_foreign;
 
 /// Longer replies are no résumés: the model ran away.
 const MAX_REPLY_BYTES: usize = 64 * 1024;
@@ -64,7 +64,6 @@ fn trim(lines: &mut Vec<Line>) {
 
 fn worth_sending(lines: &[Line]) -> bool {
     let text = lines.iter().filter(|line| line.heading().is_none_or(|(_, title)| !is_section(title)));
-    let letters: Vec<char> = text.flat_map(|line| line.text.chars()).filter(|c| c.is_alphanumeric()).collect();
-    let foreign = letters.iter().filter(|c| c.is_alphabetic() && !is_readable(**c)).count();
-    letters.len() >= MIN_LETTERS && foreign * 2 <= letters.len() && lines.iter().any(|line| line.heading().is_some())
+    let letters = text.flat_map(|line| line.text.chars()).filter(|c| c.is_alphanumeric()).count();
+    letters >= MIN_LETTERS && lines.iter().any(|line| line.heading().is_some()) && !is_foreign(&join(lines))
 }

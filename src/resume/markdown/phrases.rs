@@ -241,7 +241,7 @@ pub mod blank {
     pub const NONE: &[&str] = &["없음", "none"];
 
     /// The names that stand for anybody.
-    pub const ANYBODY: &[&str] = &["홍길동", "김철수", "johndoe", "janedoe", "honggildong", "yourname"];
+    pub const ANYBODY: &[&str] = &["홍길동", "johndoe", "janedoe", "honggildong", "yourname"];
 
     /// What stands before them.
     pub const NAME_LABELS: &[&str] = &["이름", "성명", "성함", "name", "fullname"];

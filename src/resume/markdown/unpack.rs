@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::html::is_element;
 use super::line::{Fence, Line, join};
 use super::names::is_title;
-use crate::llm::text::turn::own;
+use crate::llm::text::envelope::turn;
 use crate::llm::text::visible;
 
 /// Languages of a fence that is no program's.
@@ -18,7 +18,7 @@ const MAX_FRONT_MATTER: usize = 40;
 /// The résumé without what it was wrapped in.
 pub fn unpacked(reply: &str) -> String {
     let text = visible(&reply.replace('\t', "    ")).replace('\u{A0}', " ");
-    let text = unfenced(&own(&text));
+    let text = unfenced(&turn(&text));
     let text = match from_json(&text) {
         Some(text) => unfenced(&text),
         None => text,
