@@ -13,7 +13,7 @@ use tokio::net::TcpListener;
 use tokio::process::Command;
 
 /// Answers and members that hold nothing odd by themselves.
-const SOUND: &str = "nw-02-good,nw-02-partly,nw-02-wrong,mo-01-empty,rs-01,rs-02";
+const SOUND: &str = "nw-02-good,nw-02-partly,nw-02-wrong,db-05-empty,rs-01,rs-02";
 /// Answers that give orders, one of them with a script in it.
 const HOSTILE: &str = "nw-02-hostile,se-02-hostile,os-04-hostile";
 /// What the scripted model cannot do: it knows nothing of networks.
@@ -101,7 +101,7 @@ async fn of_a_model_that_misbehaves_exactly_those_checks_fall_that_are_for_that(
     for (misbehaviour, only, expected) in [
         // These are mended, so that members see nothing of them; whoever writes prompts does.
         (Misbehaviour::Labels, SOUND, &["feedback as_it_came", "question as_it_came", "resume as_it_came"][..]),
-        (Misbehaviour::Tokens, "nw-02-good,nw-02-wrong", &["feedback as_it_came"]),
+        (Misbehaviour::Tokens, SOUND, &["feedback as_it_came", "question as_it_came", "resume as_it_came"]),
         (Misbehaviour::HalfSentence, "nw-02-good", &["feedback as_it_came", "feedback sentences"]),
         (
             Misbehaviour::HalfSentence,
