@@ -100,6 +100,7 @@ pub async fn evaluate(
         began: timestamp(began),
         setup,
         figures: Figures::of(&items, seconds, cached, deadline),
+        left_out: items::wanted(&cases.feedback, &cases.members).len().saturating_sub(items.len()),
         items,
     })
 }

@@ -66,6 +66,9 @@ fn write_page(page: &mut String, report: &Report, changes: Option<&[Change]>) ->
         report.figures.seconds,
         report.items.len()
     )?;
+    if report.left_out > 0 {
+        writeln!(page, "<p class=bad>중단되어 {}건은 묻지 않았습니다.</p>", report.left_out)?;
+    }
     figures(page, report)?;
     checks(page, report, changes)?;
     navigation(page)?;
@@ -295,7 +298,7 @@ mod tests {
         };
         let figures = Figures::of(std::slice::from_ref(&item), 1.0, None, 1);
         let (version, began) = (String::new(), text.to_owned());
-        Report { format: FORMAT, version, began, setup, figures, items: vec![item] }
+        Report { format: FORMAT, version, began, setup, figures, left_out: 0, items: vec![item] }
     }
 
     #[test]

@@ -20,6 +20,9 @@ pub struct Report {
     pub began: String,
     pub setup: Setup,
     pub figures: Figures,
+    /// Requests that were not worked any more: somebody interrupted it.
+    #[serde(default)]
+    pub left_out: usize,
     pub items: Vec<Item>,
 }
 

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use crate::eval::baseline::Change;
 use crate::eval::check::Weight;
 use crate::eval::html::percent;
-use crate::eval::judge::Against;
+use crate::eval::judge::{Against, Marks};
 use crate::eval::report::{Item, Report, tallies};
 
 /// Ids of cases that are told, at most.
@@ -54,6 +54,9 @@ fn write_table(text: &mut String, report: &Report, changes: Option<&[Change]>) -
         Some(cached) => writeln!(text, "; {:.1} % of the prompts were cached", cached * 100.0)?,
         None => writeln!(text, "; the server does not tell what it had cached")?,
     }
+    if report.left_out > 0 {
+        writeln!(text, "left out  {}: it was interrupted", report.left_out)?;
+    }
     opinions(text, &report.items)?;
     for change in changes.into_iter().flatten().filter(|change| change.fell) {
         let ids = change.worse.iter().take(TOLD).cloned().collect::<Vec<_>>().join(", ");
@@ -68,19 +71,21 @@ fn opinions(text: &mut String, items: &[Item]) -> std::fmt::Result {
         return Ok(());
     }
     let marks: Vec<_> = opinions().filter_map(|opinion| opinion.marks.as_ref()).collect();
-    let mean = |of: fn(&crate::eval::judge::Marks) -> u8| {
+    let mean = |of: fn(&Marks) -> u8| {
         let sum: usize = marks.iter().map(|marks| usize::from(of(marks))).sum();
         percent(sum, marks.len()) / 100.0
     };
-    writeln!(
-        text,
-        "judge     {} of {} marked; core {:.2}, mistakes {:.2}, advice {:.2} of 5",
-        marks.len(),
-        opinions().count(),
-        mean(|marks| marks.core.mark),
-        mean(|marks| marks.mistakes.mark),
-        mean(|marks| marks.advice.mark)
-    )?;
+    write!(text, "judge     {} of {} marked", marks.len(), opinions().count())?;
+    match marks.is_empty() {
+        true => writeln!(text, ": nothing that it said could be read")?,
+        false => writeln!(
+            text,
+            "; core {:.2}, mistakes {:.2}, advice {:.2} of 5",
+            mean(|marks| marks.core.mark),
+            mean(|marks| marks.mistakes.mark),
+            mean(|marks| marks.advice.mark)
+        )?,
+    }
     let count = |which| opinions().filter(|opinion| opinion.against == Some(which)).count();
     let against = [Against::Better, Against::Worse, Against::Same, Against::Disagreement].map(count);
     if against.iter().sum::<usize>() > 0 {

@@ -6,14 +6,16 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use ssammu_worker::dev::model::{self, Misbehaviour, Script};
 use tempfile::TempDir;
+use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::net::TcpListener;
 use tokio::process::Command;
 
 /// Answers and members that hold nothing odd by themselves.
-const SOUND: &str = "nw-02-good,nw-02-partly,nw-02-wrong,mo-01-empty,rs-01,rs-02";
+const SOUND: &str = "nw-02-good,nw-02-partly,nw-02-wrong,db-05-empty,rs-01,rs-02";
 /// Answers that give orders, one of them with a script in it.
 const HOSTILE: &str = "nw-02-hostile,se-02-hostile,os-04-hostile";
 /// What the scripted model cannot do: it knows nothing of networks.
@@ -101,7 +103,7 @@ async fn of_a_model_that_misbehaves_exactly_those_checks_fall_that_are_for_that(
     for (misbehaviour, only, expected) in [
         // These are mended, so that members see nothing of them; whoever writes prompts does.
         (Misbehaviour::Labels, SOUND, &["feedback as_it_came", "question as_it_came", "resume as_it_came"][..]),
-        (Misbehaviour::Tokens, "nw-02-good,nw-02-wrong", &["feedback as_it_came"]),
+        (Misbehaviour::Tokens, SOUND, &["feedback as_it_came", "question as_it_came", "resume as_it_came"]),
         (Misbehaviour::HalfSentence, "nw-02-good", &["feedback as_it_came", "feedback sentences"]),
         (
             Misbehaviour::HalfSentence,
@@ -176,4 +178,37 @@ async fn what_could_not_be_judged_is_neither_good_nor_bad() {
         assert_eq!(failed.status, 2, "{why}: {}", failed.told);
         assert!(failed.told.contains(why) && !failed.out.exists(), "{why}: {}", failed.told);
     }
+}
+
+#[tokio::test]
+async fn whoever_interrupts_it_gets_a_report_of_what_came() {
+    let folder = TempDir::new().unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let script = Script { latency: Duration::from_millis(50), misbehaviour: None };
+    tokio::spawn(model::serve(listener, script, std::future::pending()));
+    let out = folder.path().join("part.json");
+    let mut run = Command::new(env!("CARGO_BIN_EXE_ssammu-worker"))
+        .env_clear()
+        .args(["eval", "--vllm-url", &url, "--at-once", "1"])
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .arg("--out")
+        .arg(&out)
+        .arg("--documents")
+        .arg(folder.path())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // The first word of progress: some are done, and most are not.
+    let mut told = BufReader::new(run.stderr.take().unwrap()).lines();
+    assert!(told.next_line().await.unwrap().unwrap().contains("done"));
+    let id = Pid::from_raw(run.id().unwrap().try_into().unwrap()).unwrap();
+    kill_process(id, Signal::INT).unwrap();
+    let ended = run.wait_with_output().await.unwrap();
+    assert_eq!(ended.status.code(), Some(0));
+    let report: Value = serde_json::from_str(&std::fs::read_to_string(&out).unwrap()).unwrap();
+    let (done, left_out) = (report["items"].as_array().unwrap().len(), report["left_out"].as_u64().unwrap());
+    assert!(done > 0 && left_out > 0, "{done} and {left_out}");
+    assert!(String::from_utf8(ended.stdout).unwrap().contains("it was interrupted"));
 }
