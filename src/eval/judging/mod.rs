@@ -14,7 +14,8 @@ fn of_calls(calls: &[Call], raw: &str, read: &str) -> [Finding; 2] {
     let prompts = calls.iter().map(|call| call.prompt).max().unwrap_or_default();
     let again = (prompts > 1).then(|| "응답을 쓸 수 없어 다시 물음".to_owned());
     let truncated = calls.last().is_some_and(|call| call.truncated);
-    let squeezed = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    // How a text is laid out changes no word of it.
+    let squeezed = |text: &str| text.chars().filter(|c| !c.is_whitespace()).collect::<String>();
     let mended = if truncated {
         Some("응답이 잘림".to_owned())
     } else {
