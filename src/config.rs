@@ -436,6 +436,21 @@ mod tests {
     }
 
     #[test]
+    fn a_password_may_have_commas_and_equal_signs() {
+        let text = r"sasl.username=worker,sasl.password=ab\,c=d\,e,linger.ms=7";
+        let config = with(|settings| settings.kafka_properties = text.to_owned()).unwrap();
+        assert_eq!(config.kafka.property("sasl.password"), Some("ab,c=d,e"));
+        assert_eq!(config.kafka.property("linger.ms"), Some("7"));
+    }
+
+    #[test]
+    fn what_needs_tokens_is_refused_at_the_start() {
+        let text = "security.protocol=SASL_SSL,sasl.mechanisms=OAUTHBEARER";
+        let mistakes = with(|settings| settings.kafka_properties = text.to_owned()).unwrap_err().to_string();
+        assert!(mistakes.contains("fetches no tokens, which OAUTHBEARER needs"), "{mistakes}");
+    }
+
+    #[test]
     fn a_member_may_be_named_after_its_machine() {
         let named = "group.instance.id=worker-{hostname},sasl.password={hostname}";
         let config = with(|settings| settings.kafka_properties = named.to_owned()).unwrap();

@@ -41,7 +41,10 @@ impl Check {
 
     pub fn properties(&mut self, name: &str, text: &str) -> Vec<(String, String)> {
         let mut properties: Vec<(String, String)> = Vec::new();
-        for part in text.split(',').filter(|part| !part.trim().is_empty()) {
+        // A password may have commas of its own: `\,`.
+        let parts = text.replace("\\,", "\u{1f}");
+        for part in parts.split(',').filter(|part| !part.trim().is_empty()) {
+            let part = &part.replace('\u{1f}', ",");
             match (part.split_once('='), properties.last_mut()) {
                 (Some((key, value)), _) => properties.push((key.trim().to_owned(), value.trim().to_owned())),
                 // A value with commas, such as debug=broker,topic.

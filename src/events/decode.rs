@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::events::json::JsonText;
+use crate::events::json::{JsonText, whole_characters};
 use crate::events::record::RequestKind;
 use crate::events::request::{FeedbackRequest, MajorType, MemberId, PreferredJob, Request, ResumeAnswer, ResumeInputs};
 
@@ -232,7 +232,9 @@ impl<'a> Fields<'a> {
 }
 
 fn text(raw: &RawValue) -> Option<String> {
-    serde_json::from_str(raw.get()).ok()
+    let read = |json: &str| serde_json::from_str(json).ok();
+    // Browsers cut texts off in the middle of an emoji, and Jackson passes the half on.
+    read(raw.get()).or_else(|| read(&whole_characters(raw.get(), "\u{FFFD}")))
 }
 
 fn optional_text(raw: Option<&RawValue>, field: &'static str, max: usize) -> Result<Option<String>, Invalid> {

@@ -1,5 +1,6 @@
 //! JSON that is kept as its text. A tree of values would lose digits of large numbers, duplicate names, and spelling.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -52,6 +53,46 @@ impl fmt::Debug for JsonText {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "JsonText({} bytes)", self.get().len())
     }
+}
+
+/// `json` with something else for escapes that are half a character: whoever wrote it was stopped, or cut it off, in the
+/// middle of an emoji. Nothing else in it changes.
+pub fn whole_characters<'a>(json: &'a str, instead: &str) -> Cow<'a, str> {
+    if !json.contains("\\u") {
+        return Cow::Borrowed(json);
+    }
+    let mut whole = String::with_capacity(json.len());
+    let mut rest = json;
+    while let Some((before, escape)) = rest.split_once('\\') {
+        whole.push_str(before);
+        let second = || escape.get(ESCAPE..).and_then(|rest| rest.strip_prefix('\\')).and_then(surrogate);
+        let length = match surrogate(escape) {
+            Some(first) if first < LOW && second().is_some_and(|second| second >= LOW) => 2 * ESCAPE + 1,
+            Some(_) => {
+                whole.push_str(instead);
+                rest = escape.get(ESCAPE..).unwrap_or_default();
+                continue;
+            }
+            None => escape.chars().next().map_or(0, char::len_utf8),
+        };
+        let (escape, after) = escape.split_at_checked(length).unwrap_or((escape, ""));
+        whole.push('\\');
+        whole.push_str(escape);
+        rest = after;
+    }
+    whole.push_str(rest);
+    Cow::Owned(whole)
+}
+
+/// Length of `uXXXX`.
+const ESCAPE: usize = 5;
+/// The first of the second halves.
+const LOW: u16 = 0xDC00;
+
+/// The half of a character that `uXXXX` stands for.
+fn surrogate(escape: &str) -> Option<u16> {
+    let code = u16::from_str_radix(escape.strip_prefix('u')?.get(..4)?, 16).ok()?;
+    (0xD800..0xE000).contains(&code).then_some(code)
 }
 
 #[cfg(test)]

@@ -65,6 +65,11 @@ impl Connection {
     /// Which of the operator's properties librdkafka does not take, in words and without their values.
     pub fn problems(&self) -> Vec<String> {
         let refused = self.properties.iter().filter_map(|(name, value)| {
+            if matches!(name.as_str(), "sasl.mechanism" | "sasl.mechanisms")
+                && value.eq_ignore_ascii_case("OAUTHBEARER")
+            {
+                return Some(format!("{name}: the worker fetches no tokens, which OAUTHBEARER needs"));
+            }
             if RESERVED.contains(&name.as_str()) {
                 return Some(format!("{name} is set by the worker itself"));
             }

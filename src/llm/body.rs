@@ -1,10 +1,10 @@
 //! The JSON in an answer's body, whatever servers and the proxies before them put around it: blank lines and comments that
 //! keep the connection open, a byte order mark, the events of a stream that nobody asked for, halves of characters. Pure.
 
-use std::borrow::Cow;
-
 use serde::Deserialize;
 use serde_json::{Value, json};
+
+use crate::events::json::whole_characters;
 
 /// What a body says; `None` where it is no JSON.
 pub fn json(body: &[u8]) -> Option<Value> {
@@ -17,7 +17,7 @@ pub fn json(body: &[u8]) -> Option<Value> {
     if text.starts_with("data:") || text.starts_with("event:") {
         return streamed(text);
     }
-    first_value(text).or_else(|| first_value(&whole_characters(text)))
+    first_value(text).or_else(|| first_value(&whole_characters(text, "")))
 }
 
 /// Whether a body that begins so may go on to say nothing for as long as the model thinks.
@@ -38,7 +38,7 @@ fn streamed(text: &str) -> Option<Value> {
     let events = text.lines().filter_map(|line| line.strip_prefix("data:")).map(str::trim);
     let (mut content, mut finish, mut usage, mut is_answer) = (String::new(), Value::Null, Value::Null, false);
     for event in events.filter(|event| *event != "[DONE]") {
-        let event = first_value(event).or_else(|| first_value(&whole_characters(event)))?;
+        let event = first_value(event).or_else(|| first_value(&whole_characters(event, "")))?;
         let choice = event.pointer("/choices/0").unwrap_or(&Value::Null);
         // An error, or all of it at once.
         if event.get("error").is_some_and(|error| !error.is_null()) || choice.get("message").is_some() {
@@ -51,44 +51,6 @@ fn streamed(text: &str) -> Option<Value> {
         usage = told(event.get("usage")).unwrap_or(usage);
     }
     is_answer.then(|| json!({"choices": [{"message": {"content": content}, "finish_reason": finish}], "usage": usage}))
-}
-
-/// `json` without escapes that are half a character: a model stopped in the middle of an emoji.
-fn whole_characters(json: &str) -> Cow<'_, str> {
-    if !json.contains("\\u") {
-        return Cow::Borrowed(json);
-    }
-    let mut whole = String::with_capacity(json.len());
-    let mut rest = json;
-    while let Some((before, escape)) = rest.split_once('\\') {
-        whole.push_str(before);
-        let second = || escape.get(ESCAPE..).and_then(|rest| rest.strip_prefix('\\')).and_then(surrogate);
-        let length = match surrogate(escape) {
-            Some(first) if first < LOW && second().is_some_and(|second| second >= LOW) => 2 * ESCAPE + 1,
-            Some(_) => {
-                rest = escape.get(ESCAPE..).unwrap_or_default();
-                continue;
-            }
-            None => escape.chars().next().map_or(0, char::len_utf8),
-        };
-        let (escape, after) = escape.split_at_checked(length).unwrap_or((escape, ""));
-        whole.push('\\');
-        whole.push_str(escape);
-        rest = after;
-    }
-    whole.push_str(rest);
-    Cow::Owned(whole)
-}
-
-/// Length of `uXXXX`.
-const ESCAPE: usize = 5;
-/// The first of the second halves.
-const LOW: u16 = 0xDC00;
-
-/// The half of a character that `uXXXX` stands for.
-fn surrogate(escape: &str) -> Option<u16> {
-    let code = u16::from_str_radix(escape.strip_prefix('u')?.get(..4)?, 16).ok()?;
-    (0xD800..0xE000).contains(&code).then_some(code)
 }
 
 #[cfg(test)]

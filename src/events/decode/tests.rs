@@ -79,9 +79,23 @@ fn feedback_texts_are_required_and_bounded_in_code_points() {
     assert_eq!(invalid(FEEDBACK, &json("Q", " \n\u{3000}")).rule, Rule::Required);
     assert_eq!(invalid(FEEDBACK, r#"{"memberId":7,"question":"Q"}"#).field, "answer");
     assert_eq!(invalid(FEEDBACK, r#"{"memberId":7,"question":1,"answer":"A"}"#).rule, Rule::Text);
-    assert_eq!(invalid(FEEDBACK, r#"{"memberId":7,"question":"\ud800","answer":"A"}"#).rule, Rule::Text);
     let problem = invalid(FEEDBACK, r#"{"memberId":7,"question":"Q","answer":"A","problemId":"x"}"#);
     assert_eq!((problem.field, problem.rule), ("problemId", Rule::WholeNumber));
+}
+
+#[test]
+fn half_a_character_is_replaced_and_a_whole_one_stays() {
+    for (written, means) in [
+        (r"좋다 \ud83d", "좋다 \u{FFFD}"),
+        (r"\ude00 좋다", "\u{FFFD} 좋다"),
+        (r"\ud83d\ude00\ud83d", "😀\u{FFFD}"),
+        (r"\ud83d\ud83d\ude00", "\u{FFFD}😀"),
+        (r"\\ud83d \n\u00e9", "\\ud83d \n\u{e9}"),
+    ] {
+        let json = format!(r#"{{"memberId":7,"question":"Q","answer":"{written}"}}"#);
+        let Ok(Request::Feedback(request)) = read(FEEDBACK, &json).request else { panic!("{written}") };
+        assert_eq!(request.answer, means);
+    }
 }
 
 #[test]

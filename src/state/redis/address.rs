@@ -39,6 +39,9 @@ impl FromStr for RedisAddress {
         if !SCHEMES.contains(&scheme) {
             return Err(InvalidAddress(format!("it must begin with one of {}://", SCHEMES.join("://, "))));
         }
+        if is_cut_short(text) {
+            return Err(InvalidAddress(ENCODED.to_owned()));
+        }
         // Reading `rediss` sets TLS up, which panics where several providers are compiled in and none is chosen.
         if CryptoProvider::get_default().is_none() {
             // Failing means that somebody else has chosen one just now.
@@ -47,6 +50,18 @@ impl FromStr for RedisAddress {
         // The client's parser names the part that is wrong and quotes hosts and numbers at most.
         Config::from_url(text).map(Self).map_err(|error| InvalidAddress(error.details().to_owned()))
     }
+}
+
+const ENCODED: &str =
+    "characters such as # / ? @ % in a user's name or password are percent-encoded: %23 %2F %3F %40 %25";
+
+/// Whether the part with the credentials seems to end in the middle of them.
+fn is_cut_short(text: &str) -> bool {
+    let address = text.split_once("://").map_or("", |(_, address)| address);
+    let beyond = address.find(['/', '?', '#']).and_then(|end| address.get(end..)).unwrap_or_default();
+    let (path, query) = beyond.split_once('?').unwrap_or((beyond, ""));
+    let first_name = query.split(['=', '&']).next().unwrap_or_default();
+    beyond.contains('#') || path.contains('@') || first_name.contains('@')
 }
 
 impl fmt::Display for RedisAddress {
@@ -76,6 +91,20 @@ mod tests {
 
     fn parse(text: &str) -> Config {
         text.parse::<RedisAddress>().unwrap().0
+    }
+
+    #[test]
+    fn a_password_that_ends_the_address_early_is_told_without_it() {
+        for password in ["57#Wc", "5/7Wc", "5?7Wc", "5#7@Wc", "Wc#"] {
+            let error = format!("redis://user:{password}@127.0.0.1:6379/0").parse::<RedisAddress>().unwrap_err();
+            assert_eq!(error, InvalidAddress(ENCODED.to_owned()), "{password}");
+        }
+        for fine in [
+            "redis://:57%23Wc@127.0.0.1:6379/0",
+            "redis-sentinel://:a@h:26379/1?sentinelServiceName=m&sentinelUsername=u&sentinelPassword=a@b",
+        ] {
+            assert!(fine.parse::<RedisAddress>().is_ok(), "{fine}");
+        }
     }
 
     #[test]
