@@ -446,7 +446,7 @@ mod tests {
     #[test]
     fn what_needs_tokens_is_refused_at_the_start() {
         let text = "security.protocol=SASL_SSL,sasl.mechanisms=OAUTHBEARER";
-        let mistakes = with(|settings| settings.kafka_properties = text.to_owned()).unwrap_err().to_string();
+        let mistakes = with(|settings| settings.kafka_properties = text.to_owned()).err().unwrap().to_string();
         assert!(mistakes.contains("fetches no tokens, which OAUTHBEARER needs"), "{mistakes}");
     }
 

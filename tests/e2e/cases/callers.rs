@@ -98,14 +98,15 @@ async fn an_answer_that_expired_in_an_outage_is_not_taken_later(env: Arc<TestEnv
     let (gateway, member) = (impatient(&env).await, env.member());
     let first = begin(&gateway, &outcomes, member).await;
     env.model.always(Answer::busy());
-    // One is in work when the outage begins, and one finds out whether it is over: the others wait.
+    // One is at the model when the outage begins, and one is let in to find out whether it is over: the others wait.
     for _ in 0..2 {
         env.requests.ask(&env.topics.feedback_requested, &feedback(env.member())).send().await;
         worker.wait_for_log("the model server is unavailable").await;
     }
-    eventually("both are in work", || async {
+    eventually("both have come", || async {
         let (_, metrics) = worker.get("/metrics").await?;
-        metrics.contains("ssammu_requests_in_work 2").then_some(())
+        let received = format!("ssammu_records_received_total{{topic=\"{}\"}} 2", env.topics.feedback_requested);
+        metrics.contains(&received).then_some(())
     })
     .await;
     let (status, _) = gateway.call(UPDATE_PATH, &update(member, FIRST)).await;

@@ -241,7 +241,7 @@ async fn a_replay_leaves_what_a_member_had_sent_who_was_erased(env: Arc<TestEnv>
 
 async fn a_request_that_fails_again_is_kept_again_until_the_limit(env: Arc<TestEnv>) {
     let outcomes = env.outcomes().await;
-    let _worker = env.worker_with(&hasty(&env)).await;
+    let worker = env.worker_with(&hasty(&env)).await;
     let member = env.member();
     let value = feedback(member).to_string();
     failed_request(&env, &outcomes, member).await;
@@ -256,6 +256,8 @@ async fn a_request_that_fails_again_is_kept_again_until_the_limit(env: Arc<TestE
     assert!(told.contains("1  left: kept again later"), "{told}");
 
     env.model.well();
+    // Until that is known, a request is told at its deadline, which is short here.
+    worker.wait_for_log("the model server is back").await;
     output(&env, &["dlt", "replay", "--yes"]).await;
     outcomes.expect_failure(member, "LLM_UNAVAILABLE").await;
     let answered = outcomes.expect(member, "FeedbackGenerated").await;
