@@ -145,7 +145,7 @@ pub fn is_other_turn(line: &Line) -> bool {
 /// Whether `line`, which follows what the model said, begins another turn of anybody's, or a remark about the reply.
 pub fn is_next_turn(line: &Line) -> bool {
     let begins = |names: &[&str]| line.text.contains([':', '：']) && without_label(&line.text, names).is_some();
-    is_other_turn(line) || is_role(&line.text, role::OWN) || begins(label::SURE_SPEAKERS) || begins(label::AFTERWORDS)
+    is_other_turn(line) || is_role(&line.text, role::OWN) || begins(label::SURE_SPEAKERS) || begins(label::ENDNOTES)
 }
 
 /// Whether the model's own turn begins with `line`.

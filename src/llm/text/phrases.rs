@@ -47,7 +47,7 @@ pub mod label {
     pub const OWN_HEADINGS: &[&str] = &["response", "assistant", "output", "응답", "답변"];
 
     /// What it says below its reply, and about it.
-    pub const AFTERWORDS: &[&str] = &[
+    pub const ENDNOTES: &[&str] = &[
         "translation", "english translation", "영어 번역", "번역", "word count", "글자 수", "글자수", "문장 수", "note",
     ];
 

@@ -1,7 +1,7 @@
 //! Where sentences end, in Korean and in English.
 //!
 //! A text is read from left to right, mark by mark; whether one ends a sentence is told by the words before it and by the
-//! few characters behind it. Only brackets and quotes look further, and no further than [`LONGEST_ASIDE`].
+//! few characters behind it. Only brackets and quotes look further, and no further than `LONGEST_ASIDE`.
 
 use super::ornament::{self, is_ornament};
 use super::{is_alphanumeric, is_hangul, names_a_sign};
