@@ -235,10 +235,11 @@ class Run:
         if violation.member in dialogues and violation.flow != FEEDBACK:
             return True
         return any(
-            self._straddles(case.sends[0].at, case.outcomes[-1].record.arrived)
+            # What was sent again counts from its second time, and may have been answered before.
+            self._straddles(min(case.sends[0].at, case.outcomes[0].record.arrived), case.outcomes[-1].record.arrived)
             for case in self.judge.cases
             if case.request.member == violation.member and case.sends and case.outcomes
-            and case.sends[0].address in violation.sentence
+            and any(sent.address in violation.sentence for sent in case.sends)
         )  # fmt: skip
 
 

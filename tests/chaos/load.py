@@ -71,6 +71,8 @@ class Load(Trial):
         self._tagged: dict[bytes, Case] = {}
         self._marks: dict[Case, str] = {}
         self._asked_since: dict[Case, float] = {}
+        self._pressed_again: list[Failure] = []
+        """Requests that went with their topic; what was in work then may have been paid."""
         self._talking: dict[int, str] = {}
         """The mark of each member's dialogue."""
         self._request_topics = set(judge.names.requests.values())
@@ -215,12 +217,13 @@ class Load(Trial):
             super()._fetch(member, completed)
 
     def failures(self) -> list[Failure]:
-        return [
+        failed = [
             Failure(self.mark(case), outcome.record.timestamp / 1000)
             for case in self._judge.cases
             for outcome in case.first_outcomes()
             if outcome.retryable
         ]
+        return [*failed, *self._pressed_again]
 
     def waits(self) -> Iterator[Wait]:
         for case in cases_of(self._judge):
@@ -276,6 +279,7 @@ class Load(Trial):
             return
         again = self._judge.sending(replace(case.request, headers=_without_tag(case.request), clicks=1))
         self._asked_since[again] = self.asked_since(case)
+        self._pressed_again.append(Failure(self.mark(case), self._clock.now()))
         self._bursts[visit] = [again if one is case else one for one in self._bursts[visit]]
         self._visits[again] = visit
         self._send(again, self._clock.now())

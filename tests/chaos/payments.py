@@ -52,7 +52,7 @@ class Call:
 
 @dataclass(frozen=True)
 class Failure:
-    """A request that ended in a failure after which it may be tried again."""
+    """A request that ended in a failure after which it may be tried again, or that went with its topic while it was in work."""
 
     mark: str
     at: float

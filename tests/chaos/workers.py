@@ -69,9 +69,11 @@ class Worker(Service):
         return said["notReady"] | said["optionalNotReady"]
 
     def in_work(self) -> int | None:
-        """Requests in work now; None when it does not say in time."""
-        found = re.search(r"^ssammu_requests_in_work (\d+)", self._get("/metrics") or "", re.MULTILINE)
-        return int(found[1]) if found else None
+        """Requests in work now, and those that wait for Redis, perhaps with what was paid for; None when it does not say in
+        time."""
+        counts = r"^ssammu_(?:requests_in_work|state_waiting) (\d+)"
+        found = re.findall(counts, self._get("/metrics") or "", re.MULTILINE)
+        return sum(map(int, found)) if found else None
 
     def is_calm(self) -> bool:
         """Whether it is ready and next to nothing waits in it."""
