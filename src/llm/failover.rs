@@ -118,7 +118,8 @@ impl Server {
         let mut usual = locked(&self.usual);
         let usual = usual.entry(ask.max_tokens).or_default();
         let is_known = usual.at_most().is_some();
-        let least = if is_known { Duration::ZERO } else { (*locked(&self.reading)).min(whole / 2) };
+        // A request is read and then written, which may take as long again.
+        let least = if is_known { Duration::ZERO } else { locked(&self.reading).saturating_mul(2).min(whole / 2) };
         let (odd_after, silent_after) = (usual.odd_after(whole).max(least), usual.silent_after(whole).max(least));
         Silences { is_known, odd_after, silent_after }
     }
