@@ -36,7 +36,7 @@ pub struct Held {
 impl Locks {
     /// Locks that the store keeps for `ttl` unless they are renewed.
     pub fn new(state: Arc<dyn MemberState>, ttl: Duration, holder: Holder) -> Arc<Self> {
-        Arc::new(Self { state, holder, renew_after: ttl / 3, held: Mutex::default(), fenced: CancellationToken::new() })
+        Arc::new(Self { state, holder, renew_after: ttl / 9, held: Mutex::default(), fenced: CancellationToken::new() })
     }
 
     /// What a claim of ours holds a lock with.

@@ -27,6 +27,8 @@ UNEXCUSED_BY_LOSS = ("missing", "invalid", "stray", "document", "dead letter")
 NOT_STRUCK = ("deadline", FAILED, LOSSY, ROLLBACK)
 """Excuses of payments that have nothing to do with what was in work at a fault."""
 STALLED, LOCK_LOST_S, STALLED_IN_WORK = "stalled", 5.0, 64
+AWAY, LOCK_OUTLIVES_S = "redis away", 8.0
+"""Locks last ten seconds and are renewed every second: what outlasts them is paid again by whoever takes a partition over."""
 """A machine that gives nobody time for so long may cost locks, of everything that can be in work."""
 MOVES, MOVING_OUTAGES, MOVED_S = {"kill", "stop", "rolling"}, {"broker", "topic"}, 30.0
 """After these, and for so long, partitions may move."""
@@ -64,7 +66,7 @@ class Run:
 
     def conclude(self) -> None:
         """Fills `figures` and `violations`."""
-        self.bill = bill(self.calls, [*self.injected.disruptions, *self._stalled()], self.failures)
+        self.bill = bill(self.calls, [*self.injected.disruptions, *self._stalled(), *self._without_locks()], self.failures)
         self._note("replay", replay_faults(self.families))
         self.judge.cases = drop_answered_by_the_first(self.judge.cases, self.families)
         self._expect_nothing_of_what_was_lost()
@@ -214,6 +216,16 @@ class Run:
         return [
             Disruption(STALLED, life, began, ended, STALLED_IN_WORK)
             for began, ended in self.stalls if ended - began > LOCK_LOST_S
+            for life in lives
+        ]  # fmt: skip
+
+    def _without_locks(self) -> list[Disruption]:
+        """While Redis is away nobody can renew a lock, nor save what was paid for."""
+        lives = {look.life for look in self.looks}
+        away = [outage for outage in self.injected.outages if outage.what.startswith("redis")]
+        return [
+            Disruption(AWAY, life, outage.began, outage.ended, STALLED_IN_WORK)
+            for outage in away if outage.ended - outage.began > LOCK_OUTLIVES_S
             for life in lives
         ]  # fmt: skip
 
