@@ -66,7 +66,9 @@ class Run:
 
     def conclude(self) -> None:
         """Fills `figures` and `violations`."""
-        self.bill = bill(self.calls, [*self.injected.disruptions, *self._stalled(), *self._without_locks()], self.failures)
+        self.bill = bill(
+            self.calls, [*self.injected.disruptions, *self._stalled(), *self._without_locks()], self.failures
+        )
         self._note("replay", replay_faults(self.families))
         self.judge.cases = drop_answered_by_the_first(self.judge.cases, self.families)
         self._expect_nothing_of_what_was_lost()
