@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import os
 import random
+import shutil
+import signal
 import sys
+import tempfile
 import threading
 import time
 from collections import Counter
@@ -16,6 +20,7 @@ from pathlib import Path
 sys.path.append(str(Path(__file__).resolve().parents[1] / "outsider"))
 
 import boto3
+from confluent_kafka import KafkaException
 
 from bus import Bus
 from model import Manners, ModelServer
@@ -165,3 +170,30 @@ class Bench:
     def _start(self, service: Service) -> None:
         self._started.append(service)
         service.start()
+
+
+@dataclass(frozen=True)
+class Result:
+    figures: str
+    is_good: bool
+
+
+def measured(name: str, plan: Plan, options: argparse.Namespace, measure: Callable[[Bench], Result]) -> int:
+    """Prints what was measured; gives the exit code. Only the logs of what was not good are kept."""
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(2))
+    folder, bench, code = Path(tempfile.mkdtemp(prefix=f"ssammu-{name}-")), None, 2
+    try:
+        bench = Bench(folder, plan, options.worker.resolve(), options.services.resolve())
+        result = measure(bench)
+        print(f"{result.figures}: {'good' if result.is_good else 'MISSED'}")
+        code = 0 if result.is_good else 1
+    except (CannotRun, NotStarted, KafkaException) as error:
+        print(f"{name}: {error}", file=sys.stderr)
+    finally:
+        if bench is not None:
+            bench.close()
+        if code == 0:
+            shutil.rmtree(folder)
+        else:
+            print(f"logs are in {folder}", file=sys.stderr)
+    return code

@@ -9,21 +9,13 @@ run. Needs what chaos.py needs, and a release build.
 from __future__ import annotations
 
 import argparse
-import shutil
-import signal
 import sys
-import tempfile
 from collections import Counter
-from dataclasses import dataclass
 from pathlib import Path
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / "outsider"))
 
-from confluent_kafka import KafkaException
-
-from bench import Bench, Plan
-from outsider import CannotRun
-from services import NotStarted
+from bench import Bench, Plan, Result, measured
 from wire import FEEDBACK_GENERATED
 
 REQUESTS = 1_000
@@ -31,12 +23,6 @@ LATENCY_S = 0.5
 DEADLINE_S = 60
 """The worker's own default of REQUEST_DEADLINE."""
 UNAVAILABLE = "LLM_UNAVAILABLE"
-
-
-@dataclass(frozen=True)
-class Result:
-    figures: str
-    is_good: bool
 
 
 def outage(bench: Bench, seconds: float, hangs: bool) -> Result:
@@ -76,24 +62,8 @@ def main() -> int:
     add("--hang", action="store_true", help="it hangs, instead of refusing connections")
     add("--in-flight", type=int, default=64, metavar="N", help="the worker's MAX_IN_FLIGHT (64)")
     options = parser.parse_args()
-    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(2))
     plan = Plan(requests=REQUESTS, in_flight=options.in_flight, latency_s=LATENCY_S)
-    folder, bench, code = Path(tempfile.mkdtemp(prefix="ssammu-outage-")), None, 2
-    try:
-        bench = Bench(folder, plan, options.worker.resolve(), options.services.resolve())
-        result = outage(bench, options.seconds, options.hang)
-        print(f"{result.figures}: {'good' if result.is_good else 'MISSED'}")
-        code = 0 if result.is_good else 1
-    except (CannotRun, NotStarted, KafkaException) as error:
-        print(f"outage: {error}", file=sys.stderr)
-    finally:
-        if bench is not None:
-            bench.close()
-        if code == 0:
-            shutil.rmtree(folder)
-        else:
-            print(f"logs are in {folder}", file=sys.stderr)
-    return code
+    return measured("outage", plan, options, lambda bench: outage(bench, options.seconds, options.hang))
 
 
 if __name__ == "__main__":

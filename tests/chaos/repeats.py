@@ -10,26 +10,40 @@ from __future__ import annotations
 
 import argparse
 import random
-import shutil
-import signal
 import sys
-import tempfile
 from collections import defaultdict
 from pathlib import Path
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / "outsider"))
 
-from confluent_kafka import KafkaException
-
-from bench import Bench, Plan
-from outsider import CannotRun
-from services import NotStarted
+from bench import Bench, Plan, Result, measured
 
 REQUESTS = 3_000
 LATENCY_S = 0.4
 AT_WORK_S = (1.0, 2.5)
 """How long a life is at work before it is killed."""
 PATIENCE_S = 30.0
+
+
+def repeats(bench: Bench, options: argparse.Namespace) -> Result:
+    moments = random.Random(options.seed)
+    bench.start_model()
+    bench.start_worker()
+    for _ in range(options.kills):
+        bench.work(moments.uniform(*AT_WORK_S))
+        bench.worker.kill()
+        bench.start_worker()
+    contents = defaultdict(list)
+    for outcome in bench.outcomes(PATIENCE_S):
+        contents[outcome.record.key].append(outcome.record.value)
+    again = sum(len(values) - 1 for values in contents.values())
+    two = sum(len(set(values)) > 1 for values in contents.values())
+    missing = bench.plan.requests - len(contents)
+    return Result(
+        f"{options.kills} kills over {bench.plan.requests} requests, {bench.plan.in_flight} in flight at {LATENCY_S} s each: "
+        f"{again} outcomes sent again (at most {options.at_most}), missing {missing}, with two contents {two}",
+        again <= options.at_most and missing == two == 0,
+    )
 
 
 def main() -> int:
@@ -43,41 +57,8 @@ def main() -> int:
     add("--at-most", type=int, default=300, metavar="N", help="outcomes that may be sent again (300)")
     add("--seed", type=int, default=1, metavar="N", help="of the moments of the kills (1)")
     options = parser.parse_args()
-    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(2))
     plan = Plan(requests=REQUESTS, in_flight=options.in_flight, latency_s=LATENCY_S)
-    folder, bench, code = Path(tempfile.mkdtemp(prefix="ssammu-repeats-")), None, 2
-    try:
-        bench = Bench(folder, plan, options.worker.resolve(), options.services.resolve())
-        moments = random.Random(options.seed)
-        bench.start_model()
-        bench.start_worker()
-        for _ in range(options.kills):
-            bench.work(moments.uniform(*AT_WORK_S))
-            bench.worker.kill()
-            bench.start_worker()
-        contents = defaultdict(list)
-        for outcome in bench.outcomes(PATIENCE_S):
-            contents[outcome.record.key].append(outcome.record.value)
-        again = sum(len(values) - 1 for values in contents.values())
-        two = sum(len(set(values)) > 1 for values in contents.values())
-        missing = plan.requests - len(contents)
-        is_good = again <= options.at_most and missing == two == 0
-        print(
-            f"{options.kills} kills over {plan.requests} requests, {plan.in_flight} in flight at {LATENCY_S} s each: "
-            f"{again} outcomes sent again (at most {options.at_most}), missing {missing}, with two contents {two}: "
-            f"{'good' if is_good else 'MISSED'}"
-        )
-        code = 0 if is_good else 1
-    except (CannotRun, NotStarted, KafkaException) as error:
-        print(f"repeats: {error}", file=sys.stderr)
-    finally:
-        if bench is not None:
-            bench.close()
-        if code == 0:
-            shutil.rmtree(folder)
-        else:
-            print(f"logs are in {folder}", file=sys.stderr)
-    return code
+    return measured("repeats", plan, options, lambda bench: repeats(bench, options))
 
 
 if __name__ == "__main__":
