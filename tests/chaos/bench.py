@@ -36,7 +36,7 @@ LOOK_S = 0.2
 ANSWER_S = 10.0
 KAFKA_S = 60.0
 RISE_S = 60.0
-"""Longest time until a worker that has just been started has a request in work."""
+"""Longest time until a worker that has just been started has read a request."""
 QUIET_S = 3.0
 """How long nothing may come after the last answer; a second one to the same request would."""
 
@@ -137,9 +137,9 @@ class Bench:
         asyncio.run_coroutine_threadsafe(self._model.start(self._model_port), self._loop).result(ANSWER_S)
 
     def start_worker(self) -> None:
-        """Returns when it has a request in work."""
+        """Returns when it has read requests: while there is no model none is in work."""
         self._start(self.worker)
-        self.wait_until(lambda: bool(self.worker.in_work()), RISE_S)
+        self.wait_until(self.worker.has_read, RISE_S)
 
     def wait_until(self, is_over: Callable[[], bool], limit_s: float) -> None:
         deadline = self._clock.now() + limit_s

@@ -80,6 +80,10 @@ class Worker(Service):
         waiting = re.findall(r"^ssammu_requests_waiting\{.*\} (\d+)", self._get("/metrics") or "", re.MULTILINE)
         return self.is_ready() and sum(map(int, waiting)) <= CALM_WAITING
 
+    def has_read(self) -> bool:
+        read = re.findall(r"^ssammu_records_received_total\S* (\d+)", self._get("/metrics") or "", re.MULTILINE)
+        return any(map(int, read))
+
     def note_memory(self) -> None:
         if (pid := self.pid()) is None:
             return
