@@ -80,7 +80,7 @@ impl Asking {
     /// Where the case is no request that a member could send.
     pub async fn work(&self, member: MemberId, wanted: Wanted<'_>) -> anyhow::Result<Worked> {
         let request = Requested::read(member, wanted)?;
-        let place = Place::new(self.slots.clone(), self.slots.acquire().await, CancellationToken::new());
+        let place = Place::new(self.slots.clone(), self.slots.acquire().await, CancellationToken::new(), Arc::new(()));
         let started = Instant::now();
         let only_questions = matches!(wanted, Wanted::Question(..));
         // The limit is within it; what is beyond is for a model that is away.

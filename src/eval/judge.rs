@@ -91,7 +91,7 @@ pub struct Judge {
 impl Judge {
     /// What it says of `feedback`, and of it against an `old` one. What it does not say well-formed is left out.
     pub async fn judge(&self, case: &FeedbackCase, feedback: &str, old: Option<&str>) -> Opinion {
-        let place = Place::new(self.slots.clone(), self.slots.acquire().await, CancellationToken::new());
+        let place = Place::new(self.slots.clone(), self.slots.acquire().await, CancellationToken::new(), Arc::new(()));
         let text = format!("{}{}\n\n{MARKS}", material(case), fenced("피드백", feedback));
         let marks: Option<Marks> = self.ask(&place, text, marks_schema()).await;
         let marks = marks.filter(|marks| marks.all().iter().all(|mark| (1..=5).contains(&mark.mark)));
@@ -125,7 +125,7 @@ impl Judge {
             min_tokens: MIN_TOKENS,
             schema: Some(schema),
         };
-        let reply = self.model.ask(&ask, place, Instant::now() + self.limit).await;
+        let reply = self.model.ask(&ask, place, Instant::now() + self.limit, None).await;
         object(&reply.ok()?.text)
     }
 }
@@ -212,7 +212,7 @@ mod tests {
     use super::*;
     use crate::flow_control::gate::GatePermit;
     use crate::flow_control::slots::Slots;
-    use crate::llm::{ModelFailure, Reply};
+    use crate::llm::{Listener, ModelFailure, Reply};
 
     /// A model that says `marks`, and of two feedbacks always chooses the longer one, or the first.
     struct Reader {
@@ -227,7 +227,13 @@ mod tests {
             GatePermit::free()
         }
 
-        async fn ask(&self, ask: &Ask, _: &Place, _: Instant) -> Result<Reply, ModelFailure> {
+        async fn ask(
+            &self,
+            ask: &Ask,
+            _: &Place,
+            _: Instant,
+            _: Option<&dyn Listener>,
+        ) -> Result<Reply, ModelFailure> {
             let text = ask.prompts[0].text.to_string();
             let said = match text.split_once("<피드백 A>") {
                 None => self.marks.to_owned(),

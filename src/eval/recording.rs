@@ -12,7 +12,7 @@ use crate::flow_control::place::Place;
 use crate::llm::chat::Endpoint;
 use crate::llm::classify::{Completion, Fault};
 use crate::llm::naming::Trouble;
-use crate::llm::{Ask, Model, ModelFailure, Reply};
+use crate::llm::{Ask, Listener, Model, ModelFailure, Reply};
 
 tokio::task_local! {
     /// Of the request that the task works on. A probe is nobody's request, and has none.
@@ -70,7 +70,13 @@ impl Model for RecordedModel {
         self.0.admit().await
     }
 
-    async fn ask(&self, ask: &Ask, place: &Place, deadline: Instant) -> Result<Reply, ModelFailure> {
+    async fn ask(
+        &self,
+        ask: &Ask,
+        place: &Place,
+        deadline: Instant,
+        listener: Option<&dyn Listener>,
+    ) -> Result<Reply, ModelFailure> {
         let is_unwanted = with_record(|record| {
             record.prompts += 1;
             record.only_questions && ask.schema.is_none()
@@ -78,7 +84,7 @@ impl Model for RecordedModel {
         if is_unwanted == Some(true) {
             return Err(ModelFailure::Unusable("no résumé is wanted".to_owned()));
         }
-        self.0.ask(ask, place, deadline).await
+        self.0.ask(ask, place, deadline, listener).await
     }
 }
 

@@ -26,7 +26,7 @@ pub async fn write(
     deadline: Instant,
 ) -> Result<String, Failure> {
     for prompts in [prompt::prompts, prompt::firmer] {
-        match model.ask(&ask(prompts(request)), place, deadline).await {
+        match model.ask(&ask(prompts(request)), place, deadline, None).await {
             Ok(answer) => {
                 if let Some(feedback) = reply::read(&answer.text, answer.truncated) {
                     return Ok(feedback);

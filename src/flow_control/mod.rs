@@ -6,5 +6,6 @@ pub mod breaker;
 pub mod circuit;
 pub mod gate;
 pub mod place;
+pub mod progress;
 pub mod slots;
 pub mod trouble;

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio_util::sync::CancellationToken;
 
+use super::progress::Progress;
 use super::slots::{GroupSlots, Slot};
 
 /// The record's partition has moved, or the worker stops, and nothing of the record is in hand that would be lost: it is
@@ -42,12 +43,19 @@ struct Standing {
     slots: GroupSlots,
     slot: Mutex<Option<Slot>>,
     tenure: CancellationToken,
+    progress: Arc<dyn Progress>,
 }
 
 impl Place {
-    /// In a slot, for as long as the record is ours.
-    pub fn new(slots: GroupSlots, slot: Slot, tenure: CancellationToken) -> Self {
-        Self(Arc::new(Standing { slots, slot: Mutex::new(Some(slot)), tenure }))
+    /// In a slot, for as long as the record is ours; it tells of itself through `progress`.
+    pub fn new(slots: GroupSlots, slot: Slot, tenure: CancellationToken, progress: Arc<dyn Progress>) -> Self {
+        progress.goes_on();
+        Self(Arc::new(Standing { slots, slot: Mutex::new(Some(slot)), tenure, progress }))
+    }
+
+    /// What the record's request tells of how far it is.
+    pub fn progress(&self) -> &dyn Progress {
+        self.0.progress.as_ref()
     }
 
     /// Cancelled when the record is no longer ours to wait with.
@@ -57,7 +65,9 @@ impl Place {
 
     /// Makes room: what is left to do is for nobody to wait for.
     pub fn give_up_slot(&self) {
-        drop(self.slot().take());
+        if self.slot().take().is_some() {
+            self.0.progress.waits();
+        }
     }
 
     /// Waits for what costs nothing when it is left to the next owner.
@@ -85,6 +95,7 @@ impl Place {
         if self.slot().is_none() {
             let slot = self.0.slots.acquire().await;
             *self.slot() = Some(slot);
+            self.0.progress.goes_on();
         }
     }
 
@@ -99,7 +110,7 @@ impl Place {
     pub fn only() -> Self {
         let group = super::slots::Slots::new(1).of_group();
         let slot = group.try_acquire().expect("a slot of its own");
-        Self::new(group, slot, CancellationToken::new())
+        Self::new(group, slot, CancellationToken::new(), Arc::new(()))
     }
 }
 
@@ -113,7 +124,7 @@ mod tests {
     #[tokio::test]
     async fn who_waits_without_a_slot_makes_room_and_queues_again() {
         let group = Slots::new(1).of_group();
-        let place = Place::new(group.clone(), group.acquire().await, CancellationToken::new());
+        let place = Place::new(group.clone(), group.acquire().await, CancellationToken::new(), Arc::new(()));
         assert!(group.try_acquire().is_none());
         place.give_up_slot();
         let other = group.try_acquire();
@@ -126,7 +137,7 @@ mod tests {
     #[tokio::test]
     async fn a_record_is_left_as_soon_as_it_is_no_longer_ours() {
         let (group, tenure) = (Slots::new(1).of_group(), CancellationToken::new());
-        let place = Place::new(group.clone(), group.acquire().await, tenure.clone());
+        let place = Place::new(group.clone(), group.acquire().await, tenure.clone(), Arc::new(()));
         assert_eq!(place.wait(async { 7 }).await, Ok(7));
         place.give_up_slot();
         let _other = group.acquire().await;

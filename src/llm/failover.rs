@@ -24,7 +24,7 @@ use tracing::{debug, info, warn};
 use super::chat::Endpoint;
 use super::classify::{Action, Cause, Completion, Fault, Health, Usage};
 use super::usual::Usual;
-use super::{Ask, Model, ModelFailure, Reply};
+use super::{Ask, Listener, Model, ModelFailure, Reply};
 use crate::flow_control::backoff::Backoff;
 use crate::flow_control::breaker::{Breaker, Change, Picked, Verdict};
 use crate::flow_control::gate::GatePermit;
@@ -339,7 +339,13 @@ impl Model for Failover {
         self.breaker.admit().await
     }
 
-    async fn ask(&self, ask: &Ask, place: &Place, deadline: Instant) -> Result<Reply, ModelFailure> {
+    async fn ask(
+        &self,
+        ask: &Ask,
+        place: &Place,
+        deadline: Instant,
+        _listener: Option<&dyn Listener>,
+    ) -> Result<Reply, ModelFailure> {
         let whole = deadline.saturating_duration_since(Instant::now());
         let mut course = Course { whole, deadline, tried: Vec::new(), broke: Vec::new() };
         let mut attempt = 0;

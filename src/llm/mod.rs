@@ -7,6 +7,7 @@ pub mod chat;
 pub mod classify;
 mod dialect;
 pub mod failover;
+mod listener;
 mod model_info;
 pub mod naming;
 pub mod openai;
@@ -24,6 +25,7 @@ use crate::flow_control::gate::GatePermit;
 use crate::flow_control::place::Place;
 
 pub mod text;
+pub use listener::Listener;
 pub use prompt::{Preamble, Prompt, Role};
 pub use transport::SetupError;
 
@@ -90,6 +92,13 @@ pub trait Model: Send + Sync {
     async fn admit(&self) -> GatePermit;
 
     /// Asks until there is a reply, or until `deadline`. Dropping the future cancels the call. While there is nobody to ask
-    /// it holds no slot of the caller's place; a call that is out has one.
-    async fn ask(&self, ask: &Ask, place: &Place, deadline: Instant) -> Result<Reply, ModelFailure>;
+    /// it holds no slot of the caller's place; a call that is out has one. Where somebody listens, the reply is read as it
+    /// is written, from servers that can.
+    async fn ask(
+        &self,
+        ask: &Ask,
+        place: &Place,
+        deadline: Instant,
+        listener: Option<&dyn Listener>,
+    ) -> Result<Reply, ModelFailure>;
 }

@@ -128,7 +128,7 @@ impl Agent {
 
     async fn ask(&self, ask: &Ask, place: &Place, deadline: Instant) -> Result<Reply, ModelFailure> {
         failpoint::reach("before_call");
-        let reply = self.model.ask(ask, place, deadline).await;
+        let reply = self.model.ask(ask, place, deadline, None).await;
         failpoint::reach("called");
         reply
     }

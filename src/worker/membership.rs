@@ -369,7 +369,7 @@ impl<'a> Membership<'a> {
     fn start(&mut self, slot: Slot) {
         // Without a ready record the slot is free again at once.
         let Some((lane, (job, ticket))) = self.lanes.start_next() else { return };
-        let mut place = Place::new(self.slots.clone(), slot, self.assignments.begin(&ticket));
+        let mut place = Place::new(self.slots.clone(), slot, self.assignments.begin(&ticket), Arc::new(()));
         self.make_room(lane);
         let bytes = job.record.size();
         self.begun_bytes += bytes;

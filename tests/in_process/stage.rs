@@ -323,6 +323,6 @@ pub fn record(kind: RequestKind, offset: i64, value: &Value) -> Record {
 pub async fn work(worker: &Worker, record: Record) {
     let slots = Slots::new(1).of_group();
     let slot = slots.acquire().await;
-    let mut place = Place::new(slots, slot, CancellationToken::new());
+    let mut place = Place::new(slots, slot, CancellationToken::new(), Arc::new(()));
     in_time("the record is worked", worker.work(&Job::new(record), &mut place)).await;
 }

@@ -54,7 +54,7 @@ async fn the_workers_own_client_gets_all_three_kinds_of_reply() {
     let server = start(Duration::ZERO).await;
     let vllm = Arc::new(client(&server, None));
     let model = Failover::new(vllm, None, Patience::default(), Arc::new(()));
-    let said = async |ask: Ask| model.ask(&ask, &Place::only(), soon()).await.unwrap();
+    let said = async |ask: Ask| model.ask(&ask, &Place::only(), soon(), None).await.unwrap();
 
     let feedback = said(ask("면접관", "<질문>\nACID란?\n</질문>")).await;
     assert!(feedback.text.contains("'ACID란'") && !feedback.truncated);
@@ -79,7 +79,7 @@ async fn its_count_keeps_a_long_prompt_from_being_sent() {
     assert!(vllm.call(&fits, limit).await.is_ok());
     let model = Failover::new(Arc::new(vllm), None, Patience::default(), Arc::new(()));
     let too_long = ask("면접관", &"가".repeat(4000));
-    assert_eq!(model.ask(&too_long, &Place::only(), limit).await, Err(ModelFailure::TooLong));
+    assert_eq!(model.ask(&too_long, &Place::only(), limit, None).await, Err(ModelFailure::TooLong));
 }
 
 #[tokio::test]

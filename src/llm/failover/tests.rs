@@ -196,7 +196,7 @@ fn pair(primary: &Arc<Scripted>, fallback: &Arc<Scripted>) -> Failover {
 }
 
 async fn asked(model: &Failover, within: Duration) -> Result<String, ModelFailure> {
-    model.ask(&ask(), &Place::only(), Instant::now() + within).await.map(|reply| reply.text)
+    model.ask(&ask(), &Place::only(), Instant::now() + within, None).await.map(|reply| reply.text)
 }
 
 /// Does it while somebody probes, as the worker does.
@@ -359,9 +359,9 @@ async fn who_was_asking_when_the_model_went_away_holds_no_slot_until_a_call_can_
     let primary = Scripted::new("vllm", [fails(Cause::Unreachable)]);
     let model = alone(&primary, Arc::new(()));
     let slots = Slots::new(2).of_group();
-    let place = || Place::new(slots.clone(), slots.try_acquire().unwrap(), CancellationToken::new());
+    let place = || Place::new(slots.clone(), slots.try_acquire().unwrap(), CancellationToken::new(), Arc::new(()));
     let (ask, places) = (ask(), [place(), place()]);
-    let asking = join_all(places.each_ref().map(|place| model.ask(&ask, place, Instant::now() + LONG)));
+    let asking = join_all(places.each_ref().map(|place| model.ask(&ask, place, Instant::now() + LONG, None)));
     let others = async {
         // Two go on that need no model, while two wait for it.
         let taken = timeout_at(Instant::now() + LONG / 4, join_all([slots.acquire(), slots.acquire()]));
@@ -383,7 +383,7 @@ async fn silence_counts_against_the_server_only_when_it_had_fair_time_to_answer(
         primary.hang(true);
         let model = alone(&primary, Arc::new(()));
         for _ in 0..3 {
-            model.ask(&ask(), &Place::only(), Instant::now() + Duration::from_millis(within)).await.unwrap_err();
+            model.ask(&ask(), &Place::only(), Instant::now() + Duration::from_millis(within), None).await.unwrap_err();
         }
         assert_eq!(*model.watch().borrow(), opens, "{within}");
     }
