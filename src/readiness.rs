@@ -172,11 +172,13 @@ where
 {
     let mut away_since = None;
     loop {
+        let began = Instant::now();
         let state = match trouble.lasting() {
             Some(reason) => Err(reason),
             None => check().await.map_err(|error| error.to_string()),
         };
         let is_ready = state.is_ok();
+        tracing::debug!(part, is_ready, took = ?began.elapsed(), "looked at a part");
         let pause = if is_ready {
             away_since = None;
             LOOK

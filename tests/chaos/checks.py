@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 
 from faults import Injected
 from figures import Run
@@ -29,6 +31,7 @@ from payments import (
 from self_test import NAMES, NOW, SECRET, Tape, drop, fail_feedback, good_run
 from silence import Outage
 from waiting_checks import WAITING_CHECKS
+from wire import INIT
 
 Check = Callable[[], bool]
 
@@ -149,6 +152,23 @@ def away(what: str, began: float = NOW - 10, ended: float = NOW + 10) -> Injecte
 def a_good_run_is_good() -> bool:
     run = conclude(injected=away("s3"))
     return run.violations == [] and run.figures["without an outcome"] == 0
+
+
+def _begin_earlier(tape: Tape, since: float | None) -> None:
+    """As if the interview had begun with an earlier record of its init, which went with its topic."""
+    for number in range(2):
+        index = tape.find("ResumeCompleted", number)
+        key = json.loads(tape.records[index].value or b"")["resumeObjectKey"]
+        tape.change_body(index, resumeObjectKey=re.sub(r"_\d{8}_\d{6}_", "_20261122_183220_", key))
+    tape.sends = [
+        (replace(request, since=since) if request.flow == INIT else request, places) for request, places in tape.sends
+    ]
+
+
+def an_interview_that_began_before_its_init_was_pressed_again_is_good_and_any_other_is_noticed() -> bool:
+    again = conclude(lambda tape: _begin_earlier(tape, NOW - 60)).violations
+    other = conclude(lambda tape: _begin_earlier(tape, None)).violations
+    return again == [] and any("session's start" in violation for violation in other)
 
 
 def a_missing_outcome_is_noticed() -> bool:
@@ -304,6 +324,7 @@ CHECKS: list[Check] = [
     a_failure_excuses_the_payment_after_it,
     a_failure_excuses_one_payment_of_its_own_only,
     a_good_run_is_good,
+    an_interview_that_began_before_its_init_was_pressed_again_is_good_and_any_other_is_noticed,
     a_missing_outcome_is_noticed,
     a_loss_of_redis_does_not_excuse_a_missing_outcome,
     a_failure_without_its_fault_is_noticed,

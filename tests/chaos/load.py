@@ -70,7 +70,6 @@ class Load(Trial):
         self._numbers = itertools.count()
         self._tagged: dict[bytes, Case] = {}
         self._marks: dict[Case, str] = {}
-        self._asked_since: dict[Case, float] = {}
         self._pressed_again: list[Failure] = []
         """Requests that went with their topic; what was in work then may have been paid."""
         self._talking: dict[int, str] = {}
@@ -241,7 +240,9 @@ class Load(Trial):
 
     def asked_since(self, case: Case) -> float:
         """When it was first sent, also where what went with its topic was sent again."""
-        return self._asked_since.get(case, case.sends[0].at if case.sends else 0.0)
+        if case.request.since is not None:
+            return case.request.since
+        return case.sends[0].at if case.sends else 0.0
 
     def mark(self, case: Case) -> str:
         """By which the model's books know it."""
@@ -277,8 +278,8 @@ class Load(Trial):
         visit = self._visits.pop(case, None)
         if visit is None:
             return
-        again = self._judge.sending(replace(case.request, headers=_without_tag(case.request), clicks=1))
-        self._asked_since[again] = self.asked_since(case)
+        since = self.asked_since(case)
+        again = self._judge.sending(replace(case.request, headers=_without_tag(case.request), clicks=1, since=since))
         self._pressed_again.append(Failure(self.mark(case), self._clock.now()))
         self._bursts[visit] = [again if one is case else one for one in self._bursts[visit]]
         self._visits[again] = visit

@@ -132,7 +132,7 @@ class Dialogue:
             begun = datetime.strptime(match[1], "%Y%m%d_%H%M%S").replace(tzinfo=SEOUL).timestamp()
         except ValueError:
             begun = 0.0
-        earliest = session.begun.sent.at - 1 - CLOCK_TOLERANCE_S  # The key drops the fraction of the second.
+        earliest = first_sent(session.begun) - 1 - CLOCK_TOLERANCE_S  # The key drops the fraction of the second.
         if not earliest <= begun <= session.begun.outcome.record.arrived + CLOCK_TOLERANCE_S:
             self._fault(step, "document", f"the key {key!r} has not the session's start in Asia/Seoul")
 
@@ -143,4 +143,6 @@ class Dialogue:
 def first_sent(step: Step) -> float:
     """When a request was sent for the first time, in seconds since the epoch."""
     said = step.request.last_header("replay-original-timestamp")
-    return int(said) / 1000 if said and said.isdigit() else step.sent.at
+    if said and said.isdigit():
+        return int(said) / 1000
+    return step.sent.at if step.request.since is None else step.request.since

@@ -124,6 +124,8 @@ class Request:
     """Of an answer: the id of the question that the member saw when answering; None: nothing was on the screen."""
     replay: int = 0
     """How often it had been replayed from the dead letters when it came."""
+    since: float | None = None
+    """When its member first asked for it, where this record stands for one that may have been lost; seconds since the epoch."""
 
     @property
     def is_undecodable(self) -> bool:
