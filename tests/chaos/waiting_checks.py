@@ -213,6 +213,19 @@ def what_was_met_with_its_answer_is_no_request_of_its_own() -> bool:
     return drop_answered_by_the_first(cases, [met]) == cases[:1]
 
 
+def what_answers_a_replay_may_come_to_the_request_too_and_to_no_other() -> bool:
+    def doubled(*cases: Case) -> int:
+        judge = Judge(NAMES, range(100), {}, "")
+        judge.cases = [*cases]
+        judge._judge_ids()
+        return len(judge._violations)
+
+    answered = outcome(FEEDBACK_GENERATED, 20, "a")
+    first, other = (case(FEEDBACK, "feedback", 0, answered, id=id_) for id_ in ("1", "2"))
+    replay = case(FEEDBACK, "feedback", 10, answered, id="1#1", replay=1)
+    return (doubled(first, replay), doubled(first, other), doubled(replay, other)) == (0, 1, 1)
+
+
 class Pretended:
     """Stands where nothing is asked of what is not there."""
 
@@ -333,6 +346,7 @@ WAITING_CHECKS: list[Callable[[], bool]] = [
     an_answer_under_another_question_is_noticed,
     a_replay_is_answered_once,
     what_was_met_with_its_answer_is_no_request_of_its_own,
+    what_answers_a_replay_may_come_to_the_request_too_and_to_no_other,
     what_went_with_its_topic_is_not_waited_for_and_all_else_is,
     a_dead_letter_is_not_waited_for_where_the_log_says_where_it_is,
     each_fault_comes_once_at_least_and_those_that_are_alone_first,
