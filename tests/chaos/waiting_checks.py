@@ -221,8 +221,8 @@ def what_answers_a_replay_may_come_to_the_request_too_and_to_no_other() -> bool:
         return len(judge._violations)
 
     answered = outcome(FEEDBACK_GENERATED, 20, "a")
-    first, other = (case(FEEDBACK, "feedback", 0, answered, id=id_) for id_ in ("1", "2"))
-    replay = case(FEEDBACK, "feedback", 10, answered, id="1#1", replay=1)
+    first, other = (case(FEEDBACK, id_, 0, answered) for id_ in ("1", "2"))
+    replay = case(FEEDBACK, "1#1", 10, answered, replay=1)
     return (doubled(first, replay), doubled(first, other), doubled(replay, other)) == (0, 1, 1)
 
 
