@@ -1,4 +1,4 @@
-//! The period at the end of a heading: `카카오 | 백엔드 개발자 | 2022.03 ~ 2024.02`.
+//! The period at the end of a heading: `카카오 | 백엔드 개발자 | 2022.03 ~ 2024.02`, or how long it was: `카카오 | 35개월`.
 
 /// What may stand between a name and a period.
 const SEPARATORS: &[char] = &[' ', '|', '｜', ',', '·', '/', '—', '–', '-', ':', '('];
@@ -22,10 +22,10 @@ pub fn split_off(text: &str, named: bool) -> Option<(&str, &str)> {
             // `2022.03 ~ 2024.02 (1년 11개월)`
             match read(period) {
                 Some(_) => Some((before, period)),
-                None => split_bare(text),
+                None => split_bare(text).or_else(|| is_length(period).then_some((before, period))),
             }
         }
-        None => split_bare(text),
+        None => split_bare(text).or_else(|| split_length(text)),
     };
     let (before, period) = found?;
     let before = before.trim_end_matches(SEPARATORS);
@@ -40,6 +40,18 @@ fn split_bare(text: &str) -> Option<(&str, &str)> {
         let goes_on = before.trim_end().ends_with(['~', '–', '—', '-']);
         parts && read(period).is_some_and(|read| read.ranged || (read.month || firmly) && !goes_on)
     })
+}
+
+/// How long it was, behind a bar: in other places such words are part of a name (`사내 스터디 1년`).
+fn split_length(text: &str) -> Option<(&str, &str)> {
+    let (before, length) = text.rsplit_once(['|', '｜'])?;
+    is_length(length).then_some((before, length))
+}
+
+/// `35개월`, `약 2년 11개월`. Days are rather a result than a time in a post (`응답 지연 (3일)`).
+fn is_length(text: &str) -> bool {
+    let text = text.trim();
+    is_duration(text) && text.ends_with(['년', '월', '주', '간']) && !text.contains('일')
 }
 
 /// What a period turned out to be.
@@ -128,6 +140,10 @@ mod tests {
             ("카카오 | '22.03 ~ '24.02", ("카카오", "'22.03 ~ '24.02")),
             ("Kakao | Mar 2022 | 2022 – Present", ("Kakao | Mar 2022", "2022 – Present")),
             ("한국대학교 (2021)", ("한국대학교", "2021")),
+            ("모아페이 | 백엔드 개발자 | 35개월", ("모아페이 | 백엔드 개발자", "35개월")),
+            ("모아페이 | 약 2년 11개월", ("모아페이", "약 2년 11개월")),
+            ("모아페이 (2년 11개월)", ("모아페이", "2년 11개월")),
+            ("재고 관리 | 6주", ("재고 관리", "6주")),
         ] {
             assert_eq!(split_off(text, false), Some(wanted), "{text}");
         }
@@ -143,6 +159,11 @@ mod tests {
             "Java 17",
             "1. 주문 플랫폼",
             "주문 1200 건 처리",
+            "반품 처리 | 5일에서 2일로",
+            "주문 플랫폼 | 12",
+            "사내 스터디 1년",
+            "35개월",
+            "응답 지연 (3일)",
         ] {
             assert_eq!(split_off(text, false), None, "{text}");
         }
