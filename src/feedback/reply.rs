@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use crate::feedback::prompt;
 use crate::llm::text::markup::{self, Kind, Line};
 use crate::llm::text::object::{self, Object, Value};
 use crate::llm::text::phrases::{key, label};
@@ -84,7 +85,8 @@ fn pass(text: &str, truncated: bool) -> Option<String> {
         let announces = leads_in && boilerplate::is_announcement(sentence);
         let thinks = sentences.is_empty() && korean && is_english(sentence);
         let again = || sentences.iter().any(|earlier| words(earlier) == words(sentence));
-        if !announces && !thinks && !boilerplate::is_polite(sentence) && !again() {
+        let says_nothing = announces || thinks || boilerplate::is_polite(sentence) || prompt::is_said_again(sentence);
+        if !says_nothing && !again() {
             sentences.push(sentence);
         }
     }

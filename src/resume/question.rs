@@ -45,6 +45,9 @@ const POLITE_REQUESTS: [&str; 26] = [
     "바랍니다",
     "들려주시면 돼요",
 ];
+/// How a question ends that is not polite, where one syllable makes it so.
+const PLAIN_ENDS: [&str; 12] =
+    ["는가", "은가", "인가", "던가", "한가", "있나", "없나", "했나", "였나", "었나", "았나", "되나"];
 /// Times that a question is read again until nothing changes any more.
 const MAX_READINGS: usize = 8;
 /// How much of two questions must be the same to make them one: of their pairs of characters, in percent.
@@ -227,9 +230,19 @@ fn first_question(text: &str, truncated: bool) -> Option<String> {
         offered
             .into_iter()
             .chain([whole.join(" "), asking.clone()])
-            .map(|text| unlabelled(&text).0)
+            .map(|text| polite(unlabelled(&text).0))
             .find(|text| (1..=MAX_CHARS).contains(&text.chars().count()) && text.chars().any(is_readable))
     })
+}
+
+/// `question` in the form in which a member is asked: `무엇인가?` as `무엇인가요?`.
+fn polite(question: String) -> String {
+    let bare = question.trim_end_matches(['?', '？', ' ']);
+    let marks = question.get(bare.len()..).unwrap_or_default();
+    match PLAIN_ENDS.iter().any(|end| bare.ends_with(end)) {
+        true if marks.contains(['?', '？']) => [bare, "요", marks].concat(),
+        _ => question,
+    }
 }
 
 /// What stands in parentheses right behind the question `asking`: `어떤 일을 맡으셨나요? (예: 설계, 구현)`.

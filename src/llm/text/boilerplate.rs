@@ -142,6 +142,7 @@ static FAILURES: LazyLock<Phrases> = LazyLock::new(|| Phrases::of(&[reply::FAILU
 static APOLOGIES: LazyLock<Phrases> = LazyLock::new(|| Phrases::of(&[reply::APOLOGIES]));
 static INABILITIES: LazyLock<Phrases> = LazyLock::new(|| Phrases::of(&[reply::INABILITIES]));
 static SURE_REFUSALS: LazyLock<Phrases> = LazyLock::new(|| Phrases::of(&[reply::SURE_REFUSALS]));
+static ASKS_AGAIN: LazyLock<Phrases> = LazyLock::new(|| Phrases::of(&[reply::ASKS_AGAIN]));
 static REFUSED: LazyLock<Phrases> = LazyLock::new(|| Phrases::of(&[reply::REFUSED]));
 static REGRETS: LazyLock<Phrases> = LazyLock::new(|| Phrases::of(&[reply::REGRETS]));
 
@@ -169,11 +170,19 @@ pub fn is_refusal(sentences: &[&str]) -> bool {
 }
 
 fn refuses(sentence: &str) -> bool {
-    let english =
-        || reply::REFUSALS.iter().any(|beginning| sentence.starts_with(beginning)) && REFUSED.stand_in(sentence);
+    let english = |sentence: &str| {
+        reply::REFUSALS.iter().any(|beginning| sentence.starts_with(beginning)) && REFUSED.stand_in(sentence)
+    };
     let korean =
         || INABILITIES.stand_in(sentence) && (SURE_REFUSALS.stand_in(sentence) || APOLOGIES.stand_in(sentence));
-    if sentence.contains(is_hangul) { korean() } else { english() }
+    if !sentence.contains(is_hangul) {
+        return english(sentence);
+    }
+    // `죄송합니다, but I can't assist with that.`
+    let behind = sentence.find(|c: char| c.is_ascii_alphabetic()).and_then(|at| sentence.split_at_checked(at));
+    let (before, behind) = behind.unwrap_or((sentence, ""));
+    let behind = behind.strip_prefix("but ").unwrap_or(behind);
+    korean() || ASKS_AGAIN.stand_in(&bare(sentence)) || regrets(before) && english(behind)
 }
 
 /// Whether it does nothing else.

@@ -188,6 +188,13 @@ pub mod reply {
         "평가를 거부", "답변을 거부", "요청을 거부",
     ];
 
+    /// Or one of these, without spaces and marks: an assistant speaks of itself, or wants to be asked again.
+    pub const ASKS_AGAIN: &[&str] = &[
+        "저는ai모델이", "저는ai언어모델이", "저는인공지능이며", "저는인공지능입니다", "다시질문해주", "다시한번질문을설명해주", "다시한번질문해주", "질문을다시설명해주",
+        "질문을다시입력해주", "질문을다시말씀해주", "질문하신내용을전달해주", "다시한번도와드릴", "알수없는질문입니다", "질문을이해하지못하여", "질문을이해하지못했습니다",
+        "새로운문제를제시하시면", "다시한번질문에대해물어주", "다시한번질문에대해도움", "더많은정보를요청합니다",
+    ];
+
     /// What goes along with a refusal: sentences that hold these refuse nothing, and say nothing else.
     pub const REGRETS: &[&str] =
         &["죄송합니다", "죄송해요", "양해", "유감입니다", "다른 질문", "다른 주제", "다른 요청", "다른 도움", "sorry", "apolog"];

@@ -14,6 +14,8 @@ use super::{is_alphanumeric, is_hangul};
 /// What harmony's header of the final channel, and one of its thoughts, leave when a server drops special tokens.
 const BARE_FINAL: &str = "assistantfinal";
 const BARE_THOUGHTS: [&str; 3] = ["assistantanalysis", "analysis", "assistantcommentary"];
+/// Bytes of a token's name behind the space that parts it from its bracket.
+const PARTED: usize = 48;
 /// The channel that is meant for the reader.
 const FINAL: &str = "final";
 /// What follows a token that is spoken of, and not used.
@@ -28,6 +30,10 @@ const LINE_END: char = 'Ċ';
 /// What of `text` the model says itself.
 pub fn own(text: &str) -> Cow<'_, str> {
     let text = without_bare_channels(text);
+    let armed = rearmed(text);
+    if let Cow::Owned(armed) = &armed {
+        return Cow::Owned(own(armed).into_owned());
+    }
     if !text.contains(|c| tokens::may_begin(c) || SPACES.contains(&c) || c == LINE_END) {
         return Cow::Borrowed(text);
     }
@@ -38,6 +44,31 @@ pub fn own(text: &str) -> Cow<'_, str> {
         }
     }
     Cow::Owned(speech.end())
+}
+
+/// `text` with tokens as they were before [`defused`](super::fence::defused) parted them from their bracket: what a member
+/// wrote comes back so.
+fn rearmed(text: &str) -> Cow<'_, str> {
+    let mut whole = String::new();
+    let mut rest = text;
+    while let Some((bracket, after)) = parted(rest) {
+        whole.push_str(bracket);
+        rest = after;
+    }
+    if whole.is_empty() { Cow::Borrowed(text) } else { Cow::Owned(whole + rest) }
+}
+
+/// The text up to the first bracket that is a token's but for the space behind it, and what follows that space. Tags that
+/// people write by hand are code.
+fn parted(text: &str) -> Option<(&str, &str)> {
+    text.match_indices(' ').find_map(|(at, _)| {
+        let (before, after) = (text.get(..at)?, text.get(at + 1..)?);
+        let (open, close) = [('<', '>'), ('[', ']')].into_iter().find(|(open, _)| before.ends_with(*open))?;
+        let (name, _) = after.split_once(close).filter(|(name, _)| name.len() < PARTED)?;
+        let token = format!("{open}{name}{close}");
+        let is_token = tokens::read(&token).is_some_and(|token| !token.is_tag() || token.text.contains('_'));
+        is_token.then_some((before, after))
+    })
 }
 
 /// Whether `text` holds a token that is used as one.

@@ -1,5 +1,6 @@
 //! A model's reply as usable Markdown.
 
+use super::asked::drop_questions;
 use super::html::as_markdown;
 use super::line::{Line, join};
 use super::names::is_section;
@@ -31,6 +32,7 @@ pub fn clean(reply: &str) -> Option<String> {
     drop_openings(&mut lines);
     drop_talk(&mut lines);
     drop_facts(&mut lines);
+    drop_questions(&mut lines);
     let bare = bare_headings(&lines);
     let mut lines = tables::made_plain(filled_in(lines));
     drop_empty(&mut lines, &bare);

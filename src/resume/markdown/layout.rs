@@ -1,5 +1,6 @@
 //! The résumé that needs no model.
 
+use super::asked::EXPERIENCE;
 use super::words::squeeze;
 use crate::events::request::{ResumeInputs, SKIPPED};
 
@@ -21,7 +22,7 @@ pub fn lay_out(inputs: &ResumeInputs, answers: &[&str]) -> String {
     let answers = answers.iter().filter(told).flat_map(|answer| items(answer)).filter_map(|text| prose(&text));
     let answers: Vec<String> = answers.map(|prose| format!("- {}", indented(&prose))).collect();
     let more = inputs.additional_experiences.as_deref().and_then(prose).unwrap_or_default();
-    let sections = [section("주요 경험", answers.join("\n")), section("추가 경험", more)];
+    let sections = [section(EXPERIENCE, answers.join("\n")), section("추가 경험", more)];
     sections.into_iter().flatten().collect::<Vec<_>>().join("\n")
 }
 

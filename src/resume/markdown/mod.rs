@@ -4,6 +4,7 @@
 //! text text that Markdown would take for something else, `headings`, `lists` and `tables` make plain what models write in
 //! other ways; then `sections` and `talk` drop what is no part of a résumé, and `placeholder` what was to be filled in.
 
+mod asked;
 mod clean;
 mod headings;
 mod html;
