@@ -46,8 +46,7 @@ const POLITE_REQUESTS: [&str; 26] = [
     "들려주시면 돼요",
 ];
 /// How a question ends that is not polite, where one syllable makes it so.
-const PLAIN_ENDS: [&str; 12] =
-    ["는가", "은가", "인가", "던가", "한가", "있나", "없나", "했나", "였나", "었나", "았나", "되나"];
+const PLAIN_ENDS: [&str; 11] = ["은가", "인가", "던가", "한가", "있나", "없나", "했나", "였나", "었나", "았나", "되나"];
 /// Times that a question is read again until nothing changes any more.
 const MAX_READINGS: usize = 8;
 /// How much of two questions must be the same to make them one: of their pairs of characters, in percent.
@@ -235,13 +234,17 @@ fn first_question(text: &str, truncated: bool) -> Option<String> {
     })
 }
 
-/// `question` in the form in which a member is asked: `무엇인가?` as `무엇인가요?`.
+/// `question` in the form in which a member is asked: `무엇인가?` as `무엇인가요?`, `맡았는가?` as `맡았나요?`.
 fn polite(question: String) -> String {
     let bare = question.trim_end_matches(['?', '？', ' ']);
     let marks = question.get(bare.len()..).unwrap_or_default();
-    match PLAIN_ENDS.iter().any(|end| bare.ends_with(end)) {
-        true if marks.contains(['?', '？']) => [bare, "요", marks].concat(),
-        _ => question,
+    if !marks.contains(['?', '？']) {
+        return question;
+    }
+    match bare.strip_suffix("는가") {
+        Some(verb) => [verb, "나요", marks].concat(),
+        None if PLAIN_ENDS.iter().any(|end| bare.ends_with(end)) => [bare, "요", marks].concat(),
+        None => question,
     }
 }
 
