@@ -1,5 +1,6 @@
 //! Blanks that a model leaves for the member to fill in.
 
+use super::line::MAX_LINE;
 use super::mask::{is_blank_word, is_date_mask, without_counts};
 use super::phrases::blank;
 use super::words::{is_made_of, protected, squeeze};
@@ -11,6 +12,9 @@ const MAX_BLANK: usize = 60;
 /// The line without its blanks, or `None` when nothing is left of it. Code and addresses are never looked at.
 pub fn fill_in(line: &str) -> Option<String> {
     let trimmed = line.trim();
+    if line.len() > MAX_LINE {
+        return Some(line.to_owned());
+    }
     if trimmed.starts_with('|') {
         return table_row(line, trimmed);
     }
@@ -221,7 +225,7 @@ impl<'a> Bracket<'a> {
     fn is_blank(&self, strict: bool) -> bool {
         let inside = self.inside.to_lowercase();
         let squeezed = squeeze(&inside);
-        if inside.is_empty() && self.open == '[' {
+        if matches!(inside.as_str(), "" | "x" | "n" | "xx") && self.open == '[' {
             // `[ ]% 향상`, and no box to tick.
             return self.after.starts_with(['%', '명', '건', '배']);
         }
