@@ -3,6 +3,8 @@
 
 use serde::Deserialize;
 
+use crate::llm::text::written::composed;
+
 /// Left out of what is compared.
 const QUOTES: &str = "'\"`*‘’“”「」『』〈〉《》";
 /// Within a phrase `*` does not go beyond a clause.
@@ -110,36 +112,6 @@ pub fn plain(text: &str) -> Vec<char> {
         })
     };
     spaced.iter().enumerate().filter(|(at, c)| **c != ' ' || keeps(*at)).map(|(_, c)| *c).collect()
-}
-
-/// `text` with Korean letters that were taken apart (as file names of some systems are) as syllables: Unicode, 3.12.
-fn composed(text: &str) -> String {
-    const LEADS: u32 = 0x1100;
-    const VOWELS: u32 = 0x1161;
-    const TAILS: u32 = 0x11A7;
-    const SYLLABLES: u32 = 0xAC00;
-    let mut composed = String::with_capacity(text.len());
-    for c in text.chars() {
-        let code = u32::from(c);
-        let last = composed.chars().next_back().map_or(0, u32::from);
-        let syllable = match code {
-            0x1161..=0x1175 if (LEADS..LEADS + 19).contains(&last) => {
-                Some(SYLLABLES + ((last - LEADS) * 21 + (code - VOWELS)) * 28)
-            }
-            0x11A8..=0x11C2 if (SYLLABLES..0xD7A4).contains(&last) && (last - SYLLABLES).is_multiple_of(28) => {
-                Some(last + (code - TAILS))
-            }
-            _ => None,
-        };
-        match syllable.and_then(char::from_u32) {
-            Some(syllable) => {
-                composed.pop();
-                composed.push(syllable);
-            }
-            None => composed.push(c),
-        }
-    }
-    composed
 }
 
 /// A phrase as it is looked for: `*` is a little of the same clause, and numbers and Latin words are whole ones.

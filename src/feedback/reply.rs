@@ -22,6 +22,8 @@ const MAX_PASSES: usize = 16;
 const LONGEST_NAME: usize = 25;
 /// Letters from which on a sentence of hardly any different ones is garbage.
 const GARBAGE_LETTERS: usize = 20;
+/// Question marks in a row that stand for letters.
+const LOST_LETTERS: usize = 4;
 /// Different letters that are hardly any.
 const FEW_LETTERS: usize = 4;
 /// Times that a word, or a few words in their order, may stand in a row.
@@ -127,7 +129,13 @@ fn unwrapped(reply: &str) -> Unwrapped {
     if !reply.contains(['{', '[', '"']) {
         return Unwrapped::Plain;
     }
+    let reply = &object::unescaped(reply);
     let text = |value: &Value| Unwrapped::Text(as_lines(value), value.is_broken());
+    if reply.starts_with('[')
+        && let Some(list) = object::value(reply).map(points).filter(|list| list.texts().len() > 1)
+    {
+        return text(&list);
+    }
     let surely =
         object::objects(reply).find_map(|object| named(object.with_any(key::SURELY_FEEDBACK)?, key::SURELY_FEEDBACK));
     if let Some(value) = surely {
@@ -145,7 +153,7 @@ fn unwrapped(reply: &str) -> Unwrapped {
             None => Unwrapped::Plain,
         };
     }
-    match object::value(bare) {
+    match object::value(bare).map(points) {
         Some(value @ Value::Text(_)) => text(&value),
         Some(value @ Value::List(_)) if !value.texts().is_empty() => text(&value),
         _ => Unwrapped::Plain,
@@ -155,6 +163,17 @@ fn unwrapped(reply: &str) -> Unwrapped {
 /// What stands in `object` under the first of `names` that it has.
 fn named(object: &Object, names: &[&str]) -> Option<Value> {
     names.iter().find_map(|name| object.get(name)).cloned()
+}
+
+/// What stands under such a name in each object of a list, one point each: `[{"feedback": "…"}, {"feedback": "…"}]`.
+fn points(list: Value) -> Value {
+    let Value::List(values) = list else { return list };
+    let names = || key::SURELY_FEEDBACK.iter().chain(key::FEEDBACK).copied().collect::<Vec<_>>();
+    let point = |value| match value {
+        Value::Object(object) => named(&object, &names()).unwrap_or(Value::Object(object)),
+        value => value,
+    };
+    Value::List(values.into_iter().map(point).collect())
 }
 
 /// The texts of `value` as lines, and as points of a list where there are several.
@@ -216,17 +235,25 @@ fn own_lines(reply: &str) -> Vec<Line> {
     own
 }
 
-/// How many of `lines` stand before the reply proper, when both have labels: `생각: … 피드백: …`.
+/// How many of `lines` stand before the reply proper, when both have labels: `생각: … 피드백: …`. What is labelled as a
+/// thought ends without one, too: where a paragraph begins that is no list.
 fn preamble(lines: &[Line]) -> usize {
     let begins = |line: &Line, names: &[&str]| {
-        line.text.contains([':', '：']) && envelope::without_label(&line.text, names).is_some()
+        (line.kind == Kind::Heading || line.text.contains([':', '：']))
+            && envelope::without_label(&line.text, names).is_some()
     };
     let first = lines.iter().position(|line| line.kind != Kind::Blank).unwrap_or(lines.len());
-    if !lines.get(first).is_some_and(|line| begins(line, label::BEFORE)) {
+    let thinks = lines.get(first).is_some_and(|line| begins(line, label::THOUGHTS));
+    if !(thinks || lines.get(first).is_some_and(|line| begins(line, label::BEFORE))) {
         return 0;
     }
-    let proper = lines.iter().skip(first + 1).position(|line| begins(line, label::PROPER));
-    proper.map_or(0, |at| first + 1 + at)
+    let below = lines.get(first + 1..).unwrap_or_default();
+    let proper = below.iter().position(|line| begins(line, label::PROPER));
+    let paragraph = || {
+        let mut pairs = below.iter().zip(below.iter().skip(1));
+        pairs.position(|(above, line)| above.kind == Kind::Blank && line.kind == Kind::Text).map(|at| at + 1)
+    };
+    proper.or_else(|| thinks.then(paragraph).flatten()).map_or(0, |at| first + 1 + at)
 }
 
 /// Whether `line` begins with a label of the feedback.
@@ -238,7 +265,7 @@ fn is_labelled(line: &Line) -> bool {
 fn unlabel(line: &mut Line) {
     while let Some(rest) = envelope::without_label(&line.text, label::FEEDBACK)
         .or_else(|| envelope::without_speaker(&line.text))
-        .or_else(|| envelope::without_long_label(&line.text, label::SURELY_FEEDBACK))
+        .or_else(|| envelope::without_long_label(&line.text, label::LONG_FEEDBACK))
     {
         line.text = rest.to_owned();
     }
@@ -333,6 +360,11 @@ fn without_bullets(sentence: &str) -> &str {
 
 /// Whether a sentence repeats itself without end, as models do that have lost the thread.
 fn is_garbage(sentence: &str) -> bool {
+    // What a wrong encoding leaves of a text.
+    let (marks, letters) = (sentence.matches('?').count(), sentence.chars().filter(|c| is_alphanumeric(*c)).count());
+    if marks > LOST_LETTERS && marks > letters {
+        return true;
+    }
     let mut words: Vec<&str> = Vec::with_capacity(32);
     words.extend(sentence.split(' '));
     let looping = |word: &&str| {

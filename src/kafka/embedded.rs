@@ -61,6 +61,12 @@ impl EmbeddedBroker {
         self.refuse(RDKafkaApiKey::JoinGroup, denied.then_some(refusal))
     }
 
+    /// From now on nobody may write idempotently, or everybody again: its ACL is gone, or back.
+    pub fn deny_writing(&self, denied: bool) -> Result<(), KafkaError> {
+        let refusal = RDKafkaRespErr::RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED;
+        self.refuse(RDKafkaApiKey::InitProducerId, denied.then_some(refusal))
+    }
+
     fn refuse(&self, what: RDKafkaApiKey, refusal: Option<RDKafkaRespErr>) -> Result<(), KafkaError> {
         let cluster = self.carrier.client().mock_cluster().ok_or(NO_CLUSTER)?;
         match refusal {

@@ -127,20 +127,19 @@ impl KafkaProducer {
         now
     }
 
-    /// Replaces the producer when it is dead for good.
-    fn replace_if_fatal(&self) {
+    /// Replaces the producer when it is dead for good; why it is.
+    fn replace_if_fatal(&self) -> Option<String> {
         let mut producer = self.producer.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((code, reason)) = producer.client().fatal_error() {
-            tracing::error!(%code, reason, "the Kafka producer is dead; opening another");
-            match create(&self.connection, &self.re_add, &[]) {
-                Ok(new) => {
-                    let dead = std::mem::replace(&mut *producer, new);
-                    // Dropping a producer blocks.
-                    tokio::task::spawn_blocking(move || drop(dead));
-                }
-                Err(error) => tracing::error!(%error, "the Kafka producer could not be opened"),
+        let (_, reason) = producer.client().fatal_error()?;
+        match create(&self.connection, &self.re_add, &[]) {
+            Ok(new) => {
+                let dead = std::mem::replace(&mut *producer, new);
+                // Dropping a producer blocks.
+                tokio::task::spawn_blocking(move || drop(dead));
             }
+            Err(error) => tracing::error!(%error, "the Kafka producer could not be opened"),
         }
+        Some(reason)
     }
 
     /// Whether these topics exist, and may be known of; for readiness.
@@ -270,7 +269,9 @@ impl Producer for KafkaProducer {
                     }
                     waiting.because(format!("{} takes no records: {}", outgoing.topic, producer.explain(error)));
                     self.re_add.run(producer.client(), &self.connection.bootstrap);
-                    self.replace_if_fatal();
+                    if let Some(reason) = self.replace_if_fatal() {
+                        tracing::error!(reason, "the Kafka producer was dead; another is open");
+                    }
                     tokio::time::sleep(BACKOFF.jittered(attempt)).await;
                     attempt = attempt.saturating_add(1);
                 }
@@ -279,6 +280,10 @@ impl Producer for KafkaProducer {
     }
 
     async fn check(&self) -> Result<(), KafkaError> {
+        // Without the right to write it dies of itself: that is known before anything waits to be sent.
+        if let Some(reason) = self.replace_if_fatal() {
+            return Err(KafkaError::Request(format!("no record can be sent: {reason}; see the ACLs of the user")));
+        }
         let producer = self.producer();
         self.re_add.run(producer.client(), &self.connection.bootstrap);
         let asking = tokio::task::spawn_blocking(move || {
@@ -365,5 +370,32 @@ impl ProducerContext for Context {
     fn delivery(&self, result: &DeliveryResult<'_>, waiter: Box<Waiter>) {
         // Who has stopped waiting misses nothing.
         let _ = waiter.send(result.as_ref().map(drop).map_err(|(error, _)| error.clone()));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kafka::embedded::EmbeddedBroker;
+
+    #[tokio::test]
+    async fn a_missing_right_to_write_is_known_before_anything_is_sent_and_forgotten_once_it_is_there() {
+        let broker = EmbeddedBroker::start().unwrap();
+        broker.deny_writing(true).unwrap();
+        let connection = Connection { bootstrap: broker.address().unwrap(), properties: vec![] };
+        let producer = KafkaProducer::open(&connection).unwrap();
+        let until = async |is_ready: bool| {
+            loop {
+                let checked = producer.check().await;
+                if checked.is_ok() == is_ready {
+                    break checked;
+                }
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        };
+        let told = until(false).await.unwrap_err().to_string();
+        assert!(told.contains("uthorization failed") && told.contains("ACL"), "{told}");
+        broker.deny_writing(false).unwrap();
+        until(true).await.unwrap();
     }
 }

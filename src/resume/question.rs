@@ -12,38 +12,36 @@ const MAX_CHARS: usize = 500;
 /// Characters of a reply that are looked at.
 const MAX_READ: usize = 20_000;
 /// Names of the fields of its object: those of the schema, and what models call them.
-const FIELDS: [&str; 5] = ["enough", "question", "questions", "질문", "next_question"];
+const FIELDS: [&str; 7] = ["enough", "question", "questions", "질문", "next_question", "다음 질문", "추가 질문"];
 /// Options that a question may offer, and characters of one.
 const MAX_OPTIONS: usize = 6;
 const LONGEST_OPTION: usize = 60;
-/// Words in which a request is polite, behind the noun or the verb that says what is asked for.
-const POLITE_REQUESTS: [&str; 26] = [
-    "부탁드립니다",
-    "부탁드려요",
-    "부탁드리겠습니다",
-    "부탁합니다",
-    "주시면 감사하겠습니다",
-    "주시면 감사드리겠습니다",
-    "주시면 됩니다",
-    "주시면 좋겠습니다",
-    "주시면 좋을 것 같습니다",
-    "주시기 바랍니다",
-    "주시길 바랍니다",
-    "주셨으면 합니다",
-    "주셨으면 좋겠습니다",
-    "주기 바랍니다",
+/// What stands before an example of an answer.
+const EXAMPLES: [&str; 5] = ["예: ", "예시: ", "예) ", "ex) ", "예를 들어 "];
+/// Words in which a request is polite: whatever follows them (`주시면 도움이 되겠습니다`), it asks.
+const POLITE: [&str; 6] = ["부탁드", "부탁 드", "부탁합", "주시면", "주신다면", "주셨으면"];
+/// How one ends that has none of them.
+const POLITE_REQUESTS: [&str; 20] = [
+    "바랍니다",
     "궁금합니다",
     "궁금해요",
+    "궁금하네요",
+    "궁금하군요",
+    "궁금한데요",
     "듣고 싶습니다",
     "알고 싶습니다",
-    "듣고 싶어요",
-    "알고 싶어요",
+    "묻고 싶습니다",
     "여쭙고 싶습니다",
     "여쭤보고 싶습니다",
+    "확인하고 싶습니다",
+    "듣고 싶어요",
+    "알고 싶어요",
+    "고 싶네요",
+    "고 싶은데요",
+    "여쭙습니다",
+    "여쭤봅니다",
     "해 주시죠",
     "해주시죠",
-    "바랍니다",
-    "들려주시면 돼요",
 ];
 /// How a question ends that is not polite, where one syllable makes it so.
 const PLAIN_ENDS: [&str; 11] = ["은가", "인가", "던가", "한가", "있나", "없나", "했나", "였나", "었나", "았나", "되나"];
@@ -54,8 +52,10 @@ const SAME_PERCENT: usize = 90;
 /// The words that say that nothing more needs to be asked, without spaces and marks.
 const ENOUGH: [&str; 6] = ["없음", "질문없음", "추가질문없음", "더이상질문없음", "enoughtrue", "enoughtruequestion"];
 /// How a request ends that asks without a question mark.
-const REQUESTS: [&str; 15] = [
+const REQUESTS: [&str; 17] = [
     "주세요",
+    "줘",
+    "줘요",
     "주십시오",
     "보세요",
     "보십시오",
@@ -104,10 +104,9 @@ pub fn read(text: &str, truncated: bool, earlier: &[&str], may_end: bool) -> Rea
     }
     let mut enough = false;
     let mut ours = 0;
-    for object in object::objects(&reply) {
-        let Some(object) = object.with_any(&FIELDS) else { continue };
+    for object in ours_in(&object::unescaped(&reply)) {
         ours += 1;
-        match read_object(object, truncated, earlier, may_end) {
+        match read_object(&object, truncated, earlier, may_end) {
             Reading::Unusable => {}
             Reading::Enough => enough = true,
             question @ Reading::Question(_) => return question,
@@ -118,6 +117,19 @@ pub fn read(text: &str, truncated: bool, earlier: &[&str], may_end: bool) -> Rea
         0 if !is_object_broken(&reply) => read_plain(&reply, truncated, earlier),
         _ => Reading::Unusable,
     }
+}
+
+/// The objects in `reply` that have what was asked for, whatever they are in.
+fn ours_in(reply: &str) -> Vec<Object> {
+    let ours = |object: Object| object.with_any(&FIELDS).cloned();
+    let inside = |object: &Object| object.texts().into_iter().flat_map(object::objects).find_map(ours);
+    let found =
+        object::objects(reply).filter_map(|object| object.with_any(&FIELDS).cloned().or_else(|| inside(&object)));
+    let found: Vec<Object> = found.collect();
+    if found.is_empty() {
+        return object::fields(envelope::without_code_fence(reply), &FIELDS).into_iter().collect();
+    }
+    found
 }
 
 fn read_object(object: &Object, truncated: bool, earlier: &[&str], may_end: bool) -> Reading {
@@ -181,8 +193,10 @@ fn settled(question: String) -> Option<String> {
 
 /// Whether a reply that consists of `question` is one.
 fn is_plain(question: &str) -> bool {
-    let ours = || object::objects(question).any(|object| object.with_any(&FIELDS).is_some());
-    !(says_enough(question) || boilerplate::is_error(question) || is_object_broken(question) || ours())
+    !(says_enough(question)
+        || boilerplate::is_error(question)
+        || is_object_broken(question)
+        || !ours_in(&object::unescaped(question)).is_empty())
 }
 
 /// Whether `text` is one of [`ENOUGH`] alone, but for labels, markup and marks.
@@ -224,7 +238,7 @@ fn first_question(text: &str, truncated: bool) -> Option<String> {
         }
         let lead = lead.into_iter().filter(|lead| !boilerplate::is_announcement(lead) && !boilerplate::is_polite(lead));
         let whole: Vec<&str> = lead.chain([asking.as_str()]).collect();
-        let behind = example(&block.text, asking).map(str::to_owned).or_else(|| options(blocks.get(at + 1..)?));
+        let behind = offered(&block.text, asking).or_else(|| options(blocks.get(at + 1..)?));
         let offered = behind.map(|behind| [&whole.join(" "), " ", &behind].concat());
         offered
             .into_iter()
@@ -248,17 +262,50 @@ fn polite(question: String) -> String {
     }
 }
 
-/// What stands in parentheses right behind the question `asking`: `어떤 일을 맡으셨나요? (예: 설계, 구현)`.
-fn example<'a>(text: &'a str, asking: &str) -> Option<&'a str> {
+/// What the question `asking` offers in the same paragraph: `어떤 일을 맡으셨나요? (예: 설계, 구현)`, `… 1) 설계 2) 구현`.
+fn offered(text: &str, asking: &str) -> Option<String> {
     let behind = text.get(text.find(asking)? + asking.len()..)?.trim_start();
-    let end = behind.strip_prefix('(')?.find(['(', ')']).filter(|end| *end <= 3 * MAX_OPTIONS * LONGEST_OPTION)?;
-    behind.get(..end + 2).filter(|example| example.ends_with(')') && example.contains(char::is_alphanumeric))
+    if let Some(inside) = behind.strip_prefix('(').filter(|_| after_mark(behind).is_none()) {
+        let end = inside.find(['(', ')']).filter(|end| *end <= 3 * MAX_OPTIONS * LONGEST_OPTION)?;
+        let example = behind.get(..end + 2)?;
+        return (example.ends_with(')') && example.contains(char::is_alphanumeric)).then(|| example.to_owned());
+    }
+    if let Some(example) = EXAMPLES.iter().find_map(|label| behind.strip_prefix(label)) {
+        let example = words(example).trim();
+        let short = example.chars().count() <= MAX_OPTIONS * LONGEST_OPTION;
+        return (short && !example.is_empty() && !example.contains(['?', '？'])).then(|| format!("(예: {example})"));
+    }
+    let mut points = Vec::new();
+    let mut rest = behind;
+    while let Some(point) = after_mark(rest) {
+        let mut spaces = point.match_indices(' ').map(|(at, _)| at);
+        let end =
+            spaces.find(|at| after_mark(point.get(at + 1..).unwrap_or_default()).is_some()).unwrap_or(point.len());
+        let (point, next) = point.split_at_checked(end)?;
+        points.push(point);
+        rest = next.trim_start();
+    }
+    listed(&points).filter(|_| rest.is_empty())
 }
 
-/// The points of a list below a question, when they ask nothing themselves.
+/// What follows the mark of a point: `1)`, `①`, `A.`.
+fn after_mark(text: &str) -> Option<&str> {
+    let letter = || {
+        let inner = text.strip_prefix('(').unwrap_or(text);
+        inner.strip_prefix(|c: char| c.is_ascii_uppercase())?.strip_prefix(['.', ')'])?.strip_prefix(' ')
+    };
+    markup::without_bullet(text).or_else(letter).map(str::trim_start).filter(|point| !point.is_empty())
+}
+
+/// The points of a list below a question.
 fn options(below: &[Block]) -> Option<String> {
     let is_option = |block: &&Block| block.kind == Kind::Item && !block.labelled;
     let options: Vec<&str> = below.iter().take_while(is_option).map(|block| block.text.as_str()).collect();
+    listed(&options)
+}
+
+/// `options` in parentheses, when they ask nothing themselves.
+fn listed(options: &[&str]) -> Option<String> {
     let short = options.iter().all(|option| option.chars().count() <= LONGEST_OPTION && !asks(option));
     (short && (2..=MAX_OPTIONS).contains(&options.len())).then(|| {
         let options: Vec<&str> = options.iter().map(|option| words(option)).collect();
@@ -327,6 +374,7 @@ fn is_request(sentence: &str) -> bool {
     let words = words(sentence);
     let first = words.split(' ').next().unwrap_or_default();
     REQUESTS.iter().chain(&POLITE_REQUESTS).any(|ending| words.ends_with(ending))
+        || POLITE.iter().any(|polite| words.contains(polite))
         || ENGLISH_REQUESTS.iter().any(|word| first.eq_ignore_ascii_case(word))
 }
 

@@ -324,7 +324,10 @@ impl Assigned {
 
     /// The first record that is not done; `None` before anything is known of the partition.
     pub fn first_open(&self) -> Option<i64> {
-        self.offsets.first_open()
+        let open = self.offsets.first_open()?;
+        let read = self.front.max(self.offsets.position().offset);
+        // Behind what was read and is done, marks of a transaction are nobody's work.
+        Some(if open >= read { open.max(self.nothing_before) } else { open })
     }
 
     /// Where to look for a record, if nothing has come since this was last asked, and was not held back either, although the

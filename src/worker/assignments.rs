@@ -474,6 +474,13 @@ mod tests {
         assignments.finish(&first);
         // The end is as old as its answer.
         assert_eq!((assignments.lag(&partition(0), 9), assignments.lag(&partition(0), 2)), (Some(4), Some(0)));
+        // Marks of a transaction, and a record behind them.
+        assignments.holds_nothing_before(&partition(0), 7);
+        assert_eq!((assignments.lag(&partition(0), 7), assignments.lag(&partition(0), 8)), (Some(0), Some(1)));
+        let third = begun(&mut assignments, 0, 7);
+        assert_eq!(assignments.lag(&partition(0), 8), Some(1));
+        assignments.finish(&third);
+        assert_eq!(assignments.lag(&partition(0), 8), Some(0));
         assert_eq!(assignments.lag(&partition(1), 9), None);
     }
 }

@@ -111,9 +111,11 @@ enum Calls {
 /// Tries all cases of `flow` with `read`, which is given a reply and whether the model ran out of room. Replies are read
 /// one after the other until one is usable, as the worker does. Fails with a list of all that are not met.
 pub fn hold(flow: &str, read: impl Fn(&str, bool) -> Option<String>) {
-    let cases = FILES.iter().flat_map(|file| file.lines()).map(|line| serde_json::from_str::<Case>(line).expect(line));
+    let tried = std::env::var("CASES").map(|path| std::fs::read_to_string(path).expect("a file of cases"));
+    let files: Vec<&str> = tried.as_deref().map_or(FILES.to_vec(), |tried| vec![tried]);
+    let cases = files.iter().flat_map(|file| file.lines()).map(|line| serde_json::from_str::<Case>(line).expect(line));
     let cases: Vec<Case> = cases.filter(|case| case.given.flow == flow).collect();
-    assert!(!cases.is_empty(), "there are cases of {flow}");
+    assert!(tried.is_ok() || !cases.is_empty(), "there are cases of {flow}");
     let wrong: Vec<String> = cases.iter().filter_map(|case| case.wrong(&read)).collect();
     assert!(wrong.is_empty(), "{} of {}:\n{}", wrong.len(), cases.len(), wrong.join("\n"));
 }

@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use super::fence::Fence;
 use super::markup::{Kind, Line};
 use super::phrases::{label, role};
-use super::{is_alphanumeric, is_hangul, turn, without};
+use super::{is_alphanumeric, is_hangul, ornament, turn, without};
 
 /// Quotes that may enclose a whole reply.
 const QUOTES: [(char, char); 8] =
@@ -85,10 +85,15 @@ fn after_label<'a>(line: &'a str, name: &str) -> Option<&'a str> {
     let after = if has_number { numbered } else { named };
     let after = without_remark(after);
     let closed = after.trim_start_matches(|c: char| c == ' ' || "])】>》」』〉〕}*_\"'".contains(c));
+    // It may be framed: `📝 피드백 📝`, `###피드백###`.
+    let framed = ornament::skip(closed).trim_matches(['#', ' ']);
+    let closed = if framed.is_empty() { framed } else { closed };
     // What is bold by itself is a label, too.
     let bold = after.starts_with("** ") || after.starts_with("**\n");
     let bracket = bold || after.trim_start().starts_with([']', ')', '】', '>', '》', '」', '』', '〉', '〕', '}']);
-    let rest = if let Some(rest) = closed.strip_prefix([':', '：', ';', '→', '=']) {
+    let rest = if let Some(rest) = closed.strip_prefix([':', '：', ';', '→', '=', '|']) {
+        rest
+    } else if let Some(rest) = closed.strip_prefix("->").or_else(|| closed.strip_prefix("=>")) {
         rest
     } else if let Some(rest) = closed.strip_prefix(['.', ')']).filter(|_| has_number) {
         rest
@@ -216,10 +221,14 @@ mod tests {
             "피드백(3~5문장): 좋다",
             "〈피드백〉 좋다",
             "피드백 (Korean): 좋다",
+            "피드백 -> 좋다",
+            "피드백 | 좋다",
         ] {
             assert_eq!(without_label(line, &["피드백", "feedback"]), Some("좋다"), "{line}");
         }
-        assert_eq!(without_label("피드백", &["피드백"]), Some(""));
+        for line in ["피드백", "피드백 📝", "피드백 ▼", "###피드백###"] {
+            assert_eq!(without_label(line, &["피드백"]), Some(""), "{line}");
+        }
         assert_eq!(without_long_label("TCP 답변에 대한 피드백: 좋다", &["피드백"]), Some("좋다"));
         assert_eq!(without_long_label("좋다. 피드백: 좋다", &["피드백"]), None);
     }

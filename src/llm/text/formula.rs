@@ -79,9 +79,25 @@ pub fn symbol(text: &str, before: Option<char>) -> Option<(String, &str)> {
     if before.is_some_and(|c| c == ':' || c == '\\' || c.is_ascii_uppercase()) || rest.starts_with('\\') {
         return None;
     }
+    // `\\textbf{핵심}`
+    if STYLES.contains(&name) && rest.starts_with('{') {
+        let (inner, rest) = argument(rest);
+        return Some((inner.to_owned(), rest));
+    }
     let symbol = SYMBOLS.iter().find(|(known, _)| *known == name && name.len() > SHORT).map(|(_, symbol)| *symbol);
     let function = || FUNCTIONS.contains(&name).then_some(name);
     symbol.or_else(function).map(|symbol| (symbol.to_owned(), rest))
+}
+
+/// Whether the escape `written` and what stands `after` it are a command of TeX: `\\n` and `eq`.
+pub fn is_command(written: &str, after: &str) -> bool {
+    let letters = after.len() - after.trim_start_matches(|c: char| c.is_ascii_alphabetic()).len();
+    let name = || [written.trim_start_matches('\\'), after.get(..letters).unwrap_or_default()].concat();
+    letters > 0 && {
+        let name = name();
+        STYLES.contains(&&*name) && after.get(letters..).is_some_and(|rest| rest.starts_with('{'))
+            || SYMBOLS.iter().any(|(known, _)| *known == name)
+    }
 }
 
 /// A formula without the marks of TeX.

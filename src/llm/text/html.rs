@@ -6,6 +6,7 @@
 use std::borrow::Cow;
 
 use super::turn::is_spoken_of;
+use super::{is_alphanumeric, is_hangul};
 
 /// They end a line, and have no partner.
 const BREAKS: [&str; 6] = ["br", "hr", "n", "nl", "newline", "lb"];
@@ -78,6 +79,8 @@ const ENTITIES: [(&str, &str); 27] = [
 /// Characters of a tag with its attributes, and of an entity.
 const LONGEST_TAG: usize = 200;
 const LONGEST_ENTITY: usize = 10;
+/// Characters of a tag's name that no browser knows.
+const LONGEST_NAME: usize = 30;
 /// Tags that may be open at once.
 const MAX_OPEN: usize = 32;
 
@@ -115,6 +118,8 @@ enum Kind {
     Inline,
     /// It goes whether or not it has a partner: a comment, a mark of a citation (Command R).
     Remark,
+    /// No element of HTML: a model makes up tags around sentences, and code is full of their like.
+    MadeUp,
 }
 
 impl Tag<'_> {
@@ -122,6 +127,8 @@ impl Tag<'_> {
     fn becomes(&self, before: &str) -> &'static str {
         match self.kind {
             Kind::Remark => "",
+            Kind::MadeUp if self.closes => "\n",
+            Kind::MadeUp => "",
             // A power, or else the number of a footnote, as Markdown has it.
             Kind::Inline if self.name == "sup" && !self.closes => {
                 if is_generic(before.chars().next_back()) || before.ends_with(')') { "^" } else { "[^" }
@@ -153,8 +160,13 @@ fn tags(text: &str) -> Vec<Tag<'_>> {
         if rest.starts_with('`') {
             code = !code;
         }
-        let before = text.get(..start).and_then(|before| before.chars().next_back());
-        let Some(mut tag) = read(rest, start).filter(|_| !code) else { continue };
+        if code {
+            continue;
+        }
+        let behind = text.get(..start).unwrap_or_default();
+        let before = behind.chars().next_back();
+        let made_up = || made_up(rest, start).filter(|tag| stands_apart(tag, behind, text.get(tag.end..)));
+        let Some(mut tag) = read(rest, start).or_else(made_up) else { continue };
         let after = text.get(tag.end..).unwrap_or_default();
         let partner = || {
             open.iter().rev().take(MAX_OPEN).position(|open| tags.get(*open).is_some_and(|open| open.name == tag.name))
@@ -177,6 +189,9 @@ fn tags(text: &str) -> Vec<Tag<'_>> {
             None if tag.kind == Kind::Block => {
                 tag.counts = tag.closes || before.is_none_or(|c| matches!(c, '\n' | '.' | '!' | '?' | '>'));
             }
+            None if tag.kind == Kind::MadeUp => {
+                tag.counts = tag.closes || behind.trim().is_empty() || after.trim().is_empty();
+            }
             None => tag.counts = matches!(tag.kind, Kind::Break | Kind::Remark),
         }
         if !tag.closes {
@@ -189,6 +204,34 @@ fn tags(text: &str) -> Vec<Tag<'_>> {
 
 fn is_generic(before: Option<char>) -> bool {
     before.is_some_and(|c| c.is_ascii_alphanumeric())
+}
+
+/// The tag of no element of HTML that `text`, which stands at `start`, begins with: `<문장>`, `</first_point>`.
+fn made_up(text: &str, start: usize) -> Option<Tag<'_>> {
+    let inner = text.strip_prefix('<')?;
+    let closes = inner.starts_with('/');
+    let named = inner.strip_prefix('/').unwrap_or(inner);
+    let end = named.char_indices().take(LONGEST_NAME).find(|(_, c)| *c == '>')?.0;
+    let name = named.get(..end)?;
+    // A type parameter has a letter: `<T>`.
+    let is_name = name.chars().nth(1).is_some()
+        && name.chars().all(|c| is_alphanumeric(c) || matches!(c, '_' | '-'))
+        && name.contains(char::is_alphabetic);
+    let end = start + text.len() - named.len() + end + 1;
+    is_name.then_some(Tag { start, end, name, kind: Kind::MadeUp, closes, counts: false })
+}
+
+/// Whether `tag` stands between sentences: behind one, or before one without a space.
+fn stands_apart(tag: &Tag<'_>, before: &str, after: Option<&str>) -> bool {
+    let before = before.trim_end_matches(' ');
+    let after = after.unwrap_or_default();
+    let ended = before.ends_with(['\n', '>', '.', '!', '?', '…']);
+    let begins = after.is_empty() || after.starts_with(|c: char| c == '\n' || is_hangul(c));
+    if tag.closes {
+        ended && (after.is_empty() || after.starts_with('<') || after.starts_with(char::is_whitespace))
+    } else {
+        (ended || before.is_empty()) && begins
+    }
 }
 
 /// The tag that `text`, which stands at `start`, begins with.
@@ -282,6 +325,10 @@ mod tests {
             ("<b>핵심</b>을 <i>짚은</i>은", "핵심을 짚은은"),
             ("핵심<!-- 초안 -->을 <co: 0>짚었다</co: 0>", "핵심을 짚었다"),
             ("a &lt; b &amp;&amp; c&nbsp;&#39;d&#x27;", "a < b && c 'd'"),
+            ("<문장>핵심입니다.</문장>\n<문장>예시입니다.</문장>", "핵심입니다.\n\n예시입니다.\n"),
+            ("<first_point>핵심입니다.</first_point><s2>예시</s2>", "핵심입니다.\n<s2>예시</s2>"),
+            ("<final_feedback>핵심입니다.", "핵심입니다."),
+            ("핵심입니다.<custom_token_12>", "핵심입니다."),
         ] {
             assert_eq!(plain(html), text);
         }
@@ -297,6 +344,9 @@ mod tests {
             "a < b이고 c > d, a <b && c> d",
             "R&D; AT&T, &없음;",
             "<header>와 <custom-tag>",
+            "<Button>이 무엇인지 설명했습니다.",
+            "컴포넌트를 나눴습니다. <Suspense>와 <Lazy> 컴포넌트도 보세요.",
+            "List<String>.<Integer>입니다.",
         ] {
             assert_eq!(plain(text), text);
         }

@@ -7,15 +7,15 @@ use std::borrow::Cow;
 
 use super::formula;
 use super::html;
-use super::{is_alphanumeric, is_hangul};
+use super::{beginning, is_alphanumeric, is_hangul};
 
 /// The first of the characters that stand for what was lifted out. They are for private use, and
 /// [`visible`](super::visible) leaves none in a text.
 const LIFTED: u32 = 0xF_0000;
 /// Pieces that may be lifted out of a line.
 const MAX_LIFTED: usize = 1_000;
-/// How a source begins that is named in parentheses.
-const SOURCE: &str = "(출처";
+/// How sources begin that are named in parentheses.
+const SOURCES: [&str; 3] = ["(출처", "(Source:", "(source:"];
 /// Characters of a link's address.
 const LONGEST_ADDRESS: usize = 2_000;
 /// Characters of a citation between its brackets.
@@ -24,7 +24,7 @@ const LONGEST_CITATION: usize = 40;
 /// `text` without marks.
 pub fn plain(text: &str) -> String {
     // Most lines hold no such mark.
-    if !text.bytes().any(is_mark) && !text.contains('】') {
+    if !text.bytes().any(is_mark) && !text.contains(['】', '］', '〕']) {
         return text.trim().to_owned();
     }
     let mut lifted = Vec::new();
@@ -214,12 +214,12 @@ fn without_links(text: &str) -> Cow<'_, str> {
 /// `text` without the numbers of sources: `[1]`, `[^1]`, `【4†source】` and their like, behind a sentence or a word that
 /// ends one.
 fn without_citations(text: &str) -> Cow<'_, str> {
-    if !text.contains([']', '】', '^']) && !text.contains(SOURCE) {
+    if !text.contains([']', '】', '^', '］', '〕']) && !SOURCES.iter().any(|source| text.contains(source)) {
         return Cow::Borrowed(text);
     }
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
-    while let Some(at) = rest.find(['[', '【', ':', '^', '(']) {
+    while let Some(at) = rest.find(['[', '【', '［', '〔', ':', '^', '(']) {
         let (before, here) = rest.split_at_checked(at).unwrap_or((rest, ""));
         out.push_str(before);
         let Some((after, surely)) = citations(here) else {
@@ -255,7 +255,7 @@ fn citation(text: &str) -> Option<(&str, bool)> {
     if let Some(reference) = text.strip_prefix(":contentReference[") {
         return reference.split_once('}').map(|(_, after)| (after, true));
     }
-    if let Some(source) = text.strip_prefix(SOURCE) {
+    if let Some(source) = SOURCES.iter().find_map(|source| text.strip_prefix(source)) {
         let (source, after) = source.split_once(')')?;
         return (source.chars().count() <= LONGEST_CITATION).then_some((after, true));
     }
@@ -264,11 +264,10 @@ fn citation(text: &str) -> Option<(&str, bool)> {
         let ends = after.len() < number.len() && !after.starts_with(is_alphanumeric);
         return ends.then_some((after, false));
     }
-    let (inner, close) =
-        [('[', ']'), ('【', '】')].iter().find_map(|(open, close)| Some((text.strip_prefix(*open)?, *close)))?;
-    let end = inner.char_indices().take(LONGEST_CITATION).find(|(_, c)| *c == close)?.0;
-    let (source, after) = inner.split_at_checked(end)?;
-    let after = after.strip_prefix(close)?;
+    const BRACKETS: [(&str, &str); 5] = [("[[", "]]"), ("[", "]"), ("【", "】"), ("［", "］"), ("〔", "〕")];
+    let (inner, close) = BRACKETS.iter().find_map(|(open, close)| Some((text.strip_prefix(open)?, *close)))?;
+    let (source, _) = beginning(inner, LONGEST_CITATION).split_once(close)?;
+    let after = inner.get(source.len() + close.len()..)?;
     let numbers = |source: &str| {
         !source.is_empty() && source.chars().all(|c| c.is_ascii_digit() || matches!(c, ',' | ' ' | '-' | '–'))
     };
@@ -280,7 +279,7 @@ fn citation(text: &str) -> Option<(&str, bool)> {
         return Some((after, true));
     }
     let lower = source.to_lowercase();
-    let named = ["출처", "source", "citation", "doc", "ref", "참고"].iter().any(|word| {
+    let named = ["출처", "source", "citation", "doc", "ref", "참고", "웹", "web", "p."].iter().any(|word| {
         lower.strip_prefix(word).is_some_and(|rest| rest.chars().all(|c| c.is_ascii_digit() || " _:-".contains(c)))
     });
     (numbers(source) || named || lower == "citation needed").then_some((after, named))
@@ -380,6 +379,8 @@ mod tests {
             ("짚었습니다.^1 없습니다.[2](https://a.kr)", "짚었습니다. 없습니다."),
             ("짚었습니다 (출처: 위키백과). ![그림](https://a.kr/b.png)끝", "짚었습니다. 끝"),
             ("좋습니다:contentReference[oaicite:0]{index=0}.", "좋습니다."),
+            ("짚었습니다.[[1]] 없습니다［2］. 끝〔3〕.", "짚었습니다. 없습니다. 끝."),
+            ("짚었습니다 (Source: RFC 793). 없습니다 [웹:1].", "짚었습니다. 없습니다."),
         ] {
             assert_eq!(plain(cited), text);
         }
@@ -390,6 +391,7 @@ mod tests {
             "[1] 핵심입니다. [2] 예시입니다.",
             "정규식 [^0-9]",
             "2^10과 x^2.",
+            "행렬 [[1, 2], [3, 4]]의 값",
         ] {
             assert_eq!(plain(text), text);
         }

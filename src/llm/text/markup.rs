@@ -6,7 +6,8 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use super::{html, inline, is_alphanumeric, is_hangul, names_a_sign, ornament, sentence};
+use super::phrases::role;
+use super::{formula, html, inline, is_alphanumeric, is_hangul, names_a_sign, ornament, sentence};
 
 /// Characters of a title in brackets.
 const LONGEST_TITLE: usize = 25;
@@ -44,12 +45,21 @@ pub fn lines(text: &str) -> Vec<Line> {
     let mut blocks: Vec<Range<usize>> = Vec::new();
     let mut open: Option<usize> = None;
     let mut beside = false;
+    // The block that is open holds thoughts.
+    let mut thinks = false;
     for raw in text.lines() {
         let line = line(raw);
         if is_code_mark(raw.trim()) {
+            let here = lines.len();
             match open.take() {
-                Some(start) => blocks.push(start..lines.len()),
-                None => open = Some(lines.len()),
+                Some(start) if std::mem::take(&mut thinks) => {
+                    lines.iter_mut().skip(start).for_each(|line| *line = Line::blank());
+                }
+                Some(start) => blocks.push(start..here),
+                None => {
+                    open = Some(here);
+                    thinks = role::THINKING.contains(&raw.trim().trim_start_matches(['`', '~']));
+                }
             }
         }
         beside = beside || (open.is_none() && line.kind != Kind::Blank);
@@ -61,13 +71,17 @@ pub fn lines(text: &str) -> Vec<Line> {
     }));
     for block in blocks.into_iter().filter(|_| beside) {
         if let Some(block) = lines.get_mut(block).filter(|block| !block.iter().any(Line::is_prose)) {
-            block.fill(Line { kind: Kind::Blank, text: String::new() });
+            block.fill(Line::blank());
         }
     }
     lines
 }
 
 impl Line {
+    fn blank() -> Self {
+        Self { kind: Kind::Blank, text: String::new() }
+    }
+
     /// Whether it ends as a Korean sentence does.
     fn is_prose(&self) -> bool {
         let words = self.text.trim_end_matches(|c: char| !c.is_alphanumeric());
@@ -77,13 +91,22 @@ impl Line {
 
 /// `text` with the line ends that were written out as two characters, as in a text that was escaped once too often.
 fn with_line_ends(text: &str) -> Cow<'_, str> {
-    const WRITTEN: [(&str, &str); 4] = [("\\n", "\n"), ("\\r", "\n"), ("\\t", " "), ("/n", "\n")];
+    const WRITTEN: [(&str, &str); 8] = [
+        ("\\n", "\n"),
+        ("\\r", "\n"),
+        ("\\t", " "),
+        ("\\N", "\n"),
+        ("\\u000a", "\n"),
+        ("/n", "\n"),
+        ("⏎", "\n"),
+        ("↵", "\n"),
+    ];
     if !WRITTEN.iter().any(|(written, _)| text.contains(written)) {
         return Cow::Borrowed(text);
     }
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
-    while let Some(at) = rest.find(['\\', '/']) {
+    while let Some(at) = rest.find(['\\', '/', '⏎', '↵']) {
         let (before, here) = rest.split_at_checked(at).unwrap_or((rest, ""));
         out.push_str(before);
         let found =
@@ -96,7 +119,8 @@ fn with_line_ends(text: &str) -> Cow<'_, str> {
                 rest = after;
             }
             None => {
-                let (first, after) = here.split_at_checked(1).unwrap_or((here, ""));
+                let first = here.chars().next().map_or(0, char::len_utf8);
+                let (first, after) = here.split_at_checked(first).unwrap_or((here, ""));
                 out.push_str(first);
                 rest = after;
             }
@@ -116,6 +140,10 @@ fn ends_line(before: &str, written: &str, after: &str) -> bool {
     let sentence = sentence::is_marked(words) || sentence::is_whole(words);
     if written.starts_with('/') {
         return sentence && !after.starts_with(|c: char| c.is_ascii_alphanumeric());
+    }
+    // `\\textbf{…}`, `\\neq`
+    if formula::is_command(written, after) {
+        return false;
     }
     let begins = words.is_empty()
         || words.ends_with(['*', '#', '-'])
@@ -205,7 +233,9 @@ fn after_number(line: &str) -> Option<&str> {
 fn without_heading(line: &str) -> Option<&str> {
     let rest = line.trim_start_matches('#');
     let level = line.len() - rest.len();
-    let heading = (1..=6).contains(&level) && (rest.is_empty() || rest.starts_with(' '));
+    // With more than one it is no tag: `##피드백`.
+    let spaced = rest.is_empty() || rest.starts_with(' ') || (level > 1 && rest.starts_with(is_hangul));
+    let heading = (1..=6).contains(&level) && spaced;
     heading.then(|| rest.trim().trim_end_matches('#').trim_end())
 }
 
@@ -222,7 +252,8 @@ fn is_note(line: &str) -> bool {
         let numbered = !number.is_empty() && number.chars().all(|c| c.is_ascii_alphanumeric());
         numbered
             && ((name.starts_with('^') && rest.starts_with(':'))
-                || rest.trim_start_matches([':', ' ']).starts_with("http"))
+                || rest.contains("http://")
+                || rest.contains("https://"))
     })
 }
 
@@ -308,6 +339,8 @@ mod tests {
             ["짚었습니다.", "예시입니다.", "더하세요. 끝."]
         );
         assert_eq!(texts("`\\n`은 C:\\new와 다릅니다."), ["`\\n`은 C:\\new와 다릅니다."]);
+        assert_eq!(texts("짚었습니다.⏎예시입니다.\\u000a더하세요."), ["짚었습니다.", "예시입니다.", "더하세요."]);
+        assert_eq!(texts("\\textbf{핵심}과 \\neq를 더하세요."), ["핵심과 ≠를 더하세요."]);
     }
 
     #[test]
@@ -315,6 +348,7 @@ mod tests {
         let texts = |text: &str| read(text).into_iter().map(|(_, text)| text).collect::<String>();
         assert_eq!(texts("보세요.\n```java\nint a = 1;\n```\n좋습니다."), "보세요.좋습니다.");
         assert_eq!(texts("음\n```\n핵심을 짚었습니다.\n```"), "음핵심을 짚었습니다.");
+        assert_eq!(texts("```thinking\n답변이 짧습니다.\n```\n좋습니다."), "좋습니다.");
         assert_eq!(texts("```\nIt is right.\n```"), "It is right.");
     }
 

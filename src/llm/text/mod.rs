@@ -26,18 +26,22 @@ pub mod phrases;
 pub mod sentence;
 pub mod tokens;
 pub mod turn;
+pub mod written;
 
 use std::borrow::Cow;
 
 /// `text` without what a reader cannot see: control characters but line ends, and the invisible characters that reorder,
-/// split or hide text. Line ends become `\n`, a tab becomes a space. Joiners stay, since emoji need them.
+/// split or hide text. Line ends become `\n`, a tab becomes a space, and Hangul that was taken apart is put together.
+/// Joiners stay, since emoji need them.
 pub fn visible(text: &str) -> Cow<'_, str> {
     // Most characters are of these two ranges; the others take longer to tell.
-    if text.chars().all(|c| matches!(c, ' '..='~' | '가'..='힣') || shown(c) == Some(c)) {
+    let is_seen = |c: char| matches!(c, ' '..='~' | '가'..='힣') || (shown(c) == Some(c) && !written::is_part(c));
+    if text.chars().all(is_seen) {
         return Cow::Borrowed(text);
     }
     let text: String = without_references(&text.replace("\r\n", "\n")).chars().filter_map(shown).collect();
-    Cow::Owned(if text.contains(JOINERS) { without_idle_joiners(&text) } else { text })
+    let text = if text.contains(JOINERS) { without_idle_joiners(&text) } else { text };
+    Cow::Owned(written::composed(&text).into_owned())
 }
 
 /// `text` without references to sources as ChatGPT marks them, with characters for private use, for its own interface.
@@ -143,7 +147,22 @@ pub fn is_alphanumeric(c: char) -> bool {
 
 /// Whether `text` begins with a word for a sign, which what stands before it is then: `# 기호`, `> 연산자`.
 pub fn names_a_sign(text: &str) -> bool {
-    const WORDS: [&str; 9] = ["기호", "연산자", "선택자", "결합자", "문자", "부호", "표기", "구문", "operator"];
+    const WORDS: [&str; 14] = [
+        "기호",
+        "연산자",
+        "선택자",
+        "결합자",
+        "문자",
+        "부호",
+        "표기",
+        "구문",
+        "파이프",
+        "와일드카드",
+        "옵션",
+        "플래그",
+        "명령어",
+        "operator",
+    ];
     WORDS.iter().any(|word| text.trim_start().starts_with(word))
 }
 
@@ -153,18 +172,20 @@ pub fn is_foreign(text: &str) -> bool {
     let (mut hangul, mut words, mut accents, mut foreign) = (0, 0, 0, 0);
     let mut in_word = false;
     for c in text.chars() {
-        let latin = c.is_ascii_alphabetic();
+        let accent = matches!(c, '\u{C0}'..'\u{250}' | '\u{1E00}'..='\u{1EFF}');
+        let latin = accent || c.is_ascii_alphabetic();
         words += usize::from(latin && !in_word);
         in_word = latin;
         match c {
             _ if c.is_ascii() => {}
             _ if is_hangul(c) => hangul += 1,
-            '\u{C0}'..'\u{250}' => accents += 1,
+            _ if accent => accents += 1,
             '\u{400}'..='\u{20FF}' | '\u{2E80}'..='\u{FDFF}' | '\u{20000}'.. if c.is_alphabetic() => foreign += 1,
             _ => {}
         }
     }
-    foreign > hangul + words || accents > hangul + 2 * words
+    // Vietnamese has one of them in nearly each word, and a wrong encoding several.
+    foreign > hangul + words || 4 * accents > 4 * hangul + 3 * words
 }
 
 /// Whether `c` is a letter that members read: Hangul or Latin.
@@ -189,6 +210,7 @@ mod tests {
         assert_eq!(visible("👩\u{200D}💻"), "👩\u{200D}💻");
         assert_eq!(visible("T\u{200D}C\u{200C}P\u{3164}\u{2800}\u{E200}"), "TCP");
         assert_eq!(visible("TCP\u{E200}cite\u{E202}turn0\u{E201}는"), "TCP는");
+        assert_eq!(visible("\u{1112}\u{200B}\u{1161}\u{200D}\u{11AB}"), "한");
     }
 
     #[test]
@@ -204,13 +226,24 @@ mod tests {
 
     #[test]
     fn a_text_in_another_script_is_foreign_and_one_with_a_word_of_it_is_not() {
-        for text in ["你的回答抓住了TCP的核心。", "Это ответ.", "您在Kafka项目中担任什么角色?", "íķµìĭ¬ìĿĦ"]
-        {
+        for text in [
+            "Câu trả lời của bạn rất tốt.",
+            "你的回答抓住了TCP的核心。",
+            "Это ответ.",
+            "您在Kafka项目中担任什么角色?",
+            "íķµìĭ¬ìĿĦ",
+        ] {
             assert!(is_foreign(text), "{text}");
         }
-        for text in
-            ["共有(공유) 자원을 설명했습니다.", "It is right.", "Θ(n)과 α는 다릅니다.", "Café is open.", "", "123"]
-        {
+        for text in [
+            "共有(공유) 자원을 설명했습니다.",
+            "It is right.",
+            "Θ(n)과 α는 다릅니다.",
+            "Café is open.",
+            "Größe ist für alle gleich.",
+            "",
+            "123",
+        ] {
             assert!(!is_foreign(text), "{text}");
         }
     }

@@ -4,6 +4,10 @@
 //! not escaped, line ends within a text, Python's `True` and `None`, comments, a comma too many or too few, and an end
 //! that is missing, since the model ran out of room.
 
+use std::borrow::Cow;
+
+use super::written::unit;
+
 /// Objects within objects that are looked into.
 const MAX_DEPTH: usize = 16;
 /// Places in a text where an object is looked for.
@@ -12,6 +16,8 @@ const MAX_OBJECTS: usize = 16;
 const LONGEST_KEY: usize = 40;
 /// Quotes, and what closes them.
 const QUOTES: [(char, char); 4] = [('"', '"'), ('\'', '\''), ('“', '”'), ('‘', '’')];
+/// What parts fields; in YAML they are points of a list.
+const COMMAS: [char; 4] = [',', ';', '，', '-'];
 const YES: [&str; 3] = ["true", "yes", "예"];
 const NO: [&str; 3] = ["false", "no", "아니요"];
 const NOTHING: [&str; 3] = ["null", "none", "undefined"];
@@ -37,9 +43,9 @@ pub struct Object {
 }
 
 impl Object {
-    /// What stands under `name`, whatever the case of its letters.
+    /// What stands under `name`, whatever the case of its letters, and what its words are parted by.
     pub fn get(&self, name: &str) -> Option<&Value> {
-        self.fields.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+        self.fields.iter().find(|(key, _)| is_same_key(key, name)).map(|(_, value)| value)
     }
 
     /// This object, or the first within it, that has a field of one of `names`.
@@ -99,6 +105,24 @@ pub fn objects(text: &str) -> impl Iterator<Item = Object> {
     std::iter::from_fn(next).take(MAX_OBJECTS).flatten()
 }
 
+/// The object whose fields `text` begins with though its bracket is missing, as in YAML, when the first is one of `names`.
+pub fn fields(text: &str, names: &[&str]) -> Option<Object> {
+    let text = text.trim_start_matches(|c: char| c.is_whitespace() || c == '-');
+    let (first, _) = key(text)?;
+    let mut reader = Reader { rest: text, depth: 1 };
+    names.iter().any(|name| is_same_key(first, name)).then(|| reader.fields()).flatten()
+}
+
+/// `text` with the quotes of an object that was escaped as a whole.
+pub fn unescaped(text: &str) -> Cow<'_, str> {
+    if text.contains("{\\\"") { Cow::Owned(text.replace("\\\"", "\"")) } else { Cow::Borrowed(text) }
+}
+
+fn is_same_key(one: &str, other: &str) -> bool {
+    let letters = |key| str::chars(key).filter(|c| !matches!(c, ' ' | '_' | '-')).map(|c| c.to_ascii_lowercase());
+    letters(one).eq(letters(other))
+}
+
 /// The value that `text` is as a whole, when it is an object, a list or a text in quotes.
 pub fn value(text: &str) -> Option<Value> {
     let mut reader = Reader { rest: text.trim(), depth: 0 };
@@ -148,14 +172,18 @@ impl Reader<'_> {
 
     /// `None` when it is none: its first key must look like one.
     fn object(&mut self) -> Option<Object> {
-        let mut object = Object::default();
         if self.depth == MAX_DEPTH || !self.take('{') {
             return None;
         }
         self.depth += 1;
+        self.fields()
+    }
+
+    fn fields(&mut self) -> Option<Object> {
+        let mut object = Object::default();
         loop {
             self.space();
-            while self.take(',') {
+            while COMMAS.iter().any(|comma| self.take(*comma)) {
                 self.space();
             }
             if self.take('}') {
@@ -221,6 +249,11 @@ impl Reader<'_> {
     fn quoted(&mut self, within: Within) -> Option<Value> {
         let (_, close) = QUOTES.into_iter().find(|(open, _)| self.rest.starts_with(*open))?;
         let first = self.rest.chars().next()?;
+        let thrice = self.rest.strip_prefix("\"\"\"").and_then(|rest| rest.split_once("\"\"\""));
+        if let Some((text, rest)) = thrice {
+            self.rest = rest;
+            return Some(Value::Text(text.to_owned()));
+        }
         self.take(first);
         let mut text = String::new();
         while let Some(c) = self.rest.chars().next() {
@@ -260,8 +293,7 @@ impl Reader<'_> {
 
     /// Four hexadecimal digits.
     fn unit(&mut self) -> Option<u16> {
-        let (digits, rest) = self.rest.split_at_checked(4)?;
-        let unit = u16::from_str_radix(digits, 16).ok()?;
+        let (unit, rest) = unit(self.rest)?;
         self.rest = rest;
         Some(unit)
     }
@@ -271,7 +303,9 @@ impl Reader<'_> {
         let end = self.rest.char_indices().find(|(at, c)| match c {
             '}' | ']' | '\n' => true,
             ',' if within == Within::List => true,
-            ',' => self.rest.get(at + 1..).is_none_or(|rest| key(rest.trim_start()).is_some()),
+            ',' | ';' | '，' => self.rest.get(at + c.len_utf8()..).is_none_or(|rest| key(rest.trim_start()).is_some()),
+            // The comma was forgotten.
+            ' ' => self.rest.get(at + 1..).is_some_and(|rest| rest.starts_with(['"', '\'']) && key(rest).is_some()),
             '/' => self.rest.get(at + 1..).is_some_and(|rest| rest.starts_with(['/', '*'])),
             _ => false,
         });
@@ -294,13 +328,14 @@ impl Reader<'_> {
 fn closes(rest: &str, within: Within) -> bool {
     let next = rest.trim_start();
     let Some(c) = next.chars().next() else { return true };
-    let behind = || next.get(1..).unwrap_or_default().trim_start();
+    let behind = || next.get(c.len_utf8()..).unwrap_or_default().trim_start();
     match within {
         Within::Nothing => false,
         Within::Object => match c {
             '}' => true,
-            ',' => behind().is_empty() || behind().starts_with(['}', '/']) || key(behind()).is_some(),
+            ',' | ';' | '，' => behind().is_empty() || behind().starts_with(['}', '/']) || key(behind()).is_some(),
             '/' => next.starts_with("//") || next.starts_with("/*"),
+            '"' if rest.starts_with(' ') => key(next).is_some(),
             _ => key(next).is_some() && rest.trim_start_matches([' ', '\r', '\t']).starts_with('\n'),
         },
         Within::List => match c {
@@ -330,114 +365,23 @@ fn key(text: &str) -> Option<(&str, &str)> {
             (text.get(..text.len() - rest.len())?, rest)
         }
     };
-    let rest = rest.trim_start().strip_prefix([':', '：'])?;
+    let rest = rest.trim_start();
+    let equals = || rest.strip_prefix("=>").or_else(|| rest.strip_prefix('=')).filter(|rest| begins_value(rest));
+    let rest = rest.strip_prefix([':', '：']).or_else(equals)?;
     // `https://` is no key.
     let address = quotes.is_none() && rest.starts_with('/');
     (!key.is_empty() && key.len() <= 3 * LONGEST_KEY && !address).then_some((key, rest))
 }
 
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    fn text_of(object: &str, name: &str) -> Option<Value> {
-        objects(object).next()?.get(name).cloned()
-    }
-
-    fn text(text: &str) -> Option<Value> {
-        Some(Value::Text(text.to_owned()))
-    }
-
-    #[test]
-    fn slips_are_forgiven() {
-        for object in [
-            "{\"a\": 1, \"q\": \"왜?\"}",
-            "{'a': True, 'q': '왜?'}",
-            "{a: null, q: \"왜?\"}",
-            "{“a”: “x”, “q”: “왜?”}",
-            "{\"a\": 1, /* 더 */ \"q\": \"왜?\" // 끝\n}",
-            "{\"a\": [1, \"b\",], \"q\": \"왜?\",}",
-            "{\"a\": \"x\"\n \"q\": \"왜?\"}",
-            "{\"a\": {\"b\": {}}, \"q\": \"왜?\"",
-            "{\"q\": 왜?, \"a\": 1}",
-            "음 {\"Q\": \"왜?\"} 끝",
-            "{\"q\": \"\\uc65c?\"}",
-        ] {
-            assert_eq!(text_of(object, "q"), text("왜?"), "{object}");
-        }
-    }
-
-    #[test]
-    fn a_quote_that_was_not_escaped_belongs_to_its_text() {
-        assert_eq!(text_of("{\"q\": \"\"TCP\"와 \"UDP\", 둘 다요?\"}", "q"), text("\"TCP\"와 \"UDP\", 둘 다요?"));
-        assert_eq!(text_of("{\"q\": \"가\n나\"}", "q"), text("가\n나"));
-        assert_eq!(value("\"가\"와 \"나\""), text("가\"와 \"나"));
-    }
-
-    #[test]
-    fn what_breaks_off_is_known_as_broken() {
-        let broken = objects("{\"a\": 1, \"q\": \"왜 그").next().unwrap();
-        assert_eq!(broken.get("q"), Some(&Value::Broken("왜 그".to_owned())));
-        assert!(!broken.whole);
-        assert!(objects("{\"q\": \"왜?\"}").next().unwrap().whole);
-    }
-
-    #[test]
-    fn an_object_within_another_is_found() {
-        let object = objects("[{\"r\": [{\"q\": \"왜?\"}]}]").next().unwrap();
-        assert_eq!(object.with_any(&["q"]).unwrap().get("q").cloned(), text("왜?"));
-        assert_eq!(object.texts(), ["왜?"]);
-    }
-
-    #[test]
-    fn braces_of_code_and_text_are_no_object() {
-        for text in ["{ return x; }", "{}{", "집합 {1, 2}", "{https://a.kr}", "f() { if (a) { b; } }"] {
-            assert_eq!(objects(text).flat_map(|object| object.fields).next(), None, "{text}");
-        }
-    }
-
-    fn json() -> impl Strategy<Value = serde_json::Value> {
-        let leaf = prop_oneof![
-            any::<bool>().prop_map(serde_json::Value::from),
-            any::<i32>().prop_map(serde_json::Value::from),
-            "[가-힣a-z\"',:{}\\[\\]\\\\\n /]{0,12}".prop_map(serde_json::Value::from),
-        ];
-        leaf.prop_recursive(3, 16, 4, |inner| {
-            prop_oneof![
-                prop::collection::vec(inner.clone(), 0..4).prop_map(serde_json::Value::from),
-                prop::collection::btree_map("[a-z가-힣 ]{1,8}", inner, 0..4)
-                    .prop_map(|map| serde_json::Value::Object(map.into_iter().collect())),
-            ]
-        })
-    }
-
-    fn strictly(value: &serde_json::Value) -> Value {
-        match value {
-            serde_json::Value::Null => Value::Nothing,
-            serde_json::Value::Bool(flag) => Value::Flag(*flag),
-            serde_json::Value::Number(_) => Value::Other,
-            serde_json::Value::String(text) => Value::Text(text.clone()),
-            serde_json::Value::Array(values) => Value::List(values.iter().map(strictly).collect()),
-            serde_json::Value::Object(map) => {
-                let fields = map.iter().map(|(key, value)| (key.clone(), strictly(value))).collect();
-                Value::Object(Object { fields, whole: true })
-            }
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn json_is_read_as_json(json in json(), pretty: bool) {
-            let json = serde_json::json!({ "a": json, "b": 1 });
-            let text = if pretty { serde_json::to_string_pretty(&json).unwrap() } else { json.to_string() };
-            prop_assert_eq!(objects(&text).next().map(Value::Object), Some(strictly(&json)));
-        }
-
-        #[test]
-        fn any_text_can_be_read(text in "[{}\\[\\]\"':,a가 \n/*#\\\\u0]{0,60}") {
-            let _ = (objects(&text).count(), value(&text));
-        }
-    }
+/// Whether what stands behind a `=` is a value, and not the rest of a sentence.
+fn begins_value(rest: &str) -> bool {
+    let rest = rest.trim_start();
+    QUOTES.iter().any(|(open, _)| rest.starts_with(*open))
+        || YES
+            .iter()
+            .chain(&NO)
+            .any(|word| rest.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word)))
 }
+
+#[cfg(test)]
+mod tests;

@@ -45,10 +45,12 @@ const SURE_ENDINGS: [&str; 18] = [
     "니다", "니까", "세요", "시오", "해요", "어요", "아요", "에요", "예요", "네요", "군요", "나요", "가요", "까요",
     "지요", "죠", "져요", "돼요",
 ];
+/// Those that end a last sentence, in a friendly voice; others end nouns as well.
+const FRIENDLY_ENDINGS: [&str; 2] = ["네", "구나"];
 /// Syllables that end a Korean note (`설명이 부족함`).
 const NOTE_ENDINGS: [char; 4] = ['음', '함', '됨', '임'];
 /// Endings of a Korean question.
-const ASKING: [&str; 7] = ["까", "까요", "나요", "가요", "인가", "는가", "는지요"];
+const ASKING: [&str; 9] = ["까", "까요", "나요", "가요", "시겠어요", "실래요", "인가", "는가", "는지요"];
 /// What counts the points of a Korean list,
 const KOREAN_NUMBERS: &str = "가나다라마바사아자차카타파하ㄱㄴㄷㄹㅁㅂㅅ";
 /// and spells them out.
@@ -105,7 +107,8 @@ pub fn finished(rest: &str) -> Option<String> {
     let rest = ornament::without(rest);
     let words = rest.trim_end_matches(is_closing);
     let last = words.chars().next_back()?;
-    if !ENDINGS.contains(&last) && !NOTE_ENDINGS.contains(&last) && !is_question(words) {
+    let friendly = || FRIENDLY_ENDINGS.iter().any(|ending| words.ends_with(ending));
+    if !ENDINGS.contains(&last) && !NOTE_ENDINGS.contains(&last) && !is_question(words) && !friendly() {
         return None;
     }
     Some(format!("{rest}{}", if is_question(words) { '?' } else { '.' }))
@@ -122,11 +125,11 @@ pub fn is_question(words: &str) -> bool {
 }
 
 fn is_mark(c: char) -> bool {
-    matches!(c, '.' | '!' | '?' | '…' | '。' | '！' | '？' | '‼' | '⁉')
+    matches!(c, '.' | '!' | '?' | '…' | '。' | '！' | '？' | '‼' | '⁉' | '⁇' | '⁈' | '．' | '｡')
 }
 
 fn is_strong(c: char) -> bool {
-    matches!(c, '!' | '?' | '。' | '！' | '？' | '‼' | '⁉')
+    matches!(c, '!' | '?' | '。' | '！' | '？' | '‼' | '⁉' | '⁇' | '⁈' | '｡')
 }
 
 fn is_closing(c: char) -> bool {
@@ -217,7 +220,11 @@ impl<'a> Line<'a> {
             let marks = self.skip(spaces, is_mark);
             let stray =
                 marks > spaces && self.rest(marks).starts_with(char::is_whitespace) && !names_a_sign(self.rest(marks));
-            let next = self.skip_ornaments(if stray { marks } else { spaces });
+            let here = if stray { marks } else { spaces };
+            let next = self.skip_ornaments(here);
+            // `~ 연산자`
+            let spoken_of = self.slice(here, next).is_ascii() && names_a_sign(self.rest(next));
+            let next = if spoken_of { here } else { next };
             if next == begin {
                 return begin;
             }
@@ -293,7 +300,8 @@ impl<'a> Line<'a> {
         let ended = self.follows_ending(here.mark) && is_hangul(next)
             || begins && is_whole(self.slice(here.so_far.start, here.mark));
         // Where Chinese or Japanese sentences end, no space follows.
-        let wide = self.slice(here.mark, here.closing).ends_with(['。', '！', '？']) && is_alphanumeric(next);
+        let wide =
+            self.slice(here.mark, here.closing).ends_with(['。', '！', '？', '．', '｡']) && is_alphanumeric(next);
         here.closing == here.end && (ended || wide)
     }
 

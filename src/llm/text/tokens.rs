@@ -8,6 +8,8 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
+use super::phrases::role;
+
 use self::Part::{
     Channel, End, Filler, Message, Other, Own, ReplyClose, ReplyOpen, ThoughtClose, ThoughtOpen, ToolClose, ToolOpen,
     Turn,
@@ -84,7 +86,10 @@ pub const TABLE: &[(Part, &str)] = &[
     (ThoughtClose, "[/THINK]"),
     // SentencePiece's own, which Llama 2, Mistral, Gemma, T5 and many others take over; Zephyr and Vicuna end with </s>.
     (End, "</s> <eos> <EOS> <|EOT|> <eod>"),
+    (End, "<eos_token> </eos> <EOT> [EOT] <end_of_utterance> </S> <\\s>"),
     (Filler, "<s> <bos> <BOS> <pad> <unk> <mask> <sep> <cls> [BOS] [EOS]"),
+    // Pictures and sounds: Gemma 3 and 3n, LLaVA, Qwen2-Audio, SmolVLM.
+    (Filler, "<image> <image_soft_token> <audio_soft_token> <start_of_image> <end_of_image> <audio>"),
     // Gemma 1 to 3; MedGemma thinks between two of its unused tokens.
     (Turn, "<start_of_turn>"),
     (End, "<end_of_turn>"),
@@ -175,6 +180,8 @@ pub const TABLE: &[(Part, &str)] = &[
     (ThoughtOpen, "<think> <thinking> <thought> <thoughts> <reasoning> <reflection> <analysis> <scratchpad> <rationale>"),
     (ThoughtClose, "</think> </thinking> </thought> </thoughts> </reasoning> </reflection> </analysis> </scratchpad> </rationale>"),
     (ThoughtOpen, "<inner_monologue> <chain_of_thought> <cot> <planning> <생각> <사고> <사고과정> <추론> <분석>"),
+    (ThoughtOpen, "<reason> <internal>"),
+    (ThoughtClose, "</reason> </internal> [/thinking] [/thought] [/reasoning] [/생각]"),
     (ThoughtClose, "</inner_monologue> </chain_of_thought> </cot> </planning> </생각> </사고> </사고과정> </추론> </분석>"),
     (ReplyOpen, "<answer> <final_answer> <final> <response> <reply> <output> <result> <feedback> <피드백> <응답> <최종답변>"),
     (ReplyClose, "</answer> </final_answer> </final> </response> </reply> </output> </result> </feedback> </피드백> </응답> </최종답변>"),
@@ -197,7 +204,7 @@ const NUMBERED: &[(&str, &str)] = &[
     ("[control_", "]"),
 ];
 /// Characters of a token, brackets included; a longer one is text.
-const LONGEST: usize = 48;
+pub const LONGEST: usize = 48;
 
 static TOKENS: LazyLock<HashMap<&str, Part>> =
     LazyLock::new(|| TABLE.iter().flat_map(|(part, tokens)| tokens.split(' ').map(|token| (token, *part))).collect());
@@ -233,7 +240,7 @@ pub fn read(text: &str) -> Option<Token<'_>> {
     let known = |name: &str| TOKENS.get(name).copied();
     let part = known(text).or_else(|| {
         let plain = plain(text);
-        known(&plain).or_else(|| known(&opening(&plain)?)).or_else(|| is_filler(&plain).then_some(Filler))
+        known(&plain).or_else(|| known(&opening(&plain)?)).or_else(|| by_name(&plain))
     })?;
     Some(Token { part, text })
 }
@@ -297,15 +304,49 @@ fn opening(tag: &str) -> Option<String> {
     Some([name, ">"].concat())
 }
 
-/// Whether `token` is none that means something, and yet one.
-fn is_filler(token: &str) -> bool {
-    let barred = |open, close| token.strip_prefix(open).and_then(|rest| rest.strip_suffix(close));
-    if let Some(name) = barred("<|", "|>").or_else(|| barred("[|", "|]")) {
-        return name.chars().all(|c| c.is_ascii_alphanumeric() || "_-:/.".contains(c));
+/// What a token of no known family is by its name: `<|end_of_utterance|>`, `<|USER|>`, `</inner_thoughts>`. A barred one
+/// that says nothing is a filler.
+fn by_name(token: &str) -> Option<Part> {
+    let enclosed = |open, close| token.strip_prefix(open).and_then(|rest| rest.strip_suffix(close));
+    if let Some(name) = enclosed("<|", "|>").or_else(|| enclosed("[|", "|]")) {
+        let is_name = name.chars().all(|c| c.is_ascii_alphanumeric() || "_-:/.".contains(c));
+        return is_name.then(|| named(&name.to_ascii_lowercase()).unwrap_or(Filler));
     }
-    NUMBERED.iter().any(|(open, close)| {
-        barred(*open, *close).is_some_and(|number| !number.is_empty() && number.chars().all(|c| c.is_ascii_digit()))
-    })
+    let numbered = NUMBERED.iter().any(|(open, close)| {
+        enclosed(*open, *close).is_some_and(|number| !number.is_empty() && number.chars().all(|c| c.is_ascii_digit()))
+    });
+    if numbered {
+        return Some(Filler);
+    }
+    let tag = enclosed("<", ">")?;
+    let in_name = |c: char| c.is_alphanumeric() || "_-:/".contains(c) || c == ' ' && !tag.is_ascii();
+    let is_name = tag.chars().all(in_name) && !tag.starts_with(' ');
+    named(&tag.to_lowercase()).filter(|part| is_name && matches!(part, ThoughtOpen | ThoughtClose))
+}
+
+/// What a token of this name means, in lower case.
+fn named(name: &str) -> Option<Part> {
+    const THOUGHTS: [&str; 7] = ["think", "thought", "reasoning", "monologue", "생각", "사고", "속마음"];
+    const ENDS: [&str; 3] = ["end", "close", "stop"];
+    const ENDED: [&str; 8] = ["turn", "message", "text", "sentence", "sequence", "utterance", "response", "dialog"];
+    let words = || name.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
+    let is_one_of = |list: &[&str]| words().any(|word| list.contains(&word));
+    let ends = is_one_of(&ENDS) || name.starts_with("end") || name.ends_with("end");
+    if THOUGHTS.iter().any(|thought| name.contains(thought)) {
+        return Some(if ends || name.starts_with('/') { ThoughtClose } else { ThoughtOpen });
+    }
+    let role = if is_one_of(role::OWN) {
+        Some(Own)
+    } else if is_one_of(role::OTHERS) {
+        Some(Other)
+    } else {
+        None
+    };
+    match role {
+        Some(_) if ends => Some(End),
+        Some(role) => Some(role),
+        None => (is_one_of(&["eos", "eod", "eot", "eom"]) || ends && is_one_of(&ENDED)).then_some(End),
+    }
 }
 
 #[cfg(test)]
@@ -345,6 +386,31 @@ pub mod tests {
     fn what_no_template_uses_is_a_filler() {
         for token in ["<|reserved_special_token_7|>", "<unused12>", "[UNUSED_TOKEN_9]", "[|foo|]", "<extra_id_42>"] {
             assert_eq!(part(token), Some(Filler), "{token}");
+        }
+    }
+
+    #[test]
+    fn a_token_of_no_known_family_is_what_its_name_says() {
+        for (token, is) in [
+            ("<|USER|>", Other),
+            ("<|prompter|>", Other),
+            ("<|start_of_user|>", Other),
+            ("<|assistant_begin|>", Own),
+            ("<|end_of_assistant|>", End),
+            ("<|turn_end|>", End),
+            ("<|eos_token|>", End),
+            ("<|begin_of_thinking|>", ThoughtOpen),
+            ("<|/thinking|>", ThoughtClose),
+            ("<|endofthink|>", ThoughtClose),
+            ("<inner_thoughts>", ThoughtOpen),
+            ("</생각 과정>", ThoughtClose),
+            ("<|end_of_role|>", Filler),
+            ("<|vision_end|>", Filler),
+        ] {
+            assert_eq!(part(token), Some(is), "{token}");
+        }
+        for tag in ["<end_of_list>", "<User>", "</assistant>", "<a think>b>"] {
+            assert_eq!(part(tag), None, "{tag}");
         }
     }
 

@@ -9,7 +9,8 @@ use std::ops::ControlFlow::{self, Break, Continue};
 
 use super::phrases::role;
 use super::tokens::{self, Part, Token};
-use super::{is_alphanumeric, is_hangul};
+use super::written::unescaped;
+use super::{beginning, is_alphanumeric, is_hangul};
 
 /// What harmony's header of the final channel, and one of its thoughts, leave when a server drops special tokens.
 const BARE_FINAL: &str = "assistantfinal";
@@ -20,15 +21,25 @@ const PARTED: usize = 48;
 const FINAL: &str = "final";
 /// What follows a token that is spoken of, and not used.
 const KINDS: [&str; 5] = ["토큰", "태그", "요소", "token", "tag"];
-const PARTICLES: [&str; 10] = ["를", "을", "은", "는", "와", "과", "의", "로", "에", "라는"];
+const PARTICLES: [&str; 15] =
+    ["를", "을", "은", "는", "이", "가", "도", "와", "과", "의", "로", "에", "에서", "으로", "라는"];
 /// What encloses such a token.
 const ENCLOSING: [(char, char); 6] = [('`', '`'), ('"', '"'), ('\'', '\''), ('“', '”'), ('‘', '’'), ('(', ')')];
+/// How else the brackets of a token are written.
+const BRACKETS: [(&str, &str); 2] = [("&lt;", "&gt;"), ("＜", "＞")];
 /// How vocabularies write a space (SentencePiece, byte-level BPE) and a line end.
 const SPACES: [char; 2] = ['▁', 'Ġ'];
 const LINE_END: char = 'Ċ';
 
 /// What of `text` the model says itself.
 pub fn own(text: &str) -> Cow<'_, str> {
+    match with_brackets(unescaped(text)) {
+        Cow::Borrowed(text) => own_words(text),
+        Cow::Owned(text) => Cow::Owned(own_words(&text).into_owned()),
+    }
+}
+
+fn own_words(text: &str) -> Cow<'_, str> {
     let text = without_bare_channels(text);
     let armed = rearmed(text);
     if let Cow::Owned(armed) = &armed {
@@ -69,6 +80,42 @@ fn parted(text: &str) -> Option<(&str, &str)> {
         let is_token = tokens::read(&token).is_some_and(|token| !token.is_tag() || token.text.contains('_'));
         is_token.then_some((before, after))
     })
+}
+
+/// `text` with the brackets of tokens as templates write them, where they were escaped for HTML or are as wide as Hangul.
+fn with_brackets(text: Cow<'_, str>) -> Cow<'_, str> {
+    if !BRACKETS.iter().any(|(open, _)| text.contains(open)) {
+        return text;
+    }
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text.as_ref();
+    while let Some(at) = rest.find(['&', '＜']) {
+        let (before, here) = rest.split_at_checked(at).unwrap_or((rest, ""));
+        out.push_str(before);
+        rest = match bracketed(here) {
+            Some((token, after)) => {
+                out.push_str(&token);
+                after
+            }
+            None => {
+                let first = here.chars().next().map_or(0, char::len_utf8);
+                out.push_str(here.get(..first).unwrap_or_default());
+                here.get(first..).unwrap_or_default()
+            }
+        };
+    }
+    out.push_str(rest);
+    Cow::Owned(out)
+}
+
+/// The token that `text` begins with in other brackets, and what follows it.
+fn bracketed(text: &str) -> Option<(String, &str)> {
+    let (open, close) = BRACKETS.iter().find(|(open, _)| text.starts_with(open))?;
+    let inner = text.strip_prefix(open)?;
+    let (name, _) = beginning(inner, tokens::LONGEST).split_once(close)?;
+    let token = ["<", name, ">"].concat();
+    let is_whole = tokens::read(&token).is_some_and(|read| read.text == token);
+    is_whole.then_some((token, inner.get(name.len() + close.len()..)?))
 }
 
 /// Whether `text` holds a token that is used as one.
@@ -410,14 +457,28 @@ mod tests {
     }
 
     #[test]
+    fn tokens_in_other_brackets_are_tokens() {
+        assert_eq!(said("＜think＞음＜/think＞좋습니다.&lt;/s&gt;&lt;|user|&gt;다음"), "좋습니다.");
+        assert_eq!(said("&lt;eos&gt; 토큰"), "eos 토큰");
+    }
+
+    #[test]
     fn bytes_and_the_spaces_of_vocabularies_become_what_they_stand_for() {
         assert_eq!(said("좋습니다.<0x0A>예시<0xEA><0xB0><0x80>"), "좋습니다.\n예시가");
         assert_eq!(said("▁핵심을▁짚었습니다.Ċ예시"), "핵심을 짚었습니다.\n예시");
+        assert_eq!(said("\\ud575\\uc2ec\\uc744"), "핵심을");
     }
 
     #[test]
     fn what_only_resembles_a_token_stays() {
-        for text in ["a <| b |> c", "List<String>과 a[i]", "[x] 할 일", "가 < 나 > 다", "<div>와 <span>"] {
+        for text in [
+            "a <| b |> c",
+            "List<String>과 a[i]",
+            "[x] 할 일",
+            "가 < 나 > 다",
+            "<div>와 <span>",
+            "&lt;div&gt;와 ＜주의＞",
+        ] {
             assert_eq!(own(text), text);
         }
         assert_eq!(said("좋은 <s>가</s>나"), "좋은 가나");

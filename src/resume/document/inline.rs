@@ -408,18 +408,23 @@ fn end_of_address(text: &str) -> usize {
 
 /// An address without the marks of the sentence that it stands in.
 fn without_marks(whole: &str) -> &str {
+    let spare = |open: char, close: char| whole.matches(close).count().saturating_sub(whole.matches(open).count());
+    // Brackets that the address did not open.
+    let mut unopened = [(')', spare('(', ')')), (']', spare('[', ']'))];
     let mut address = whole;
     loop {
         let shorter = address.trim_end_matches(|c| ".,;:!?*_~".contains(c));
-        let unopened = |open: char, close: char| {
-            shorter.ends_with(close) && shorter.matches(close).count() > shorter.matches(open).count()
+        let closing = unopened
+            .iter_mut()
+            .find_map(|(close, spare)| Some((shorter.strip_suffix(*close).filter(|_| *spare > 0)?, spare)));
+        address = match closing {
+            Some((shorter, spare)) => {
+                *spare -= 1;
+                shorter
+            }
+            None if shorter.len() == address.len() => return address,
+            None => shorter,
         };
-        let end = if unopened('(', ')') || unopened('[', ']') { shorter.len() - 1 } else { shorter.len() };
-        let shorter = shorter.get(..end).unwrap_or_default();
-        if shorter.len() == address.len() {
-            return address;
-        }
-        address = shorter;
     }
 }
 
@@ -463,6 +468,7 @@ mod tests {
             ("https://a.kr/에서 봅니다", "https://a.kr/"),
             ("https://a.kr/글/b를", "https://a.kr/글/b"),
             ("[https://a.kr/b]", "https://a.kr/b"),
+            ("(보기: https://a.kr/(b).).", "https://a.kr/(b)"),
         ] {
             assert_eq!(find_address(text).map(|found| found.1), Some(address), "{text}");
         }

@@ -69,7 +69,9 @@ struct Came {
 
 #[test]
 fn what_models_write_becomes_the_document_that_is_wanted() {
-    let cases = [REPORTED, OURS].into_iter().flat_map(str::lines).filter(|line| !line.trim().is_empty());
+    let tried = std::env::var("CASES").map(|path| std::fs::read_to_string(path).expect("a file of cases"));
+    let files: Vec<&str> = tried.as_deref().map_or(vec![REPORTED, OURS], |tried| vec![tried]);
+    let cases = files.into_iter().flat_map(str::lines).filter(|line| line.contains("\"kind\": \"b\""));
     let mut faults = Vec::new();
     for line in cases {
         let case: Case = serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"));

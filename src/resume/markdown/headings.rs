@@ -49,6 +49,7 @@ fn with_space(line: Line) -> Line {
     let title = attributes.map_or(title, |(title, _)| title.trim_end());
     let title = bold(title).unwrap_or(title).trim();
     let title = title.strip_suffix([':', '：']).unwrap_or(title).trim_end();
+    let title = unbracketed(title);
     Line::prose(if title.is_empty() { String::new() } else { format!("{} {title}", "#".repeat(level)) })
 }
 
@@ -131,7 +132,10 @@ fn decoration(line: &Line) -> Option<(Decoration, String)> {
         (Decoration::Sign(sign), text.trim_start_matches(sign))
     } else if without_number(text).len() < text.len()
         && text.starts_with(|c: char| {
-            c.is_ascii_digit() || "IVXABC가나다라마".contains(c) || !c.is_alphanumeric() && !"-*+|>".contains(c)
+            c.is_ascii_digit()
+                || "IVXABC가나다라마".contains(c)
+                || matches!(c, '①'..='⑳')
+                || !c.is_alphanumeric() && !"-*+|>".contains(c)
         })
     {
         (Decoration::Number, without_number(text))
@@ -141,10 +145,15 @@ fn decoration(line: &Line) -> Option<(Decoration, String)> {
         (Decoration::Bare, text)
     };
     let title = title.trim().trim_end_matches([':', '：']).trim();
-    let title = bold(title).unwrap_or(title).trim().trim_end_matches([':', '：']);
+    let title = unbracketed(bold(title).unwrap_or(title).trim().trim_end_matches([':', '：']));
     (is_name(title, MAX_TITLE) && !line.text.starts_with(['-', '*', '+'])
         || decoration == Decoration::Bold && is_name(title, MAX_TITLE))
     .then(|| (decoration, title.to_owned()))
+}
+
+/// The name of a section without brackets around it, which would look like a blank to fill in.
+fn unbracketed(title: &str) -> &str {
+    bracketed(title).map(|(_, title)| title.trim()).filter(|title| is_section(title)).unwrap_or(title)
 }
 
 fn bracketed(text: &str) -> Option<(char, &str)> {
@@ -291,6 +300,10 @@ mod tests {
             "[소개]",
             "【소개】",
             "## 소개 {#intro}",
+            "## [소개]",
+            "**[소개]**",
+            "① 소개",
+            "1\u{FE0F}\u{20E3} 소개",
             "<소개>",
             "■ 소개",
             "▶소개",

@@ -113,6 +113,13 @@ fn tag_at(text: &str, at: usize) -> Option<Tag<'_>> {
         let end = rest.find("-->").map_or(text.len(), |length| at + 1 + length + "-->".len());
         return Some(Tag { at, end, name: "!".to_owned(), closes: false, attributes: "", partner: None });
     }
+    if ["!doctype", "?xml"]
+        .iter()
+        .any(|start| rest.get(..start.len()).is_some_and(|rest| rest.eq_ignore_ascii_case(start)))
+    {
+        let end = at + 1 + rest.find('>')? + 1;
+        return Some(Tag { at, end, name: "!".to_owned(), closes: false, attributes: "", partner: None });
+    }
     let closes = rest.starts_with('/');
     let rest = rest.strip_prefix('/').unwrap_or(rest);
     let length = rest.find(|c: char| !c.is_ascii_alphanumeric()).filter(|length| *length > 0)?;
@@ -369,6 +376,7 @@ mod tests {
         assert_eq!(seen(html), "## 소개\n결제 **서버**를\n맡음\n- 하나\n   1. 둘\n-  셋");
         let table = "<table>\n<tr><th>회사</th><th>기간</th></tr>\n<tr><td>가|나</td><td>2<br>3</td></tr></table>";
         assert_eq!(seen(table), "| 회사 | 기간 |\n|---|---|\n| 가\\|나 | 2<br>3 |");
+        assert_eq!(seen("<!DOCTYPE html><html><body><h1>소개</h1></body></html>"), "# 소개");
         assert_eq!(
             seen("<a href=\"https://a.kr\">글</a> <script>x()</script><!-- 숨김 -->끝"),
             "[글](https://a.kr) 끝"

@@ -1,5 +1,9 @@
 //! The lines of a résumé, as they are turned from what a model wrote into Markdown.
 
+/// Bytes of a line in which blanks, citations and formulas are looked for: what stands around each is looked at, too, and
+/// nobody writes a longer one.
+pub const MAX_LINE: usize = 4_096;
+
 /// A line without its end.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Line {
@@ -91,7 +95,9 @@ impl<'a> Fence<'a> {
         let length = line.len() - language.len();
         // Three backticks around a piece of code in a line are no fence.
         let fits = length >= 3 && !(mark == '`' && language.contains('`'));
-        fits.then(|| Self { mark, length, language: language.trim() })
+        // What follows the language says how it looks: `{.markdown}`, `markdown title="a.md"`.
+        let language = language.split_whitespace().next().unwrap_or_default().trim_matches(['{', '}', '.']);
+        fits.then_some(Self { mark, length, language })
     }
 
     pub fn closes(&self, opened: &Self) -> bool {

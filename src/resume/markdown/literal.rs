@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use super::line::{Line, indentation, marker};
+use super::line::{Line, MAX_LINE, indentation, marker};
 use super::words::protected;
 use crate::llm::text::is_hangul;
 
@@ -45,7 +45,7 @@ fn is_month(text: &str) -> bool {
 /// The lines without citations and formula marks, with footnotes where they are referred to.
 pub fn marks_dropped(lines: &mut Vec<Line>) {
     let notes = footnotes(lines);
-    for line in lines.iter_mut().filter(|line| !line.code) {
+    for line in lines.iter_mut().filter(|line| !line.code && line.text.len() <= MAX_LINE) {
         if line.text.contains(['【', '[']) || line.text.contains(":content") {
             line.text = without_citations(&line.text, &notes);
         }

@@ -13,7 +13,7 @@ pub mod talk {
 
     /// What it says before the résumé comes.
     pub const ANNOUNCEMENTS: &[&str] = &[
-        "이력서를 작성", "이력서입니다", "이력서 초안", "이력서는 다음과", "작성해 드", "작성해드", "작성하겠습니다",
+        "이력서를 작성", "형식으로 작성", "이력서입니다", "이력서 초안", "이력서는 다음과", "작성해 드", "작성해드", "작성하겠습니다",
         "요청하신", "제공해 주신", "제공해주신", "제공된 정보", "주어진 정보", "your resume", "your résumé",
         "a resume",
     ];
@@ -96,7 +96,7 @@ pub mod talk {
     /// Whole sentences that are nothing but manners.
     pub const MANNERS: &[&str] = &[
         "감사합니다", "고맙습니다", "파이팅", "화이팅", "물론입니다", "알겠습니다", "네알겠습니다", "네물론입니다", "물론이죠",
-        "응원합니다", "행운을빕니다", "이상입니다", "끝", "이력서끝", "이상", "endofresume", "sure", "certainly", "ofcourse", "thankyou", "goodluck", "bestofluck",
+        "응원합니다", "행운을빕니다", "수고하셨습니다", "수고많으셨습니다", "이상입니다", "끝", "이력서끝", "이상", "endofresume", "sure", "certainly", "ofcourse", "thankyou", "goodluck", "bestofluck",
     ];
 
     /// How a remark begins; whether it is one to the member, the rest has to say.
@@ -190,7 +190,7 @@ pub mod blank {
         "기관", "취득", "수상", "대회", "상", "활동", "경험", "경력", "교육", "과정", "과목", "강의", "희망", "연봉", "지역",
         "도시", "국가", "본문", "제목", "명칭", "사진", "서명", "텍스트", "문구", "값", "의", "및", "또는", "등", "한줄",
         "소개", "자기소개", "지표", "github", "url", "linkedin", "sns", "it", "ai", "향상", "개선", "예시", "언급", "입력", "기재", "작성", "기입", "추가", "필요", "필요시",
-        "직접", "추후", "예정",
+        "직접", "추후", "예정", "삽입",
     ];
 
     /// The same in English; a single one stands for a blank only where there is nothing else.
@@ -200,7 +200,7 @@ pub mod blank {
         "number", "link", "url", "github", "linkedin", "blog", "portfolio", "city", "state", "country", "location",
         "project", "description", "role", "responsibility", "responsibilities", "achievement", "achievements", "metric",
         "metrics", "skill", "skills", "technology", "technologies", "team", "size", "insert", "enter", "add", "here",
-        "the", "of", "specific", "details", "example", "placeholder", "text", "username", "id", "certification", "percentage",
+        "the", "of", "specific", "details", "example", "placeholder", "text", "username", "id", "certification", "percentage", "todo",
     ];
 
     /// How names end that name no value, even in front of text: `[회사명] 백엔드 개발자`.
@@ -233,7 +233,7 @@ pub mod blank {
         "해당없음", "해당사항없음", "정보없음", "미기재", "미입력", "미제공", "미정", "작성필요", "입력필요",
         "기재필요", "추후작성", "추후기재", "추후입력", "추후보완", "추후업데이트", "추후추가", "추후업데이트예정",
         "추후작성예정", "추후기재예정", "확인필요", "제공되지않음", "입력되지않음", "기재되지않음", "정보가없음",
-        "정보가제공되지않음", "정보제공되지않음", "직접입력", "직접작성", "na", "tbd", "tba", "notprovided",
+        "정보가제공되지않음", "정보제공되지않음", "직접입력", "직접작성", "na", "tbd", "tba", "todo", "추가예정", "notprovided",
         "notspecified", "notapplicable",
     ];
 
@@ -275,5 +275,5 @@ pub mod blank {
 /// What a circled or bulleted line begins with when it is an item of a list.
 pub const BULLETS: &[char] = &[
     '•', '‣', '▪', '▫', '◾', '◽', '●', '○', '◦', '■', '□', '◆', '◇', '▶', '▷', '►', '▸', '➤', '➢', '➔', '→', '✔', '✓',
-    '✅', '☑', '·', 'ㆍ', '∙', '⦁', '❖', '★', '☆', '–', '—', '―', '−', '‐', '‑', '・',
+    '✅', '☑', '⁃', '‧', '◈', '❑', '❒', 'ㅇ', '·', 'ㆍ', '∙', '⦁', '❖', '★', '☆', '–', '—', '―', '−', '‐', '‑', '・',
 ];

@@ -4,12 +4,19 @@ use super::line::{Line, unmarked};
 use super::names::is_title;
 use super::phrases::talk;
 use super::words::squeeze;
+use crate::llm::text::envelope::without_label;
+use crate::llm::text::phrases::label;
 
 /// Drops what is said about the résumé before its first section.
 pub fn drop_openings(lines: &mut Vec<Line>) {
     let end = lines.iter().position(|line| line.heading().is_some()).unwrap_or(lines.len());
     let sections = lines.split_off(end);
-    let opening = std::mem::take(lines);
+    let mut opening = std::mem::take(lines);
+    let first = opening.iter().find(|line| !line.is_blank());
+    let thinks = |line: &Line| line.text.contains([':', '：']) && without_label(&line.text, label::THOUGHTS).is_some();
+    if !sections.is_empty() && first.is_some_and(thinks) {
+        opening.clear();
+    }
     for paragraph in opening.chunk_by(|a, b| a.is_blank() == b.is_blank()) {
         let text = super::line::join(paragraph);
         let said = sentences(&text);

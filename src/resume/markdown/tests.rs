@@ -6,6 +6,17 @@ use crate::llm::text::cases;
 const BODY: &str = "## 경력\n\n- Kafka로 주문 이벤트를 하루 백만 건 처리했습니다.\n";
 
 #[test]
+fn a_reply_of_nothing_but_marks_is_read_in_no_time() {
+    let began = std::time::Instant::now();
+    for mark in ["(a)", "$n$", "[1]", "N%", "```\n", "```a\n", "~~~\n````\n"] {
+        clean(&mark.repeat(60_000 / mark.len()));
+    }
+    clean(&["- [회사명] ", &"(".repeat(30_000), &")".repeat(30_000)].concat());
+    // Minutes, where what is around each of them is looked through.
+    assert!(began.elapsed() < std::time::Duration::from_secs(30));
+}
+
+#[test]
 fn what_real_models_write_becomes_a_resume() {
     cases::hold("resume", |text, _| clean(text));
 }

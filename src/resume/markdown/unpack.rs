@@ -6,19 +6,24 @@ use super::html::is_element;
 use super::line::{Fence, Line, join};
 use super::names::is_title;
 use crate::llm::text::envelope::turn;
-use crate::llm::text::visible;
+use crate::llm::text::{beginning, object, visible};
 
 /// Languages of a fence that is no program's.
 const PROSE: &[&str] = &["", "markdown", "md", "text", "txt", "plaintext", "plain", "mdx", "resume", "html", "json"];
 /// Those that say that it is Markdown.
 const MARKDOWN: &[&str] = &["markdown", "md", "mdx"];
+/// Marks of code blocks at most: more are no résumé's.
+const MAX_FENCES: usize = 200;
 /// Lines of front matter at most.
 const MAX_FRONT_MATTER: usize = 40;
 
 /// The résumé without what it was wrapped in.
 pub fn unpacked(reply: &str) -> String {
     let text = visible(&reply.replace('\t', "    ")).replace('\u{A0}', " ");
-    let text = unfenced(&turn(&text));
+    let text = turn(&text);
+    // One line in which line ends are written out was escaped as a whole.
+    let text = if text.contains('\n') { text.into_owned() } else { text.replace("\\n", "\n") };
+    let text = unfenced(before_next_turn(&text));
     let text = match from_json(&text) {
         Some(text) => unfenced(&text),
         None => text,
@@ -26,9 +31,33 @@ pub fn unpacked(reply: &str) -> String {
     unquoted(without_front_matter(unwrapped(&text)))
 }
 
+/// The text up to where the model goes on with the other side's turn.
+fn before_next_turn(text: &str) -> &str {
+    const TURNS: [&str; 6] = ["human:", "user:", "사용자:", "### instruction", "### user", "### human"];
+    let mut at = 0;
+    let mut after_blank = false;
+    let mut code = false;
+    for line in text.split_inclusive('\n') {
+        let said = line.trim();
+        code ^= Fence::of(said).is_some();
+        let lower = beginning(said, 16).to_lowercase();
+        let is_turn = matches!(lower.as_str(), "user" | "human") || TURNS.iter().any(|turn| lower.starts_with(turn));
+        if after_blank && !code && is_turn {
+            return text.get(..at).unwrap_or(text);
+        }
+        after_blank = said.is_empty() && at > 0;
+        at += line.len();
+    }
+    text
+}
+
 /// The text without the fences around what is no code.
 fn unfenced(text: &str) -> String {
     let lines: Vec<&str> = text.split('\n').collect();
+    // Each is looked behind to the end: a model that writes nothing else is no reason to look for ever.
+    if lines.iter().filter(|line| Fence::of(line).is_some()).count() > MAX_FENCES {
+        return text.to_owned();
+    }
     let mut kept: Vec<&str> = Vec::with_capacity(lines.len());
     let mut at = 0;
     while let Some(line) = lines.get(at) {
@@ -109,8 +138,16 @@ fn from_json(text: &str) -> Option<String> {
     if !text.starts_with(['{', '"', '[']) {
         return None;
     }
-    let value: Value = serde_json::from_str(text).ok()?;
-    longest_text(&value).filter(|text| text.contains('\n')).map(str::to_owned)
+    let found = match serde_json::from_str::<Value>(text) {
+        Ok(value) => longest_text(&value).map(str::to_owned),
+        // With the slips that models make.
+        Err(_) => object::objects(text).next().and_then(|object| longest(&object)),
+    };
+    found.filter(|text| text.contains('\n'))
+}
+
+fn longest(object: &object::Object) -> Option<String> {
+    object.texts().into_iter().max_by_key(|text| text.len()).map(str::to_owned)
 }
 
 fn longest_text(value: &Value) -> Option<&str> {
@@ -204,6 +241,16 @@ mod tests {
     }
 
     #[test]
+    fn a_made_up_next_turn_is_cut_off() {
+        for next in ["user\n다음", "Human: 다음", "### Instruction:\n다음", "사용자: 다음"] {
+            assert_eq!(unpacked(&format!("# 소개\n가\n\n{next}")).trim(), "# 소개\n가", "{next}");
+        }
+        for text in ["# 소개\n가\n\n사용자 수 10만", "# 소개\n\n```\na\n\nuser: root\n```"] {
+            assert_eq!(unpacked(text), text);
+        }
+    }
+
+    #[test]
     fn front_matter_is_dropped_and_rules_stay() {
         assert_eq!(without_front_matter("---\nlayout: page\ntags:\n  - a\n---\n# 가"), "# 가");
         assert_eq!(without_front_matter("+++\ntitle = \"a\"\n+++\n# 가"), "# 가");
@@ -216,6 +263,9 @@ mod tests {
     fn json_and_quotes_around_the_whole_are_taken_off() {
         assert_eq!(unpacked(r##"{"resume": "# 소개\n가", "title": "이력서"}"##), "# 소개\n가");
         assert_eq!(unpacked("```json\n{\"resume\": \"# 소개\\n가\"}\n```"), "# 소개\n가");
+        assert_eq!(unpacked("{'resume': '# 소개\\n가'}"), "# 소개\n가");
+        assert_eq!(unpacked("{\"resume\": \"# 소개\n가"), "# 소개\n가");
+        assert_eq!(unpacked("# 소개\\n가"), "# 소개\n가");
         assert_eq!(unpacked("> # 소개\n>\n> 가"), "# 소개\n\n가");
         assert_eq!(unpacked("\"\"\"markdown\n# 소개\n가\n\"\"\""), "# 소개\n가");
         assert_eq!(unpacked("<resume>\n# 소개\n가\n</resume>"), "# 소개\n가");

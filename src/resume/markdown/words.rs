@@ -28,9 +28,12 @@ pub fn is_made_of(text: &str, words: &[&str]) -> bool {
 /// The text without what counts it: `3. `, `(2) `, `IV. `, and without marks and emoji around it.
 pub fn without_number(text: &str) -> &str {
     let text = text.trim_matches(|c: char| !c.is_alphanumeric());
+    let text = text.trim_start_matches(|c| matches!(c, '①'..='⑳' | '❶'..='❿')).trim_start();
     let digits = text.trim_start_matches(|c: char| c.is_ascii_digit());
     let roman = text.trim_start_matches(['I', 'V', 'X', 'Ⅰ', 'Ⅱ', 'Ⅲ', 'Ⅳ', 'Ⅴ', 'Ⅵ', 'Ⅶ', 'Ⅷ', 'Ⅸ', 'Ⅹ']);
-    let counted = |rest: &&str| rest.len() < text.len() && rest.starts_with(['.', ')', ' ', ']', ':', '-']);
+    let counted = |rest: &&str| {
+        rest.len() < text.len() && rest.starts_with(['.', ')', ' ', ']', ':', '-', '\u{FE0F}', '\u{20E3}'])
+    };
     let rest = [digits, roman].into_iter().find(counted).unwrap_or(text);
     let letter = |c: char| c.is_ascii_uppercase() || "가나다라마바사아".contains(c);
     let rest = rest.strip_prefix(letter).filter(|rest| rest.starts_with(['.', ')'])).unwrap_or(rest);

@@ -20,14 +20,16 @@ impl Membership<'_> {
             Ok(Ends { ends, topics }) => {
                 let made_again = self.made_again(topics);
                 self.begin_anew(&made_again);
-                for (partition, end) in &ends {
-                    if let Some(lag) = self.assignments.lag(partition, *end) {
-                        self.metrics.lag(&partition.topic, partition.number, lag);
-                    }
-                }
+                ends.iter().for_each(|(partition, end)| self.measure(partition, *end));
                 self.listen_for_silence(&ends);
             }
             Err(error) => tracing::debug!(group = self.group.name, %error, "the lag could not be measured"),
+        }
+    }
+
+    fn measure(&self, partition: &Partition, end: i64) {
+        if let Some(lag) = self.assignments.lag(partition, end) {
+            self.metrics.lag(&partition.topic, partition.number, lag);
         }
     }
 
@@ -51,7 +53,8 @@ impl Membership<'_> {
 
     pub(super) fn on_looked(&mut self, partition: Partition, end: i64, holds_any: Result<bool, KafkaError>) {
         if let Ok(false) = holds_any {
-            return self.assignments.holds_nothing_before(&partition, end);
+            self.assignments.holds_nothing_before(&partition, end);
+            return self.measure(&partition, end);
         }
         let Some((Partition { topic, number }, ..)) = self.gone_quiet(&[(partition, end)]) else { return };
         let quiet = format!(

@@ -10,6 +10,7 @@ use tokio::time::Instant;
 use crate::kit::model::Answer;
 use crate::kit::outcome_reader::Record;
 use crate::kit::redis::Redis;
+use crate::kit::services::ports::free_port;
 use crate::kit::settings::Settings;
 use crate::kit::test_env::TestEnv;
 use crate::kit::topics::admin;
@@ -18,6 +19,7 @@ use crate::kit::worker_process::WorkerProcess;
 
 crate::case::cases![
     a_store_that_takes_no_writes_is_told_at_the_start,
+    a_store_without_its_replicas_or_its_slots_is_told_at_the_start,
     a_paid_reply_waits_for_a_store_that_refuses_it,
     an_outcome_topic_that_is_gone_is_told_once_and_waited_for,
     outcomes_that_are_too_large_together_are_sent_one_by_one,
@@ -75,6 +77,27 @@ async fn a_store_that_takes_no_writes_is_told_at_the_start(env: Arc<TestEnv>) {
     let told = warnings(&worker, "redis");
     assert_eq!(told.iter().filter(|line| line.contains("evalsha")).count(), 1, "{told:#?}");
     let () = redis.run("ACL", &["DELUSER", &user]).await;
+}
+
+async fn a_store_without_its_replicas_or_its_slots_is_told_at_the_start(env: Arc<TestEnv>) {
+    env.create_topics().await;
+    let bus = free_port().to_string();
+    for (arguments, told) in [
+        (&["--min-replicas-to-write", "1"][..], "NOREPLICAS"),
+        // PING is answered there as well.
+        (&["--cluster-enabled", "yes", "--cluster-port", &bus], "CLUSTERDOWN"),
+    ] {
+        let redis = env.services.another_redis(arguments).await;
+        let url = format!("redis://127.0.0.1:{}", redis.port);
+        let worker = env.start_worker(&env.settings().with("REDIS_URL", url));
+        told_in_time(&worker, "redis").await;
+        eventually("it is told what the server lacks", || async {
+            let (_, body) = worker.get("/readyz").await?;
+            body.contains(told).then_some(())
+        })
+        .await;
+        worker.kill().await;
+    }
 }
 
 async fn a_paid_reply_waits_for_a_store_that_refuses_it(env: Arc<TestEnv>) {

@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use rdkafka::ClientConfig;
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use serde_json::{Value, json};
 
 use crate::case::Case;
@@ -29,6 +31,8 @@ pub fn cases() -> Vec<Case> {
         a_partition_that_comes_back_while_its_record_is_in_work_is_read_again,
         a_topic_that_is_deleted_and_made_again_is_read_from_its_beginning,
         a_topic_made_again_loses_nothing_though_it_is_longer_than_before,
+        a_topic_made_again_while_no_worker_runs_is_answered_anew,
+        a_transaction_leaves_no_lag,
         large_requests_in_work_do_not_take_all_the_memory,
     ];
     let with_fail_points = crate::case::list![
@@ -371,6 +375,51 @@ async fn a_topic_made_again_loses_nothing_though_it_is_longer_than_before(env: A
     }
     env.commits(topic).reach_the_end().await;
     assert!(worker.stop().await.success());
+}
+
+/// A worker that was not there finds the old one's offsets again, and in the journal what answered the records that had them.
+async fn a_topic_made_again_while_no_worker_runs_is_answered_anew(env: Arc<TestEnv>) {
+    let (outcomes, worker, member) = (env.outcomes().await, env.worker().await, env.member());
+    let topic = &env.topics.feedback_requested;
+    let first = ask(&env, member, "지워지기 전").await;
+    let before = outcomes.expect(member, "FeedbackGenerated").await;
+    env.commits(topic).reach_the_end().await;
+    assert!(worker.stop().await.success());
+    env.topics.make_again(&env.services.kafka, topic).await;
+    assert_eq!(ask(&env, member, "다시 만든 뒤").await, first, "the offsets begin anew");
+    let _worker = env.worker().await;
+    let after = outcomes.expect(member, "FeedbackGenerated").await;
+    assert_ne!(before.header("ce_id"), after.header("ce_id"));
+    assert_eq!(env.model.calls().len(), 2);
+}
+
+/// The mark at a transaction's end takes an offset, and is no record.
+async fn a_transaction_leaves_no_lag(env: Arc<TestEnv>) {
+    let (outcomes, worker, member) = (env.outcomes().await, env.worker().await, env.member());
+    let value = json!({"memberId": member, "question": "트랜잭션이란?", "answer": "글쎄요."}).to_string();
+    let topic = env.topics.feedback_requested.clone();
+    let mut settings = ClientConfig::new();
+    settings.set("bootstrap.servers", &env.services.kafka).set("transactional.id", &env.topics.suffix);
+    tokio::task::spawn_blocking(move || {
+        let patience = Duration::from_secs(30);
+        let producer: BaseProducer = settings.create().expect("a producer");
+        producer.init_transactions(patience).expect("transactions");
+        producer.begin_transaction().expect("a transaction");
+        producer
+            .send(BaseRecord::<str, str>::to(&topic).payload(&value))
+            .map_err(|(error, _)| error)
+            .expect("a record");
+        producer.commit_transaction(patience).expect("committed");
+    })
+    .await
+    .expect("the producer has ended");
+    outcomes.expect(member, "FeedbackGenerated").await;
+    eventually("nothing is left to do", || async {
+        let (_, metrics) = worker.get("/metrics").await?;
+        let mut lags = metrics.lines().filter(|line| line.starts_with("ssammu_partition_lag{")).peekable();
+        (lags.peek().is_some() && lags.all(|line| line.ends_with(" 0"))).then_some(())
+    })
+    .await;
 }
 
 async fn large_requests_in_work_do_not_take_all_the_memory(env: Arc<TestEnv>) {
