@@ -12,7 +12,7 @@ use crate::flow_control::place::Place;
 use crate::llm::chat::Endpoint;
 use crate::llm::classify::{Completion, Fault};
 use crate::llm::naming::Trouble;
-use crate::llm::{Ask, Listener, Model, ModelFailure, Reply};
+use crate::llm::{Ask, Heard, Listener, Model, ModelFailure, Reply};
 
 tokio::task_local! {
     /// Of the request that the task works on. A probe is nobody's request, and has none.
@@ -97,9 +97,9 @@ impl Endpoint for RecordedEndpoint {
         self.0.name()
     }
 
-    async fn call(&self, ask: &Ask, limit: Instant) -> Result<Completion, Fault> {
+    async fn call(&self, ask: &Ask, limit: Instant, heard: Option<&Heard<'_>>) -> Result<Completion, Fault> {
         let started = Instant::now();
-        let result = self.0.call(ask, limit).await;
+        let result = self.0.call(ask, limit, heard).await;
         let millis = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
         with_record(|record| record.calls.push(call(record.prompts, &result, millis)));
         result
