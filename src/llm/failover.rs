@@ -36,6 +36,9 @@ use self::silence::{Silence, Silences, Span};
 /// What no model takes for a token that is not on a slow machine: there probes show it.
 const PER_TOKEN: Duration = Duration::from_millis(33);
 
+/// How long a server that has just answered a probe may take to go on with a reply.
+const GOES_ON: Duration = Duration::from_secs(1);
+
 /// Told what happens, for metrics. Does nothing by default.
 pub trait Observer: Send + Sync {
     /// A call goes out.
@@ -502,9 +505,16 @@ async fn lost(server: &Server, silence: &Silence<'_>, span: Duration) {
         let since = silence.lasts_by(least).await;
         while silence.since() == since {
             if server.was_quick_since(since) {
-                return;
+                // Whoever has just come back goes on with what it was writing.
+                if silence.has_begun() {
+                    sleep(GOES_ON).await;
+                }
+                if silence.since() == since {
+                    return;
+                }
+            } else {
+                sleep(silence.span().odd_after()).await;
             }
-            sleep(silence.span().odd_after()).await;
         }
     }
 }

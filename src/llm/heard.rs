@@ -4,6 +4,7 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::Listener;
@@ -17,6 +18,7 @@ pub struct Heard<'a> {
     /// When the server last said anything, in whatever call.
     server: &'a LastSign,
     so_far: Mutex<SoFar>,
+    first: Notify,
 }
 
 /// When a server gave its last sign of life.
@@ -85,7 +87,7 @@ impl<'a> Heard<'a> {
     pub fn new(listener: &'a dyn Listener, server: &'a LastSign) -> Self {
         listener.begins();
         let so_far = SoFar { text: String::new(), times: Times::from(Instant::now()) };
-        Self { listener, server, so_far: Mutex::new(so_far) }
+        Self { listener, server, so_far: Mutex::new(so_far), first: Notify::new() }
     }
 
     /// The server is asked now, or once more.
@@ -110,7 +112,10 @@ impl<'a> Heard<'a> {
             if times.first.is_some() {
                 times.pause = times.pause.max(now.duration_since(times.last));
             }
-            times.first.get_or_insert(now);
+            if times.first.is_none() {
+                times.first = Some(now);
+                self.first.notify_waiters();
+            }
             times.last = now;
             times.tokens = times.tokens.saturating_add(events);
             times.bytes += more.len();
@@ -119,6 +124,11 @@ impl<'a> Heard<'a> {
         if !more.is_empty() {
             self.listener.hears(more);
         }
+    }
+
+    /// Until the next reply begins.
+    pub async fn first(&self) {
+        self.first.notified().await;
     }
 
     pub fn times(&self) -> Times {

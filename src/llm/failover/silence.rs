@@ -94,7 +94,18 @@ impl Silence<'_> {
             if due <= Instant::now() {
                 return since;
             }
-            sleep_until(due).await;
+            // Within a reply another silence means something.
+            tokio::select! {
+                () = sleep_until(due) => {}
+                () = self.begins(), if !self.has_begun() => {}
+            }
+        }
+    }
+
+    async fn begins(&self) {
+        match self.heard {
+            Some(heard) => heard.first().await,
+            None => pending().await,
         }
     }
 

@@ -1,4 +1,5 @@
 mod one_request;
+mod streams;
 mod told;
 mod warming;
 

@@ -10,6 +10,8 @@ use crate::flow_control::place::Place;
 use crate::llm::failover::{Failover, Patience};
 use crate::llm::{Model, Preamble, Role};
 
+mod streams;
+
 const UNKNOWN_MODEL: &str =
     r#"{"error":{"message":"The model `/model` does not exist.","type":"NotFoundError","param":"model","code":404}}"#;
 const OVERFLOW: &str = r#"{"error":{"message":"This model's maximum context length is 4096 tokens.","type":"BadRequestError","param":"input_tokens","code":400}}"#;
