@@ -1,12 +1,12 @@
 //! The body of an answer while it comes: unpacked, told to whoever listens, and bounded.
 
 use std::io::{self, BufRead, Read};
+use std::time::Duration;
 
 use bytes::Bytes;
 use flate2::bufread::{MultiGzDecoder, ZlibDecoder};
 use futures_util::FutureExt;
 use reqwest::Response;
-use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 
 use super::body::Form;
@@ -38,7 +38,7 @@ pub(super) async fn listen(
     heard: &Heard<'_>,
 ) -> Result<Listened, Cause> {
     let mut incoming = Incoming { response, unpacking: Unpacking::of(encoding) };
-    let mut answer = Answer::Unclear(Vec::new());
+    let mut answer = Coming::Unclear(Vec::new());
     loop {
         let until = answer.patience().map_or(limit, |patience| limit.min(Instant::now() + patience));
         let mut next = timeout_at(until, incoming.next()).await.unwrap_or(Err(Cause::Silent));
@@ -65,7 +65,7 @@ pub(super) async fn listen(
 }
 
 /// An answer, as far as it is there.
-enum Answer {
+enum Coming {
     Unclear(Vec<u8>),
     /// It was asked for as a stream, and comes as none.
     Plain(Vec<u8>),
@@ -75,7 +75,7 @@ enum Answer {
     },
 }
 
-impl Answer {
+impl Coming {
     fn takes(&mut self, more: Bytes) -> Result<(), Cause> {
         let size = match self {
             Self::Unclear(body) => {

@@ -8,12 +8,13 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use futures_util::future::join_all;
+use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use super::*;
 use crate::flow_control::slots::Slots;
 use crate::llm::naming::Trouble;
-use crate::llm::{Preamble, Prompt};
+use crate::llm::{Heard, Preamble, Prompt};
 
 /// Says what it is told to say, then the last thing again and again; to probes, too, unless they have an answer of their
 /// own.

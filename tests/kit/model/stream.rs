@@ -83,6 +83,8 @@ impl Written {
                     }
                     Some(Step::Stalls) => std::future::pending().await,
                     Some(Step::Breaks) => {
+                        // What was written before leaves first.
+                        tokio::task::yield_now().await;
                         work.done = true;
                         return Some((Err(broken()), (steps, work)));
                     }
