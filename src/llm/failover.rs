@@ -7,31 +7,32 @@
 //! member's request. How many calls are out at once is not limited here: a request in work has at most one out, and the
 //! requests in work are limited.
 
+mod calling;
 mod probing;
+mod silence;
 mod warming;
 
 use std::collections::BTreeMap;
-use std::convert::Infallible;
-use std::future::pending;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep, sleep_until, timeout_at};
+use tokio::time::{Instant, sleep_until, timeout_at};
 use tracing::{debug, info, warn};
 
 use super::chat::Endpoint;
 use super::classify::{Action, Cause, Completion, Fault, Health, Usage};
 use super::usual::Usual;
-use super::{Ask, Listener, Model, ModelFailure, Reply};
+use super::{Ask, LastSign, Listener, Model, ModelFailure, Reply, Times};
+use crate::events::record::Flow;
 use crate::flow_control::backoff::Backoff;
-use crate::flow_control::breaker::{Breaker, Change, Picked, Verdict};
+use crate::flow_control::breaker::{Breaker, Change, Verdict};
 use crate::flow_control::gate::GatePermit;
 use crate::flow_control::place::Place;
 
-/// What no model takes for a token that is not on a slow machine: there probes show it.
-const PER_TOKEN: Duration = Duration::from_millis(33);
+use self::calling::Attempt;
+use self::silence::{Silences, Span};
 
 /// Told what happens, for metrics. Does nothing by default.
 pub trait Observer: Send + Sync {
@@ -49,6 +50,8 @@ pub trait Observer: Send + Sync {
     fn circuit(&self, _endpoint: &'static str, _is_open: bool) {}
     /// What a reply cost.
     fn tokens(&self, _usage: Usage) {}
+    /// A reply was heard as it was written: its first token after so long, each later one after so much more.
+    fn streamed(&self, _endpoint: &'static str, _flow: Flow, _first: Duration, _per_token: Option<Duration>) {}
 }
 
 impl Observer for () {}
@@ -88,9 +91,10 @@ pub struct Failover {
 /// A server, and what is known of it beside its circuit.
 struct Server {
     endpoint: Arc<dyn Endpoint>,
-    /// What it usually takes for each kind of request, as their longest replies tell them apart.
-    usual: Mutex<BTreeMap<u32, Usual>>,
-    last_answer: Mutex<Option<Instant>>,
+    /// What it usually takes for each kind of request, as their longest replies tell them apart, and whether they are heard.
+    kinds: Mutex<BTreeMap<(u32, bool), Kind>>,
+    /// When it last answered anybody, or said a word of a reply that is heard.
+    last_sign: LastSign,
     /// What it took to read what prompts begin with: that tells a slow server before its answers do.
     reading: Mutex<Duration>,
     /// When it last answered a probe at once: it is no slow one then.
@@ -101,12 +105,21 @@ struct Server {
     trouble: Mutex<Option<String>>,
 }
 
+/// What it takes a server to answer requests of one kind.
+#[derive(Debug, Default)]
+struct Kind {
+    /// Until it says the first word; the whole answer where that is not heard before.
+    first: Usual,
+    /// The longest silence within a reply.
+    pause: Usual,
+}
+
 impl Server {
     fn new(endpoint: Arc<dyn Endpoint>) -> Self {
         let suspected = watch::Sender::new(Duration::ZERO);
-        let (usual, reading, trouble) = (Mutex::default(), Mutex::default(), Mutex::default());
-        let (last_answer, last_quick) = (Mutex::default(), Mutex::default());
-        Self { endpoint, usual, last_answer, reading, last_quick, suspected, trouble }
+        let (kinds, reading, trouble) = (Mutex::default(), Mutex::default(), Mutex::default());
+        let (last_sign, last_quick) = (LastSign::default(), Mutex::default());
+        Self { endpoint, kinds, last_sign, reading, last_quick, suspected, trouble }
     }
 
     fn name(&self) -> &'static str {
@@ -114,23 +127,23 @@ impl Server {
     }
 
     /// Tells of its silences in requests of a kind, for which there is time for `whole`.
-    fn silences(&self, ask: &Ask, whole: Duration) -> Silences {
-        let mut usual = locked(&self.usual);
-        let usual = usual.entry(ask.max_tokens).or_default();
-        let is_known = usual.at_most().is_some();
+    fn silences(&self, ask: &Ask, whole: Duration, is_heard: bool) -> Silences {
+        let mut kinds = locked(&self.kinds);
+        let kind = kinds.entry((ask.max_tokens, is_heard)).or_default();
         // A request is read and then written, which may take as long again.
-        let least = if is_known { Duration::ZERO } else { locked(&self.reading).saturating_mul(2).min(whole / 2) };
-        let (odd_after, silent_after) = (usual.odd_after(whole).max(least), usual.silent_after(whole).max(least));
-        Silences { is_known, odd_after, silent_after }
+        let reading = locked(&self.reading).saturating_mul(2).min(whole / 2);
+        Silences { before: Span::of(&kind.first, whole, reading), within: Span::of(&kind.pause, whole, Duration::ZERO) }
     }
 
-    fn answered(&self, ask: &Ask, took: Duration) {
-        *locked(&self.last_answer) = Some(Instant::now());
-        locked(&self.usual).entry(ask.max_tokens).or_default().answered(took);
-    }
-
-    fn has_answered_since(&self, then: Instant) -> bool {
-        locked(&self.last_answer).is_some_and(|answer| answer > then)
+    /// It has answered in full.
+    fn answered(&self, ask: &Ask, is_heard: bool, times: Times, now: Instant) {
+        self.last_sign.now(now);
+        let mut kinds = locked(&self.kinds);
+        let kind = kinds.entry((ask.max_tokens, is_heard)).or_default();
+        kind.first.answered(times.to_first().unwrap_or(now.duration_since(times.asked)));
+        if times.first.is_some() {
+            kind.pause.answered(times.pause);
+        }
     }
 
     fn was_quick_since(&self, then: Instant) -> bool {
@@ -138,33 +151,8 @@ impl Server {
     }
 }
 
-/// What silence of a server means.
-#[derive(Clone, Copy, Debug)]
-struct Silences {
-    /// Whether that is known from its answers.
-    is_known: bool,
-    odd_after: Duration,
-    silent_after: Duration,
-}
-
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// A call that is out, as the observer counts them. A guard, so that a call whose future is dropped is counted, too.
-struct CallOut<'a>(&'a dyn Observer);
-
-impl<'a> CallOut<'a> {
-    fn begin(observer: &'a dyn Observer) -> Self {
-        observer.call_began();
-        Self(observer)
-    }
-}
-
-impl Drop for CallOut<'_> {
-    fn drop(&mut self) {
-        self.0.call_ended();
-    }
 }
 
 impl Failover {
@@ -250,68 +238,6 @@ impl Failover {
     fn pause(&self, attempt: u32, fault: &Fault) -> Duration {
         self.asked_pause(fault).saturating_add(self.patience.backoff.jittered(attempt))
     }
-
-    /// Sends an ask to a server. While another works that was not `tried` yet, the call gets at most half of what is left,
-    /// and it is left for that one as soon as it is known that this one hangs.
-    async fn call(&self, picked: &Picked<'_>, server: &Server, ask: &Ask, course: &Course) -> Attempt {
-        let started = Instant::now();
-        let silences = server.silences(ask, course.whole);
-        let has_other = self.breaker.has_other(&course.tried);
-        let left = course.deadline.duration_since(started);
-        let span = if has_other { left / 2 } else { left };
-        let call = server.endpoint.call(ask, limit(started, span, course.deadline));
-        let call_out = CallOut::begin(self.observer.as_ref());
-        let result = tokio::select! {
-            result = call => result,
-            never = self.suspect(server, silences.odd_after, course.deadline) => match never {},
-            () = self.left(picked, server, silences), if has_other => Err(Fault::transport(Cause::Silent)),
-            () = lost(server, silences, (left / 2).max(PER_TOKEN * ask.max_tokens)), if !has_other => {
-                Err(Fault::transport(Cause::Silent))
-            }
-        };
-        drop(call_out);
-        let (outcome, took) = (result.as_ref().map(drop).map_err(|fault| fault.cause), started.elapsed());
-        self.observer.called(server.name(), outcome, took.as_secs_f64());
-        if result.is_ok() {
-            server.answered(ask, took);
-        }
-        // Silence says nothing about a server that had no fair time to answer.
-        let is_telling = outcome != Err(Cause::Silent) || took >= silences.silent_after;
-        Attempt { started, result, is_telling }
-    }
-
-    /// While a call that begins now is out for oddly long, a probe finds out why.
-    async fn suspect(&self, server: &Server, odd_after: Duration, deadline: Instant) -> Infallible {
-        loop {
-            sleep(odd_after).await;
-            server.suspected.send_replace(deadline.saturating_duration_since(Instant::now()) / 2);
-        }
-    }
-
-    /// Waits until a call that begins now is to be left for another server: because a probe has found that this one hangs,
-    /// or because it answers nobody for longer than it usually takes, where that is known.
-    async fn left(&self, picked: &Picked<'_>, server: &Server, silences: Silences) {
-        let started = Instant::now();
-        let hangs = async {
-            sleep(silences.odd_after).await;
-            self.breaker.left_for_another(picked.server).await;
-        };
-        let is_silent = async {
-            if !silences.is_known && picked.trial.is_none() {
-                return pending().await;
-            }
-            // Whoever failed a trial may be slow: it gets more time in the next.
-            let failed = picked.trial.unwrap_or_default();
-            sleep(silences.silent_after.saturating_mul(1 << failed.min(8))).await;
-            if server.has_answered_since(started) {
-                pending().await
-            }
-        };
-        tokio::select! {
-            () = hangs => {}
-            () = is_silent => {}
-        }
-    }
 }
 
 /// How one ask goes.
@@ -323,14 +249,28 @@ struct Course {
     tried: Vec<usize>,
     /// The servers that failed in a way that may be the request's own.
     broke: Vec<usize>,
+    /// The longest beginning of a reply that broke off. It was paid for.
+    beginning: String,
 }
 
-/// What came of one call.
-struct Attempt {
-    started: Instant,
-    result: Result<Completion, Fault>,
-    /// Whether it says something about the server.
-    is_telling: bool,
+impl Course {
+    fn keep(&mut self, beginning: String) {
+        if beginning.trim().len() > self.beginning.trim().len() {
+            self.beginning = beginning;
+        }
+    }
+
+    /// What is left of it all where nobody has answered in time.
+    fn ends(self, listener: Option<&dyn Listener>) -> Option<Reply> {
+        if self.beginning.trim().is_empty() {
+            return None;
+        }
+        if let Some(listener) = listener {
+            listener.begins();
+            listener.hears(&self.beginning);
+        }
+        Some(Reply { text: self.beginning, truncated: true })
+    }
 }
 
 #[async_trait]
@@ -344,10 +284,10 @@ impl Model for Failover {
         ask: &Ask,
         place: &Place,
         deadline: Instant,
-        _listener: Option<&dyn Listener>,
+        listener: Option<&dyn Listener>,
     ) -> Result<Reply, ModelFailure> {
         let whole = deadline.saturating_duration_since(Instant::now());
-        let mut course = Course { whole, deadline, tried: Vec::new(), broke: Vec::new() };
+        let mut course = Course { whole, deadline, tried: Vec::new(), broke: Vec::new(), beginning: String::new() };
         let mut attempt = 0;
         let mut last_fault = None;
         // The server that has just asked to be left for the other.
@@ -374,7 +314,8 @@ impl Model for Failover {
                 self.observer.retried(cause);
             }
             course.tried.push(picked.server);
-            let Attempt { started, result, is_telling } = self.call(&picked, server, ask, &course).await;
+            let Attempt { started, result, is_telling, beginning } =
+                self.call(&picked, server, ask, &course, listener).await;
             // An idle connection may have been closed just as it was taken from the pool. That says nothing about
             // the server, and nobody can tell it from a real reset: the first one is repeated at once.
             let is_dropped = matches!(&result, Err(fault) if fault.cause == Cause::Dropped);
@@ -401,6 +342,7 @@ impl Model for Failover {
                 Err(fault) => fault,
             };
             debug!(endpoint = name, cause = %fault, attempt, "no reply");
+            course.keep(beginning);
             let pause = self.pause(attempt, &fault);
             let action = fault.cause.action();
             // Who can leave a server that is away, or breaks at this very request, does not wait for what that asks for.
@@ -424,20 +366,13 @@ impl Model for Failover {
             }
             last_fault = Some((name, fault));
         }
+        if let Some(reply) = course.ends(listener) {
+            return Ok(reply);
+        }
         Err(ModelFailure::Unavailable(match last_fault {
             Some((name, fault)) => format!("{name}: {fault}"),
             None => "no server could be asked".to_owned(),
         }))
-    }
-}
-
-/// Waits until a call that begins now must have been lost on its way, at the earliest after `span`: a server that answers
-/// probes at once is no slow one, and this is longer than it needs.
-async fn lost(server: &Server, silences: Silences, span: Duration) {
-    let started = Instant::now();
-    sleep(span.max(silences.silent_after)).await;
-    while !server.was_quick_since(started) {
-        sleep(silences.odd_after).await;
     }
 }
 

@@ -11,3 +11,10 @@ pub trait Listener: Send + Sync {
     /// More of the reply: all that came together.
     fn hears(&self, more: &str);
 }
+
+/// Nobody listens, and the reply is read as it is written all the same: so it shows how fast that is.
+impl Listener for () {
+    fn begins(&self) {}
+
+    fn hears(&self, _: &str) {}
+}

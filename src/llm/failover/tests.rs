@@ -1,4 +1,5 @@
 mod one_request;
+mod streams;
 mod told;
 mod warming;
 
@@ -7,12 +8,13 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use futures_util::future::join_all;
+use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use super::*;
 use crate::flow_control::slots::Slots;
 use crate::llm::naming::Trouble;
-use crate::llm::{Preamble, Prompt};
+use crate::llm::{Heard, Preamble, Prompt};
 
 /// Says what it is told to say, then the last thing again and again; to probes, too, unless they have an answer of their
 /// own.
@@ -87,7 +89,7 @@ impl Endpoint for Scripted {
         self.name
     }
 
-    async fn call(&self, ask: &Ask, limit: Instant) -> Result<Completion, Fault> {
+    async fn call(&self, ask: &Ask, limit: Instant, _heard: Option<&Heard<'_>>) -> Result<Completion, Fault> {
         let is_probe = ask.max_tokens == 1;
         let counter = match (is_probe, ask.prompts[0].preamble.json()) {
             (false, _) => &self.calls,
@@ -179,6 +181,7 @@ fn fails(cause: Cause) -> Result<Completion, Fault> {
 
 fn ask() -> Ask {
     Ask {
+        flow: None,
         prompts: vec![Prompt { preamble: Preamble::kept([]), text: "질문".into() }],
         temperature: 0.7,
         max_tokens: 512,
