@@ -9,6 +9,10 @@ use crate::llm::text::{before_open_reference, boilerplate, html, inline, is_hang
 const CODE: &str = "```";
 /// How a model begins that thinks.
 const MUSINGS: [&str; 7] = ["음", "흠", "좋아", "자,", "먼저 사용자", "우선 사용자", "사용자"];
+/// Words of English sentences, which Korean ones with English terms do not have.
+const ENGLISH: [&str; 16] = [
+    "the", "is", "a", "an", "to", "i", "and", "so", "let", "me", "need", "should", "user", "they", "answer", "question",
+];
 
 /// How a feedback begins whose reply begins with `text`, as far as that is known whatever comes: whole sentences, or `None`
 /// when there are none yet. [`written`](crate::feedback::written) says what it cannot know.
@@ -52,10 +56,10 @@ pub fn is_reply(said: &[&str], first: Option<&str>) -> bool {
 
 /// Whether a model that writes `sentence` may be thinking: to itself it speaks plainly, or in English.
 fn is_musing(sentence: &str) -> bool {
-    let count = |is: fn(char) -> bool| sentence.chars().filter(|c| is(*c)).count();
     let words = sentence.trim_end_matches(|c: char| !is_hangul(c));
     let plainly = (words.ends_with('다') && !words.ends_with("니다")) || words.ends_with('자');
+    let is_english = |word: &&str| ENGLISH.iter().any(|english| word.eq_ignore_ascii_case(english));
     plainly
         || MUSINGS.iter().any(|start| sentence.starts_with(start))
-        || count(|c| c.is_ascii_alphabetic()) > count(is_hangul)
+        || sentence.split(' ').filter(is_english).nth(1).is_some()
 }

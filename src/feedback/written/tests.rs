@@ -127,6 +127,28 @@ fn what_was_shown_is_not_taken_back_when_the_reply_disagrees() {
 }
 
 #[test]
+fn a_model_that_ends_thoughts_without_having_begun_them_is_waited_for() {
+    let habit = Arc::new(Habit::default());
+    let steps = |text: &str| {
+        let mut written = Written::by(habit.clone());
+        let mut steps = Vec::new();
+        for c in text.chars() {
+            written.push(c.encode_utf8(&mut [0; 4]));
+            steps.extend(written.more().map(str::to_owned));
+        }
+        written.ends();
+        steps
+    };
+    let thinks = format!("{}</think>\n{}", SENTENCES[..2].join(" "), SENTENCES[2..].join(" "));
+    let speaks = SENTENCES.join(" ");
+    assert_eq!(steps(&speaks).len(), 3);
+    assert_eq!(steps(&thinks), [SENTENCES[0]]);
+    assert_eq!(steps(&thinks), [SENTENCES[2]]);
+    assert_eq!(steps(&speaks), [""; 0]);
+    assert_eq!(steps(&speaks).len(), 3);
+}
+
+#[test]
 fn what_is_shown_stays_for_any_mixture_of_what_models_write() {
     let (mut texts, mut some, mut wrong, mut late) = (0, 0, Vec::new(), 0);
     for text in cases::mixtures() {
@@ -147,6 +169,93 @@ fn what_is_shown_stays_for_any_mixture_of_what_models_write() {
     }
     println!("{texts} texts, {some} shown, {late} taken back by a late fact, {} without one", wrong.len());
     assert!(some > texts / 4 && wrong.len() * 1_000 <= some, "{wrong:#?}");
+}
+
+/// How many characters a token has: some 2.2 in Korean, of today's models.
+const TOKEN: usize = 2;
+
+/// What is shown of a reply whose tokens come one by one, and read when it is due.
+struct Figures {
+    name: &'static str,
+    replies: usize,
+    shown: usize,
+    taken_back: usize,
+    /// Where the first sentence was shown, as a share of the whole reply; of replies of three sentences or more.
+    first: Vec<f64>,
+    readings: usize,
+}
+
+impl Figures {
+    fn of(name: &'static str, replies: impl IntoIterator<Item = (String, bool)>) -> Self {
+        let mut of = Self { name, replies: 0, shown: 0, taken_back: 0, first: Vec::new(), readings: 0 };
+        for (reply, truncated) in replies {
+            of.add(&reply, truncated);
+        }
+        of
+    }
+
+    fn add(&mut self, reply: &str, truncated: bool) {
+        self.replies += 1;
+        let whole = reply::read(reply, truncated).unwrap_or_default();
+        let chars: Vec<char> = reply.chars().collect();
+        let mut written = Written::new();
+        let mut steps: Vec<String> = Vec::new();
+        let mut first = None;
+        for (at, token) in chars.chunks(TOKEN).enumerate() {
+            written.push(&token.iter().collect::<String>());
+            if let Some(more) = written.more() {
+                steps.push(more.to_owned());
+                first.get_or_insert((at + 1) * TOKEN);
+            }
+        }
+        self.readings += written.readings;
+        self.shown += usize::from(!steps.is_empty());
+        if let Some(taken_back) = taken_back(&steps, reply, truncated) {
+            self.taken_back += 1;
+            println!("taken back: {taken_back:?} of {reply:?}");
+        }
+        if crate::llm::text::sentence::split(&whole, false).len() >= 3 {
+            self.first.push(first.map_or(1.0, |first| first as f64 / chars.len() as f64));
+        }
+    }
+
+    fn print(mut self) {
+        self.first.sort_by(f64::total_cmp);
+        let part = |part: f64| self.first.get((self.first.len() as f64 * part) as usize).copied().unwrap_or_default();
+        let mean = self.first.iter().sum::<f64>() / self.first.len().max(1) as f64;
+        println!(
+            "{}: {} replies, {} shown before their end, {} taken back; first sentence at {:.2} of the reply on average, {:.2} median, {:.2} p90; {:.1} readings a reply",
+            self.name,
+            self.replies,
+            self.shown,
+            self.taken_back,
+            mean,
+            part(0.5),
+            part(0.9),
+            self.readings as f64 / self.replies as f64
+        );
+    }
+}
+
+/// The figures in `docs/measured.md`. `REPLIES` is a file of real replies, one JSON object a line with `reply` and `truncated`.
+#[test]
+#[ignore = "it prints figures: cargo test --lib figures -- --ignored --nocapture"]
+fn figures() {
+    let field = |line: &str, name: &str| serde_json::from_str::<serde_json::Value>(line).expect(line)[name].clone();
+    let reply = |line: &str, name: &str| {
+        (
+            field(line, name).as_str().unwrap_or_default().to_owned(),
+            field(line, "truncated").as_bool().unwrap_or_default(),
+        )
+    };
+    Figures::of("cases", cases::replies("feedback")).print();
+    let judged = include_str!("../../../tests/eval/judged.jsonl");
+    Figures::of("judged", judged.lines().map(|line| reply(line, "feedback"))).print();
+    if let Ok(file) = std::env::var("REPLIES") {
+        let real = std::fs::read_to_string(file).expect("a file of replies");
+        let feedback = real.lines().filter(|line| field(line, "kind") == "feedback");
+        Figures::of("real", feedback.map(|line| reply(line, "reply"))).print();
+    }
 }
 
 proptest! {

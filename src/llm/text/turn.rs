@@ -40,6 +40,14 @@ pub fn own(text: &str) -> Cow<'_, str> {
     Cow::Owned(speech.end())
 }
 
+/// Whether a thought ends in `text` that did not begin there.
+pub fn ends_thought(text: &str) -> bool {
+    let mut speech = Speech::default();
+    text.contains(tokens::may_begin)
+        && Pieces(text, None).any(|piece| speech.hear(piece).is_break() || speech.thought)
+        && speech.thought
+}
+
 /// Whether `text` holds a token that is used as one.
 pub fn holds_token(text: &str) -> bool {
     Pieces(text, None).any(|piece| matches!(piece, Piece::Token(_) | Piece::Byte(_)))
@@ -149,6 +157,8 @@ struct Speech {
     mode: Mode,
     /// A token came.
     marked: bool,
+    /// A thought ended that had not begun.
+    thought: bool,
     /// Within marks that enclose the reply proper.
     in_reply: bool,
     /// A text was struck through by HTML, and not begun by `<s>`.
@@ -267,6 +277,7 @@ impl Speech {
             Part::ThoughtOpen => self.mode = Mode::Thought,
             Part::ThoughtClose => {
                 if self.mode != Mode::Thought {
+                    self.thought = true;
                     self.forget();
                 }
                 self.mode = Mode::Own;
