@@ -1,5 +1,7 @@
 //! What of a model's reply becomes the feedback.
 
+mod settled;
+
 use std::borrow::Cow;
 
 use crate::feedback::prompt;
@@ -9,6 +11,8 @@ use crate::llm::text::phrases::{key, label};
 use crate::llm::text::{
     beginning, boilerplate, envelope, is_alphanumeric, is_foreign, is_hangul, is_readable, one_line, sentence, visible,
 };
+
+pub use self::settled::settled;
 
 /// Sentences of a feedback, at most.
 const MAX_SENTENCES: usize = 5;
@@ -40,38 +44,79 @@ const LOOPING_LETTERS: usize = 30;
 /// or two whole ones are still useful to the member and already paid for, so they count. Errors, refusals and text that
 /// does not say anything do not. Reading a feedback again changes nothing.
 pub fn read(text: &str, truncated: bool) -> Option<String> {
+    feedback(text, if truncated { End::CutOff } else { End::Whole })
+}
+
+/// How a text ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    /// As its writer meant it to.
+    Whole,
+    /// There was no room for more.
+    CutOff,
+    /// It is still being written.
+    Open,
+    /// So is this one, whose sentences are whole and settled.
+    Begun,
+}
+
+impl End {
+    fn goes_on(self) -> bool {
+        matches!(self, Self::Open | Self::Begun)
+    }
+}
+
+fn feedback(text: &str, end: End) -> Option<String> {
     let mut text = Cow::Borrowed(beginning(text, MAX_READ).trim());
-    let mut truncated = truncated;
+    let mut end = end;
     // What was in an envelope may be in another one. Nearly every pass but the first only takes away.
     for _ in 0..MAX_PASSES {
-        let feedback = pass(&text, truncated)?;
+        let feedback = pass(&text, end)?;
         if feedback == text {
             return Some(feedback);
         }
-        (text, truncated) = (Cow::Owned(feedback), false);
+        (text, end) = (Cow::Owned(feedback), if end.goes_on() { End::Begun } else { End::Whole });
     }
     None
 }
 
 /// Takes one envelope away.
-fn pass(text: &str, truncated: bool) -> Option<String> {
+fn pass(text: &str, end: End) -> Option<String> {
     let text = visible(text);
     let reply = envelope::turn(&text);
-    if boilerplate::is_error(&reply) {
+    if boilerplate::is_error(&reply) || (end.goes_on() && boilerplate::may_be_error(&reply)) {
         return None;
     }
-    let (reply, truncated) = match unwrapped(&reply) {
-        Unwrapped::Text(text, broken) => (Cow::Owned(text), broken),
-        Unwrapped::Plain => (reply, truncated),
+    let is_held = |reply: &str| end.goes_on() && envelope::may_be_enclosed(reply);
+    if is_held(&reply) && surely_feedback(&reply).is_none() {
+        return None;
+    }
+    let (reply, end) = match unwrapped(&reply) {
+        Unwrapped::Text(text, _) if end.goes_on() => (Cow::Owned(text), End::Open),
+        Unwrapped::Text(text, broken) => (Cow::Owned(text), if broken { End::CutOff } else { End::Whole }),
+        Unwrapped::Plain => (reply, end),
         Unwrapped::Nothing => return None,
     };
-    let text = flow(&own_lines(&reply), truncated);
-    let whole = sentence::split(envelope::without_quotes(&text), truncated);
+    if is_held(&reply) {
+        return None;
+    }
+    let mut lines = own_lines(&reply, end);
+    if end == End::Open {
+        lines.truncate(settled::lines(&lines));
+    }
+    let text = flow(&lines, end != End::Whole);
+    let text = envelope::without_quotes(&text);
+    let whole = match end {
+        End::Whole => sentence::split(text, false),
+        End::CutOff | End::Begun => sentence::split(text, true),
+        End::Open => sentence::settled(text),
+    };
     let mut sentences: Vec<&str> = Vec::new();
+    let mut first = None;
     let mut garbage = false;
     let whole = whole.iter().map(|sentence| without_bullets(sentence)).take_while(|sentence| {
         garbage = is_garbage(sentence);
-        !garbage
+        !garbage && !(end.goes_on() && settled::is_open(sentence))
     });
     let whole: Vec<&str> = whole.filter(|sentence| !is_foreign(sentence)).collect();
     if boilerplate::is_refusal(&whole) {
@@ -79,18 +124,24 @@ fn pass(text: &str, truncated: bool) -> Option<String> {
     }
     // What a model says in English before a Korean feedback is to itself.
     let korean = whole.iter().any(|sentence| sentence.contains(is_hangul));
-    for sentence in whole {
+    for sentence in whole.iter().copied() {
         if sentences.len() == MAX_SENTENCES {
             break;
         }
         let leads_in = sentences.is_empty() || !sentence.ends_with([':', '：']);
         let announces = leads_in && boilerplate::is_announcement(sentence);
         let thinks = sentences.is_empty() && korean && is_english(sentence);
+        if !announces && !boilerplate::is_polite(sentence) {
+            first.get_or_insert(sentence);
+        }
         let again = || sentences.iter().any(|earlier| words(earlier) == words(sentence));
         let says_nothing = announces || thinks || boilerplate::is_polite(sentence) || prompt::is_said_again(sentence);
         if !says_nothing && !again() {
             sentences.push(sentence);
         }
+    }
+    if end.goes_on() && !settled::is_reply(&whole, first) {
+        return None;
     }
     let feedback = fit(&sentences);
     let feedback = without_half_quotes(&feedback).trim();
@@ -136,9 +187,7 @@ fn unwrapped(reply: &str) -> Unwrapped {
     {
         return text(&list);
     }
-    let surely =
-        object::objects(reply).find_map(|object| named(object.with_any(key::SURELY_FEEDBACK)?, key::SURELY_FEEDBACK));
-    if let Some(value) = surely {
+    if let Some(value) = surely_feedback(reply) {
         return text(&value);
     }
     let bare = envelope::without_code_fence(reply);
@@ -158,6 +207,11 @@ fn unwrapped(reply: &str) -> Unwrapped {
         Some(value @ Value::List(_)) if !value.texts().is_empty() => text(&value),
         _ => Unwrapped::Plain,
     }
+}
+
+/// What JSON in `reply` calls the feedback, whatever stands around it.
+fn surely_feedback(reply: &str) -> Option<Value> {
+    object::objects(reply).find_map(|object| named(object.with_any(key::SURELY_FEEDBACK)?, key::SURELY_FEEDBACK))
 }
 
 /// What stands in `object` under the first of `names` that it has.
@@ -203,10 +257,11 @@ fn fit(sentences: &[&str]) -> String {
 }
 
 /// The lines of the feedback itself: no label, no announcement, no echo of the prompt, no dialogue that goes on.
-fn own_lines(reply: &str) -> Vec<Line> {
+fn own_lines(reply: &str, end: End) -> Vec<Line> {
     let reply = envelope::without_quotes(reply);
     // While it is bold yet, it is told from a word.
-    let mut lines = markup::lines(envelope::without_label(reply, label::SURELY_FEEDBACK).unwrap_or(reply));
+    let unlabelled = envelope::without_label(reply, label::SURELY_FEEDBACK).unwrap_or(reply);
+    let mut lines = if end == End::Open { markup::settled(unlabelled) } else { markup::lines(unlabelled) };
     let first = lines.iter().position(|line| line.kind != Kind::Blank).unwrap_or(lines.len());
     if lines.get(first).is_some_and(envelope::is_other_turn) && !lines.get(first).is_some_and(is_labelled) {
         // The question and the answer again: the feedback begins where a label says so.
@@ -215,7 +270,7 @@ fn own_lines(reply: &str) -> Vec<Line> {
         });
         lines.drain(..label.unwrap_or(lines.len()));
     }
-    lines.drain(..preamble(&lines));
+    lines.drain(..preamble(&lines, end));
     let mut own: Vec<Line> = Vec::new();
     let mut begun = false;
     for mut line in lines {
@@ -236,8 +291,9 @@ fn own_lines(reply: &str) -> Vec<Line> {
 }
 
 /// How many of `lines` stand before the reply proper, when both have labels: `생각: … 피드백: …`. What is labelled as a
-/// thought ends without one, too: where a paragraph begins that is no list.
-fn preamble(lines: &[Line]) -> usize {
+/// thought ends without one, too: where a paragraph begins that is no list. As long as the second label may come, all of them
+/// may.
+fn preamble(lines: &[Line], end: End) -> usize {
     let begins = |line: &Line, names: &[&str]| {
         (line.kind == Kind::Heading || line.text.contains([':', '：']))
             && envelope::without_label(&line.text, names).is_some()
@@ -253,7 +309,10 @@ fn preamble(lines: &[Line]) -> usize {
         let mut pairs = below.iter().zip(below.iter().skip(1));
         pairs.position(|(above, line)| above.kind == Kind::Blank && line.kind == Kind::Text).map(|at| at + 1)
     };
-    proper.or_else(|| thinks.then(paragraph).flatten()).map_or(0, |at| first + 1 + at)
+    match proper {
+        None if end.goes_on() => lines.len(),
+        proper => proper.or_else(|| thinks.then(paragraph).flatten()).map_or(0, |at| first + 1 + at),
+    }
 }
 
 /// Whether `line` begins with a label of the feedback.
@@ -330,7 +389,9 @@ fn line_in_flow(line: &Line, around: &Around, truncated: bool, text: &mut String
         text.push_str(if closes { &sentence } else { &line.text });
         return;
     }
-    let short = line.text.chars().nth(LONGEST_NAME).is_none();
+    // A name holds no sentence.
+    let names = sentence::split(&line.text, true).is_empty();
+    let short = names && line.text.chars().nth(LONGEST_NAME).is_none();
     let named = line.kind == Kind::Item && next == Some(Kind::Text) && short;
     // A title, or a score: it is no sentence, and begins none.
     let titles = line.kind == Kind::Text
@@ -338,7 +399,7 @@ fn line_in_flow(line: &Line, around: &Around, truncated: bool, text: &mut String
         && around.below.is_some()
         && short
         && !line.text.ends_with([':', '：', ',']);
-    if line.kind == Kind::Heading || named || titles {
+    if (line.kind == Kind::Heading && names) || named || titles {
         return;
     }
     text.push_str(&line.text);
@@ -404,4 +465,4 @@ fn has_few_letters(sentence: &str) -> bool {
 }
 
 #[cfg(test)]
-mod tests;
+pub mod tests;

@@ -120,6 +120,17 @@ pub fn hold(flow: &str, read: impl Fn(&str, bool) -> Option<String>) {
     assert!(wrong.is_empty(), "{} of {}:\n{}", wrong.len(), cases.len(), wrong.join("\n"));
 }
 
+/// All replies in the cases of `flow`, and whether the model ran out of room.
+pub fn replies(flow: &str) -> Vec<(String, bool)> {
+    let cases = FILES.iter().flat_map(|file| file.lines()).map(|line| serde_json::from_str::<Case>(line).expect(line));
+    let replies = cases.filter(|case| case.given.flow == flow).flat_map(|case| case.given.replies);
+    let reply = |reply| match reply {
+        Reply::Text(text) => (text, false),
+        Reply::Finished { text, finish } => (text, finish == "length"),
+    };
+    replies.map(reply).collect()
+}
+
 impl Case {
     fn wrong(&self, read: impl Fn(&str, bool) -> Option<String>) -> Option<String> {
         let mut calls = 0;

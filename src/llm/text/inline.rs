@@ -16,7 +16,8 @@ const LIFTED: u32 = 0xF_0000;
 const MAX_LIFTED: usize = 1_000;
 /// How sources begin that are named in parentheses.
 const SOURCES: [&str; 3] = ["(출처", "(Source:", "(source:"];
-/// Characters of a link's address.
+/// Characters of a link's text, and of its address.
+const LONGEST_TEXT: usize = 300;
 const LONGEST_ADDRESS: usize = 2_000;
 /// Characters of a citation between its brackets.
 const LONGEST_CITATION: usize = 40;
@@ -32,6 +33,31 @@ pub fn plain(text: &str) -> String {
     let text = without_citations(&without_links(&text)).into_owned();
     let text = without_emphasis(Cow::Owned(text));
     put_back(text.trim(), &lifted)
+}
+
+/// Whether a mark in `text` may have its partner behind it.
+pub fn is_open(text: &str) -> bool {
+    if !text.bytes().any(is_mark) {
+        return false;
+    }
+    // Without its partner it would be dropped.
+    let block = text.matches("```").count() % 2 == 1;
+    let text = lift(text, &mut Vec::new());
+    // What a formula, a link or a piece of code would begin with was not lifted.
+    let spans = block || text.contains(['`', '$']) || text.contains("\\(") || text.contains("\\[");
+    let opens = |mark: &str, may_stand_behind: fn(char) -> bool| {
+        text.rsplit_once(mark).is_some_and(|(before, after)| {
+            !after.is_empty()
+                && !after.starts_with(char::is_whitespace)
+                && before.chars().next_back().is_none_or(may_stand_behind)
+        })
+    };
+    spans
+        || opens("**", |_| true)
+        || opens("*", |c| c.is_whitespace() || "([\"'“‘*".contains(c))
+        || opens("_", |c| !is_alphanumeric(c))
+        || opens("~~", |_| true)
+        || opens("==", |c| !is_alphanumeric(c))
 }
 
 /// Whether `byte` is part of a mark: each has one of these.
@@ -186,7 +212,7 @@ fn without_links(text: &str) -> Cow<'_, str> {
         let beyond = beyond
             .filter(|(url, _)| !url.contains(char::is_whitespace))
             .map(|(url, rest)| (url, rest.strip_prefix(')').unwrap_or(rest)));
-        match (beyond.is_some().then(|| out.rfind('[')).flatten(), beyond) {
+        match (beyond.is_some().then(|| open_bracket(&out)).flatten(), beyond) {
             (Some(bracket), Some((_, beyond))) => {
                 let text = out.split_off(bracket);
                 let text = text.trim_start_matches('[');
@@ -209,6 +235,18 @@ fn without_links(text: &str) -> Cow<'_, str> {
     }
     out.push_str(rest);
     Cow::Owned(out)
+}
+
+/// Where the bracket is that `before` leaves open: a link's text begins there.
+fn open_bracket(before: &str) -> Option<usize> {
+    let mut closed = 0;
+    let bracket = before.char_indices().rev().take(LONGEST_TEXT).find(|(_, c)| {
+        closed += usize::from(*c == ']');
+        let opens = *c == '[' && closed == 0;
+        closed -= usize::from(*c == '[' && closed > 0);
+        opens
+    });
+    bracket.map(|(at, _)| at)
 }
 
 /// `text` without the numbers of sources: `[1]`, `[^1]`, `【4†source】` and their like, behind a sentence or a word that

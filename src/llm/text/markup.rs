@@ -39,6 +39,16 @@ pub struct Line {
 ///
 /// A block of code that holds no sentence is left out where there is text beside it.
 pub fn lines(text: &str) -> Vec<Line> {
+    read(text, false)
+}
+
+/// Those of a text whose end is still to come, without what may become something else by it: a block of code that is open,
+/// and a last line that may be a heading as a whole.
+pub fn settled(text: &str) -> Vec<Line> {
+    read(text, true)
+}
+
+fn read(text: &str, goes_on: bool) -> Vec<Line> {
     let text = with_line_ends(text);
     let text = html::plain(&text);
     let mut lines: Vec<Line> = Vec::new();
@@ -64,6 +74,10 @@ pub fn lines(text: &str) -> Vec<Line> {
         }
         beside = beside || (open.is_none() && line.kind != Kind::Blank);
         lines.push(line);
+    }
+    if goes_on {
+        let framed = text.lines().next_back().is_some_and(may_become_heading);
+        lines.truncate(open.take().unwrap_or(lines.len() - usize::from(framed)));
     }
     // One that broke off, or whose end was forgotten, holds what comes after it as well.
     blocks.extend(open.map(|start| start..lines.len()).filter(|block| {
@@ -207,8 +221,10 @@ fn without_number(line: &str) -> Option<&str> {
         let after = rest.get(digits(rest)..)?.strip_prefix(']')?;
         return (1..=2).contains(&digits(rest)).then_some(after);
     }
-    if let Some((number, after)) = line.split_once('\u{20E3}').filter(|(number, _)| (1..=2).contains(&digits(number))) {
-        return number.trim_end_matches('\u{FE0F}').chars().all(|c| c.is_ascii_digit()).then_some(after);
+    let is_number = |number: &str| (1..=2).contains(&number.len()) && digits(number) == number.len();
+    let keycap = line.split_once('\u{20E3}').filter(|(number, _)| is_number(number.trim_end_matches('\u{FE0F}')));
+    if let Some((_, after)) = keycap {
+        return Some(after);
     }
     let rest = after_number(line)?;
     let next = rest.trim_start();
@@ -293,6 +309,18 @@ fn is_bold(line: &str) -> bool {
     inner.is_some_and(|inner| !inner.is_empty() && !inner.contains("**"))
 }
 
+/// Whether a line that begins like this may be bold or framed as a whole, or is no line of text at all.
+fn may_become_heading(line: &str) -> bool {
+    let (kind, text) = without_marks(line);
+    let bold = text.strip_prefix("**").is_some_and(|rest| {
+        let beyond = rest.split_once("**").map_or("", |(_, beyond)| beyond);
+        !beyond.contains(is_alphanumeric)
+    });
+    let framed = text.starts_with(['[', '<', '(', '【', '《', '〈', '=', '-', '~'])
+        && text.chars().nth(LONGEST_TITLE + 2 * "--".len()).is_none();
+    kind != Kind::Heading && (bold || framed || !text.contains(is_alphanumeric))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -324,6 +352,7 @@ mod tests {
         for text in ["5. 27. 표준이 되었습니다.", "2023. 3. 부터입니다.", "3.5배입니다."] {
             assert_eq!(without_bullet(text), None, "{text}");
         }
+        assert_eq!(without_bullet("1. 표준과 2\u{FE0F}\u{20E3} 구현"), Some("표준과 2\u{FE0F}\u{20E3} 구현"));
         for text in ["5. 표준", "[2] 표준", "2\u{FE0F}\u{20E3} 표준", "- [x] 표준", "▶ 표준", "가. 표준"]
         {
             assert_eq!(without_bullet(text), Some("표준"), "{text}");

@@ -118,6 +118,14 @@ fn bracketed(text: &str) -> Option<(String, &str)> {
     is_whole.then_some((token, inner.get(name.len() + close.len()..)?))
 }
 
+/// Whether a thought ends in `text` that did not begin there.
+pub fn ends_thought(text: &str) -> bool {
+    let mut speech = Speech::default();
+    text.contains(tokens::may_begin)
+        && Pieces(text, None).any(|piece| speech.hear(piece).is_break() || speech.thought)
+        && speech.thought
+}
+
 /// Whether `text` holds a token that is used as one.
 pub fn holds_token(text: &str) -> bool {
     Pieces(text, None).any(|piece| matches!(piece, Piece::Token(_) | Piece::Byte(_)))
@@ -225,6 +233,10 @@ struct Speech {
     /// Whether that is more than marks and spaces.
     says_something: bool,
     mode: Mode,
+    /// A token came.
+    marked: bool,
+    /// A thought ended that had not begun.
+    thought: bool,
     /// Within marks that enclose the reply proper.
     in_reply: bool,
     /// A text was struck through by HTML, and not begun by `<s>`.
@@ -271,7 +283,7 @@ impl Speech {
 
     fn say(&mut self, text: &str) {
         // InternLM's own marks have a colon behind them.
-        let text = if self.says_something { text } else { text.trim_start_matches(':') };
+        let text = if self.says_something || !self.marked { text } else { text.trim_start_matches(':') };
         if text.contains(|c| SPACES.contains(&c) || c == LINE_END) {
             self.said.push_str(&text.replace(SPACES, " ").replace(LINE_END, "\n"));
         } else {
@@ -320,6 +332,7 @@ impl Speech {
     }
 
     fn token(&mut self, token: Token<'_>) -> ControlFlow<()> {
+        self.marked = true;
         match token.part {
             // What follows an end is made up, and so is another turn. A reply may begin with the end of the turn before it.
             Part::End if token.text == "</s>" && self.struck => self.struck = false,
@@ -342,6 +355,7 @@ impl Speech {
             Part::ThoughtOpen => self.mode = Mode::Thought,
             Part::ThoughtClose => {
                 if self.mode != Mode::Thought {
+                    self.thought = true;
                     self.forget();
                 }
                 self.mode = Mode::Own;
