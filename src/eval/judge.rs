@@ -227,13 +227,7 @@ mod tests {
             GatePermit::free()
         }
 
-        async fn ask(
-            &self,
-            ask: &Ask,
-            _: &Place,
-            _: Instant,
-            _: Option<&dyn Listener>,
-        ) -> Result<Reply, ModelFailure> {
+        async fn ask(&self, ask: &Ask, _: &Place, _: Instant, _: Option<&dyn Listener>) -> Result<Reply, ModelFailure> {
             let text = ask.prompts[0].text.to_string();
             let said = match text.split_once("<피드백 A>") {
                 None => self.marks.to_owned(),

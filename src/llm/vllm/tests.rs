@@ -181,7 +181,7 @@ async fn a_connection_that_was_closed_while_idle_costs_one_repeat_and_no_failure
     );
     for _ in 0..4 {
         let limit = Instant::now() + Duration::from_secs(5);
-        assert_eq!(model.ask(&ask("TCP란?"), &Place::only(), limit).await.unwrap().text, "네.");
+        assert_eq!(model.ask(&ask("TCP란?"), &Place::only(), limit, None).await.unwrap().text, "네.");
     }
     assert_eq!(server.got(CHAT).len(), 7);
 }

@@ -6,7 +6,7 @@ use std::sync::Mutex;
 use async_trait::async_trait;
 use ssammu_worker::flow_control::gate::GatePermit;
 use ssammu_worker::flow_control::place::Place;
-use ssammu_worker::llm::{Ask, Model, ModelFailure, Reply};
+use ssammu_worker::llm::{Ask, Listener, Model, ModelFailure, Reply};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
@@ -76,7 +76,13 @@ impl Model for ScriptedModel {
         GatePermit::free()
     }
 
-    async fn ask(&self, ask: &Ask, _place: &Place, _deadline: Instant) -> Result<Reply, ModelFailure> {
+    async fn ask(
+        &self,
+        ask: &Ask,
+        _place: &Place,
+        _deadline: Instant,
+        _listener: Option<&dyn Listener>,
+    ) -> Result<Reply, ModelFailure> {
         let answer = last_answer(&ask.prompts[0].text);
         let scripted = self.script.lock().unwrap().pop_front();
         let gate = self.gates.lock().unwrap().iter().find(|(held, _)| *held == answer).map(|(_, gate)| gate.clone());

@@ -22,7 +22,7 @@ fn two() -> (Arc<Scripted>, Arc<Scripted>) {
 /// Asks as feedback does, and tells how long it took.
 async fn timed(model: &Failover, deadline: Duration) -> (Result<String, ModelFailure>, Duration) {
     let started = Instant::now();
-    let reply = model.ask(&ask(), &Place::only(), started + deadline).await.map(|reply| reply.text);
+    let reply = model.ask(&ask(), &Place::only(), started + deadline, None).await.map(|reply| reply.text);
     (reply, started.elapsed())
 }
 
@@ -292,6 +292,6 @@ async fn who_asks_for_a_long_reply_waits_longer_before_it_counts_as_lost() {
     let model = by_itself(&primary);
     primary.answer_probes_and_take(SECOND * 45);
     let long = Ask { max_tokens: 1_800, ..ask() };
-    let reply = probed(&model, model.ask(&long, &Place::only(), Instant::now() + SECOND * 50)).await;
+    let reply = probed(&model, model.ask(&long, &Place::only(), Instant::now() + SECOND * 50, None)).await;
     assert_eq!((reply.map(|reply| reply.text), primary.calls()), (Ok("제가".to_owned()), 1));
 }
