@@ -2,6 +2,7 @@
 
 pub mod prompt;
 pub mod reply;
+pub mod written;
 
 use tokio::time::Instant;
 
