@@ -112,7 +112,8 @@ async fn a_fallback_in_the_middle_begins_the_text_anew_and_counts_on(env: Arc<Te
     let _worker = env.worker_with(&with_fallback(&env, &fallback)).await;
     let (outcomes, progress, member) = (env.outcomes().await, progress(&env).await, env.member());
     let cut = TEXT.chars().count() / 3;
-    env.model.always(Answer::text(TEXT).paced(PACE).turns(cut, Turn::Cut));
+    env.model.next([Answer::text(TEXT).paced(PACE).turns(cut, Turn::Cut)]);
+    env.model.always(Answer::bad_gateway());
     fallback.always(Answer::text(OTHER).paced(PACE));
     ask(&env, member, "cut", "TCP란?").await;
     let outcome = outcomes.expect(member, "FeedbackGenerated").await;
