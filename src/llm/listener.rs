@@ -12,7 +12,7 @@ pub trait Listener: Send + Sync {
     fn hears(&self, more: &str);
 }
 
-/// Nobody listens, and the reply is read as it is written all the same: so it shows how fast that is.
+/// Hears nothing: what is read while it is written is known to hang as soon as it does.
 impl Listener for () {
     fn begins(&self) {}
 
