@@ -21,6 +21,7 @@ from pathlib import Path
 import docx
 from selenium.webdriver.common.keys import Keys
 
+import progress
 import windows
 from browser import ANSWER, FEEDBACK, SMALL_PHONE, Page, start
 from tour import take_screenshots
@@ -443,7 +444,11 @@ FAILURE_TESTS: list[Callable[[Page, str], None]] = [
     a_failure_is_told_and_tried_again_as_a_new_request,
     a_failed_answer_keeps_the_question_and_the_text,
 ]
-SLOWNESS_TESTS: list[Callable[[Page, str], None]] = [a_reload_shows_that_the_model_is_at_work, *windows.SLOWNESS_TESTS]
+SLOWNESS_TESTS: list[Callable[[Page, str], None]] = [
+    a_reload_shows_that_the_model_is_at_work,
+    *progress.SLOWNESS_TESTS,
+    *windows.SLOWNESS_TESTS,
+]
 
 
 def passes(name: str, test: Callable[[], None], page: Page) -> bool:
