@@ -211,7 +211,7 @@ pub async fn run(
         let kafka = kafka.clone();
         async move { kafka.check().await }
     });
-    let (kafka, topics) = (producer.clone(), config.topics.all());
+    let (kafka, topics) = (producer.clone(), config.topics.needed());
     look_after(&mut supervisor, &readiness, "topics", producer.refused_by_topic(), move || {
         let (kafka, topics) = (kafka.clone(), topics.clone());
         async move { kafka.check_topics(&topics).await }

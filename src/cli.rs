@@ -167,6 +167,9 @@ struct TopicsArgs {
     /// How long new dead-letter topics keep records
     #[arg(long, value_parser = read_duration, default_value = "30d")]
     dead_letter_retention: Duration,
+    /// How long a new topic of progress keeps records
+    #[arg(long, value_parser = read_duration, default_value = "1h")]
+    progress_retention: Duration,
 }
 
 impl Cli {
@@ -298,8 +301,8 @@ async fn dev(args: DevArgs) -> anyhow::Result<()> {
 }
 
 async fn topics(args: TopicsArgs) -> anyhow::Result<()> {
-    let TopicsArgs { settings, partitions, replication, retention, dead_letter_retention } = args;
-    let shape = Shape { partitions, replication, retention, dead_letter_retention };
+    let TopicsArgs { settings, partitions, replication, retention, dead_letter_retention, progress_retention } = args;
+    let shape = Shape { partitions, replication, retention, dead_letter_retention, progress_retention };
     let config = settings.check()?;
     log::start(config.log_format, "warn")?;
     let admin = Admin::open(&config.kafka)?;

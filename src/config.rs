@@ -51,6 +51,9 @@ pub struct Settings {
     /// Topic of failures
     #[arg(long, env, hide_env_values = true, default_value = "RequestFailed")]
     topic_request_failed: String,
+    /// Topic of how far requests are; off: nobody is told, and no reply is read while it is written
+    #[arg(long, env, hide_env_values = true, default_value = "RequestProgress")]
+    topic_request_progress: String,
     /// What a dead-letter topic's name adds to its request topic's
     #[arg(long, env, hide_env_values = true, default_value = "-dlt")]
     dead_letter_suffix: String,
@@ -178,6 +181,8 @@ impl std::error::Error for Mistakes {}
 const LINK_TTL_MAX: Duration = Duration::from_secs(7 * 24 * 3600);
 /// A year; longer waits are mistakes, and would overflow somewhere.
 pub const DURATION_MAX: Duration = Duration::from_secs(366 * 24 * 3600);
+/// What stands in the place of a topic's name where there is none.
+const OFF: &str = "off";
 const IN_FLIGHT_MAX: usize = 100_000;
 /// Far more than anybody has.
 const REPLICAS_MAX: u32 = 100;
@@ -217,6 +222,10 @@ impl Settings {
         ];
         let [feedback_requested, resume_init, resume_answer, feedback, question, completed, failed] =
             names.map(|(name, topic)| check.topic(name, topic, &dead_letter_suffix));
+        let progress = match self.topic_request_progress.trim() {
+            off if off.eq_ignore_ascii_case(OFF) => None,
+            _ => Some(check.topic("TOPIC_REQUEST_PROGRESS", self.topic_request_progress, "")),
+        };
         let topics = Topics {
             feedback_requested,
             resume_init,
@@ -227,6 +236,7 @@ impl Settings {
                 (OutcomeKind::ResumeCompleted, completed),
                 (OutcomeKind::RequestFailed, failed),
             ]),
+            progress,
             dead_letter_suffix,
         };
         let mut all = topics.all();
@@ -339,7 +349,8 @@ mod tests {
         assert_eq!(
             config.topics.all().join(" "),
             "FeedbackRequested ResumeInit ResumeAnswer FeedbackGenerated \
-            ResumeQuestionGenerated ResumeCompleted RequestFailed FeedbackRequested-dlt ResumeInit-dlt ResumeAnswer-dlt"
+            ResumeQuestionGenerated ResumeCompleted RequestFailed FeedbackRequested-dlt ResumeInit-dlt ResumeAnswer-dlt \
+            RequestProgress"
         );
         assert_eq!((config.max_in_flight, config.min_questions, config.max_questions), (64, 1, 3));
         assert_eq!(config.request_deadline, Duration::from_secs(60));
@@ -426,6 +437,19 @@ mod tests {
     fn two_topics_cannot_share_a_name() {
         assert!(with(|settings| settings.topic_resume_init = "ResumeAnswer".to_owned()).is_err());
         assert!(with(|settings| settings.topic_resume_answer = "ResumeInit-dlt".to_owned()).is_err());
+        assert!(with(|settings| settings.topic_request_progress = "RequestFailed".to_owned()).is_err());
+    }
+
+    #[test]
+    fn progress_is_told_unless_it_is_off() {
+        let progress = |text: &str| with(|settings| settings.topic_request_progress = text.to_owned());
+        assert_eq!(progress("RequestProgress").unwrap().topics.progress.as_deref(), Some("RequestProgress"));
+        for off in ["off", "OFF", " off "] {
+            let topics = progress(off).unwrap().topics;
+            assert_eq!((topics.progress.as_deref(), topics.all()), (None, topics.needed()), "{off}");
+        }
+        let Err(Mistakes(mistakes)) = progress("no topic!") else { panic!("no topic") };
+        assert!(mistakes.concat().contains("TOPIC_REQUEST_PROGRESS"), "{mistakes:?}");
     }
 
     #[test]

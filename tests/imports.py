@@ -57,11 +57,16 @@ OTHER_WORDS = [
     ("dev/model", {"code", "message", "question"}, "fields of a model's replies and errors"),
     ("eval", {"answer", "feedback", "question"}, "kinds of what is judged, and labels that models write unasked"),
     ("llm", {"code", "context", "message", "question"}, "fields of a model's replies and errors"),
-    ("llm/text/phrases.rs", {"answer", "feedback"}, "labels and keys that models write unasked"),
+    ("config.rs", {"text"}, "a format of the log"),
+    ("llm/classify/reply.rs", {"text"}, "a field of a model's replies"),
+    ("llm/text/formula.rs", {"text"}, "a command of LaTeX"),
+    ("llm/text/html.rs", {"section"}, "an element of HTML"),
+    ("llm/text/phrases.rs", {"answer", "feedback", "text"}, "labels and keys that models write unasked"),
     ("resume", {"question"}, "what a model is asked to reply with"),
-    ("resume/markdown/html.rs", {"code"}, "an element of HTML"),
+    ("resume/markdown/html.rs", {"code", "section"}, "elements of HTML"),
     ("resume/markdown/mask.rs", {"email"}, "placeholders that models leave in a résumé"),
-    ("resume/markdown/phrases.rs", {"email", "position"}, "placeholders that models leave in a résumé"),
+    ("resume/markdown/phrases.rs", {"email", "position", "text"}, "placeholders that models leave in a résumé"),
+    ("resume/markdown/unpack.rs", {"text"}, "a language of code fences"),
     ("telemetry", {"code"}, "a label of metrics"),
 ]
 
@@ -90,16 +95,16 @@ def texts(file: Path) -> Iterator[str]:
 def names_of_the_wire() -> set[str]:
     """JSON names of the wire: the fields of what is sent, those that are read, and the words of closed lists."""
     names = set()
-    for kind in ("request", "outcome"):
+    for file in ("request/data.rs", "outcome/data.rs", "progress.rs"):
         structs = re.findall(
-            r"((?:#\[[^\n]*\n)*)pub struct \w+ \{(.*?)\n\}", code(SRC / f"events/{kind}/data.rs"), re.DOTALL
+            r"((?:#\[[^\n]*\n)*)pub struct \w+ \{(.*?)\n\}", code(SRC / "events" / file), re.DOTALL
         )
         for attributes, body in structs:
             for field in re.findall(r"^    pub (\w+):", body, re.MULTILINE):
                 camel = re.sub(r"_(\w)", lambda letter: letter[1].upper(), field)
                 names.add(camel if "camelCase" in attributes else field)
     names |= {text for text in texts(SRC / "events/decode.rs") if re.fullmatch(r"[a-z]+([A-Z_][a-z]+)*", text)}
-    for file in ("decode.rs", "record.rs", "request.rs", "outcome/failure.rs"):
+    for file in ("decode.rs", "record.rs", "request.rs", "outcome/failure.rs", "progress.rs"):
         names |= {text for text in texts(SRC / "events" / file) if re.fullmatch(r"[A-Z]+(_[A-Z]+)*", text)}
     # JSON's own, and serde's.
     return names - {"null", "SCREAMING_SNAKE_CASE"}

@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 use crate::events::outcome::{
     DownloadLink, FeedbackGenerated, OutcomeKind, RequestFailed, ResumeCompleted, ResumeQuestionGenerated,
 };
+use crate::events::progress::{self, RequestProgress};
 use crate::events::record::RequestKind;
 use crate::events::request::data::{FeedbackRequested, ResumeAnswer, ResumeInit};
 
@@ -26,13 +27,14 @@ struct LinkedResume {
 pub enum Event {
     Request(RequestKind),
     Outcome(OutcomeKind),
+    Progress,
 }
 
 impl Event {
-    /// Every event: requests, then outcomes.
+    /// Every event: requests, then outcomes, then progress.
     pub fn all() -> impl Iterator<Item = Self> {
         let outcomes = OutcomeKind::ALL.into_iter().map(Self::Outcome);
-        RequestKind::ALL.into_iter().map(Self::Request).chain(outcomes)
+        RequestKind::ALL.into_iter().map(Self::Request).chain(outcomes).chain([Self::Progress])
     }
 
     /// Its name, which is also the default name of its topic.
@@ -40,6 +42,7 @@ impl Event {
         match self {
             Self::Request(kind) => kind.name(),
             Self::Outcome(kind) => kind.name(),
+            Self::Progress => progress::NAME,
         }
     }
 
@@ -63,7 +66,7 @@ impl Event {
     fn settled(self, settings: SchemaSettings) -> SchemaSettings {
         match self {
             Self::Request(_) => settings.for_deserialize(),
-            Self::Outcome(_) => settings.for_serialize(),
+            Self::Outcome(_) | Self::Progress => settings.for_serialize(),
         }
     }
 
@@ -76,6 +79,7 @@ impl Event {
             Self::Outcome(OutcomeKind::ResumeQuestionGenerated) => Shape::of::<ResumeQuestionGenerated>(),
             Self::Outcome(OutcomeKind::ResumeCompleted) => Shape::of::<LinkedResume>(),
             Self::Outcome(OutcomeKind::RequestFailed) => Shape::of::<RequestFailed>(),
+            Self::Progress => Shape::of::<RequestProgress>(),
         }
     }
 }

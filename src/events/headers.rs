@@ -1,5 +1,6 @@
 //! The headers of outcomes (CloudEvents in binary mode, W3C trace) and of dead letters (Spring Kafka's encodings).
 
+use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::events::header_names::{
@@ -8,7 +9,8 @@ use crate::events::header_names::{
     ORIGINAL_CONSUMER_GROUP, ORIGINAL_OFFSET, ORIGINAL_PARTITION, ORIGINAL_TIMESTAMP, ORIGINAL_TIMESTAMP_TYPE,
     ORIGINAL_TOPIC, TRACEPARENT, TRACESTATE,
 };
-use crate::events::outcome::{Origin, SavedOutcome};
+use crate::events::outcome::{Origin, SavedOutcome, timestamp};
+use crate::events::progress;
 use crate::events::record::{Header, Record};
 
 /// The `ce_specversion`.
@@ -32,12 +34,21 @@ pub const EXCEPTION_MAX_BYTES: usize = 1024;
 
 /// Headers of an outcome (contract, section 4).
 pub fn of_outcome(origin: &Origin<'_>, outcome: &SavedOutcome) -> Vec<Header> {
+    of_event(origin, outcome.id, outcome.data().kind().name(), &outcome.time)
+}
+
+/// Headers of a progress record, which are those of an outcome.
+pub fn of_progress(origin: &Origin<'_>, id: Uuid, now: OffsetDateTime) -> Vec<Header> {
+    of_event(origin, id, progress::NAME, &timestamp(now))
+}
+
+fn of_event(origin: &Origin<'_>, id: Uuid, name: &str, time: &str) -> Vec<Header> {
     let mut headers = vec![
         Header::new(CE_SPECVERSION, SPEC_VERSION),
-        Header::new(CE_ID, outcome.id.to_string()),
+        Header::new(CE_ID, id.to_string()),
         Header::new(CE_SOURCE, SOURCE),
-        Header::new(CE_TYPE, outcome.data().kind().name()),
-        Header::new(CE_TIME, outcome.time.as_str()),
+        Header::new(CE_TYPE, name),
+        Header::new(CE_TIME, time),
         Header::new(CE_SUBJECT, origin.member.to_string()),
         Header::new(CONTENT_TYPE, JSON),
         Header::new(CE_CAUSATIONID, origin.request_id),
@@ -45,7 +56,7 @@ pub fn of_outcome(origin: &Origin<'_>, outcome: &SavedOutcome) -> Vec<Header> {
     if let Some(id) = carried(origin.record, CE_CORRELATIONID) {
         headers.push(Header::new(CE_CORRELATIONID, id));
     }
-    if let Some(parent) = carried(origin.record, TRACEPARENT).and_then(|parent| child_of(parent, outcome.id)) {
+    if let Some(parent) = carried(origin.record, TRACEPARENT).and_then(|parent| child_of(parent, id)) {
         headers.push(Header::new(TRACEPARENT, parent));
         if let Some(state) = carried(origin.record, TRACESTATE) {
             headers.push(Header::new(TRACESTATE, state));
@@ -59,10 +70,10 @@ fn carried<'a>(record: &'a Record, name: &str) -> Option<&'a str> {
 }
 
 /// The trace of a request, carried on (W3C trace context): the same trace id and flags, and a parent id that names the
-/// work behind this outcome, whether or not a span is reported for it. That is what a participant does who is more than a
-/// relay: consumers hang under the work, and not beside it. It is made of the outcome's id, so that a repeat carries the
+/// work behind this event, whether or not a span is reported for it. That is what a participant does who is more than a
+/// relay: consumers hang under the work, and not beside it. It is made of the event's id, so that a repeat carries the
 /// same one.
-fn child_of(parent: &str, outcome: Uuid) -> Option<String> {
+fn child_of(parent: &str, event: Uuid) -> Option<String> {
     let mut parts = parent.trim().split('-');
     let (version, trace, span, flags) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
     let hex = |text: &str, length: usize| {
@@ -72,7 +83,7 @@ fn child_of(parent: &str, outcome: Uuid) -> Option<String> {
     let known = hex(version, 2) && version != "ff" && (version != "00" || parts.next().is_none());
     let valid = known && hex(trace, 32) && nonzero(trace) && hex(span, 16) && nonzero(span) && hex(flags, 2);
     // The low half of a UUID starts with the variant bits, so it is never zero.
-    let (_, low) = outcome.as_u64_pair();
+    let (_, low) = event.as_u64_pair();
     valid.then(|| format!("00-{trace}-{low:016x}-{flags}"))
 }
 
@@ -152,6 +163,23 @@ mod tests {
         assert_eq!(get(&headers, "content-type"), Some("application/json"));
         assert_eq!(get(&headers, "__TypeId__"), None);
         assert_eq!(get(&headers, "traceparent"), None);
+    }
+
+    #[test]
+    fn progress_has_the_headers_of_an_outcome_with_a_type_of_its_own() {
+        let record = record(vec![
+            Header::new("ce_correlationid", "c"),
+            Header::new("traceparent", format!("00-{TRACE}-b7ad6b7169203331-01")),
+        ]);
+        let (digest, member) = (record.digest(), MemberId::new(7).unwrap());
+        let origin = Origin { record: &record, digest, member, request_id: "r", context: None };
+        let outcome = SavedOutcome::new(Uuid::nil(), "x".to_owned(), samples::completed("resume/7/a.docx")).unwrap();
+        let names = |headers: &[Header]| headers.iter().map(|header| header.name.clone()).collect::<Vec<_>>();
+        let progress = of_progress(&origin, Uuid::nil(), OffsetDateTime::UNIX_EPOCH);
+        assert_eq!(names(&progress), names(&of_outcome(&origin, &outcome)));
+        let value = |name: &str| progress.iter().find(|header| *header.name == *name.as_bytes()).unwrap().value.clone();
+        assert_eq!(value("ce_type"), Some(b"RequestProgress".to_vec()));
+        assert_eq!(value("ce_time"), Some(b"1970-01-01T00:00:00Z".to_vec()));
     }
 
     #[test]

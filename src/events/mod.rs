@@ -1,4 +1,4 @@
-//! What goes over the wire: requests, outcomes, their headers and ids. The only place that knows JSON names.
+//! What goes over the wire: requests, outcomes, progress, their headers and ids. The only place that knows JSON names.
 
 pub mod decode;
 pub mod expiry;
@@ -8,5 +8,6 @@ pub mod json;
 pub mod names;
 pub mod open_enum;
 pub mod outcome;
+pub mod progress;
 pub mod record;
 pub mod request;

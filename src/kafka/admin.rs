@@ -30,6 +30,7 @@ pub struct Wanted {
 pub enum Purpose {
     Requests,
     Outcomes,
+    Progress,
     /// It takes this topic's records when they cannot be answered; twice as large, so that their headers fit.
     DeadLettersOf(String),
 }
@@ -42,6 +43,9 @@ impl Wanted {
             if let Some(topic) = requests.iter().find(|topic| topics.dead_letters(topic) == *name) {
                 return Purpose::DeadLettersOf(topic.to_string());
             }
+            if topics.progress.as_deref() == Some(name.as_str()) {
+                return Purpose::Progress;
+            }
             if requests.iter().any(|topic| topic.as_ref() == name) { Purpose::Requests } else { Purpose::Outcomes }
         };
         topics.all().into_iter().map(|name| Self { purpose: purpose(&name), name }).collect()
@@ -51,7 +55,7 @@ impl Wanted {
     pub fn dead_letters_of(&self) -> Option<&str> {
         match &self.purpose {
             Purpose::DeadLettersOf(topic) => Some(topic),
-            Purpose::Requests | Purpose::Outcomes => None,
+            Purpose::Requests | Purpose::Outcomes | Purpose::Progress => None,
         }
     }
 }
@@ -87,6 +91,8 @@ pub struct Shape {
     /// How long records are kept, and dead letters: what members wrote has an end.
     pub retention: Duration,
     pub dead_letter_retention: Duration,
+    /// Progress is of no use once its request is answered.
+    pub progress_retention: Duration,
 }
 
 /// How many partitions a new topic has unless somebody says otherwise.
@@ -169,14 +175,20 @@ impl Admin {
 
     /// Makes a topic; one that is there already is left as it is.
     pub async fn create(&self, wanted: &Wanted, shape: Shape) -> Result<(), KafkaError> {
-        let takes_dead_letters = wanted.dead_letters_of().is_some();
-        let retention = if takes_dead_letters { shape.dead_letter_retention } else { shape.retention };
+        let retention = match wanted.purpose {
+            Purpose::Requests | Purpose::Outcomes => shape.retention,
+            Purpose::DeadLettersOf(_) => shape.dead_letter_retention,
+            Purpose::Progress => shape.progress_retention,
+        };
         let retention = retention.as_millis().to_string();
         let large = DEAD_LETTER_MAX_BYTES.to_string();
         let replication = TopicReplication::Fixed(shape.replication.unwrap_or(-1));
         let mut topic = NewTopic::new(&wanted.name, shape.partitions, replication).set("retention.ms", &retention);
-        if takes_dead_letters {
-            topic = topic.set("max.message.bytes", &large);
+        match wanted.purpose {
+            Purpose::Requests | Purpose::Outcomes => {}
+            Purpose::DeadLettersOf(_) => topic = topic.set("max.message.bytes", &large),
+            // A broker deletes whole segments, and by default begins another after a week.
+            Purpose::Progress => topic = topic.set("segment.ms", &retention),
         }
         let made = self.client.create_topics([&topic], &options()).await?;
         match made.into_iter().next() {
@@ -304,6 +316,14 @@ mod tests {
         let endless = Found { retention_ms: Some(-1), ..found(1, OUTCOME_MAX_BYTES - 1, "delete") };
         let told = differences(&outcomes, &endless, None);
         assert!(told.len() == 2 && told[0].contains("for ever") && told[1].contains("262143"), "{told:?}");
+    }
+
+    #[test]
+    fn a_progress_topic_may_take_small_records_and_has_an_end_as_others() {
+        let progress = Wanted { name: "A".to_owned(), purpose: Purpose::Progress };
+        assert_eq!(differences(&progress, &found(1, 10_000, "delete"), None), [""; 0]);
+        let endless = Found { retention_ms: Some(-1), ..found(1, 10_000, "compact") };
+        assert_eq!(differences(&progress, &endless, None).len(), 2);
     }
 
     #[test]

@@ -13,6 +13,8 @@ pub struct Topics {
     pub resume_init: Arc<str>,
     pub resume_answer: Arc<str>,
     pub outcomes: HashMap<OutcomeKind, Arc<str>>,
+    /// `None` where nobody is to be told of progress.
+    pub progress: Option<Arc<str>>,
     pub dead_letter_suffix: String,
 }
 
@@ -41,11 +43,16 @@ impl Topics {
         format!("{request_topic}{}", self.dead_letter_suffix)
     }
 
-    /// Every topic that the worker reads or writes.
-    pub fn all(&self) -> Vec<String> {
+    /// Every topic that the worker needs.
+    pub fn needed(&self) -> Vec<String> {
         let requests = self.requests().map(|(topic, _)| topic);
         let outcomes = OutcomeKind::ALL.iter().filter_map(|kind| self.outcomes.get(kind)).map(ToString::to_string);
         let dead_letters = requests.iter().map(|topic| self.dead_letters(topic));
         requests.iter().map(ToString::to_string).chain(outcomes).chain(dead_letters).collect()
+    }
+
+    /// Every topic that it reads or writes: those that it needs, and that of progress.
+    pub fn all(&self) -> Vec<String> {
+        self.needed().into_iter().chain(self.progress.as_ref().map(ToString::to_string)).collect()
     }
 }

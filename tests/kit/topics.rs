@@ -12,6 +12,9 @@ use crate::kit::wait::eventually;
 /// The outcome topics' default names, which are also the outcomes' types.
 pub const OUTCOMES: [&str; 4] = ["FeedbackGenerated", "ResumeQuestionGenerated", "ResumeCompleted", "RequestFailed"];
 
+/// The default name of the topic of progress.
+pub const PROGRESS: &str = "RequestProgress";
+
 /// The request topics' default names.
 pub const REQUESTS: [&str; 3] = ["FeedbackRequested", "ResumeInit", "ResumeAnswer"];
 
@@ -51,11 +54,16 @@ impl Topics {
         REQUESTS.map(|kind| format!("{}-dlt", self.of(kind)))
     }
 
-    /// All of them: requests, outcomes, dead letters.
+    /// Those that the worker needs: requests, outcomes, dead letters.
+    pub fn needed(&self) -> Vec<String> {
+        let mut needed: Vec<String> = REQUESTS.iter().chain(&OUTCOMES).map(|kind| self.of(kind)).collect();
+        needed.extend(self.dead_letters());
+        needed
+    }
+
+    /// All of them, that of progress included.
     pub fn all(&self) -> Vec<String> {
-        let mut all: Vec<String> = REQUESTS.iter().chain(&OUTCOMES).map(|kind| self.of(kind)).collect();
-        all.extend(self.dead_letters());
-        all
+        self.needed().into_iter().chain([self.of(PROGRESS)]).collect()
     }
 
     /// The settings that give the worker these topics, and groups of their own.
@@ -68,6 +76,7 @@ impl Topics {
             ("TOPIC_RESUME_QUESTION_GENERATED", self.of("ResumeQuestionGenerated")),
             ("TOPIC_RESUME_COMPLETED", self.of("ResumeCompleted")),
             ("TOPIC_REQUEST_FAILED", self.of("RequestFailed")),
+            ("TOPIC_REQUEST_PROGRESS", self.of(PROGRESS)),
             ("GROUP_FEEDBACK", format!("ssammu-feedback-{}", self.suffix)),
             ("GROUP_RESUME", format!("ssammu-resume-{}", self.suffix)),
         ]

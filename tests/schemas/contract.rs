@@ -8,6 +8,7 @@ use clap::{Args, Command};
 use serde_json::{Deserializer, Value};
 use ssammu_worker::config::Settings;
 use ssammu_worker::events::outcome::{FailureCode, OutcomeKind};
+use ssammu_worker::events::progress;
 use ssammu_worker::events::record::RequestKind;
 
 const PAGE: &str = include_str!("../../docs/contract.md");
@@ -72,8 +73,8 @@ fn the_pages_topics_are_the_programs() {
         .collect();
     let requests = RequestKind::ALL.map(|kind| (kind.name(), "in"));
     let outcomes = OutcomeKind::ALL.map(|kind| (kind.name(), "out"));
-    let dead_letters = ("<request topic>-dlt", "out");
-    assert_eq!(told, requests.into_iter().chain(outcomes).chain([dead_letters]).collect::<Vec<_>>());
+    let others = [(progress::NAME, "out"), ("<request topic>-dlt", "out")];
+    assert_eq!(told, requests.into_iter().chain(outcomes).chain(others).collect::<Vec<_>>());
 }
 
 #[test]

@@ -110,7 +110,7 @@ fn the_documents_examples_are_valid() {
 fn the_contracts_examples_are_valid() {
     let examples = contract::examples();
     let shown: BTreeSet<&str> = examples.iter().map(|(name, _)| *name).collect();
-    assert_eq!(shown.len(), 7, "{shown:?}");
+    assert_eq!(shown.len(), 8, "{shown:?}");
     let more = [
         ("ResumeAnswer", json!({"memberId": 7, "context": {"tab": {"n": [1, null]}}})),
         ("ResumeAnswer", json!({"memberId": 7, "context": null})),
@@ -123,6 +123,12 @@ fn the_contracts_examples_are_valid() {
 
 #[test]
 fn what_breaks_the_contract_is_invalid() {
+    let progress = |more: Value| {
+        let mut told = json!({"memberId": 7, "eventName": "PROBLEM_FEEDBACK", "requestId": "i", "sequence": 1, "stage": "WRITING"});
+        assert_eq!(problems("RequestProgress", &told), [""; 0]);
+        told.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        told
+    };
     for (name, broken) in [
         ("FeedbackRequested", json!({"memberId": 0, "question": "Q", "answer": "A"})),
         ("FeedbackRequested", json!({"memberId": 7, "question": "가".repeat(1_001), "answer": "A"})),
@@ -133,6 +139,10 @@ fn what_breaks_the_contract_is_invalid() {
         ("FeedbackGenerated", json!({"memberId": 7, "feedback": ""})),
         ("ResumeInit", json!({"memberId": 7, "inputs": {"email": "no address"}})),
         ("ResumeCompleted", json!({"memberId": 7, "isComplete": false})),
+        ("RequestProgress", progress(json!({"stage": "RESTING"}))),
+        ("RequestProgress", progress(json!({"percent": 100}))),
+        ("RequestProgress", progress(json!({"text": ""}))),
+        ("RequestProgress", progress(json!({"sessionId": null}))),
         (
             "RequestFailed",
             json!({"memberId": 7, "eventName": "OTHER", "code": "OTHER", "message": "",

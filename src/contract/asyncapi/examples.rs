@@ -9,8 +9,11 @@ use uuid::{Uuid, uuid};
 
 use crate::events::decode::{Invalid, Rule, decode};
 use crate::events::header_names::{CE_ID, TRACEPARENT};
-use crate::events::headers::{of_dead_letter as dead_letter_headers, of_outcome as outcome_headers};
+use crate::events::headers::{
+    of_dead_letter as dead_letter_headers, of_outcome as outcome_headers, of_progress as progress_headers,
+};
 use crate::events::outcome::{DownloadLink, Failure, FailureCode, Origin, Outcome, OutcomeKind, timestamp};
+use crate::events::progress::{News, RequestProgress, progress_id};
 use crate::events::record::{Coordinates, Header, Record, RecordTime, RequestKind, request_id};
 use crate::events::request::data::{AnswerInputs, FeedbackRequested, Inputs, ResumeAnswer, ResumeInit};
 use crate::events::request::{MajorType, PreferredJob};
@@ -26,6 +29,38 @@ pub fn of_request(kind: RequestKind) -> anyhow::Result<Value> {
 
 pub fn of_outcome(kind: OutcomeKind) -> anyhow::Result<Value> {
     outcomes(kind).into_iter().map(|(summary, request, outcome)| answer(summary, request, outcome)).collect()
+}
+
+/// What is told of requests that take their time.
+pub fn of_progress() -> anyhow::Result<Value> {
+    let text = News::Text("신뢰성과 속도의 차이를 잘 짚었습니다.".to_owned());
+    let section = News::Section { heading: "프로젝트".to_owned(), percent: Some(60) };
+    let (feedback, answer) = (RequestKind::FeedbackRequested, RequestKind::ResumeAnswer);
+    let told = [
+        ("The first sentence of a feedback", feedback, None, 2_130, text),
+        ("A résumé is being written", answer, Some(SESSION), 31_400, section),
+        ("Its turn has not come, or no model is there", answer, None, 2_004, News::Waiting),
+    ];
+    told.into_iter()
+        .map(|(summary, kind, session, sequence, news)| progress(summary, kind, session, sequence, news))
+        .collect()
+}
+
+fn progress(
+    summary: &str,
+    kind: RequestKind,
+    session: Option<Uuid>,
+    sequence: u64,
+    news: News,
+) -> anyhow::Result<Value> {
+    let (_, asked) = requests(kind)?.into_iter().next().context("a request without an example")?;
+    let record = record(kind, &asked);
+    let decoded = decode(kind, record.value.as_deref())?;
+    let id = request_id(&record, decoded.request_id.as_deref());
+    let origin = Origin::new(&record, &decoded, &id);
+    let headers = progress_headers(&origin, progress_id(&origin, sequence), NOW);
+    let progress = RequestProgress::new(&origin, decoded.problem_id, session, sequence, news);
+    Ok(example(summary, &headers, &to_value(progress)?))
 }
 
 /// A request that ended in a failure that is kept.

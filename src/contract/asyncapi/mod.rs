@@ -11,6 +11,7 @@ use crate::contract::schema::Event;
 use crate::events::header_names::{CE_CAUSATIONID, CE_ID};
 use crate::events::headers::JSON;
 use crate::events::outcome::OutcomeKind;
+use crate::events::progress;
 use crate::events::record::Flow;
 use crate::events::record::RequestKind;
 use crate::kafka::admin;
@@ -24,6 +25,7 @@ const SCHEMAS: &str = "/components/schemas";
 const ABOUT: &str = "\
 Every request that names a member ends in exactly one outcome. An outcome may come more than once, with the
 same `ce_id`: consumers drop repeats by it. They ignore fields and headers that they do not know.
+`RequestProgress` is beside that: best effort, never sent again, and nobody has to read it.
 
 What is called `receive` is read by the worker, what is called `send` is written by it. Addresses and groups
 are the defaults; `TOPIC_*`, `GROUP_*` and `DEAD_LETTER_SUFFIX` change them.";
@@ -34,6 +36,7 @@ enum Cargo {
     Request(RequestKind),
     Outcome(OutcomeKind),
     DeadLetter(RequestKind),
+    Progress,
 }
 
 /// The files, by name, with what is in them.
@@ -80,7 +83,7 @@ pub fn document() -> anyhow::Result<Value> {
     }))
 }
 
-/// Every topic, with what it carries: requests, outcomes, dead letters.
+/// Every topic, with what it carries: requests, outcomes, dead letters, progress.
 fn topics(config: &Config) -> Vec<(String, Cargo)> {
     let requests = config.topics.requests();
     let dead_letters = requests.iter().map(|(topic, kind)| (config.topics.dead_letters(topic), *kind));
@@ -90,7 +93,8 @@ fn topics(config: &Config) -> Vec<(String, Cargo)> {
         Some((topic.to_string(), Cargo::Outcome(kind)))
     });
     let requests = requests.iter().map(|(topic, kind)| (topic.to_string(), Cargo::Request(*kind)));
-    requests.chain(outcomes).chain(dead_letters).collect()
+    let progress = config.topics.progress.iter().map(|topic| (topic.to_string(), Cargo::Progress));
+    requests.chain(outcomes).chain(dead_letters).chain(progress).collect()
 }
 
 impl Cargo {
@@ -100,6 +104,7 @@ impl Cargo {
             Self::Request(kind) => kind.name().to_owned(),
             Self::Outcome(kind) => kind.name().to_owned(),
             Self::DeadLetter(kind) => format!("{}DeadLetter", kind.name()),
+            Self::Progress => progress::NAME.to_owned(),
         }
     }
 
@@ -107,7 +112,7 @@ impl Cargo {
     fn action(self) -> &'static str {
         match self {
             Self::Request(_) => "receive",
-            Self::Outcome(_) | Self::DeadLetter(_) => "send",
+            Self::Outcome(_) | Self::DeadLetter(_) | Self::Progress => "send",
         }
     }
 
@@ -128,6 +133,9 @@ impl Cargo {
                 again after a fix. Key, value, headers and, where the topic has it, partition are the request's.",
                 kind.name()
             ),
+            Self::Progress => "Says how far a request is while it is worked: at most 8 records, none less than 150 ms \
+                after the one before, and none that is to be shown after the outcome. It is dropped rather than waited for."
+                .to_owned(),
         }
     }
 }
@@ -181,6 +189,15 @@ fn message(cargo: Cargo, config: &Config) -> anyhow::Result<Value> {
             "payload": schema(kind.name()),
             "bindings": key("The member id in decimal."),
             "examples": examples::of_outcome(kind)?,
+        }),
+        Cargo::Progress => json!({
+            "name": progress::NAME,
+            "contentType": JSON,
+            "correlationId": {"location": format!("$message.header#/{CE_CAUSATIONID}")},
+            "headers": schema(headers::OUTCOME),
+            "payload": schema(progress::NAME),
+            "bindings": key("The member id in decimal."),
+            "examples": examples::of_progress()?,
         }),
         // No content type: the value may be anything.
         Cargo::DeadLetter(kind) => json!({

@@ -236,7 +236,7 @@ fn tell_counts(plan: &Plan, max_replays: u64) -> Result<(), PrintError> {
 /// Outcomes and dead letters from now on.
 async fn arriving(config: &Config) -> anyhow::Result<Receiver<Seen>> {
     let requests = config.topics.requests().map(|(topic, _)| topic.to_string());
-    let topics: Vec<String> = config.topics.all().into_iter().filter(|topic| !requests.contains(topic)).collect();
+    let topics: Vec<String> = config.topics.needed().into_iter().filter(|topic| !requests.contains(topic)).collect();
     let kafka = config.kafka.clone();
     Ok(tokio::task::spawn_blocking(move || follow(&kafka, &topics, &Start::Now)).await??)
 }

@@ -188,7 +188,7 @@ async fn topics_makes_what_is_missing_and_says_what_differs(env: Arc<TestEnv>) {
     }
     let second = env.run(&["topics"], &env.settings()).await;
     assert!(second.status.success(), "making them again harms nothing: {}", second.stderr);
-    assert_eq!(second.stdout.matches("exists").count(), 10, "{}", second.stdout);
+    assert_eq!(second.stdout.matches("exists").count(), 11, "{}", second.stdout);
     let told = second.stdout.lines().find(|line| line.starts_with("differs"));
     assert!(told.is_some_and(|line| line.contains(&small)), "{}", second.stdout);
     // A worker starts on what the command made.
