@@ -144,7 +144,7 @@ mod tests {
     }
 
     /// Sends progress of member 7's request.
-    async fn tell(producer: &KafkaProducer, request: &str, sequence: i64) {
+    async fn tell(producer: &KafkaProducer, request: &str, sequence: u64) {
         let value = format!(
             r#"{{"memberId":7,"eventName":"PROBLEM_FEEDBACK","requestId":"{request}","sequence":{sequence},
                 "stage":"WRITING","text":"."}}"#

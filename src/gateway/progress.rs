@@ -24,10 +24,9 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// Reads a record; `None` when it is none of the contract. serde's message is dropped on purpose: it may quote what
-    /// a model wrote.
+    /// Reads a record; `None` when it is none of the contract.
     pub fn read(seen: Seen) -> Option<Self> {
-        let said: RequestProgress = serde_json::from_slice(seen.value.as_deref()?).ok()?;
+        let said = RequestProgress::read(seen.value.as_deref()?)?;
         let (member, kind) = (MemberId::new(said.member_id)?, said.event_name.known()?);
         Some(Self { seen, member, kind, said })
     }
@@ -51,7 +50,7 @@ pub struct Going {
 #[derive(Debug, Default)]
 struct Known {
     /// The last sequence that was news.
-    last: Option<i64>,
+    last: Option<u64>,
     /// When its outcome came.
     ended: Option<i64>,
 }
@@ -116,20 +115,20 @@ pub mod tests {
     use crate::gateway::entry::tests::{asked, outcome, seen, with_value};
 
     /// Progress of member 7's feedback request `id`.
-    pub fn progress(id: &str, sequence: i64, text: &str) -> Progress {
+    pub fn progress(id: &str, sequence: u64, text: &str) -> Progress {
         let value = format!(
             r#"{{"memberId":7,"eventName":"PROBLEM_FEEDBACK","requestId":"{id}","problemId":42,"sequence":{sequence},
                 "stage":"WRITING","text":"{text}","aNewField":1}}"#
         );
-        Progress::read(seen("RequestProgress", sequence, &value, &[("ce_causationid", id)])).unwrap()
+        Progress::read(seen("RequestProgress", 5, &value, &[("ce_causationid", id)])).unwrap()
     }
 
     /// The same of any kind of request.
-    fn of(event_name: &str, id: &str, sequence: i64) -> Progress {
+    fn of(event_name: &str, id: &str, sequence: u64) -> Progress {
         let value = format!(
             r#"{{"memberId":7,"eventName":"{event_name}","requestId":"{id}","sequence":{sequence},"stage":"WAITING"}}"#
         );
-        Progress::read(seen("RequestProgress", sequence, &value, &[])).unwrap()
+        Progress::read(seen("RequestProgress", 5, &value, &[])).unwrap()
     }
 
     #[test]
