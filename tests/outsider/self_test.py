@@ -20,6 +20,7 @@ from wire import (
     FEEDBACK,
     FEEDBACK_GENERATED,
     INIT,
+    PROGRESS,
     QUESTION_GENERATED,
     REQUEST_FAILED,
     RESUME_COMPLETED,
@@ -53,6 +54,9 @@ class Tape:
         return {violation.kind for violation in self.violations()}
 
     def violations(self) -> list:
+        return self.judge().verdict()
+
+    def judge(self) -> Judge:
         judge = Judge(NAMES, range(100, 200), dict.fromkeys(NAMES.dead_letter_topics(), 12), SECRET)
         judge.dialogue_members.add(103)
         cases = [(judge.sending(request), places) for request, places in self.sends]
@@ -62,7 +66,7 @@ class Tape:
         for case, places in cases:
             for sent in places:
                 judge.sent(case, sent)
-        return judge.verdict()
+        return judge
 
     def send(self, request: Request) -> None:
         topic = NAMES.requests[request.flow]
@@ -124,6 +128,17 @@ class Tape:
         }
         headers = [*request.headers, *((f"kafka_dlt-{name}", value) for name, value in added.items())]
         self._record(sent.topic + NAMES.dead_letter_suffix, request.key, request.value, headers, sent.partition)
+
+    def progress(self, about: str, event: str, sequence: int, stage: str, **more: Any) -> None:
+        """What a right worker tells of the request called `about` so many milliseconds after it was sent."""
+        body = {"eventName": event, "sequence": sequence, "stage": stage}
+        request, places = next(sent for sent in self.sends if sent[0].about == about)
+        self.outcome(about, PROGRESS, body | {"requestId": request.id or places[0].address} | more)
+        context = f', "context": {request.context}'.encode()
+        value = (self.records[-1].value or b"").replace(context, b"")
+        id_ = str(uuid.uuid5(uuid.NAMESPACE_URL, f"{about} {sequence}")).encode()
+        self.change(-1, timestamp=places[0].timestamp + sequence, value=value)
+        self.change_header(-1, "ce_id", id_)
 
     def repeat(self, index: int) -> None:
         """The worker sends a record again."""
@@ -197,6 +212,15 @@ def good_run() -> Tape:
     tape.change_body(tape.find(RESUME_COMPLETED, 1), resumeUrl="http://s3/2")
     request(ANSWER, 103, "answer after the end", "a4", expected=Expected(REQUEST_FAILED, "NO_ACTIVE_SESSION"))
     tape.failure("answer after the end", "NO_ACTIVE_SESSION", "ADVANCED_RESUME_UPDATE")
+
+    feedback, answer = ("feedback 1", "PROBLEM_FEEDBACK"), ("answer 3", "ADVANCED_RESUME_UPDATE")
+    tape.progress(*feedback, 10, "WAITING", problemId=42)
+    tape.progress(*feedback, 170, "WRITING", problemId=42, text="핵심을 잘 짚었습니다.")
+    tape.progress(*feedback, 400, "WRITING", problemId=42, text=text)
+    tape.progress(*answer, 10, "WRITING", sessionId=SESSION, section="소개", percent=20)
+    tape.progress(*answer, 200, "WRITING", sessionId=SESSION, section="프로젝트", percent=60)
+    tape.progress(*answer, 400, "STORING", sessionId=SESSION)
+    tape.progress("feedback by address", "PROBLEM_FEEDBACK", 10, "WRITING", text="핵심을 잘 짚었습니다.")
     return tape
 
 
@@ -285,6 +309,15 @@ def add_header(topic: str, name: str, value: bytes) -> Callable[[Tape], None]:
     return fault
 
 
+def tell_nine_times(tape: Tape) -> None:
+    """With an outcome that comes late enough for nine."""
+    tape.change(tape.find(FEEDBACK_GENERATED), timestamp=int(NOW * 1000) + 10_000)
+    for number in range(6):
+        tape.progress(
+            "feedback 1", "PROBLEM_FEEDBACK", 600 + 200 * number, "WRITING", problemId=42, text="핵심을 잘 짚었습니다."
+        )
+
+
 def succeed_and_fail(tape: Tape) -> None:
     tape.failure("feedback 1", "LLM_BAD_OUTPUT", "PROBLEM_FEEDBACK", retryable=True, problemId=42)
     tape.dead_letter("feedback 1", "LLM_BAD_OUTPUT")
@@ -340,7 +373,8 @@ def make_the_topic_again(tape: Tape) -> None:
     tape.dead_letter("undecodable again", "UNDECODABLE")
 
 
-F, Q, C, X, D = FEEDBACK_GENERATED, QUESTION_GENERATED, RESUME_COMPLETED, REQUEST_FAILED, "FeedbackRequested-dlt"
+F, Q, C, X = FEEDBACK_GENERATED, QUESTION_GENERATED, RESUME_COMPLETED, REQUEST_FAILED
+D, P = "FeedbackRequested-dlt", PROGRESS
 OTHER_UUID5 = str(uuid.uuid5(uuid.NAMESPACE_URL, "other")).encode()
 FIRST_QUESTION_UUID5 = str(uuid.uuid5(uuid.NAMESPACE_URL, f"103 i1 {Q}")).encode()
 TWICE = b'{"memberId": 101, "memberId": 101, "problemId": 42, "feedback": "OK."}'
@@ -442,7 +476,56 @@ FAULTS: list[tuple[str, str, Callable[[Tape], None]]] = [
     ("invalid", "the trace is the first one", header(F, "traceparent", f"00-{'1' * 32}-00f067aa0ba902b7-01".encode())),
     ("invalid", "a type header is sent", add_header(F, "__TypeId__", b"x")),
     ("invalid", "a header comes twice", add_header(F, "ce_source", b"/ssammu-worker")),
+    ("progress", "its sequence does not rise", body(P, 2, sequence=170)),
+    ("progress", "its sequence is no number", body(P, 1, sequence="170")),
+    ("progress", "half a sentence is told", body(P, 2, text="핵심을 잘 짚었습니다. UDP가 빠른")),
+    ("progress", "a text has a label", body(P, 1, text="피드백: 핵심을 잘 짚었습니다.")),
+    ("progress", "a text is told of what waits", body(P, 0, text="핵심을 잘 짚었습니다.")),
+    ("progress", "a text of the résumé is told", body(P, 3, text="핵심을 잘 짚었습니다.")),
+    ("progress", "a heading of 101 characters", body(P, 3, section="가" * 101)),
+    ("progress", "a percentage goes back", body(P, 4, percent=19)),
+    ("progress", "100 percent are told", body(P, 4, percent=100)),
+    ("progress", "a stage that nobody knows", body(P, 0, stage="READING")),
+    ("progress", "it waits twice", body(P, 1, stage="WAITING", text="(absent)")),
+    ("progress", "problemId is lost", body(P, 0, problemId="(absent)")),
+    ("progress", "another request is named", body(P, 0, requestId="f2")),
+    ("progress", "another event is named", body(P, 0, eventName="ADVANCED_RESUME_INIT")),
+    ("progress", "the context is told", body(P, 0, context={})),
+    ("progress", "its key is lost", lambda t: t.change(t.find(P), key=None)),
+    ("progress", "its type is an outcome's", header(P, "ce_type", b"FeedbackGenerated")),
+    ("progress", "two records have one id", lambda t: t.repeat(t.find(P, 1))),
+    (
+        "progress",
+        "two records are 100 ms apart",
+        lambda t: t.change(t.find(P, 1), timestamp=t.records[t.find(P)].timestamp + 100),
+    ),
+    ("progress", "nine records are told", tell_nine_times),
+    ("progress", "it comes after the outcome", lambda t: t.change(t.find(P, 2), timestamp=int(NOW * 1000) + 900)),
+    ("progress", "nobody asked", header(P, "ce_causationid", b"f9")),
 ]
+
+
+def check_what_is_counted() -> list[str]:
+    """Best effort: a text that the outcome takes back is no fault, nor is what crosses where two workers were at it."""
+
+    def judged(spoil: Callable[[Tape], None], may_cross: bool) -> tuple[list, dict[str, Any]]:
+        tape = good_run()
+        spoil(tape)
+        judge = tape.judge()
+        judge.progress.may_cross = lambda case: may_cross
+        return judge.verdict(), judge.progress.figures()
+
+    violations, figures = judged(lambda tape: None, False)
+    wrong = (
+        [] if figures == {"records": 7, "requests": 3, "texts": 2, "taken back": 0, "crossed": 0} else [f"{figures}"]
+    )
+    taken_back, figures = judged(body(P, 2, text="다른 문장입니다."), False)
+    if taken_back or figures["taken back"] != 1:
+        wrong.append(f"a text that was taken back: {taken_back}, {figures}")
+    crossed, figures = judged(body(P, 2, sequence=5), True)
+    if crossed or figures["crossed"] != 1:
+        wrong.append(f"what crossed: {crossed}, {figures}")
+    return wrong + [f"{violation}" for violation in violations]
 
 
 def check_documents() -> list[str]:
@@ -482,6 +565,7 @@ def run_self_test() -> int:
         if kind not in found:
             wrong.append(f"not noticed as {kind}: {name} (found {sorted(found) or 'nothing'})")
     wrong += check_documents()
+    wrong += check_what_is_counted()
     for sentence in wrong:
         print(sentence, file=sys.stderr)
     print(f"self-test: {len(FAULTS)} faulty runs, {len(wrong)} judged wrongly")

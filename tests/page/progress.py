@@ -70,7 +70,7 @@ def the_outcome_takes_the_place_of_its_beginning_without_a_move(page: Page, slow
     page.wait("the outcome", lambda: len(page.all(FEEDBACK)) == 2)
     assert page.text(FEEDBACK) == whole
     assert page.run(places) == before and before[:2] == [True, True]
-    assert page.text("#live") == f"피드백이 도착했습니다. {whole[len(beginning):].strip()}"
+    assert page.text("#live") == f"피드백이 도착했습니다. {whole[len(beginning) :].strip()}"
 
 
 def room_is_kept_for_what_is_yet_to_come(page: Page, slow: str) -> None:
@@ -114,7 +114,9 @@ def the_resume_shows_which_part_is_under_way(page: Page, slow: str) -> None:
         page.wait_for_question(number)
     page.answer(slow)
     page.wait_shown("#resume-waiting")
-    request = page.wait("the last answer", lambda: len(page.events("ResumeAnswer")) == 3 and page.events("ResumeAnswer"))[0]
+    request = page.wait(
+        "the last answer", lambda: len(page.events("ResumeAnswer")) == 3 and page.events("ResumeAnswer")
+    )[0]
     bar = "const bar = document.getElementById('resume-bar'); return [bar.value, bar.getAttribute('aria-valuetext')]"
 
     def hear(step: int, stage: str, **said: object) -> None:
