@@ -127,7 +127,7 @@ class SseGateway {
     record ResumeProgress(String stage, String section, Integer percent) {}
 
     /**
-     * Best effort, from now on: nothing of it is stored, and no {@code ce_id} has to be remembered, since a repeat is not
+     * Best effort, from now on: nothing of it is stored, and no {@code ce_id} has to be remembered: a repeat is not
      * above the last sequence. It has no event id either, so that a browser's last one stays an outcome's.
      */
     @KafkaListener(
