@@ -27,6 +27,8 @@ use crate::kafka::client::Connection;
 use crate::kafka::consumer;
 use crate::kafka::outgoing::Producer;
 use crate::kafka::producer::KafkaProducer;
+use crate::kafka::teller::KafkaTeller;
+use crate::kafka::telling::Dropped;
 use crate::kafka::topics::Topics;
 use crate::llm::chat::Endpoint;
 use crate::llm::failover::{Failover, Observer, Patience};
@@ -47,6 +49,7 @@ use crate::worker::intake::Intake;
 use crate::worker::locks::Locks;
 use crate::worker::membership::rebalance::REVOKE_GRACE;
 use crate::worker::membership::{Group, Stop};
+use crate::worker::progress::Reports;
 use crate::worker::screens::Screens;
 use crate::worker::work::{self, Worker};
 
@@ -149,6 +152,7 @@ pub async fn run(
         },
     });
 
+    let (teller, reports) = progress(config, &state, &metrics);
     let redelivered = config.request_max_age.saturating_add(config.request_deadline);
     if config.outcome_ttl < redelivered {
         tracing::warn!(
@@ -177,6 +181,7 @@ pub async fn run(
                 worker: worker.clone(),
                 slots: slots.clone(),
                 metrics: metrics.clone(),
+                reports: reports.clone(),
                 outcome_ttl: config.outcome_ttl,
                 revoke_grace: REVOKE_GRACE,
                 joined,
@@ -193,6 +198,12 @@ pub async fn run(
     supervisor.foreground("the feedback intake", feedback);
     supervisor.foreground("the resume intake", resume);
 
+    if let Some(reports) = &reports {
+        supervisor.background("telling progress", reports.clone().run());
+    }
+    if let Some(teller) = &teller {
+        supervisor.background("the producer of progress", teller.clone().run());
+    }
     supervisor.background("the HTTP server", http::serve(listener, readiness.clone(), metrics.clone()));
     supervisor.background("renewing locks", locks.renew());
     let probed = model.clone();
@@ -247,6 +258,28 @@ pub async fn run(
     supervisor.shutdown(until + consumer::LEAVE_TIMEOUT).await;
     tokio::task::spawn_blocking(move || producer.flush(FLUSH)).await?;
     result
+}
+
+/// Who tells how far requests are, where that is not turned off. It fails nobody: without it outcomes come all the same.
+fn progress(
+    config: &Config,
+    state: &Arc<dyn MemberState>,
+    metrics: &Arc<Metrics>,
+) -> (Option<Arc<KafkaTeller>>, Option<Arc<Reports>>) {
+    let Some(topic) = &config.topics.progress else { return (None, None) };
+    let counted = metrics.clone();
+    let dropped = move |dropped: Dropped| counted.progress_dropped.with_label_values(&[dropped.name()]).inc();
+    match KafkaTeller::open(&config.kafka, topic.clone(), dropped) {
+        Ok(teller) => {
+            let teller = Arc::new(teller);
+            let reports = Reports::new(teller.clone(), topic.clone(), state.clone(), metrics.clone());
+            (Some(teller), Some(reports))
+        }
+        Err(error) => {
+            tracing::warn!(%error, "no progress is told: its producer could not be opened");
+            (None, None)
+        }
+    }
 }
 
 /// Tells the intakes until when to finish what is in work. The first word counts, however the worker came to its end.

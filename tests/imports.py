@@ -67,7 +67,7 @@ OTHER_WORDS = [
     ("resume/markdown/mask.rs", {"email"}, "placeholders that models leave in a résumé"),
     ("resume/markdown/phrases.rs", {"email", "position", "text"}, "placeholders that models leave in a résumé"),
     ("resume/markdown/unpack.rs", {"text"}, "a language of code fences"),
-    ("telemetry", {"code"}, "a label of metrics"),
+    ("telemetry", {"code", "stage"}, "labels of metrics"),
 ]
 
 # Comments, texts (raw ones first) and characters, in the order in which they open.

@@ -1,10 +1,13 @@
 //! Feedback on an interview answer.
 
+mod listening;
 pub mod prompt;
 pub mod reply;
+pub mod written;
 
 use tokio::time::Instant;
 
+use self::listening::Listening;
 use crate::events::outcome::{Failure, FailureCode};
 use crate::events::request::FeedbackRequest;
 use crate::flow_control::place::Place;
@@ -15,7 +18,8 @@ const TOKENS: u32 = 512;
 /// With less room three whole sentences are not to be expected.
 const MIN_TOKENS: u32 = 200;
 
-/// Asks the model for feedback, and once more with a firmer prompt when the reply is unusable; until `deadline`.
+/// Asks the model for feedback, and once more with a firmer prompt when the reply is unusable; until `deadline`. What of it is
+/// written stays to be told where anybody wants to know.
 ///
 /// # Errors
 /// `LLM_UNAVAILABLE`, `INPUT_TOO_LONG` or `LLM_BAD_OUTPUT`.
@@ -25,8 +29,9 @@ pub async fn write(
     place: &Place,
     deadline: Instant,
 ) -> Result<String, Failure> {
+    let listening = Listening::new(place.progress());
     for prompts in [prompt::prompts, prompt::firmer] {
-        match model.ask(&ask(prompts(request)), place, deadline, None).await {
+        match model.ask(&ask(prompts(request)), place, deadline, listening.listener()).await {
             Ok(answer) => {
                 if let Some(feedback) = reply::read(&answer.text, answer.truncated) {
                     return Ok(feedback);

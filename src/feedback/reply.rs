@@ -6,7 +6,8 @@ use crate::llm::text::markup::{self, Kind, Line};
 use crate::llm::text::object::{self, Object, Value};
 use crate::llm::text::phrases::{key, label};
 use crate::llm::text::{
-    beginning, boilerplate, envelope, is_alphanumeric, is_foreign, is_hangul, is_readable, one_line, sentence, visible,
+    beginning, boilerplate, envelope, html, inline, is_alphanumeric, is_foreign, is_hangul, is_readable, one_line,
+    sentence, visible,
 };
 
 /// Sentences of a feedback, at most.
@@ -37,41 +38,79 @@ const LOOPING_LETTERS: usize = 30;
 /// or two whole ones are still useful to the member and already paid for, so they count. Errors, refusals and text that
 /// does not say anything do not. Reading a feedback again changes nothing.
 pub fn read(text: &str, truncated: bool) -> Option<String> {
+    feedback(text, if truncated { End::CutOff } else { End::Whole })
+}
+
+/// How a feedback begins whose reply begins with `text`, as far as that is known whatever comes: whole sentences, or `None`
+/// when there are none yet. [`written`](super::written) says what it cannot know.
+pub fn settled(text: &str) -> Option<String> {
+    feedback(text, End::Open)
+}
+
+/// How a text ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    /// As its writer meant it to.
+    Whole,
+    /// There was no room for more.
+    CutOff,
+    /// It is still being written.
+    Open,
+    /// So is this one, whose sentences are whole and settled.
+    Begun,
+}
+
+impl End {
+    fn goes_on(self) -> bool {
+        matches!(self, Self::Open | Self::Begun)
+    }
+}
+
+fn feedback(text: &str, end: End) -> Option<String> {
     let mut text = Cow::Borrowed(beginning(text, MAX_READ).trim());
-    let mut truncated = truncated;
+    let mut end = end;
     // What was in an envelope may be in another one. Nearly every pass but the first only takes away.
     for _ in 0..MAX_PASSES {
-        let feedback = pass(&text, truncated)?;
+        let feedback = pass(&text, end)?;
         if feedback == text {
             return Some(feedback);
         }
-        (text, truncated) = (Cow::Owned(feedback), false);
+        (text, end) = (Cow::Owned(feedback), if end.goes_on() { End::Begun } else { End::Whole });
     }
     None
 }
 
 /// Takes one envelope away.
-fn pass(text: &str, truncated: bool) -> Option<String> {
+fn pass(text: &str, end: End) -> Option<String> {
     let text = visible(text);
     let reply = envelope::turn(&text);
     if boilerplate::is_error(&reply) {
         return None;
     }
-    let (reply, truncated) = match unwrapped(&reply) {
-        Unwrapped::Text(text, broken) => (Cow::Owned(text), broken),
-        Unwrapped::Plain => (reply, truncated),
+    let (reply, end) = match unwrapped(&reply) {
+        Unwrapped::Text(text, _) if end.goes_on() => (Cow::Owned(text), End::Open),
+        Unwrapped::Text(text, broken) => (Cow::Owned(text), if broken { End::CutOff } else { End::Whole }),
+        Unwrapped::Plain => (reply, end),
         Unwrapped::Nothing => return None,
     };
-    let text = flow(&own_lines(&reply), truncated);
-    let whole = sentence::split(envelope::without_quotes(&text), truncated);
+    if end.goes_on() && envelope::may_be_enclosed(&reply) {
+        return None;
+    }
+    let text = flow(&own_lines(&reply, end), end != End::Whole);
+    let text = envelope::without_quotes(&text);
+    let whole = match end {
+        End::Whole => sentence::split(text, false),
+        End::CutOff | End::Begun => sentence::split(text, true),
+        End::Open => sentence::settled(text),
+    };
     let mut sentences: Vec<&str> = Vec::new();
     let mut garbage = false;
     let whole = whole.iter().map(|sentence| without_bullets(sentence)).take_while(|sentence| {
         garbage = is_garbage(sentence);
-        !garbage
+        !garbage && !(end.goes_on() && is_open(sentence))
     });
     let whole: Vec<&str> = whole.filter(|sentence| !is_foreign(sentence)).collect();
-    if boilerplate::is_refusal(&whole) {
+    if boilerplate::is_refusal(&whole) || (end.goes_on() && !whole.iter().any(|sentence| is_proper(sentence))) {
         return None;
     }
     // What a model says in English before a Korean feedback is to itself.
@@ -91,6 +130,16 @@ fn pass(text: &str, truncated: bool) -> Option<String> {
     let feedback = fit(&sentences);
     let feedback = without_half_quotes(&feedback).trim();
     feedback.chars().any(is_readable).then(|| feedback.to_owned())
+}
+
+/// Whether a mark in `sentence` may have its partner in what comes.
+fn is_open(sentence: &str) -> bool {
+    inline::is_open(sentence) || html::is_open(sentence)
+}
+
+/// Whether a reply that holds `sentence` surely is one.
+fn is_proper(sentence: &str) -> bool {
+    sentence.contains(is_hangul) && !boilerplate::may_be_refusal(sentence)
 }
 
 /// `sentence` without its marks.
@@ -182,10 +231,11 @@ fn fit(sentences: &[&str]) -> String {
 }
 
 /// The lines of the feedback itself: no label, no announcement, no echo of the prompt, no dialogue that goes on.
-fn own_lines(reply: &str) -> Vec<Line> {
+fn own_lines(reply: &str, end: End) -> Vec<Line> {
     let reply = envelope::without_quotes(reply);
     // While it is bold yet, it is told from a word.
-    let mut lines = markup::lines(envelope::without_label(reply, label::SURELY_FEEDBACK).unwrap_or(reply));
+    let unlabelled = envelope::without_label(reply, label::SURELY_FEEDBACK).unwrap_or(reply);
+    let mut lines = if end == End::Open { markup::settled(unlabelled) } else { markup::lines(unlabelled) };
     let first = lines.iter().position(|line| line.kind != Kind::Blank).unwrap_or(lines.len());
     if lines.get(first).is_some_and(envelope::is_other_turn) && !lines.get(first).is_some_and(is_labelled) {
         // The question and the answer again: the feedback begins where a label says so.
@@ -194,7 +244,7 @@ fn own_lines(reply: &str) -> Vec<Line> {
         });
         lines.drain(..label.unwrap_or(lines.len()));
     }
-    lines.drain(..preamble(&lines));
+    lines.drain(..preamble(&lines, end));
     let mut own: Vec<Line> = Vec::new();
     let mut begun = false;
     for mut line in lines {
@@ -214,8 +264,9 @@ fn own_lines(reply: &str) -> Vec<Line> {
     own
 }
 
-/// How many of `lines` stand before the reply proper, when both have labels: `생각: … 피드백: …`.
-fn preamble(lines: &[Line]) -> usize {
+/// How many of `lines` stand before the reply proper, when both have labels: `생각: … 피드백: …`. As long as the second may
+/// come, all of them may.
+fn preamble(lines: &[Line], end: End) -> usize {
     let begins = |line: &Line, names: &[&str]| {
         line.text.contains([':', '：']) && envelope::without_label(&line.text, names).is_some()
     };
@@ -224,7 +275,7 @@ fn preamble(lines: &[Line]) -> usize {
         return 0;
     }
     let proper = lines.iter().skip(first + 1).position(|line| begins(line, label::PROPER));
-    proper.map_or(0, |at| first + 1 + at)
+    proper.map_or(if end.goes_on() { lines.len() } else { 0 }, |at| first + 1 + at)
 }
 
 /// Whether `line` begins with a label of the feedback.

@@ -1,5 +1,7 @@
 //! What a request tells of how far it is while it is worked.
 
+use uuid::Uuid;
+
 /// Takes what a request tells of how far it is, for whoever waits for its outcome. Best effort: it waits for nothing, and what
 /// is told may never be seen.
 pub trait Progress: std::fmt::Debug + Send + Sync {
@@ -9,6 +11,15 @@ pub trait Progress: std::fmt::Debug + Send + Sync {
     /// Whether something may be told now. What is told more often than this allows is left out, so who has to work for
     /// it asks first.
     fn is_due(&self) -> bool;
+
+    /// The request has been begun: it is not answered yet, and nobody else is at it.
+    fn opened(&self);
+
+    /// Another worker is at its member's requests, and perhaps at this one.
+    fn met_another(&self);
+
+    /// Of which interview it is.
+    fn of_session(&self, session: Uuid);
 
     /// From now on the request waits for its turn, for a model or for a store.
     fn waits(&self);
@@ -24,6 +35,9 @@ pub trait Progress: std::fmt::Debug + Send + Sync {
 
     /// Its document goes to the store.
     fn stores(&self);
+
+    /// Its outcome is there: nothing more is told.
+    fn ends(&self);
 }
 
 /// Nobody wants to know.
@@ -36,6 +50,12 @@ impl Progress for () {
         false
     }
 
+    fn opened(&self) {}
+
+    fn met_another(&self) {}
+
+    fn of_session(&self, _: Uuid) {}
+
     fn waits(&self) {}
 
     fn goes_on(&self) {}
@@ -45,4 +65,6 @@ impl Progress for () {
     fn wrote_section(&self, _: &str, _: usize) {}
 
     fn stores(&self) {}
+
+    fn ends(&self) {}
 }

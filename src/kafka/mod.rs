@@ -12,6 +12,8 @@ pub mod producer;
 pub mod reader;
 pub mod retention;
 pub mod snapshot;
+pub mod teller;
+pub mod telling;
 pub mod topic_ids;
 pub mod topics;
 mod wire;

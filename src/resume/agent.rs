@@ -14,9 +14,10 @@ use crate::events::outcome::{Failure, FailureCode};
 use crate::events::request::{MemberId, ResumeAnswer, ResumeInputs};
 use crate::failpoint;
 use crate::flow_control::place::Place;
-use crate::llm::{Ask, Model, ModelFailure, Reply};
+use crate::llm::{Ask, Listener, Model, ModelFailure, Reply};
 use crate::resume::document::{self, Document};
 use crate::resume::graph::{Attempt, Effect, Event, Finished, Graph, Note, Resume, Stamp, State, unchanged};
+use crate::resume::listening::Listening;
 use crate::resume::prompt;
 use crate::resume::turn::{Carried, Interrupt, Needs, Step, Turn};
 use crate::state::retrying::until_taken;
@@ -72,6 +73,9 @@ impl Agent {
     /// Runs the graph: does what it wants done, in its order, and tells it what came of it.
     async fn run<'w>(&'w self, request: Event<'_>, turn: Turn<'_, 'w>) -> Result<Finished, Interrupt> {
         let Turn { claim, opened, expiry: _, carried } = turn;
+        if let (Event::Answer { .. }, Some(session)) = (&request, &opened.session) {
+            carried.place().progress().of_session(session.session_id);
+        }
         let Settings { min_questions, max_questions, deadline: limit, .. } = self.settings;
         let graph = Graph { min_questions, max_questions };
         let expected = opened.expected;
@@ -99,15 +103,26 @@ impl Agent {
                 }
                 Effect::AskQuestion(session, attempt) => {
                     carried.pay(Step::Question)?;
-                    let ask = question_ask(&session, attempt);
-                    Event::Replied(carried.ask(self.model.as_ref(), self.ask(&ask, carried.place(), deadline)).await?)
+                    let (ask, progress) = (question_ask(&session, attempt), carried.place().progress());
+                    progress.of_session(session.session_id);
+                    // Nothing of a question is told.
+                    let listener = progress.is_wanted().then_some(&() as &dyn Listener);
+                    let asking = self.ask(&ask, carried.place(), deadline, listener);
+                    Event::Replied(carried.ask(self.model.as_ref(), asking).await?)
                 }
                 Effect::WriteResume(_) if carried.is_laid_out => Event::Replied(Ok(nothing())),
                 Effect::WriteResume(session) => {
                     carried.pay(Step::Resume)?;
                     let until = *writing_deadline.get_or_insert_with(|| before_storing(deadline));
-                    let ask = resume_ask(&session);
-                    Event::Replied(carried.ask(self.model.as_ref(), self.ask(&ask, carried.place(), until)).await?)
+                    let (ask, progress) = (resume_ask(&session), carried.place().progress());
+                    progress.of_session(session.session_id);
+                    let listening = Listening::new(progress);
+                    let asking = self.ask(&ask, carried.place(), until, listening.listener());
+                    let reply = carried.ask(self.model.as_ref(), asking).await?;
+                    if reply.is_ok() {
+                        listening.tell();
+                    }
+                    Event::Replied(reply)
                 }
                 Effect::StoreDocument(session, resume) => {
                     drop(pass.take());
@@ -126,9 +141,15 @@ impl Agent {
         Err(Failure::new(FailureCode::Internal, "the graph did not come to an end").into())
     }
 
-    async fn ask(&self, ask: &Ask, place: &Place, deadline: Instant) -> Result<Reply, ModelFailure> {
+    async fn ask(
+        &self,
+        ask: &Ask,
+        place: &Place,
+        deadline: Instant,
+        listener: Option<&dyn Listener>,
+    ) -> Result<Reply, ModelFailure> {
         failpoint::reach("before_call");
-        let reply = self.model.ask(ask, place, deadline, None).await;
+        let reply = self.model.ask(ask, place, deadline, listener).await;
         failpoint::reach("called");
         reply
     }
@@ -143,7 +164,10 @@ impl Agent {
         deadline: Instant,
     ) -> Result<(), Interrupt> {
         failpoint::reach("before_upload");
+        carried.place().progress().of_session(session.session_id);
+        let place = carried.place().clone();
         let (upload, _permit) = carried.upload(&self.documents)?;
+        place.progress().stores();
         let bytes = render(session, resume).await?;
         // It is finished: what went into waiting for the state is not taken from the store's time.
         let until = deadline.max(Instant::now() + STORING_MAX);

@@ -3,6 +3,7 @@
 pub mod agent;
 pub mod document;
 pub mod graph;
+mod listening;
 pub mod markdown;
 pub mod prompt;
 pub mod question;

@@ -105,6 +105,10 @@ impl MemberState for MemoryState {
         Ok(outcome.clone())
     }
 
+    async fn is_answered(&self, claim: &Claim) -> Result<bool, StateError> {
+        Ok(self.entries().outcome(claim).is_some())
+    }
+
     async fn renew(&self, claim: &Claim) -> Result<Renewal, StateError> {
         let mut entries = self.entries();
         if entries.is_locked_by(claim) {

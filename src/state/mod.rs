@@ -148,6 +148,9 @@ pub trait MemberState: Send + Sync {
     /// gives the one that is.
     async fn remember(&self, claim: &Claim, scope: Scope, outcome: &SavedOutcome) -> Result<SavedOutcome, StateError>;
 
+    /// Whether the request (or this very record) has been answered. It takes nothing and changes nothing.
+    async fn is_answered(&self, claim: &Claim) -> Result<bool, StateError>;
+
     /// Holds the lock, and the session, for longer, if it is ours.
     async fn renew(&self, claim: &Claim) -> Result<Renewal, StateError>;
 

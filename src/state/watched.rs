@@ -84,6 +84,11 @@ impl MemberState for WatchedState {
         self.watch(claim, self.state.remember(claim, scope, outcome)).await
     }
 
+    /// Who only looks waits for nothing.
+    async fn is_answered(&self, claim: &Claim) -> Result<bool, StateError> {
+        self.state.is_answered(claim).await
+    }
+
     /// Who renews goes on meanwhile: it says nothing of what else the request may wait for.
     async fn renew(&self, claim: &Claim) -> Result<Renewal, StateError> {
         self.state.renew(claim).await

@@ -22,6 +22,8 @@ pub struct Metrics {
     pub outcomes: IntCounterVec,
     pub dead_letters: IntCounterVec,
     pub refused_records: IntCounter,
+    pub progress_told: IntCounterVec,
+    pub progress_dropped: IntCounterVec,
     pub journal_hits: IntCounter,
     pub lock_waits: IntCounter,
     pub state_waiting: IntGauge,
@@ -90,6 +92,16 @@ impl Metrics {
             refused_records: counter(
                 "refused_records_total",
                 "Outcomes and dead letters that the broker will never take (too large). Each is in the log.",
+            )?,
+            progress_told: counters(
+                "progress_told_total",
+                "Progress records handed over to be sent, by what the request was at.",
+                &["stage"],
+            )?,
+            progress_dropped: counters(
+                "progress_dropped_total",
+                "Progress records that were dropped: behind (too many waited), late (no broker took it within a second), refused.",
+                &["reason"],
             )?,
             journal_hits: counter("journal_hits_total", "Requests answered from the journal, without work.")?,
             lock_waits: counter("lock_waits_total", "Times that a request waited for a member's lock.")?,

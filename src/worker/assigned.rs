@@ -283,6 +283,11 @@ impl Assigned {
     /// A record has begun. The token is cancelled when the partition is let go.
     pub fn begin(&mut self) -> CancellationToken {
         self.in_work += 1;
+        self.tenure()
+    }
+
+    /// Cancelled when the partition is let go.
+    pub fn tenure(&self) -> CancellationToken {
         self.tenure.token()
     }
 

@@ -6,6 +6,7 @@
 //! partitions' work is done, or after a second; what is still in work then goes on, and its saved result is found by
 //! the next owner. What only waits is left to that one at once.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,6 +15,7 @@ use tokio::sync::{Notify, watch};
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
+use self::waiting::Waiting;
 use crate::failpoint;
 use crate::flow_control::place::Place;
 use crate::flow_control::slots::{GroupSlots, Slot, Slots};
@@ -28,10 +30,12 @@ use crate::worker::assignments::{Assignments, Ticket};
 use crate::worker::lanes::Lanes;
 use crate::worker::letting_go::LettingGo;
 use crate::worker::pending::{Pending, wait_for};
+use crate::worker::progress::Reports;
 use crate::worker::work::{Job, Lane, Worked, Worker};
 
 mod lag;
 pub mod rebalance;
+mod waiting;
 
 /// How often positions are stored, and everything is looked at even if nobody said that it changed.
 const TICK: Duration = Duration::from_millis(100);
@@ -63,6 +67,8 @@ pub struct Group {
     pub worker: Arc<Worker>,
     pub slots: Arc<Slots>,
     pub metrics: Arc<Metrics>,
+    /// Who tells how far requests are, where anybody wants to know.
+    pub reports: Option<Arc<Reports>>,
     /// How long an answered request is remembered.
     pub outcome_ttl: Duration,
     /// How long work that is nearly done may hold up a revocation.
@@ -110,7 +116,7 @@ pub struct Membership<'a> {
     consumer: GroupConsumer,
     wake: Arc<Notify>,
     assignments: Assignments,
-    lanes: Lanes<Lane, Partition, (Job, Ticket)>,
+    lanes: Lanes<Lane, Partition, Waiting>,
     /// Of the records that have begun.
     tasks: JoinSet<Done>,
     /// Their size.
@@ -126,6 +132,8 @@ pub struct Membership<'a> {
     is_quiet: bool,
     /// The topics that are read, as far as anybody told.
     topics: TopicIds,
+    /// Since when partitions are ours, in milliseconds since 1970.
+    ours_since: HashMap<Partition, i64>,
     /// How many members the group has is being asked for.
     counting: Pending<Option<usize>>,
     /// Until when what is in work may go on before the partitions are let go of.
@@ -156,6 +164,7 @@ impl<'a> Membership<'a> {
             is_quiet: false,
             counting: None,
             letting_go: None,
+            ours_since: HashMap::new(),
             topics: TopicIds::new(),
             acquiring: None,
             slots: group.slots.of_group(),
@@ -329,7 +338,10 @@ impl<'a> Membership<'a> {
                         if assigned.has_parked(lane) || !self.lanes.has_room(lane, partition, partitions) {
                             assigned.park(lane, offset);
                         } else {
-                            self.lanes.push(lane, partition.clone(), bytes, (job, ticket));
+                            let since = self.ours_since.get(partition).copied();
+                            let waiting =
+                                Waiting::new(self.group.reports.as_ref(), job, ticket, since, assigned.tenure());
+                            self.lanes.push(lane, partition.clone(), bytes, waiting);
                         }
                     }
                     Read::Parked(record) => {
@@ -337,7 +349,10 @@ impl<'a> Membership<'a> {
                         let (offset, job) = (record.at.offset, Job::new(record));
                         let lane = job.lane();
                         if assigned.take_up(offset, self.lanes.has_room(lane, partition, partitions)) {
-                            self.lanes.push(lane, partition.clone(), bytes, (job, ticket));
+                            let since = self.ours_since.get(partition).copied();
+                            let waiting =
+                                Waiting::new(self.group.reports.as_ref(), job, ticket, since, assigned.tenure());
+                            self.lanes.push(lane, partition.clone(), bytes, waiting);
                         }
                     }
                 }
@@ -368,8 +383,8 @@ impl<'a> Membership<'a> {
 
     fn start(&mut self, slot: Slot) {
         // Without a ready record the slot is free again at once.
-        let Some((lane, (job, ticket))) = self.lanes.start_next() else { return };
-        let mut place = Place::new(self.slots.clone(), slot, self.assignments.begin(&ticket), Arc::new(()));
+        let Some((lane, Waiting { job, ticket, progress })) = self.lanes.start_next() else { return };
+        let mut place = Place::new(self.slots.clone(), slot, self.assignments.begin(&ticket), progress);
         self.make_room(lane);
         let bytes = job.record.size();
         self.begun_bytes += bytes;

@@ -11,6 +11,7 @@ pub mod offsets;
 mod panicked;
 pub mod parked;
 mod pending;
+pub mod progress;
 pub mod screens;
 mod settle;
 pub mod work;

@@ -192,6 +192,7 @@ impl Worker {
         let worked = match AssertUnwindSafe(self.try_to_work(job, place, token)).catch_unwind().await {
             Ok(worked) => Ok(worked),
             Err(_panic) => {
+                place.progress().ends();
                 place.give_up_slot();
                 AssertUnwindSafe(self.tell_of_panic(job, place, token)).catch_unwind().await
             }
@@ -220,7 +221,8 @@ impl Worker {
         let id = request_id(record, decoded.request_id.as_deref());
         let origin = Origin::new(record, decoded, &id);
         let answered = self.answer(&origin, decoded, place, token).await;
-        // What is left is to hand over what is saved.
+        // What is left is to hand over what is saved. Nothing of how far it was follows that.
+        place.progress().ends();
         place.give_up_slot();
         match answered {
             Ok((saved, reason)) => self.settle(&origin, &saved, reason.as_deref(), place).await?,
@@ -307,6 +309,7 @@ impl Worker {
             }
             Ok(Begin::Busy) => {
                 self.metrics.lock_waits.inc();
+                course.place.progress().met_another();
                 course.lock = None;
                 course.lock_waits += 1;
                 return Err(Unanswered::Locked(course.lock_waits - 1));
@@ -333,6 +336,7 @@ impl Worker {
                 return self.remember(course, outcome).await;
             }
         };
+        course.place.progress().opened();
         failpoint::reach("begun");
         let deadline = Instant::now() + self.settings.request_deadline;
         let working = AssertUnwindSafe(self.work_on(request, opened, course, deadline)).catch_unwind();

@@ -225,6 +225,7 @@ impl Shared {
                 worker: worker.clone(),
                 slots,
                 metrics: worker.metrics.clone(),
+                reports: None,
                 outcome_ttl: self.outcome_ttl,
                 revoke_grace: self.revoke_grace,
                 joined,

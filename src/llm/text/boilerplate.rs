@@ -168,6 +168,12 @@ pub fn is_refusal(sentences: &[&str]) -> bool {
         && lower.iter().all(|sentence| refuses(sentence) || regrets(sentence) || is_polite(sentence))
 }
 
+/// Whether `sentence` may be part of a refusal, or of the report of an error.
+pub fn may_be_refusal(sentence: &str) -> bool {
+    let lower = sentence.to_ascii_lowercase();
+    fails(sentence) || refuses(&lower) || regrets(&lower) || is_polite(sentence)
+}
+
 fn refuses(sentence: &str) -> bool {
     let english =
         || reply::REFUSALS.iter().any(|beginning| sentence.starts_with(beginning)) && REFUSED.stand_in(sentence);

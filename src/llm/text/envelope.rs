@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use super::fence::Fence;
 use super::markup::{Kind, Line};
 use super::phrases::{label, role};
-use super::{is_alphanumeric, is_hangul, turn, without};
+use super::{is_alphanumeric, is_hangul, object, turn, without};
 
 /// Quotes that may enclose a whole reply.
 const QUOTES: [(char, char); 8] =
@@ -183,6 +183,18 @@ pub fn without_quotes(text: &str) -> &str {
             (!inner.contains([*open, *close])).then_some(inner.trim())
         })
         .unwrap_or(text)
+}
+
+/// Whether `text`, whose end is still to come, begins with what may enclose it as a whole.
+pub fn may_be_enclosed(text: &str) -> bool {
+    let text = text.trim_start();
+    let quoted = QUOTES.iter().any(|(open, close)| {
+        let inner = text.strip_prefix(*open);
+        // Those of JSON may be unescaped within.
+        inner.is_some_and(|inner| matches!(open, '"' | '\'' | '“' | '‘') || !inner.contains([*open, *close]))
+    });
+    let listed = text.starts_with('[') && object::value(text).is_some();
+    quoted || listed || text.starts_with(['{', '<']) || text.starts_with("```") || text.starts_with("~~~")
 }
 
 #[cfg(test)]

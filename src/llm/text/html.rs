@@ -97,6 +97,11 @@ pub fn plain(text: &str) -> Cow<'_, str> {
     Cow::Owned(if out.contains('&') { with_characters(&out) } else { out })
 }
 
+/// Whether a tag in `text` stands there since its partner is missing, which may be behind it.
+pub fn is_open(text: &str) -> bool {
+    text.contains('<') && tags(text).iter().any(|tag| !tag.counts && !tag.closes)
+}
+
 /// A tag at a place in the text.
 struct Tag<'a> {
     start: usize,

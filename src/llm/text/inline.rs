@@ -34,6 +34,29 @@ pub fn plain(text: &str) -> String {
     put_back(text.trim(), &lifted)
 }
 
+/// Whether a mark in `text` may have its partner behind it.
+pub fn is_open(text: &str) -> bool {
+    if !text.bytes().any(is_mark) {
+        return false;
+    }
+    let text = lift(text, &mut Vec::new());
+    // What a formula, a link or a piece of code would begin with was not lifted.
+    let spans = text.contains(['`', '$']) || text.contains("\\(") || text.contains("\\[");
+    let opens = |mark: &str, may_stand_behind: fn(char) -> bool| {
+        text.rsplit_once(mark).is_some_and(|(before, after)| {
+            !after.is_empty()
+                && !after.starts_with(char::is_whitespace)
+                && before.chars().next_back().is_none_or(may_stand_behind)
+        })
+    };
+    spans
+        || opens("**", |_| true)
+        || opens("*", |c| c.is_whitespace() || "([\"'“‘*".contains(c))
+        || opens("_", |c| !is_alphanumeric(c))
+        || opens("~~", |_| true)
+        || opens("==", |c| !is_alphanumeric(c))
+}
+
 /// Whether `byte` is part of a mark: each has one of these.
 fn is_mark(byte: u8) -> bool {
     matches!(byte, b'*' | b'_' | b'~' | b'`' | b']' | b'\\' | b'$' | b'=' | b'^' | b'(')

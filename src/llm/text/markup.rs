@@ -38,6 +38,16 @@ pub struct Line {
 ///
 /// A block of code that holds no sentence is left out where there is text beside it.
 pub fn lines(text: &str) -> Vec<Line> {
+    read(text, false)
+}
+
+/// Those of a text whose end is still to come, without what may become something else by it: a block of code that is open,
+/// and a last line that may be a heading as a whole.
+pub fn settled(text: &str) -> Vec<Line> {
+    read(text, true)
+}
+
+fn read(text: &str, goes_on: bool) -> Vec<Line> {
     let text = with_line_ends(text);
     let text = html::plain(&text);
     let mut lines: Vec<Line> = Vec::new();
@@ -54,6 +64,10 @@ pub fn lines(text: &str) -> Vec<Line> {
         }
         beside = beside || (open.is_none() && line.kind != Kind::Blank);
         lines.push(line);
+    }
+    if goes_on {
+        let framed = text.lines().next_back().is_some_and(may_become_heading);
+        lines.truncate(open.take().unwrap_or(lines.len() - usize::from(framed)));
     }
     // One that broke off, or whose end was forgotten, holds what comes after it as well.
     blocks.extend(open.map(|start| start..lines.len()).filter(|block| {
@@ -260,6 +274,18 @@ fn is_framed(line: &str) -> bool {
 fn is_bold(line: &str) -> bool {
     let inner = line.trim_end_matches([':', ' ']).strip_prefix("**").and_then(|rest| rest.strip_suffix("**"));
     inner.is_some_and(|inner| !inner.is_empty() && !inner.contains("**"))
+}
+
+/// Whether a line that begins like this may be bold or framed as a whole, or is no line of text at all.
+fn may_become_heading(line: &str) -> bool {
+    let (kind, text) = without_marks(line);
+    let bold = text.strip_prefix("**").is_some_and(|rest| {
+        let beyond = rest.split_once("**").map_or("", |(_, beyond)| beyond);
+        !beyond.contains(is_alphanumeric)
+    });
+    let framed = text.starts_with(['[', '<', '(', '【', '《', '〈', '=', '-', '~'])
+        && text.chars().nth(LONGEST_TITLE + 2 * "--".len()).is_none();
+    kind != Kind::Heading && (bold || framed || !text.contains(is_alphanumeric))
 }
 
 #[cfg(test)]

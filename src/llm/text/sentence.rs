@@ -60,6 +60,8 @@ const COUNTERS: [&str; 5] = ["단계", "번", "번째", "장", "절"];
 const LONGEST_POINT: usize = 12;
 /// Characters of the longest word that is looked at.
 const LONGEST_WORD: usize = 24;
+/// Characters behind a sentence, and what closes it, that may still be looked at: a space and a quotative.
+const LOOK_AHEAD: usize = 4;
 
 /// The whole sentences of `text`, a single line, in order and with their marks; an unfinished last one is left out.
 ///
@@ -67,32 +69,19 @@ const LONGEST_WORD: usize = 24;
 /// might have followed, as after `3.` or `Node.` at the very end. So does one that ends with an emoji in its place.
 pub fn split(text: &str, truncated: bool) -> Vec<String> {
     let line = Line::new(text);
-    let mut sentences = Vec::new();
-    let mut so_far = SoFar::at(line.begin(0));
-    let mut end = 0;
-    for &(at, c) in &line.signs {
-        if at < end.max(so_far.start) {
-            continue;
-        }
-        if is_mark(c) {
-            let closing = line.skip(at, is_mark);
-            end = line.skip(closing, is_closing);
-            so_far.read(&line, at);
-            let here = Candidate { so_far, mark: at, closing, end, after: line.skip_ornaments(end) };
-            if line.ends(&here, truncated) {
-                sentences.push(line.slice(so_far.start, end).to_owned());
-                so_far = SoFar::at(line.begin(here.after));
-            }
-        } else if let Some((sentence, after)) = line.ends_in_ornament(so_far.start, at) {
-            sentences.push(sentence);
-            end = after;
-            so_far = SoFar::at(line.begin(after));
-        }
-    }
+    let (mut sentences, rest) = line.sentences(truncated, text.len());
     if !truncated {
-        sentences.extend(finished(line.rest(so_far.start)));
+        sentences.extend(finished(line.rest(rest)));
     }
     sentences
+}
+
+/// The whole sentences of `text`, whose end is still to come, that are the same whatever comes.
+///
+/// Those are followed by as much as tells that they are over, and no bracket or quote is open in which they might stand.
+pub fn settled(text: &str) -> Vec<String> {
+    let line = Line::new(text);
+    line.sentences(true, line.settled()).0
 }
 
 /// Whether `sentence` ends with the mark of a sentence, brackets, quotes and ornaments after it aside.
@@ -178,14 +167,55 @@ struct Line<'a> {
     signs: Vec<(usize, char)>,
     /// For each position, whether an aside is open right before it.
     inside: Vec<bool>,
+    /// Where the first aside begins that may still close.
+    waiting: Option<usize>,
 }
 
 impl<'a> Line<'a> {
     fn new(text: &'a str) -> Self {
         let text = text.trim();
         let signs: Vec<_> = text.char_indices().filter(|(_, c)| !is_alphanumeric(*c) && *c != ' ').collect();
-        let inside = inside_asides(text, &signs);
-        Self { text, signs, inside }
+        let (inside, waiting) = asides(text, &signs);
+        Self { text, signs, inside, waiting }
+    }
+
+    /// The whole sentences up to `until`, and where what follows them begins.
+    fn sentences(&self, truncated: bool, until: usize) -> (Vec<String>, usize) {
+        let mut sentences = Vec::new();
+        let mut so_far = SoFar::at(self.begin(0));
+        let mut end = 0;
+        for &(at, c) in &self.signs {
+            if at < end.max(so_far.start) {
+                continue;
+            }
+            if is_mark(c) {
+                let closing = self.skip(at, is_mark);
+                end = self.skip(closing, is_closing);
+                so_far.read(self, at);
+                let here = Candidate { so_far, mark: at, closing, end, after: self.skip_ornaments(end) };
+                if here.after > until {
+                    break;
+                }
+                if self.ends(&here, truncated) {
+                    sentences.push(self.slice(so_far.start, end).to_owned());
+                    so_far = SoFar::at(self.begin(here.after));
+                }
+            } else if let Some((sentence, after)) = self.ends_in_ornament(so_far.start, at) {
+                if after > until {
+                    break;
+                }
+                sentences.push(sentence);
+                end = after;
+                so_far = SoFar::at(self.begin(after));
+            }
+        }
+        (sentences, so_far.start)
+    }
+
+    /// Up to where the text is known well enough to tell its sentences, whatever is behind it.
+    fn settled(&self) -> usize {
+        let looked_at = self.text.char_indices().rev().nth(LOOK_AHEAD - 1).map_or(0, |(at, _)| at);
+        self.waiting.map_or(looked_at, |open| open.min(looked_at))
     }
 
     fn slice(&self, from: usize, to: usize) -> &'a str {
@@ -359,25 +389,32 @@ fn is_dotted(word: &str) -> bool {
     word.contains('.') && word.split('.').all(|part| part.len() == 1 && part.chars().all(|c| c.is_ascii_alphabetic()))
 }
 
-/// For each position in `text`, and the one after the last, whether an aside is open right before it.
-fn inside_asides(text: &str, signs: &[(usize, char)]) -> Vec<bool> {
+/// For each position in `text`, and the one after the last, whether an aside is open right before it; and where the first
+/// begins that may still close.
+fn asides(text: &str, signs: &[(usize, char)]) -> (Vec<bool>, Option<usize>) {
     let mut inside = vec![false; text.len() + 1];
+    let mut waiting: Option<usize> = None;
+    let is_short =
+        |from: usize, to: usize| text.get(from..to).is_some_and(|aside| aside.chars().nth(LONGEST_ASIDE).is_none());
     for (open, close) in ASIDES {
         let mut opened: Vec<usize> = Vec::new();
         for &(at, c) in signs {
             if c == close
                 && let Some(from) = opened.pop()
             {
-                let short = text.get(from..at).is_some_and(|aside| aside.chars().nth(LONGEST_ASIDE).is_none());
-                if short && let Some(span) = inside.get_mut(from + 1..=at) {
+                if is_short(from, at)
+                    && let Some(span) = inside.get_mut(from + 1..=at)
+                {
                     span.fill(true);
                 }
             } else if c == open {
                 opened.push(at);
             }
         }
+        let first = opened.into_iter().find(|from| is_short(*from, text.len()));
+        waiting = waiting.into_iter().chain(first).min();
     }
-    inside
+    (inside, waiting)
 }
 
 #[cfg(test)]

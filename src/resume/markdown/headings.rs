@@ -1,8 +1,9 @@
 //! Headings as models write them: `##소개`, underlined, bold, in brackets, behind a sign or a number. They become lines with
 //! `#`.
 
+use super::html::as_markdown;
 use super::line::Line;
-use super::names::{is_section, is_title};
+use super::names::{is_facts, is_section, is_title};
 use super::words::without_number;
 
 /// A longer line is a sentence.
@@ -18,6 +19,24 @@ pub fn made_plain(lines: Vec<Line>) -> Vec<Line> {
     }
     bold_ones(&mut lines);
     lines
+}
+
+/// The name of the usual section that a line by itself is the heading of, and whether it has a `#`.
+pub fn section(line: &str) -> Option<(String, bool)> {
+    let markdown = as_markdown(line);
+    let line = with_space(Line::prose(markdown.trim().to_owned()));
+    let (title, signed) = match line.heading() {
+        Some((_, title)) => (title.to_owned(), true),
+        None => (decoration(&line)?.1, false),
+    };
+    (is_section(&title) && !is_facts(&title) && !is_title(&title)).then(|| (name_of(&title), signed))
+}
+
+/// `title` without its number and the marks around it.
+fn name_of(title: &str) -> String {
+    let start = title.find(without_number(title)).unwrap_or_default();
+    let name = title.get(start..).unwrap_or_default();
+    name.trim_end_matches(|c: char| !c.is_alphanumeric() && c != ')').to_owned()
 }
 
 /// Whether there is a heading other than the title of the whole.

@@ -168,6 +168,12 @@ impl MemberState for RedisState {
         standing.map_or_else(|| Ok(outcome.clone()), |json| stored::outcome(json.as_bytes()))
     }
 
+    async fn is_answered(&self, claim: &Claim) -> Result<bool, StateError> {
+        let keys: Vec<String> = [Scope::Request, Scope::Record].map(|scope| keys::outcome(claim, scope)).into();
+        let found: Result<u64, _> = self.connection.client()?.exists(keys).await;
+        found.map(|found| found > 0).map_err(|error| self.connection.failed(&error))
+    }
+
     async fn renew(&self, claim: &Claim) -> Result<Renewal, StateError> {
         let args = vec![claim.token.to_string(), milliseconds(self.lifetimes.lock)];
         let reply = self.run(&self.renew, keys::held(claim), args).await?;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use time::OffsetDateTime;
 use tokio::time::Instant;
 
 use super::Membership;
@@ -10,6 +11,7 @@ use crate::kafka::asking::{Committed, TopicIds};
 use crate::kafka::consumer::FatalError;
 use crate::kafka::error::KafkaError;
 use crate::kafka::position::{Partition, Start};
+use crate::worker::progress::millis;
 
 /// How long work that is nearly done may hold up a revocation. All partitions of the member stand still meanwhile.
 pub const REVOKE_GRACE: Duration = Duration::from_secs(1);
@@ -83,6 +85,8 @@ impl Membership<'_> {
         // Of those that it had before.
         self.begin_anew(&made_again);
         self.assignments.assign(&starts, self.oldest());
+        let now = millis(OffsetDateTime::now_utc());
+        self.ours_since.extend(starts.iter().map(|(partition, _)| (partition.clone(), now)));
         self.is_quiet = false;
         self.group.stand(Ok(()));
         self.metrics.assigned(self.assignments.len());
@@ -142,6 +146,7 @@ impl Membership<'_> {
     pub(super) fn forget(&mut self, partitions: &[Partition]) {
         self.assignments.forget(partitions);
         for partition in partitions {
+            self.ours_since.remove(partition);
             self.metrics.forget_lag(&partition.topic, partition.number);
         }
     }

@@ -182,6 +182,10 @@ impl MemberState for StagedState {
         self.memory().remember(claim, scope, outcome).await
     }
 
+    async fn is_answered(&self, claim: &Claim) -> Result<bool, StateError> {
+        self.memory().is_answered(claim).await
+    }
+
     async fn renew(&self, claim: &Claim) -> Result<Renewal, StateError> {
         self.renewals.lock().unwrap().push(Instant::now());
         let is_refused = |left: usize| left.checked_sub(1);
