@@ -3,6 +3,7 @@ worker sends, which lies below their sequence."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
 from browser import ANSWER, FEEDBACK, SMALL_PHONE, Page
@@ -149,6 +150,22 @@ def the_resume_shows_which_part_is_under_way(page: Page, slow: str) -> None:
     assert not page.is_shown("#resume-bar") and page.driver.title == "CareerBee · 면접 피드백과 이력서"
 
 
+def the_first_sentence_is_read_while_the_others_are_written(page: Page, streamed: str) -> None:
+    """Nothing is staged: the model writes token by token, and the worker tells."""
+    page.open()
+    ask(page, streamed)
+    asked = time.monotonic()
+    first = page.wait("the first sentence", lambda: page.text(DRAFT))
+    began = time.monotonic()
+    page.run("window.first = document.querySelector(arguments[0]).firstChild", DRAFT)
+    page.wait_shown(FEEDBACK)
+    whole = page.text(FEEDBACK)
+    assert whole.startswith(first) and first != whole, (first, whole)
+    assert page.run("return first.isConnected"), "what was read is not drawn again"
+    assert began - asked < 0.5 * (time.monotonic() - asked), "before half of it has been written"
+
+
+STREAMING_TESTS: list[Callable[[Page, str], None]] = [the_first_sentence_is_read_while_the_others_are_written]
 SLOWNESS_TESTS: list[Callable[[Page, str], None]] = [
     sentences_appear_as_they_are_written,
     the_outcome_takes_the_place_of_its_beginning_without_a_move,

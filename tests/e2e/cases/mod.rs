@@ -24,6 +24,7 @@ mod scenarios;
 mod spring;
 mod suites;
 mod waits;
+mod watching;
 
 use crate::case::Case;
 
@@ -54,5 +55,6 @@ pub fn all() -> Vec<(&'static str, Vec<Case>)> {
         ("spring", spring::cases()),
         ("suites", suites::cases()),
         ("waits", waits::cases()),
+        ("watching", watching::cases()),
     ]
 }
