@@ -200,8 +200,9 @@ class ModelServer:
             if gone:
                 return CUT, False
             await (stream.say(said[number - 1]) if number else stream.begin())
-        await stream.end()
+        # Its caller has all of it, whether or not it waits for the end.
         self.enoughs += text == ENOUGH
+        await stream.end()
         return (USELESS if text == USELESS_REPLY else ANSWERED), True
 
     async def _break_off(self, stream: Stream, reader: asyncio.StreamReader, trouble: float) -> tuple[str, bool]:
