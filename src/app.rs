@@ -256,7 +256,12 @@ pub async fn run(
     // for is finished: it may be another group's trouble.
     let until = tell_to_stop(&stop_sender, config.shutdown_grace);
     supervisor.shutdown(until + consumer::LEAVE_TIMEOUT).await;
-    tokio::task::spawn_blocking(move || producer.flush(FLUSH)).await?;
+    tokio::task::spawn_blocking(move || {
+        // Dropping a producer blocks; what it has not sent is of no use any more.
+        drop((reports, teller));
+        producer.flush(FLUSH);
+    })
+    .await?;
     result
 }
 

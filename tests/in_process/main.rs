@@ -18,6 +18,7 @@ mod log;
 mod model_servers;
 mod offsets;
 mod order;
+mod progress;
 mod rebalance;
 mod replays;
 mod rollback;

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use ssammu_worker::config;
 use ssammu_worker::documents::Documents;
 use ssammu_worker::documents::retrying::RetryingDocuments;
+use ssammu_worker::events::progress;
 use ssammu_worker::events::record::{Coordinates, Flow, Record, RequestKind};
 use ssammu_worker::flow_control::place::Place;
 use ssammu_worker::flow_control::slots::Slots;
@@ -20,6 +21,7 @@ use ssammu_worker::worker::intake::{Intake, IntakeError};
 use ssammu_worker::worker::locks::Locks;
 use ssammu_worker::worker::membership::rebalance::REVOKE_GRACE;
 use ssammu_worker::worker::membership::{Group, Stop};
+use ssammu_worker::worker::progress::Reports;
 use ssammu_worker::worker::screens::Screens;
 use ssammu_worker::worker::work::{Job, Settings, Worker};
 use time::OffsetDateTime;
@@ -33,6 +35,7 @@ use crate::doubles::in_time;
 use crate::doubles::model::ScriptedModel;
 use crate::doubles::producer::StagedProducer;
 use crate::doubles::state::StagedState;
+use crate::doubles::teller::StagedTeller;
 use crate::kit::offsets::Commits;
 use crate::kit::request_producer::{Request, RequestProducer};
 use crate::kit::wait::{PATIENCE, eventually};
@@ -127,6 +130,8 @@ pub struct Shared {
     pub model: Arc<ScriptedModel>,
     pub producer: Arc<StagedProducer>,
     pub documents: Arc<StagedDocuments>,
+    /// Who is told of progress, where it is on.
+    pub teller: Option<Arc<StagedTeller>>,
     /// How long an answered request counts as remembered.
     pub outcome_ttl: Duration,
     /// How long work that is nearly done may hold up a revocation.
@@ -144,9 +149,23 @@ impl Shared {
             model: Arc::new(ScriptedModel::new()),
             producer: Arc::new(StagedProducer::new()),
             documents: Arc::new(StagedDocuments::new()),
+            teller: None,
             outcome_ttl: LASTING,
             revoke_grace: REVOKE_GRACE,
         }
+    }
+
+    /// With progress.
+    pub fn telling() -> (Self, Arc<StagedTeller>) {
+        let teller = Arc::new(StagedTeller::new());
+        (Self { teller: Some(teller.clone()), ..Self::new() }, teller)
+    }
+
+    fn reports(&self, metrics: &Arc<Metrics>) -> Option<Arc<Reports>> {
+        let teller = self.teller.clone()?;
+        let reports = Reports::new(teller, progress::NAME.into(), self.state.clone(), metrics.clone());
+        tokio::spawn(reports.clone().run());
+        Some(reports)
     }
 
     /// The same, but for a model of its own.
@@ -156,6 +175,7 @@ impl Shared {
             model: Arc::new(ScriptedModel::new()),
             producer: self.producer.clone(),
             documents: self.documents.clone(),
+            teller: self.teller.clone(),
             outcome_ttl: self.outcome_ttl,
             revoke_grace: self.revoke_grace,
         }
@@ -225,7 +245,7 @@ impl Shared {
                 worker: worker.clone(),
                 slots,
                 metrics: worker.metrics.clone(),
-                reports: None,
+                reports: self.reports(&worker.metrics),
                 outcome_ttl: self.outcome_ttl,
                 revoke_grace: self.revoke_grace,
                 joined,

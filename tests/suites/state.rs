@@ -39,6 +39,7 @@ pub fn all() -> Vec<Test> {
         a_saved_turn_is_there_at_the_next,
         an_answered_request_is_found_by_any_record_of_it,
         an_outcome_for_the_record_alone_leaves_the_request_open,
+        whoever_only_asks_whether_it_is_answered_takes_nothing,
         an_outcome_releases_the_lock_and_its_absence_keeps_it,
         a_save_that_is_repeated_finds_its_own_answer,
         a_request_answered_elsewhere_refuses_a_second_answer,
@@ -152,6 +153,19 @@ async fn an_outcome_for_the_record_alone_leaves_the_request_open(state: &dyn Mem
     assert_eq!(state.begin(&sent_again).await.unwrap(), open(None, None, None));
     assert_eq!(state.save(&sent_again, &change(None, request_outcome(2))).await.unwrap(), Saved::Done);
     assert_eq!(state.begin(&redelivered).await.unwrap(), Begin::Answered(outcome(2)), "the request's counts first");
+}
+
+async fn whoever_only_asks_whether_it_is_answered_takes_nothing(state: &dyn MemberState) {
+    for scope in [Scope::Request, Scope::Record] {
+        let claim = claim(member());
+        assert!(!state.is_answered(&claim).await.unwrap());
+        assert_eq!(state.begin(&another(&claim)).await.unwrap(), open(None, None, None), "no lock was taken");
+        state.remember(&claim, scope, &outcome(1)).await.unwrap();
+        assert!(state.is_answered(&claim).await.unwrap());
+        assert_eq!(state.begin(&another(&claim)).await.unwrap(), Begin::Busy, "nor given back");
+        let again = Claim { record: Uuid::new_v4(), ..claim.clone() };
+        assert_eq!(state.is_answered(&again).await.unwrap(), scope == Scope::Request);
+    }
 }
 
 async fn an_outcome_releases_the_lock_and_its_absence_keeps_it(state: &dyn MemberState) {

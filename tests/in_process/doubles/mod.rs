@@ -5,6 +5,7 @@ pub mod model;
 pub mod model_server;
 pub mod producer;
 pub mod state;
+pub mod teller;
 
 use std::sync::Arc;
 

@@ -2,11 +2,13 @@
 
 use std::collections::VecDeque;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;
 use ssammu_worker::flow_control::gate::GatePermit;
 use ssammu_worker::flow_control::place::Place;
 use ssammu_worker::llm::{Ask, Listener, Model, ModelFailure, Reply};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
@@ -19,11 +21,38 @@ const RESUME: &str =
 const FEEDBACK: &str = "핵심 개념을 잘 짚으셨습니다. 다만 연결을 맺는 과정에 대한 설명이 빠져 있습니다. \
     재전송 방식을 예로 들면 답변이 훨씬 탄탄해집니다.";
 
+/// What it says next.
+enum Said {
+    All(Result<Reply, ModelFailure>),
+    /// Bit by bit, as a test wants.
+    Bits(UnboundedReceiver<Bit>),
+}
+
+enum Bit {
+    Text(String),
+    Anew,
+}
+
+/// Says a reply bit by bit; it is whole when this is dropped.
+pub struct Voice(UnboundedSender<Bit>);
+
+impl Voice {
+    pub fn says(&self, text: &str) {
+        self.0.send(Bit::Text(text.to_owned())).unwrap();
+    }
+
+    /// Another server is asked: what was said is no part of the reply.
+    pub fn begins_anew(&self) {
+        self.0.send(Bit::Anew).unwrap();
+    }
+}
+
 /// A [`Model`] that says what a test wants, when it wants.
 pub struct ScriptedModel {
-    script: Mutex<VecDeque<Result<Reply, ModelFailure>>>,
+    script: Mutex<VecDeque<Said>>,
     gates: Mutex<Vec<(String, Gate)>>,
     asked: Calls<String>,
+    listened: AtomicUsize,
     is_away: watch::Sender<bool>,
 }
 
@@ -33,18 +62,31 @@ impl ScriptedModel {
             script: Mutex::default(),
             gates: Mutex::default(),
             asked: Calls::new(),
+            listened: AtomicUsize::new(0),
             is_away: watch::Sender::new(false),
         }
     }
 
     /// It says this next, after what it was to say before.
     pub fn says(&self, text: &str) {
-        self.script.lock().unwrap().push_back(Ok(Reply { text: text.to_owned(), truncated: false }));
+        self.script.lock().unwrap().push_back(Said::All(Ok(Reply { text: text.to_owned(), truncated: false })));
+    }
+
+    /// It says this bit by bit, after what it was to say before.
+    pub fn speaks(&self) -> Voice {
+        let (voice, bits) = unbounded_channel();
+        self.script.lock().unwrap().push_back(Said::Bits(bits));
+        Voice(voice)
+    }
+
+    /// How many of those who asked wanted to hear the reply while it was written.
+    pub fn listened(&self) -> usize {
+        self.listened.load(Ordering::Relaxed)
     }
 
     /// It fails next, after what it was to say before.
     pub fn fails(&self, failure: ModelFailure) {
-        self.script.lock().unwrap().push_back(Err(failure));
+        self.script.lock().unwrap().push_back(Said::All(Err(failure)));
     }
 
     /// Nobody is let in to ask until it comes back.
@@ -81,7 +123,7 @@ impl Model for ScriptedModel {
         ask: &Ask,
         _place: &Place,
         _deadline: Instant,
-        _listener: Option<&dyn Listener>,
+        listener: Option<&dyn Listener>,
     ) -> Result<Reply, ModelFailure> {
         let answer = last_answer(&ask.prompts[0].text);
         let scripted = self.script.lock().unwrap().pop_front();
@@ -95,8 +137,36 @@ impl Model for ScriptedModel {
             (None, ..=1_000) => FEEDBACK,
             (None, _) => RESUME,
         };
-        scripted.unwrap_or_else(|| Ok(Reply { text: text.to_owned(), truncated: false }))
+        self.listened.fetch_add(usize::from(listener.is_some()), Ordering::Relaxed);
+        let listener = listener.unwrap_or(&());
+        listener.begins();
+        let reply = match scripted {
+            Some(Said::Bits(bits)) => return Ok(spoken(bits, listener).await),
+            Some(Said::All(reply)) => reply,
+            None => Ok(Reply { text: text.to_owned(), truncated: false }),
+        };
+        if let Ok(reply) = &reply {
+            listener.hears(&reply.text);
+        }
+        reply
     }
+}
+
+async fn spoken(mut bits: UnboundedReceiver<Bit>, listener: &dyn Listener) -> Reply {
+    let mut text = String::new();
+    while let Some(bit) = bits.recv().await {
+        match bit {
+            Bit::Text(more) => {
+                text.push_str(&more);
+                listener.hears(&more);
+            }
+            Bit::Anew => {
+                text.clear();
+                listener.begins();
+            }
+        }
+    }
+    Reply { text, truncated: false }
 }
 
 /// The last answer of the member's in a prompt, which fences it.

@@ -158,7 +158,7 @@ fn a_resume_is_told_in_even_steps_with_room_for_its_document_and_a_wait() {
         }
         now += MS * 200;
     }
-    assert_eq!(percents, [2, 26, 50, 74]);
+    assert_eq!(percents, [2, 26, 50, 75]);
     assert_eq!(pace.stores(now), Some(News::Storing));
     pace.opened();
     pace.waits(now);
