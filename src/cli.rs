@@ -4,6 +4,7 @@
 mod deployment;
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::pin::pin;
 use std::sync::Arc;
@@ -83,6 +84,9 @@ enum Command {
         /// How long each reply takes
         #[arg(long, default_value = "1500ms", value_parser = read_duration)]
         latency: Duration,
+        /// How many tokens it writes a second: then the latency is that of the first one alone
+        #[arg(long)]
+        tokens_per_second: Option<NonZeroU32>,
         /// Misbehave as real models do, in this way, or in all of them by turns
         #[arg(long, value_enum, num_args = 0..=1, default_missing_value = "all")]
         misbehave: Option<dev::model::Misbehaviour>,
@@ -134,6 +138,9 @@ struct DevArgs {
     /// Model to ask for; without it the first that the server lists
     #[arg(long)]
     model_name: Option<String>,
+    /// How many tokens the scripted model writes a second; all at once without it
+    #[arg(long)]
+    tokens_per_second: Option<NonZeroU32>,
     /// Time for one request; a slow model needs more
     #[arg(long, env, hide_env_values = true, value_parser = read_duration, default_value = "60s")]
     request_deadline: Duration,
@@ -202,8 +209,9 @@ impl Cli {
                     let config = args.settings.check()?;
                     http::healthcheck(args.address.as_deref().unwrap_or(&config.http_addr)).await
                 }
-                Command::ScriptedModel { addr, latency, misbehave } => {
-                    scripted_model(&addr, dev::model::Script { latency, misbehaviour: misbehave }).await
+                Command::ScriptedModel { addr, latency, tokens_per_second, misbehave } => {
+                    let script = dev::model::Script { latency, tokens_per_second, misbehaviour: misbehave };
+                    scripted_model(&addr, script).await
                 }
                 Command::Eval(args) => args.run().await,
                 Command::Schemas { folder } => schemas(&folder),
@@ -294,6 +302,7 @@ async fn dev(args: DevArgs) -> anyhow::Result<()> {
     let options = dev::Options {
         once: args.once,
         vllm_url: args.vllm_url,
+        tokens_per_second: args.tokens_per_second,
         documents: args.documents,
         gateway_addr: args.gateway_addr,
     };

@@ -1,7 +1,9 @@
 //! An HTTP server for unit tests of clients, whatever they speak: each request gets the reaction that the test gives it,
 //! down to the bytes.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -32,6 +34,19 @@ pub enum Reaction {
     Close,
     /// These bytes and then silence, until the client goes away.
     Stall(Vec<u8>),
+    /// A success whose body comes in pieces, each after so long, and then in whichever way it ends.
+    Pieces(Vec<(Duration, Vec<u8>)>, End),
+}
+
+/// How a body in pieces ends.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    /// As it should.
+    Told,
+    /// The connection is closed.
+    Cut,
+    /// Nothing comes, until the client goes away.
+    Never,
 }
 
 /// A running server; it ends on drop.
@@ -39,6 +54,7 @@ pub struct FakeServer {
     pub url: Url,
     got: Arc<Mutex<Vec<Got>>>,
     hung_up: Arc<Notify>,
+    connections: Arc<AtomicUsize>,
     task: JoinHandle<()>,
 }
 
@@ -56,12 +72,20 @@ impl FakeServer {
         let got = Arc::new(Mutex::new(Vec::new()));
         let hung_up = Arc::new(Notify::new());
         let (log, bell, react): (_, _, Arc<React>) = (Arc::clone(&got), Arc::clone(&hung_up), Arc::new(react));
+        let connections = Arc::new(AtomicUsize::new(0));
+        let accepted = Arc::clone(&connections);
         let task = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
+                accepted.fetch_add(1, Ordering::SeqCst);
                 tokio::spawn(serve(stream, Arc::clone(&log), Arc::clone(&bell), Arc::clone(&react)));
             }
         });
-        Self { url, got, hung_up, task }
+        Self { url, got, hung_up, connections, task }
+    }
+
+    /// How many connections were made.
+    pub fn connections(&self) -> usize {
+        self.connections.load(Ordering::SeqCst)
     }
 
     /// Until a client goes away from a [`Reaction::Stall`].
@@ -97,6 +121,17 @@ async fn serve(mut stream: TcpStream, log: Arc<Mutex<Vec<Got>>>, hung_up: Arc<No
                 let _ = stream.write_all(&bytes).await;
                 return;
             }
+            Reaction::Pieces(pieces, end) => {
+                if write_pieces(&mut stream, pieces, end).await.is_err() || end == End::Cut {
+                    return;
+                }
+                if end == End::Never {
+                    let _ = stream.read_u8().await;
+                    hung_up.notify_one();
+                    return;
+                }
+                continue;
+            }
             Reaction::Stall(bytes) => {
                 let _ = stream.write_all(&bytes).await;
                 let _ = stream.read_u8().await;
@@ -110,6 +145,17 @@ async fn serve(mut stream: TcpStream, log: Arc<Mutex<Vec<Got>>>, hung_up: Arc<No
             return;
         }
     }
+}
+
+async fn write_pieces(stream: &mut TcpStream, pieces: Vec<(Duration, Vec<u8>)>, end: End) -> std::io::Result<()> {
+    stream.set_nodelay(true)?;
+    stream.write_all(b"HTTP/1.1 200 X\r\ntransfer-encoding: chunked\r\n\r\n").await?;
+    for (pause, piece) in pieces {
+        tokio::time::sleep(pause).await;
+        let head = format!("{:x}\r\n", piece.len());
+        stream.write_all(&[head.as_bytes(), &piece, b"\r\n"].concat()).await?;
+    }
+    if end == End::Told { stream.write_all(b"0\r\n\r\n").await } else { Ok(()) }
 }
 
 async fn read_request(stream: &mut TcpStream) -> Option<Got> {

@@ -6,6 +6,7 @@ mod demo;
 pub mod model;
 
 use std::mem::ManuallyDrop;
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -34,6 +35,8 @@ pub struct Options {
     pub once: bool,
     /// A real model server instead of the script.
     pub vllm_url: Option<Url>,
+    /// How fast the script writes; at once without it.
+    pub tokens_per_second: Option<NonZeroU32>,
     /// Where documents are written.
     pub documents: PathBuf,
     /// Where the page is served; without it on port 8000, or any that is free.
@@ -61,7 +64,8 @@ pub async fn run(mut config: Config, options: Options, stop: impl Future<Output 
     } else {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         config.vllm.url = Url::parse(&format!("http://{}", listener.local_addr()?))?;
-        tokio::spawn(model::serve(listener, model::Script::default(), async {
+        let script = model::Script { tokens_per_second: options.tokens_per_second, ..model::Script::default() };
+        tokio::spawn(model::serve(listener, script, async {
             let _ = model_ends.await;
         }));
     }

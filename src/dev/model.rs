@@ -6,9 +6,11 @@
 
 mod misbehaviour;
 mod reply;
+mod written;
 
 use std::future::Future;
 use std::io;
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use axum::body::Bytes;
@@ -23,6 +25,7 @@ use tokio::net::TcpListener;
 
 use self::misbehaviour::Asked;
 pub use self::misbehaviour::Misbehaviour;
+use self::written::{Pace, written};
 use crate::llm::budget::estimate_text;
 
 /// The name under which the script is served.
@@ -35,8 +38,10 @@ const PER_MESSAGE: u32 = 5;
 /// How the server behaves.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Script {
-    /// How long each reply takes.
+    /// How long each reply takes, or its first token where the speed of the others is set.
     pub latency: Duration,
+    /// How fast it writes.
+    pub tokens_per_second: Option<NonZeroU32>,
     /// How it misbehaves, if it does.
     pub misbehaviour: Option<Misbehaviour>,
 }
@@ -73,6 +78,16 @@ struct Request {
     max_tokens: Option<u32>,
     #[serde(default)]
     response_format: Option<ResponseFormat>,
+    #[serde(default)]
+    stream: Option<bool>,
+    #[serde(default)]
+    stream_options: Option<StreamOptions>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+struct StreamOptions {
+    #[serde(default)]
+    include_usage: Option<bool>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -101,6 +116,9 @@ impl Request {
         let request: Self = serde_json::from_slice(body)
             .map_err(|_| Refusal::bad_request("1 validation error: not a chat request", Some("body.messages")))?;
         match request.model.as_deref() {
+            None | Some(MODEL) if request.stream != Some(true) && request.stream_options.is_some() => Err(
+                Refusal::bad_request("Stream options can only be defined when `stream=True`.", Some("stream_options")),
+            ),
             None | Some(MODEL) => Ok(request),
             Some(_) => Err(Refusal {
                 status: StatusCode::NOT_FOUND,
@@ -199,13 +217,24 @@ async fn tokenize(body: Bytes) -> Result<Json<Value>, Refusal> {
     Ok(Json(json!({"count": request.tokens(), "max_model_len": CONTEXT})))
 }
 
-async fn chat(State(script): State<Script>, body: Bytes) -> Result<Json<Value>, Refusal> {
+async fn chat(State(script): State<Script>, body: Bytes) -> Result<Response, Refusal> {
     let request = Request::read(&body)?;
     let room = request.room()?;
-    tokio::time::sleep(script.latency).await;
     let (text, is_finished) = request.reply(script.misbehaviour);
     let (text, whole) = cut(text, room);
     let (prompt, completion) = (request.tokens(), estimate_text(&text));
+    let usage = json!({
+        "prompt_tokens": prompt,
+        "completion_tokens": completion,
+        "total_tokens": prompt.saturating_add(completion),
+    });
+    let finish = if whole && is_finished { "stop" } else { "length" };
+    let pace = Pace { latency: script.latency, tokens_per_second: script.tokens_per_second };
+    if request.stream == Some(true) {
+        let wants_usage = request.stream_options.and_then(|options| options.include_usage) == Some(true);
+        return Ok(written(&text, finish, Some(usage).filter(|_| wants_usage), pace));
+    }
+    tokio::time::sleep(pace.whole(&text)).await;
     Ok(Json(json!({
         "id": "chatcmpl-scripted",
         "object": "chat.completion",
@@ -213,14 +242,11 @@ async fn chat(State(script): State<Script>, body: Bytes) -> Result<Json<Value>, 
         "choices": [{
             "index": 0,
             "message": {"role": "assistant", "content": text},
-            "finish_reason": if whole && is_finished { "stop" } else { "length" },
+            "finish_reason": finish,
         }],
-        "usage": {
-            "prompt_tokens": prompt,
-            "completion_tokens": completion,
-            "total_tokens": prompt.saturating_add(completion),
-        },
-    })))
+        "usage": usage,
+    }))
+    .into_response())
 }
 
 /// As much of the text as `room` tokens hold, and whether that is all of it.

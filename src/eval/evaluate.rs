@@ -118,13 +118,14 @@ async fn named_model(settings: &VllmSettings, server: &Server) -> Option<String>
 async fn wake(endpoint: &dyn Endpoint, limit: Duration) -> anyhow::Result<()> {
     static NOTHING: LazyLock<Preamble> = LazyLock::new(|| Preamble::new([]));
     let ask = Ask {
+        flow: None,
         prompts: vec![Prompt { preamble: &NOTHING, text: "1".into() }],
         temperature: 0.0,
         max_tokens: 1,
         min_tokens: 1,
         schema: None,
     };
-    match endpoint.call(&ask, Instant::now() + limit).await {
+    match endpoint.call(&ask, Instant::now() + limit, None).await {
         Err(fault) if fault.cause.health() == Health::Down => Err(anyhow!("the model does not answer: {fault}")),
         Ok(_) | Err(_) => Ok(()),
     }

@@ -274,6 +274,7 @@ mod tests {
             prompt_tokens: Some(9),
             reply_tokens: None,
             millis: 1_500,
+            first_token_millis: Some(200),
         };
         let item = Item {
             id: text.to_owned(),

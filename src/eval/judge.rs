@@ -119,6 +119,7 @@ impl Judge {
 
     async fn ask<T: DeserializeOwned>(&self, place: &Place, text: String, schema: ReplySchema) -> Option<T> {
         let ask = Ask {
+            flow: None,
             prompts: vec![Prompt { preamble: &PREAMBLE, text: text.into() }],
             temperature: 0.0,
             max_tokens: TOKENS,

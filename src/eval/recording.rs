@@ -2,6 +2,7 @@
 //! and its time. The model itself is the worker's own, retries and all.
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
@@ -12,7 +13,7 @@ use crate::flow_control::place::Place;
 use crate::llm::chat::Endpoint;
 use crate::llm::classify::{Completion, Fault};
 use crate::llm::naming::Trouble;
-use crate::llm::{Ask, Listener, Model, ModelFailure, Reply};
+use crate::llm::{Ask, Heard, Listener, Model, ModelFailure, Reply};
 
 tokio::task_local! {
     /// Of the request that the task works on. A probe is nobody's request, and has none.
@@ -37,6 +38,9 @@ pub struct Call {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reply_tokens: Option<u64>,
     pub millis: u64,
+    /// Where the server streams.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_token_millis: Option<u64>,
 }
 
 /// What a request asked.
@@ -84,7 +88,7 @@ impl Model for RecordedModel {
         if is_unwanted == Some(true) {
             return Err(ModelFailure::Unusable("no résumé is wanted".to_owned()));
         }
-        self.0.ask(ask, place, deadline, listener).await
+        self.0.ask(ask, place, deadline, listener.or(Some(&()))).await
     }
 }
 
@@ -97,17 +101,24 @@ impl Endpoint for RecordedEndpoint {
         self.0.name()
     }
 
-    async fn call(&self, ask: &Ask, limit: Instant) -> Result<Completion, Fault> {
+    async fn call(&self, ask: &Ask, limit: Instant, heard: Option<&Heard<'_>>) -> Result<Completion, Fault> {
         let started = Instant::now();
-        let result = self.0.call(ask, limit).await;
-        let millis = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
-        with_record(|record| record.calls.push(call(record.prompts, &result, millis)));
+        let result = self.0.call(ask, limit, heard).await;
+        let first = heard.and_then(|heard| heard.times().to_first()).map(millis);
+        let took = millis(started.elapsed());
+        with_record(|record| {
+            record.calls.push(Call { first_token_millis: first, ..call(record.prompts, &result, took) })
+        });
         result
     }
 
     async fn check(&self, limit: Instant) -> Result<(), Trouble> {
         self.0.check(limit).await
     }
+}
+
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
 fn call(prompt: u32, result: &Result<Completion, Fault>, millis: u64) -> Call {
@@ -121,5 +132,6 @@ fn call(prompt: u32, result: &Result<Completion, Fault>, millis: u64) -> Call {
         prompt_tokens: usage.map(|usage| usage.prompt),
         reply_tokens: usage.map(|usage| usage.completion),
         millis,
+        first_token_millis: None,
     }
 }

@@ -55,6 +55,9 @@ pub struct Figures {
     pub cached: Option<f64>,
     /// Of requests from begin to end, by kind.
     pub times: BTreeMap<Kind, Times>,
+    /// The median time to a reply's first token, in milliseconds; none where the server does not stream.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_token: Option<u64>,
 }
 
 /// How long requests took, in milliseconds.
@@ -136,7 +139,10 @@ impl Figures {
         for item in items {
             times.entry(item.kind).or_default().push(item.millis);
         }
+        let first_tokens: Vec<u64> = calls().filter_map(|call| call.first_token_millis).collect();
+        let first_token = (!first_tokens.is_empty()).then(|| Times::of(first_tokens, deadline).median);
         Self {
+            first_token,
             seconds,
             calls: calls().count(),
             failed_calls: calls().filter(|call| call.fault.is_some()).count(),

@@ -50,6 +50,9 @@ fn write_table(text: &mut String, report: &Report, changes: Option<&[Change]>) -
         "calls     {}, {} of them failed; {} tokens of prompts, {} of replies",
         figures.calls, figures.failed_calls, figures.prompt_tokens, figures.reply_tokens
     )?;
+    if let Some(first_token) = figures.first_token {
+        write!(text, "; first token after {first_token} ms (median)")?;
+    }
     match figures.cached {
         Some(cached) => writeln!(text, "; {:.1} % of the prompts were cached", cached * 100.0)?,
         None => writeln!(text, "; the server does not tell what it had cached")?,

@@ -9,6 +9,7 @@ use tokio::time::Instant;
 
 use self::listening::Listening;
 use crate::events::outcome::{Failure, FailureCode};
+use crate::events::record::Flow;
 use crate::events::request::FeedbackRequest;
 use crate::flow_control::place::Place;
 use crate::llm::{Ask, Model, ModelFailure, Prompt};
@@ -46,5 +47,12 @@ pub async fn write(
 }
 
 fn ask(prompts: Vec<Prompt>) -> Ask {
-    Ask { prompts, temperature: TEMPERATURE, max_tokens: TOKENS, min_tokens: MIN_TOKENS, schema: None }
+    Ask {
+        flow: Some(Flow::Feedback),
+        prompts,
+        temperature: TEMPERATURE,
+        max_tokens: TOKENS,
+        min_tokens: MIN_TOKENS,
+        schema: None,
+    }
 }

@@ -1,23 +1,55 @@
 //! The JSON in an answer's body, whatever servers and the proxies before them put around it: blank lines and comments that
 //! keep the connection open, a byte order mark, the events of a stream that nobody asked for, halves of characters. Pure.
 
+use bytes::Bytes;
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 
+use super::streamed::Streamed;
 use crate::events::json::whole_characters;
+
+/// What the lines of an event stream begin with, but for comments.
+const FIELDS: [&[u8]; 4] = [b"data:", b"event:", b"id:", b"retry:"];
+const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
+
+/// What a body is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// Nothing has come yet but what keeps a connection open.
+    Unclear,
+    /// A stream of events.
+    Events,
+    /// JSON, or something that nobody asked for.
+    Whole,
+}
+
+impl Form {
+    /// What a body is that begins so.
+    pub fn of(beginning: &[u8]) -> Self {
+        if BYTE_ORDER_MARK.starts_with(beginning) {
+            return Self::Unclear;
+        }
+        let text = without_comments(beginning);
+        if FIELDS.iter().any(|field| text.starts_with(field)) {
+            Self::Events
+        } else if text.first() == Some(&b':') || FIELDS.iter().any(|field| field.starts_with(text)) {
+            Self::Unclear
+        } else {
+            Self::Whole
+        }
+    }
+}
 
 /// What a body says; `None` where it is no JSON.
 pub fn json(body: &[u8]) -> Option<Value> {
-    let mut text: &str = &String::from_utf8_lossy(body);
-    text = text.trim_start_matches('\u{FEFF}').trim_start();
-    // Comments of an event stream come before an answer that is none, too.
-    while let Some(comment) = text.strip_prefix(':') {
-        text = comment.split_once('\n').map_or("", |(_, rest)| rest.trim_start());
+    let body = without_comments(body);
+    if Form::of(body) == Form::Events {
+        let mut streamed = Streamed::default();
+        streamed.hears(Bytes::copy_from_slice(body));
+        return streamed.ends();
     }
-    if text.starts_with("data:") || text.starts_with("event:") {
-        return streamed(text);
-    }
-    first_value(text).or_else(|| first_value(&whole_characters(text, "")))
+    let text = String::from_utf8_lossy(body);
+    first_value(&text).or_else(|| first_value(&whole_characters(&text, "")))
 }
 
 /// Whether a body that begins so may go on to say nothing for as long as the model thinks.
@@ -28,33 +60,29 @@ pub fn is_keep_alive(beginning: &[u8]) -> bool {
     }
 }
 
+/// A body without what keeps a connection open: comments of an event stream come before an answer that is none, too.
+fn without_comments(body: &[u8]) -> &[u8] {
+    let mut text = body.strip_prefix(BYTE_ORDER_MARK).unwrap_or(body).trim_ascii_start();
+    while text.first() == Some(&b':') {
+        let Some((_, rest)) =
+            text.iter().position(|byte| matches!(byte, b'\n' | b'\r')).and_then(|end| text.split_at_checked(end))
+        else {
+            break;
+        };
+        text = rest.trim_ascii_start();
+    }
+    text
+}
+
 /// The JSON that `text` begins with. What comes behind it is no part of the answer.
 fn first_value(text: &str) -> Option<Value> {
     Value::deserialize(&mut serde_json::Deserializer::from_str(text)).ok()
 }
 
-/// A stream's events as the one answer that they make.
-fn streamed(text: &str) -> Option<Value> {
-    let events = text.lines().filter_map(|line| line.strip_prefix("data:")).map(str::trim);
-    let (mut content, mut finish, mut usage, mut is_answer) = (String::new(), Value::Null, Value::Null, false);
-    for event in events.filter(|event| *event != "[DONE]") {
-        let event = first_value(event).or_else(|| first_value(&whole_characters(event, "")))?;
-        let choice = event.pointer("/choices/0").unwrap_or(&Value::Null);
-        // An error, or all of it at once.
-        if event.get("error").is_some_and(|error| !error.is_null()) || choice.get("message").is_some() {
-            return Some(event);
-        }
-        is_answer |= choice.is_object();
-        content.push_str(choice.pointer("/delta/content").and_then(Value::as_str).unwrap_or_default());
-        let told = |value: Option<&Value>| value.filter(|value| !value.is_null()).cloned();
-        finish = told(choice.get("finish_reason")).unwrap_or(finish);
-        usage = told(event.get("usage")).unwrap_or(usage);
-    }
-    is_answer.then(|| json!({"choices": [{"message": {"content": content}, "finish_reason": finish}], "usage": usage}))
-}
-
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     fn read(body: &str) -> Option<Value> {
@@ -90,28 +118,6 @@ mod tests {
     }
 
     #[test]
-    fn a_stream_is_the_one_answer_that_its_events_make() {
-        let event = |json: Value| format!("data: {json}\n\n");
-        let delta = |text: &str| event(json!({"choices": [{"delta": {"content": text}, "finish_reason": null}]}));
-        let end = event(json!({"choices": [{"delta": {}, "finish_reason": "stop"}]}));
-        let usage = event(json!({"choices": [], "usage": {"prompt_tokens": 1}}));
-        let stream =
-            [": wait\n\n", &delta("좋은 "), ": wait\n\n", &delta("답변"), &end, &usage, "data: [DONE]\n\n"].concat();
-        let whole = json!({"choices": [{"message": {"content": "좋은 답변"}, "finish_reason": "stop"}],
-            "usage": {"prompt_tokens": 1}});
-        assert_eq!(read(&stream), Some(whole));
-        let error = json!({"error": {"code": 502}});
-        assert_eq!(read(&(delta("좋은 ") + &event(error.clone()))), Some(error));
-    }
-
-    #[test]
-    fn a_stream_that_breaks_off_has_no_sure_end() {
-        let stream = format!("data: {}\n\n", json!({"choices": [{"delta": {"content": "좋은"}}]}));
-        assert_eq!(read(&stream).unwrap()["choices"][0]["finish_reason"], Value::Null);
-        assert_eq!(read(&(stream + "data: {\"choi")), None);
-    }
-
-    #[test]
     fn a_server_may_say_nothing_while_the_model_thinks_but_not_within_its_answer() {
         for beginning in ["", "\n\n", "  : wait\n", "data: {", "event: ping"] {
             assert!(is_keep_alive(beginning.as_bytes()), "{beginning}");
@@ -119,5 +125,28 @@ mod tests {
         for beginning in ["{", "\n[", "<html>"] {
             assert!(!is_keep_alive(beginning.as_bytes()), "{beginning}");
         }
+    }
+
+    #[test]
+    fn what_a_body_is_shows_as_soon_as_there_is_more_than_keeps_a_connection_open() {
+        for (beginning, form) in [
+            ("", Form::Unclear),
+            ("\u{FEFF}", Form::Unclear),
+            (" \r\n", Form::Unclear),
+            (": wait", Form::Unclear),
+            (": wait\n\nda", Form::Unclear),
+            ("retr", Form::Unclear),
+            (": wait\n\ndata:", Form::Events),
+            ("\u{FEFF}event: x", Form::Events),
+            ("id: 1\ndata: {}", Form::Events),
+            ("retry: 3000", Form::Events),
+            (": wait\r{", Form::Whole),
+            ("{\"data:", Form::Whole),
+            ("<html>", Form::Whole),
+            ("denied", Form::Whole),
+        ] {
+            assert_eq!(Form::of(beginning.as_bytes()), form, "{beginning:?}");
+        }
+        assert_eq!(Form::of(b"\xEF\xBB"), Form::Unclear);
     }
 }

@@ -1,10 +1,12 @@
 //! The chat API that both adapters speak: the request's body and the call.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use async_openai::types::chat::{CreateChatCompletionRequest, ResponseFormat, ResponseFormatJsonSchema};
+use async_openai::types::chat::{
+    ChatCompletionStreamOptions, CreateChatCompletionRequest, ResponseFormat, ResponseFormatJsonSchema,
+};
 use async_trait::async_trait;
 use bytes::Bytes;
 use serde::Serialize;
@@ -16,7 +18,8 @@ use url::Url;
 use super::address::below;
 use super::budget::{Plan, Room};
 use super::classify::{Cause, Completion, Fault, Told, completion, is_unknown_path};
-use super::dialect::{Dialect, Form, Lesson, LimitField};
+use super::dialect::{Asked, Dialect, Form, Lesson, LimitField};
+use super::heard::Heard;
 use super::naming::Trouble;
 use super::transport::{Answer, SetupError, Transport};
 use super::{Ask, Prompt};
@@ -31,8 +34,9 @@ pub trait Endpoint: Send + Sync {
     fn name(&self) -> &'static str;
 
     /// Asks once, with the richest prompt that fits; a briefer one follows at once when the server finds it too long
-    /// after all. Dropping the future cancels the call.
-    async fn call(&self, ask: &Ask, limit: Instant) -> Result<Completion, Fault>;
+    /// after all. Dropping the future cancels the call. Where there is somebody to hear it, the reply is read as it is
+    /// written, from a server that can.
+    async fn call(&self, ask: &Ask, limit: Instant, heard: Option<&Heard<'_>>) -> Result<Completion, Fault>;
 
     /// Whether it keeps ready what prompts begin with, at no price.
     fn keeps_beginnings(&self) -> bool {
@@ -53,6 +57,8 @@ pub(super) struct ChatApi {
     base: AtomicUsize,
     limit: LimitField,
     learnt: Mutex<Option<Learnt>>,
+    /// Whether a stream has come of it.
+    streams: AtomicBool,
 }
 
 /// What a server's refusals taught, and since when.
@@ -66,25 +72,44 @@ impl ChatApi {
     /// An API at the first of `bases` that has it.
     pub fn new(bases: Vec<Url>, api_key: Option<&str>, limit: LimitField) -> Result<Self, SetupError> {
         let transport = Transport::new(bases.first().ok_or(SetupError::Address)?, api_key)?;
-        Ok(Self { transport, bases, base: AtomicUsize::new(0), limit, learnt: Mutex::default() })
+        let (base, learnt, streams) = (AtomicUsize::new(0), Mutex::default(), AtomicBool::new(false));
+        Ok(Self { transport, bases, base, limit, learnt, streams })
     }
 
     /// Sends one plan; once more, and more plainly, for each field that the server refuses.
-    pub async fn complete(&self, model: &str, ask: &Ask, plan: Plan, limit: Instant) -> Result<Completion, Fault> {
+    pub async fn complete(
+        &self,
+        model: &str,
+        ask: &Ask,
+        plan: Plan,
+        limit: Instant,
+        heard: Option<&Heard<'_>>,
+    ) -> Result<Completion, Fault> {
         let prompt = ask.prompts.get(plan.prompt).ok_or_else(|| Fault::transport(Cause::Rejected))?;
         let mut dialect = self.dialect();
-        let mut guessed = None;
+        let mut guessed: Option<Lesson> = None;
         loop {
-            let json = written(prompt, &request(model, ask, plan.max_tokens, dialect), dialect);
+            let heard = heard.filter(|_| dialect.stream);
+            heard.into_iter().for_each(Heard::begins);
+            let json = written(prompt, &request(model, ask, plan.max_tokens, dialect, heard.is_some()), dialect);
             let json = json.ok_or_else(|| Fault::transport(Cause::Rejected))?;
-            let answer = self.at_its_base(&["chat", "completions"], Some(json), limit).await?;
+            let answer = self.at_its_base(&["chat", "completions"], Some(json), limit, heard).await?;
             let result = completion(answer.status, answer.retry_after, &answer.body);
             let lesson = match &result {
                 Ok(_) => {
                     guessed.into_iter().for_each(|lesson| self.learn(lesson));
+                    if answer.was_stream {
+                        self.streams.store(true, Ordering::Relaxed);
+                    } else if heard.is_some() {
+                        self.learn(self.dialect().without_streams());
+                    }
                     None
                 }
-                Err(fault) => dialect.after(fault.cause, &Told::read(&answer.body), ask.schema.is_some()),
+                Err(fault) => {
+                    let stream_is_sure = self.streams.load(Ordering::Relaxed);
+                    let asked = Asked { schema: ask.schema.is_some(), stream: heard.is_some(), stream_is_sure };
+                    dialect.after(fault, &Told::read(&answer.body), asked, guessed.is_some())
+                }
             };
             let Some(lesson) = lesson else { return result };
             match lesson.is_told {
@@ -97,23 +122,29 @@ impl ChatApi {
 
     /// Asks for the list of models.
     pub async fn models(&self, limit: Instant) -> Result<Answer, Fault> {
-        self.at_its_base(&["models"], None, limit).await
+        self.at_its_base(&["models"], None, limit, None).await
     }
 
     /// Asks the server to count; what counts is not part of the API, and has an address of its own.
     pub async fn count(&self, url: &Url, json: Vec<Bytes>, limit: Instant) -> Result<Answer, Fault> {
-        self.transport.post(url, json, limit).await
+        self.transport.post(url, json, limit, None).await
     }
 
     /// Calls at the base where the API was found; where there is nothing, it is looked for at the others.
-    async fn at_its_base(&self, path: &[&str], json: Option<Vec<Bytes>>, limit: Instant) -> Result<Answer, Fault> {
+    async fn at_its_base(
+        &self,
+        path: &[&str],
+        json: Option<Vec<Bytes>>,
+        limit: Instant,
+        heard: Option<&Heard<'_>>,
+    ) -> Result<Answer, Fault> {
         let first = self.base.load(Ordering::Relaxed);
         let mut nothing = None;
         for index in (first..self.bases.len()).chain(0..first) {
             let Some(base) = self.bases.get(index) else { break };
             let url = below(base, path);
             let answer = match &json {
-                Some(json) => self.transport.post(&url, json.clone(), limit).await?,
+                Some(json) => self.transport.post(&url, json.clone(), limit, heard).await?,
                 None => self.transport.get(&url, limit).await?,
             };
             if !is_unknown_path(answer.status, &answer.body) {
@@ -180,7 +211,7 @@ pub(super) fn room(ask: &Ask, context: u32) -> Room {
 
 /// A request but for its messages, with every field that matters said explicitly, as far as the server takes it: servers
 /// take their defaults from the model's own configuration.
-fn request(model: &str, ask: &Ask, max_tokens: u32, dialect: Dialect) -> CreateChatCompletionRequest {
+fn request(model: &str, ask: &Ask, max_tokens: u32, dialect: Dialect, is_heard: bool) -> CreateChatCompletionRequest {
     let form = ask.schema.as_ref().and_then(|schema| match dialect.form {
         Form::Schema => Some(ResponseFormat::JsonSchema {
             json_schema: ResponseFormatJsonSchema {
@@ -198,7 +229,9 @@ fn request(model: &str, ask: &Ask, max_tokens: u32, dialect: Dialect) -> CreateC
         temperature: Some(ask.temperature).filter(|_| dialect.temperature),
         top_p: Some(1.0).filter(|_| dialect.top_p),
         n: Some(1).filter(|_| dialect.n),
-        stream: Some(false),
+        stream: Some(is_heard),
+        stream_options: (is_heard && dialect.stream_options)
+            .then_some(ChatCompletionStreamOptions { include_usage: Some(true), include_obfuscation: None }),
         response_format: form,
         ..Default::default()
     };
@@ -221,6 +254,7 @@ mod tests {
         let messages = [(Role::System, "면접관"), (Role::User, "질문"), (Role::Assistant, "피드백")];
         let preamble = Preamble::kept(messages);
         Ask {
+            flow: None,
             prompts: vec![Prompt { preamble, text: "\"답변\"\n".into() }],
             temperature: 0.3,
             max_tokens: 512,
@@ -231,7 +265,7 @@ mod tests {
 
     fn text_of(ask: &Ask, field: LimitField) -> String {
         let dialect = Dialect::new(field);
-        let pieces = written(&ask.prompts[0], &request("/model", ask, 400, dialect), dialect).unwrap();
+        let pieces = written(&ask.prompts[0], &request("/model", ask, 400, dialect, false), dialect).unwrap();
         String::from_utf8(pieces.concat()).unwrap()
     }
 
@@ -275,7 +309,7 @@ mod tests {
         let mut dialect = Dialect::new(LimitField::MaxTokens);
         dialect.system = false;
         let ask = ask(None);
-        let pieces = written(&ask.prompts[0], &request("/model", &ask, 400, dialect), dialect).unwrap();
+        let pieces = written(&ask.prompts[0], &request("/model", &ask, 400, dialect, false), dialect).unwrap();
         let body: Value = serde_json::from_slice(&pieces.concat()).unwrap();
         let expected = json!([
             {"role": "user", "content": "면접관\n\n질문"},

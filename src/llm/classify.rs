@@ -11,6 +11,7 @@ use super::body;
 mod reply;
 mod told;
 
+pub(super) use reply::text_of;
 pub use told::Told;
 
 /// A reply that can be used.
@@ -286,7 +287,7 @@ fn success(body: &[u8]) -> Result<Completion, Cause> {
 }
 
 /// Whether an error says anything: some servers write an empty one where there is none.
-fn is_told(error: &Value) -> bool {
+pub(super) fn is_told(error: &Value) -> bool {
     match error {
         Value::Null | Value::Bool(false) => false,
         Value::String(text) => !text.is_empty(),

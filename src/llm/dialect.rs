@@ -1,6 +1,6 @@
 //! How much of the API a server takes. Who refuses a field is asked once more without it, and spared from then on. Pure.
 
-use super::classify::{Cause, Told};
+use super::classify::{Cause, Fault, Told};
 
 /// Which field limits the reply: OpenAI's newer models refuse the old one, and older servers do not know the new one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,6 +48,19 @@ pub(super) struct Dialect {
     pub n: bool,
     /// Messages of the role `system`.
     pub system: bool,
+    /// Replies as they are written, with what they cost.
+    pub stream: bool,
+    pub stream_options: bool,
+}
+
+/// What was asked for beside a text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Asked {
+    /// A form.
+    pub schema: bool,
+    pub stream: bool,
+    /// This server has answered in a stream before.
+    pub stream_is_sure: bool,
 }
 
 /// What a refusal teaches.
@@ -63,6 +76,10 @@ pub(super) struct Lesson {
 /// What servers call a form of the reply besides `response_format`.
 const FORM: [&str; 7] =
     ["json_schema", "json_object", "schema", "guided", "grammar", "structured output", "input should be 'text'"];
+/// Words for a reply that is read while it is written; part of others they say nothing (`upstream`).
+const STREAM: [&str; 3] = ["stream", "streaming", "streamed"];
+/// Statuses of a server that cannot answer so: not acceptable, not implemented.
+const UNABLE: [u16; 2] = [406, 501];
 /// How templates say that they have no place for a system message.
 const NO_SYSTEM: [&str; 3] = ["system role", "system message", "roles must alternate"];
 
@@ -70,17 +87,31 @@ impl Dialect {
     /// All of it, with this field.
     pub fn new(limit: LimitField) -> Self {
         let (temperature, top_p, n, system) = (true, true, true, true);
-        Self { form: Form::Schema, limit, limit_is_sure: false, temperature, top_p, n, system }
+        let (stream, stream_options) = (true, true);
+        Self { form: Form::Schema, limit, limit_is_sure: false, temperature, top_p, n, system, stream, stream_options }
+    }
+
+    /// What a whole answer to a request for a stream teaches.
+    pub fn without_streams(self) -> Lesson {
+        Lesson { dialect: Self { stream: false, ..self }, refused: "stream", is_told: true }
     }
 
     /// How to ask once more what was refused in this dialect; `None` where nothing can be left out for it. Each is poorer
-    /// than the one before, so this ends. `has_schema` says that a form was asked for.
-    pub fn after(self, cause: Cause, told: &Told, has_schema: bool) -> Option<Lesson> {
+    /// than the one before, or the only guess after another that was wrong, so this ends.
+    pub fn after(self, fault: &Fault, told: &Told, asked: Asked, is_guess: bool) -> Option<Lesson> {
+        let cause = fault.cause;
         if !matches!(cause, Cause::Rejected | Cause::Broken | Cause::NotAnApi) {
             return None;
         }
         let lesson = |refused, dialect| Some(Lesson { dialect, refused, is_told: true });
-        let asks_for_form = has_schema && self.form != Form::Text;
+        let asks_for_form = asked.schema && self.form != Form::Text;
+        let asks_for_stream = asked.stream && self.stream;
+        if asks_for_stream && self.stream_options && told.names("stream_options", &["include_usage"]) {
+            return lesson("stream_options", Self { stream_options: false, ..self });
+        }
+        if asks_for_stream && told.names_word(&STREAM) && (cause == Cause::Rejected || told.is_unsupported()) {
+            return lesson("stream", Self { stream: false, ..self });
+        }
         if self.system && told.says(&NO_SYSTEM) {
             return lesson("the system role", Self { system: false, ..self });
         }
@@ -103,12 +134,17 @@ impl Dialect {
         if self.n && told.names("n", &[]) {
             return lesson("n", Self { n: false, ..self });
         }
-        let dialect = Self { form: Form::Text, ..self };
-        (asks_for_form && cause == Cause::Rejected).then_some(Lesson {
-            dialect,
-            refused: "response_format",
-            is_told: false,
-        })
+        let guess = |refused, dialect| Some(Lesson { dialect, refused, is_told: false });
+        let is_unclear = cause == Cause::Rejected || fault.status.is_some_and(|status| UNABLE.contains(&status));
+        match () {
+            () if !is_unclear => None,
+            () if asks_for_stream && !asked.stream_is_sure => guess("stream", Self { stream: false, ..self }),
+            // It was not that it should have been a stream.
+            () if asks_for_form => {
+                guess("response_format", Self { form: Form::Text, stream: self.stream || is_guess, ..self })
+            }
+            () => None,
+        }
     }
 }
 
@@ -124,10 +160,71 @@ mod tests {
         top_p: true,
         n: true,
         system: true,
+        stream: true,
+        stream_options: true,
     };
 
     fn after(dialect: Dialect, cause: Cause, body: &str, has_schema: bool) -> Option<Lesson> {
-        dialect.after(cause, &Told::read(body.as_bytes()), has_schema)
+        let asked = Asked { schema: has_schema, stream: false, stream_is_sure: false };
+        dialect.after(&Fault::transport(cause), &Told::read(body.as_bytes()), asked, false)
+    }
+
+    const STREAMED: Asked = Asked { schema: false, stream: true, stream_is_sure: false };
+
+    /// The same, to a request for a stream; what is refused, and whether that is told.
+    fn after_stream(status: u16, cause: Cause, body: &str, asked: Asked) -> Option<(&'static str, bool)> {
+        let fault = Fault { cause, status: Some(status), retry_after: None };
+        let lesson = ALL.after(&fault, &Told::read(body.as_bytes()), asked, false)?;
+        let Dialect { stream, stream_options, .. } = lesson.dialect;
+        assert_eq!((stream, stream_options), (lesson.refused != "stream", lesson.refused != "stream_options"));
+        Some((lesson.refused, lesson.is_told))
+    }
+
+    #[test]
+    fn a_refused_stream_is_asked_for_as_a_whole_and_refused_options_are_left_out() {
+        let says = |message: &str| format!(r#"{{"error":{{"message":"{message}"}}}}"#);
+        for (status, cause, body, refused) in [
+            (400, Cause::Rejected, about("stream"), "stream"),
+            (400, Cause::Rejected, about("stream_options"), "stream_options"),
+            (400, Cause::Rejected, about("stream_options.include_usage"), "stream_options"),
+            (422, Cause::Rejected, says("Streaming is turned off for this key."), "stream"),
+            (
+                422,
+                Cause::Rejected,
+                r#"{"detail":[{"loc":["body","stream_options"],"msg":"extra inputs"}]}"#.to_owned(),
+                "stream_options",
+            ),
+            (501, Cause::NotAnApi, says("streaming is not supported"), "stream"),
+            (500, Cause::Broken, says("this server does not support stream=true"), "stream"),
+        ] {
+            assert_eq!(after_stream(status, cause, &body, STREAMED), Some((refused, true)), "{body}");
+        }
+    }
+
+    #[test]
+    fn a_refusal_that_names_nothing_may_be_the_streams_as_long_as_none_has_come() {
+        for (status, cause) in
+            [(400, Cause::Rejected), (422, Cause::Rejected), (501, Cause::NotAnApi), (406, Cause::NotAnApi)]
+        {
+            assert_eq!(after_stream(status, cause, "{}", STREAMED), Some(("stream", false)), "{status}");
+            assert_eq!(after_stream(status, cause, "{}", Asked { stream_is_sure: true, ..STREAMED }), None, "{status}");
+        }
+        for (status, cause) in [(404, Cause::NotAnApi), (405, Cause::NotAnApi), (500, Cause::Broken)] {
+            assert_eq!(after_stream(status, cause, "upstream stream reset", STREAMED), None, "{status}");
+        }
+    }
+
+    #[test]
+    fn where_it_was_not_the_stream_it_may_have_been_the_form() {
+        let fault = Fault { cause: Cause::Rejected, status: Some(400), retry_after: None };
+        let mut asked = Asked { schema: true, ..STREAMED };
+        let (mut dialect, mut tried) = (ALL, Vec::new());
+        while let Some(lesson) = dialect.after(&fault, &Told::default(), asked, !tried.is_empty()) {
+            dialect = lesson.dialect;
+            asked.stream = dialect.stream;
+            tried.push((dialect.form, dialect.stream));
+        }
+        assert_eq!(tried, [(Form::Schema, false), (Form::Text, true), (Form::Text, false)]);
     }
 
     fn about(field: &str) -> String {

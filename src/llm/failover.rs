@@ -8,11 +8,11 @@
 //! requests in work are limited.
 
 mod probing;
+mod silence;
 mod warming;
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
-use std::future::pending;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -24,14 +24,20 @@ use tracing::{debug, info, warn};
 use super::chat::Endpoint;
 use super::classify::{Action, Cause, Completion, Fault, Health, Usage};
 use super::usual::Usual;
-use super::{Ask, Listener, Model, ModelFailure, Reply};
+use super::{Ask, Heard, LastSign, Listener, Model, ModelFailure, Reply, Times};
+use crate::events::record::Flow;
 use crate::flow_control::backoff::Backoff;
 use crate::flow_control::breaker::{Breaker, Change, Picked, Verdict};
 use crate::flow_control::gate::GatePermit;
 use crate::flow_control::place::Place;
 
+use self::silence::{Silence, Silences, Span};
+
 /// What no model takes for a token that is not on a slow machine: there probes show it.
 const PER_TOKEN: Duration = Duration::from_millis(33);
+
+/// How long a server that has just answered a probe may take to go on with a reply.
+const GOES_ON: Duration = Duration::from_secs(1);
 
 /// Told what happens, for metrics. Does nothing by default.
 pub trait Observer: Send + Sync {
@@ -49,6 +55,8 @@ pub trait Observer: Send + Sync {
     fn circuit(&self, _endpoint: &'static str, _is_open: bool) {}
     /// What a reply cost.
     fn tokens(&self, _usage: Usage) {}
+    /// A reply was heard as it was written: its first token after so long, each later one after so much more.
+    fn streamed(&self, _endpoint: &'static str, _flow: Flow, _first: Duration, _per_token: Option<Duration>) {}
 }
 
 impl Observer for () {}
@@ -88,9 +96,10 @@ pub struct Failover {
 /// A server, and what is known of it beside its circuit.
 struct Server {
     endpoint: Arc<dyn Endpoint>,
-    /// What it usually takes for each kind of request, as their longest replies tell them apart.
-    usual: Mutex<BTreeMap<u32, Usual>>,
-    last_answer: Mutex<Option<Instant>>,
+    /// What it usually takes for each kind of request, as their longest replies tell them apart, and whether they are heard.
+    kinds: Mutex<BTreeMap<(u32, bool), Kind>>,
+    /// When it last answered anybody, or said a word of a reply that is heard.
+    last_sign: LastSign,
     /// What it took to read what prompts begin with: that tells a slow server before its answers do.
     reading: Mutex<Duration>,
     /// When it last answered a probe at once: it is no slow one then.
@@ -101,12 +110,21 @@ struct Server {
     trouble: Mutex<Option<String>>,
 }
 
+/// What it takes a server to answer requests of one kind.
+#[derive(Debug, Default)]
+struct Kind {
+    /// Until it says the first word; the whole answer where that is not heard before.
+    first: Usual,
+    /// The longest silence within a reply.
+    pause: Usual,
+}
+
 impl Server {
     fn new(endpoint: Arc<dyn Endpoint>) -> Self {
         let suspected = watch::Sender::new(Duration::ZERO);
-        let (usual, reading, trouble) = (Mutex::default(), Mutex::default(), Mutex::default());
-        let (last_answer, last_quick) = (Mutex::default(), Mutex::default());
-        Self { endpoint, usual, last_answer, reading, last_quick, suspected, trouble }
+        let (kinds, reading, trouble) = (Mutex::default(), Mutex::default(), Mutex::default());
+        let (last_sign, last_quick) = (LastSign::default(), Mutex::default());
+        Self { endpoint, kinds, last_sign, reading, last_quick, suspected, trouble }
     }
 
     fn name(&self) -> &'static str {
@@ -114,37 +132,28 @@ impl Server {
     }
 
     /// Tells of its silences in requests of a kind, for which there is time for `whole`.
-    fn silences(&self, ask: &Ask, whole: Duration) -> Silences {
-        let mut usual = locked(&self.usual);
-        let usual = usual.entry(ask.max_tokens).or_default();
-        let is_known = usual.at_most().is_some();
+    fn silences(&self, ask: &Ask, whole: Duration, is_heard: bool) -> Silences {
+        let mut kinds = locked(&self.kinds);
+        let kind = kinds.entry((ask.max_tokens, is_heard)).or_default();
         // A request is read and then written, which may take as long again.
-        let least = if is_known { Duration::ZERO } else { locked(&self.reading).saturating_mul(2).min(whole / 2) };
-        let (odd_after, silent_after) = (usual.odd_after(whole).max(least), usual.silent_after(whole).max(least));
-        Silences { is_known, odd_after, silent_after }
+        let reading = locked(&self.reading).saturating_mul(2).min(whole / 2);
+        Silences { before: Span::of(&kind.first, whole, reading), within: Span::of(&kind.pause, whole, Duration::ZERO) }
     }
 
-    fn answered(&self, ask: &Ask, took: Duration) {
-        *locked(&self.last_answer) = Some(Instant::now());
-        locked(&self.usual).entry(ask.max_tokens).or_default().answered(took);
-    }
-
-    fn has_answered_since(&self, then: Instant) -> bool {
-        locked(&self.last_answer).is_some_and(|answer| answer > then)
+    /// It has answered in full.
+    fn answered(&self, ask: &Ask, is_heard: bool, times: Times, now: Instant) {
+        self.last_sign.now(now);
+        let mut kinds = locked(&self.kinds);
+        let kind = kinds.entry((ask.max_tokens, is_heard)).or_default();
+        kind.first.answered(times.to_first().unwrap_or(now.duration_since(times.asked)));
+        if times.first.is_some() {
+            kind.pause.answered(times.pause);
+        }
     }
 
     fn was_quick_since(&self, then: Instant) -> bool {
         locked(&self.last_quick).is_some_and(|quick| quick > then)
     }
-}
-
-/// What silence of a server means.
-#[derive(Clone, Copy, Debug)]
-struct Silences {
-    /// Whether that is known from its answers.
-    is_known: bool,
-    odd_after: Duration,
-    silent_after: Duration,
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -252,59 +261,87 @@ impl Failover {
     }
 
     /// Sends an ask to a server. While another works that was not `tried` yet, the call gets at most half of what is left,
-    /// and it is left for that one as soon as it is known that this one hangs.
-    async fn call(&self, picked: &Picked<'_>, server: &Server, ask: &Ask, course: &Course) -> Attempt {
+    /// unless the reply is being written by then and will be there in time; and it is left for that one as soon as it is
+    /// known that this one hangs.
+    async fn call(
+        &self,
+        picked: &Picked<'_>,
+        server: &Server,
+        ask: &Ask,
+        course: &Course,
+        listener: Option<&dyn Listener>,
+    ) -> Attempt {
         let started = Instant::now();
-        let silences = server.silences(ask, course.whole);
+        let heard = listener.map(|listener| Heard::new(listener, &server.last_sign));
+        let silences = server.silences(ask, course.whole, listener.is_some());
+        let silence = Silence { started, heard: heard.as_ref(), silences };
         let has_other = self.breaker.has_other(&course.tried);
         let left = course.deadline.duration_since(started);
-        let span = if has_other { left / 2 } else { left };
-        let call = server.endpoint.call(ask, limit(started, span, course.deadline));
+        let call = server.endpoint.call(ask, course.deadline, heard.as_ref());
         let call_out = CallOut::begin(self.observer.as_ref());
-        let result = tokio::select! {
-            result = call => result,
-            never = self.suspect(server, silences.odd_after, course.deadline) => match never {},
-            () = self.left(picked, server, silences), if has_other => Err(Fault::transport(Cause::Silent)),
-            () = lost(server, silences, (left / 2).max(PER_TOKEN * ask.max_tokens)), if !has_other => {
-                Err(Fault::transport(Cause::Silent))
-            }
+        let silent = || Err(Fault::transport(Cause::Silent));
+        let (result, is_too_slow) = tokio::select! {
+            result = call => (result, false),
+            never = self.suspect(server, &silence, course.deadline) => match never {},
+            () = self.left(picked, server, &silence), if has_other => (silent(), false),
+            () = silence.too_slow(left, ask.min_tokens), if has_other => (silent(), true),
+            () = lost(server, &silence, (left / 2).max(PER_TOKEN * ask.max_tokens)), if !has_other => (silent(), false),
         };
         drop(call_out);
-        let (outcome, took) = (result.as_ref().map(drop).map_err(|fault| fault.cause), started.elapsed());
-        self.observer.called(server.name(), outcome, took.as_secs_f64());
-        if result.is_ok() {
-            server.answered(ask, took);
+        let (outcome, now) = (result.as_ref().map(drop).map_err(|fault| fault.cause), Instant::now());
+        let times = silence.times();
+        self.observer.called(server.name(), outcome, now.duration_since(started).as_secs_f64());
+        if let Ok(completion) = &result {
+            server.answered(ask, listener.is_some(), times, now);
+            self.tell_times(server, ask, times, completion.usage);
         }
-        // Silence says nothing about a server that had no fair time to answer.
-        let is_telling = outcome != Err(Cause::Silent) || took >= silences.silent_after;
-        Attempt { started, result, is_telling }
+        // Silence says nothing about a server that had no fair time to say something, or that goes on with others.
+        let is_silent = silence.is_due(now) && !(times.first.is_some() && server.last_sign.is_after(times.last));
+        let is_slow = is_too_slow && times.first.is_some();
+        let is_telling = outcome != Err(Cause::Silent) || is_slow || is_silent;
+        Attempt { started, result, is_telling, beginning: heard.map(Heard::into_text).unwrap_or_default() }
     }
 
-    /// While a call that begins now is out for oddly long, a probe finds out why.
-    async fn suspect(&self, server: &Server, odd_after: Duration, deadline: Instant) -> Infallible {
+    /// Tells how fast a reply was written that was heard.
+    fn tell_times(&self, server: &Server, ask: &Ask, times: Times, usage: Option<Usage>) {
+        if let (Some(flow), Some(first)) = (ask.flow, times.to_first()) {
+            let per_token = times.per_token(usage.map(|usage| usage.completion));
+            self.observer.streamed(server.name(), flow, first, per_token);
+        }
+    }
+
+    /// While a call is silent for oddly long, a probe finds out why.
+    async fn suspect(&self, server: &Server, silence: &Silence<'_>, deadline: Instant) -> Infallible {
         loop {
-            sleep(odd_after).await;
+            silence.lasts(Span::odd_after).await;
             server.suspected.send_replace(deadline.saturating_duration_since(Instant::now()) / 2);
+            sleep(silence.span().odd_after()).await;
         }
     }
 
-    /// Waits until a call that begins now is to be left for another server: because a probe has found that this one hangs,
-    /// or because it answers nobody for longer than it usually takes, where that is known.
-    async fn left(&self, picked: &Picked<'_>, server: &Server, silences: Silences) {
-        let started = Instant::now();
+    /// Waits until a call is to be left for another server: because a probe has found that this one hangs, or because it
+    /// says nothing to anybody for longer than it usually takes, where that is known. Within a reply it is enough that it
+    /// says no more of this one.
+    async fn left(&self, picked: &Picked<'_>, server: &Server, silence: &Silence<'_>) {
         let hangs = async {
-            sleep(silences.odd_after).await;
-            self.breaker.left_for_another(picked.server).await;
+            loop {
+                let since = silence.lasts(Span::odd_after).await;
+                self.breaker.left_for_another(picked.server).await;
+                if silence.since() == since {
+                    return;
+                }
+            }
         };
         let is_silent = async {
-            if !silences.is_known && picked.trial.is_none() {
-                return pending().await;
-            }
             // Whoever failed a trial may be slow: it gets more time in the next.
-            let failed = picked.trial.unwrap_or_default();
-            sleep(silences.silent_after.saturating_mul(1 << failed.min(8))).await;
-            if server.has_answered_since(started) {
-                pending().await
+            let times = 1 << picked.trial.unwrap_or_default().min(8);
+            loop {
+                let since = silence.lasts(|span| span.silent_after().saturating_mul(times)).await;
+                let means_something = silence.span().is_known || picked.trial.is_some();
+                if means_something && (silence.has_begun() || !server.last_sign.is_after(since)) {
+                    return;
+                }
+                silence.ends(since).await;
             }
         };
         tokio::select! {
@@ -323,6 +360,28 @@ struct Course {
     tried: Vec<usize>,
     /// The servers that failed in a way that may be the request's own.
     broke: Vec<usize>,
+    /// The longest beginning of a reply that broke off. It was paid for.
+    beginning: String,
+}
+
+impl Course {
+    fn keep(&mut self, beginning: String) {
+        if beginning.trim().len() > self.beginning.trim().len() {
+            self.beginning = beginning;
+        }
+    }
+
+    /// What is left of it all where nobody has answered in time.
+    fn ends(self, listener: Option<&dyn Listener>) -> Option<Reply> {
+        if self.beginning.trim().is_empty() {
+            return None;
+        }
+        if let Some(listener) = listener {
+            listener.begins();
+            listener.hears(&self.beginning);
+        }
+        Some(Reply { text: self.beginning, truncated: true })
+    }
 }
 
 /// What came of one call.
@@ -331,6 +390,8 @@ struct Attempt {
     result: Result<Completion, Fault>,
     /// Whether it says something about the server.
     is_telling: bool,
+    /// What was heard of the reply.
+    beginning: String,
 }
 
 #[async_trait]
@@ -344,10 +405,10 @@ impl Model for Failover {
         ask: &Ask,
         place: &Place,
         deadline: Instant,
-        _listener: Option<&dyn Listener>,
+        listener: Option<&dyn Listener>,
     ) -> Result<Reply, ModelFailure> {
         let whole = deadline.saturating_duration_since(Instant::now());
-        let mut course = Course { whole, deadline, tried: Vec::new(), broke: Vec::new() };
+        let mut course = Course { whole, deadline, tried: Vec::new(), broke: Vec::new(), beginning: String::new() };
         let mut attempt = 0;
         let mut last_fault = None;
         // The server that has just asked to be left for the other.
@@ -374,7 +435,8 @@ impl Model for Failover {
                 self.observer.retried(cause);
             }
             course.tried.push(picked.server);
-            let Attempt { started, result, is_telling } = self.call(&picked, server, ask, &course).await;
+            let Attempt { started, result, is_telling, beginning } =
+                self.call(&picked, server, ask, &course, listener).await;
             // An idle connection may have been closed just as it was taken from the pool. That says nothing about
             // the server, and nobody can tell it from a real reset: the first one is repeated at once.
             let is_dropped = matches!(&result, Err(fault) if fault.cause == Cause::Dropped);
@@ -401,6 +463,7 @@ impl Model for Failover {
                 Err(fault) => fault,
             };
             debug!(endpoint = name, cause = %fault, attempt, "no reply");
+            course.keep(beginning);
             let pause = self.pause(attempt, &fault);
             let action = fault.cause.action();
             // Who can leave a server that is away, or breaks at this very request, does not wait for what that asks for.
@@ -424,6 +487,9 @@ impl Model for Failover {
             }
             last_fault = Some((name, fault));
         }
+        if let Some(reply) = course.ends(listener) {
+            return Ok(reply);
+        }
         Err(ModelFailure::Unavailable(match last_fault {
             Some((name, fault)) => format!("{name}: {fault}"),
             None => "no server could be asked".to_owned(),
@@ -431,13 +497,25 @@ impl Model for Failover {
     }
 }
 
-/// Waits until a call that begins now must have been lost on its way, at the earliest after `span`: a server that answers
-/// probes at once is no slow one, and this is longer than it needs.
-async fn lost(server: &Server, silences: Silences, span: Duration) {
-    let started = Instant::now();
-    sleep(span.max(silences.silent_after)).await;
-    while !server.was_quick_since(started) {
-        sleep(silences.odd_after).await;
+/// Waits until a call must have been lost on its way, at the earliest after `span`: a server that answers probes at once is
+/// no slow one, and this is longer than it needs. Within a reply it never needs so long.
+async fn lost(server: &Server, silence: &Silence<'_>, span: Duration) {
+    loop {
+        let least = |of: &Span, begun: bool| if begun { of.silent_after() } else { of.silent_after().max(span) };
+        let since = silence.lasts_by(least).await;
+        while silence.since() == since {
+            if server.was_quick_since(since) {
+                // Whoever has just come back goes on with what it was writing.
+                if silence.has_begun() {
+                    sleep(GOES_ON).await;
+                }
+                if silence.since() == since {
+                    return;
+                }
+            } else {
+                sleep(silence.span().odd_after()).await;
+            }
+        }
     }
 }
 

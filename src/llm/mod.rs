@@ -7,12 +7,15 @@ pub mod chat;
 pub mod classify;
 mod dialect;
 pub mod failover;
+mod heard;
 mod listener;
 mod model_info;
 pub mod naming;
 pub mod openai;
 pub mod prompt;
+mod reading;
 pub mod retry_after;
+mod streamed;
 mod transport;
 mod usual;
 pub mod vllm;
@@ -21,10 +24,12 @@ use async_trait::async_trait;
 use tokio::time::Instant;
 
 use crate::events::outcome::{Failure, FailureCode};
+use crate::events::record::Flow;
 use crate::flow_control::gate::GatePermit;
 use crate::flow_control::place::Place;
 
 pub mod text;
+pub use heard::{Heard, LastSign, Times};
 pub use listener::Listener;
 pub use prompt::{Preamble, Prompt, Role};
 pub use transport::SetupError;
@@ -40,6 +45,8 @@ pub struct ReplySchema {
 /// What to ask the model.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Ask {
+    /// Whose it is, for metrics; `None` for what no request asks.
+    pub flow: Option<Flow>,
     /// From the richest prompt to the leanest; the first that fits the context is sent. Never empty.
     pub prompts: Vec<Prompt>,
     pub temperature: f32,

@@ -10,6 +10,7 @@ use super::budget::{Count, Plan, Step, next_step};
 use super::chat::{ChatApi, Endpoint, room};
 use super::classify::{Cause, Completion, Fault};
 use super::dialect::LimitField;
+use super::heard::Heard;
 use super::model_info::ModelList;
 use super::naming::{Naming, Trouble};
 use super::transport::SetupError;
@@ -55,11 +56,11 @@ impl Endpoint for OpenAi {
         "openai"
     }
 
-    async fn call(&self, ask: &Ask, limit: Instant) -> Result<Completion, Fault> {
+    async fn call(&self, ask: &Ask, limit: Instant, heard: Option<&Heard<'_>>) -> Result<Completion, Fault> {
         let counts: Vec<Count> = ask.prompts.iter().map(|prompt| Count::Settled(prompt.estimate())).collect();
         let mut overflowed: Option<Plan> = None;
         while let Step::Send(plan) = next_step(room(ask, CONTEXT), &counts, overflowed) {
-            let result = self.api.complete(&self.model, ask, plan, limit).await;
+            let result = self.api.complete(&self.model, ask, plan, limit, heard).await;
             self.naming.learn(&self.model, &result);
             match result {
                 Err(fault) if fault.cause == Cause::Overflow => overflowed = Some(plan),
@@ -95,6 +96,7 @@ mod tests {
     fn ask() -> Ask {
         let prompt = |preamble| Prompt { preamble, text: "질문".into() };
         Ask {
+            flow: None,
             prompts: vec![prompt(Preamble::kept([(Role::System, "예시")])), prompt(Preamble::kept([]))],
             temperature: 0.7,
             max_tokens: 512,
@@ -110,7 +112,7 @@ mod tests {
     #[tokio::test]
     async fn one_call_below_the_base_address_is_all_it_takes() {
         let server = FakeServer::new(|_, _| said("네.")).await;
-        assert_eq!(client(&server).call(&ask(), soon()).await.unwrap().text, "네.");
+        assert_eq!(client(&server).call(&ask(), soon(), None).await.unwrap().text, "네.");
         let got = server.got("/proxy/v1/chat/completions");
         assert_eq!(got.len(), 1);
         assert_eq!(got[0].body["model"], DEFAULT_MODEL);
@@ -125,7 +127,7 @@ mod tests {
             _ => said("네."),
         })
         .await;
-        client(&server).call(&ask(), soon()).await.unwrap();
+        client(&server).call(&ask(), soon(), None).await.unwrap();
         assert_eq!(server.got("/proxy/v1/chat/completions")[1].body["messages"].as_array().unwrap().len(), 1);
     }
 

@@ -19,20 +19,22 @@ use url::Url;
 
 use super::body::is_keep_alive;
 use super::classify::{Cause, Fault};
+use super::heard::Heard;
+use super::reading::{Listened, listen};
 use super::retry_after;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 /// Once an answer has begun, the longest silence within it. Blank lines and comments are no beginning: they keep the
 /// connection open while the model thinks.
-const BODY_IDLE: Duration = Duration::from_secs(5);
+pub(super) const BODY_IDLE: Duration = Duration::from_secs(5);
 /// Unused connections are closed before uvicorn closes them (5 s), or a request would meet the closing.
 const POOL_IDLE: Duration = Duration::from_secs(4);
 /// No completion that we ask for comes near this.
-const MAX_BODY: usize = 1 << 20;
+pub(super) const MAX_BODY: usize = 1 << 20;
 /// How often in a row a server may say that a request should go to another path.
 const REDIRECTS: usize = 3;
 /// What a compressed body begins with.
-const GZIP: [u8; 3] = [0x1f, 0x8b, 8];
+pub(super) const GZIP: [u8; 3] = [0x1f, 0x8b, 8];
 
 /// Why a model client cannot be made from its settings. The text never holds the key.
 #[derive(Debug, thiserror::Error)]
@@ -56,7 +58,9 @@ pub(super) struct Transport {
 pub(super) struct Answer {
     pub status: u16,
     pub retry_after: Option<Duration>,
+    /// What a stream's events make is here as if it had come in one.
     pub body: Vec<u8>,
+    pub was_stream: bool,
 }
 
 impl Transport {
@@ -85,30 +89,42 @@ impl Transport {
 
     /// `GET url`, whole answer by `limit`.
     pub async fn get(&self, url: &Url, limit: Instant) -> Result<Answer, Fault> {
-        self.send(url, |url| self.client.get(url), limit).await.map_err(Fault::transport)
+        self.send(url, |url| self.client.get(url), limit, None).await.map_err(Fault::transport)
     }
 
-    /// `POST` of a JSON body in pieces, whole answer by `limit`.
-    pub async fn post(&self, url: &Url, json: Vec<Bytes>, limit: Instant) -> Result<Answer, Fault> {
+    /// `POST` of a JSON body in pieces, whole answer by `limit`; a success is heard as it comes.
+    pub async fn post(
+        &self,
+        url: &Url,
+        json: Vec<Bytes>,
+        limit: Instant,
+        heard: Option<&Heard<'_>>,
+    ) -> Result<Answer, Fault> {
         let length: usize = json.iter().map(Bytes::len).sum();
         let request = |url| {
             let body = Body::wrap_stream(stream::iter(json.clone().into_iter().map(Ok::<_, Infallible>)));
             let request = self.client.post(url).header(CONTENT_TYPE, "application/json");
             request.header(CONTENT_LENGTH, length).body(body)
         };
-        self.send(url, request, limit).await.map_err(Fault::transport)
+        self.send(url, request, limit, heard).await.map_err(Fault::transport)
     }
 
     /// Sends the same request again where the server itself says that it should go to another path of its own. Anywhere
     /// else neither prompts nor the key go.
-    async fn send(&self, url: &Url, request: impl Fn(Url) -> RequestBuilder, limit: Instant) -> Result<Answer, Cause> {
+    async fn send(
+        &self,
+        url: &Url,
+        request: impl Fn(Url) -> RequestBuilder,
+        limit: Instant,
+        heard: Option<&Heard<'_>>,
+    ) -> Result<Answer, Cause> {
         let mut url = url.clone();
         for _ in 0..=REDIRECTS {
             let sending = timeout_at(limit, request(url.clone()).send()).await.map_err(|_| Cause::Silent)?;
             let response = sending.map_err(|error| before_head(&error))?;
             match redirect(&response, &url) {
                 Some(next) => url = next,
-                None => return read(response, limit).await,
+                None => return read(response, limit, heard).await,
             }
         }
         Err(Cause::Redirected)
@@ -122,13 +138,16 @@ fn redirect(response: &Response, from: &Url) -> Option<Url> {
     from.join(location.to_str().ok()?).ok().filter(|to| to.origin() == from.origin())
 }
 
-async fn read(response: Response, limit: Instant) -> Result<Answer, Cause> {
+async fn read(response: Response, limit: Instant, heard: Option<&Heard<'_>>) -> Result<Answer, Cause> {
     let header = |name: HeaderName| response.headers().get(name).and_then(|value| value.to_str().ok());
     let retry_after = header(RETRY_AFTER).and_then(|value| retry_after::read(value, OffsetDateTime::now_utc()));
     let encoding = header(CONTENT_ENCODING).unwrap_or_default().trim().to_lowercase();
     let status = response.status().as_u16();
-    let body = unpacked(read_body(response, limit).await?, &encoding)?;
-    Ok(Answer { status, retry_after, body })
+    let Listened { body, was_stream } = match heard.filter(|_| (200..300).contains(&status)) {
+        Some(heard) => listen(response, &encoding, limit, heard).await?,
+        None => Listened { body: unpacked(read_body(response, limit).await?, &encoding)?, was_stream: false },
+    };
+    Ok(Answer { status, retry_after, body, was_stream })
 }
 
 async fn read_body(mut response: Response, limit: Instant) -> Result<Vec<u8>, Cause> {

@@ -15,6 +15,7 @@ use super::budget::{self, Count, Plan, Step, next_step};
 use super::chat::{ChatApi, Endpoint, room, with_messages};
 use super::classify::{Cause, Completion, Fault, refusal};
 use super::dialect::LimitField;
+use super::heard::Heard;
 use super::model_info::{ModelInfo, ModelList};
 use super::naming::{Naming, Trouble};
 use super::transport::{Answer, SetupError};
@@ -218,14 +219,14 @@ impl Endpoint for Vllm {
         true
     }
 
-    async fn call(&self, ask: &Ask, limit: Instant) -> Result<Completion, Fault> {
+    async fn call(&self, ask: &Ask, limit: Instant, heard: Option<&Heard<'_>>) -> Result<Completion, Fault> {
         let mut overflowed = None;
         let mut replaced = false;
         loop {
             let served = self.served(limit).await?;
             let plan = self.plan(&served, ask, overflowed, limit).await;
             let plan = plan.ok_or_else(|| Fault::transport(Cause::Overflow))?;
-            let result = self.api.complete(&served.id, ask, plan, limit).await;
+            let result = self.api.complete(&served.id, ask, plan, limit, heard).await;
             self.naming.learn(&served.id, &result);
             let fault = match result {
                 Ok(completion) => return Ok(completion),

@@ -11,6 +11,7 @@ use tokio::time::Instant;
 use crate::documents::DocumentError;
 use crate::documents::retrying::RetryingDocuments;
 use crate::events::outcome::{Failure, FailureCode};
+use crate::events::record::Flow;
 use crate::events::request::{MemberId, ResumeAnswer, ResumeInputs};
 use crate::failpoint;
 use crate::flow_control::place::Place;
@@ -238,6 +239,7 @@ fn before_storing(deadline: Instant) -> Instant {
 fn question_ask(session: &Session, attempt: Attempt) -> Ask {
     let prompts = if attempt.is_firm { prompt::firmer_question } else { prompt::question };
     Ask {
+        flow: Some(Flow::Resume),
         prompts: prompts(&session.inputs, &session.exchanges, attempt.next),
         temperature: QUESTION_TEMPERATURE,
         max_tokens: QUESTION_TOKENS,
@@ -248,6 +250,7 @@ fn question_ask(session: &Session, attempt: Attempt) -> Ask {
 
 fn resume_ask(session: &Session) -> Ask {
     Ask {
+        flow: Some(Flow::Resume),
         prompts: prompt::resume(&session.inputs, &session.exchanges),
         temperature: RESUME_TEMPERATURE,
         max_tokens: RESUME_TOKENS,

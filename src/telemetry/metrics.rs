@@ -32,6 +32,8 @@ pub struct Metrics {
     pub request_seconds: HistogramVec,
     pub model_calls: IntCounterVec,
     pub model_call_seconds: Histogram,
+    pub model_time_to_first_token: HistogramVec,
+    pub model_time_per_output_token: HistogramVec,
     pub model_retries: IntCounterVec,
     pub model_tokens: IntCounterVec,
     pub model_calls_out: IntGauge,
@@ -45,6 +47,10 @@ pub struct Metrics {
 
 /// From an answer found in the journal to one that took the whole deadline.
 const SECONDS: [f64; 14] = [0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0];
+
+/// OpenTelemetry's, and beyond them for models that run without a GPU.
+const FIRST_TOKEN: [f64; 14] = [0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 10.0, 20.0, 40.0];
+const PER_TOKEN: [f64; 13] = [0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75, 1.0, 2.5];
 
 impl Metrics {
     /// All metrics at zero.
@@ -128,6 +134,28 @@ impl Metrics {
                 Histogram::with_opts(
                     HistogramOpts::new("model_call_seconds", "How long a call to a model took.")
                         .buckets(SECONDS.to_vec()),
+                )?,
+            )?,
+            model_time_to_first_token: add(
+                &new,
+                HistogramVec::new(
+                    HistogramOpts::new(
+                        "model_time_to_first_token_seconds",
+                        "How long the first token of a streamed reply took.",
+                    )
+                    .buckets(FIRST_TOKEN.to_vec()),
+                    &["endpoint", "flow"],
+                )?,
+            )?,
+            model_time_per_output_token: add(
+                &new,
+                HistogramVec::new(
+                    HistogramOpts::new(
+                        "model_time_per_output_token_seconds",
+                        "How long each token of a streamed reply took after the first.",
+                    )
+                    .buckets(PER_TOKEN.to_vec()),
+                    &["endpoint", "flow"],
                 )?,
             )?,
             model_retries: counters(

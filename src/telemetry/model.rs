@@ -1,7 +1,9 @@
 //! What happens with the model, as metrics.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use crate::events::record::Flow;
 use crate::llm::classify::{Cause, Usage};
 use crate::llm::failover::Observer;
 use crate::telemetry::metrics::Metrics;
@@ -36,6 +38,14 @@ impl Observer for ModelMetrics {
 
     fn circuit(&self, endpoint: &'static str, is_open: bool) {
         self.0.model_circuit_open.with_label_values(&[endpoint]).set(i64::from(is_open));
+    }
+
+    fn streamed(&self, endpoint: &'static str, flow: Flow, first: Duration, per_token: Option<Duration>) {
+        let labels = [endpoint, flow.name()];
+        self.0.model_time_to_first_token.with_label_values(&labels).observe(first.as_secs_f64());
+        if let Some(per_token) = per_token {
+            self.0.model_time_per_output_token.with_label_values(&labels).observe(per_token.as_secs_f64());
+        }
     }
 
     fn tokens(&self, usage: Usage) {

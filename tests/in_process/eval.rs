@@ -54,7 +54,7 @@ impl Evaluated {
 async fn serve(misbehaviour: Option<Misbehaviour>) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
-    let script = Script { latency: Duration::ZERO, misbehaviour };
+    let script = Script { misbehaviour, ..Script::default() };
     tokio::spawn(model::serve(listener, script, std::future::pending()));
     url
 }
@@ -185,7 +185,7 @@ async fn whoever_interrupts_it_gets_a_report_of_what_came() {
     let folder = TempDir::new().unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
-    let script = Script { latency: Duration::from_millis(50), misbehaviour: None };
+    let script = Script { latency: Duration::from_millis(50), ..Script::default() };
     tokio::spawn(model::serve(listener, script, std::future::pending()));
     let out = folder.path().join("part.json");
     let mut run = Command::new(env!("CARGO_BIN_EXE_ssammu-worker"))

@@ -37,6 +37,7 @@ fn client(server: &Running, model: Option<&str>) -> Vllm {
 fn ask(system: &'static str, user: &str) -> Ask {
     let preamble = Preamble::kept([(Role::System, system)]);
     Ask {
+        flow: None,
         prompts: vec![Prompt { preamble, text: user.into() }],
         temperature: 0.7,
         max_tokens: 512,
@@ -76,7 +77,7 @@ async fn its_count_keeps_a_long_prompt_from_being_sent() {
     let server = start(Duration::ZERO).await;
     let (vllm, limit) = (client(&server, None), soon());
     let fits = ask("면접관", &"가".repeat(3500));
-    assert!(vllm.call(&fits, limit).await.is_ok());
+    assert!(vllm.call(&fits, limit, None).await.is_ok());
     let model = Failover::new(Arc::new(vllm), None, Patience::default(), Arc::new(()));
     let too_long = ask("면접관", &"가".repeat(4000));
     assert_eq!(model.ask(&too_long, &Place::only(), limit, None).await, Err(ModelFailure::TooLong));
@@ -86,7 +87,7 @@ async fn its_count_keeps_a_long_prompt_from_being_sent() {
 async fn a_reply_that_has_no_room_breaks_off() {
     let server = start(Duration::ZERO).await;
     let ask = Ask { max_tokens: 20, min_tokens: 1, ..ask("면접관", "ACID란?") };
-    let completion = client(&server, None).call(&ask, soon()).await.unwrap();
+    let completion = client(&server, None).call(&ask, soon(), None).await.unwrap();
     assert!(completion.truncated);
     assert_eq!(completion.usage.unwrap().completion, u64::from(estimate_text(&completion.text)));
     assert!(estimate_text(&completion.text) <= 20 && !completion.text.is_empty());
@@ -95,7 +96,7 @@ async fn a_reply_that_has_no_room_breaks_off() {
 #[tokio::test]
 async fn another_model_is_refused_as_vllm_does() {
     let server = start(Duration::ZERO).await;
-    let fault = client(&server, Some("aya")).call(&ask("면접관", "ACID란?"), soon()).await.unwrap_err();
+    let fault = client(&server, Some("aya")).call(&ask("면접관", "ACID란?"), soon(), None).await.unwrap_err();
     assert_eq!((fault.cause, fault.status), (Cause::UnknownModel, Some(404)));
 }
 
@@ -126,7 +127,7 @@ async fn what_vllm_refuses_is_refused_with_its_status() {
 async fn it_takes_its_time_and_stops_when_told() {
     let server = start(Duration::from_millis(80)).await;
     let started = Instant::now();
-    client(&server, None).call(&ask("면접관", "ACID란?"), soon()).await.unwrap();
+    client(&server, None).call(&ask("면접관", "ACID란?"), soon(), None).await.unwrap();
     assert!(started.elapsed() >= Duration::from_millis(80));
     server.stop.send(()).unwrap();
     server.task.await.unwrap().unwrap();

@@ -124,6 +124,7 @@ mod tests {
             prompt_tokens: None,
             reply_tokens: None,
             millis: 0,
+            first_token_millis: None,
         }
     }
 

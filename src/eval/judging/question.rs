@@ -105,6 +105,7 @@ mod tests {
             prompt_tokens: None,
             reply_tokens: None,
             millis: 0,
+            first_token_millis: None,
         };
         let findings = judge(&member, 1, question, &[call]);
         findings.iter().filter(|finding| !finding.holds).map(|finding| finding.check).collect()

@@ -43,7 +43,7 @@ fn calls_a_tool(message: &Value) -> bool {
 }
 
 /// A content's text: one text, or the texts of its parts one behind the other. `None` where it is no content.
-fn text_of(content: &Value) -> Option<String> {
+pub fn text_of(content: &Value) -> Option<String> {
     match content {
         Value::Null => Some(String::new()),
         Value::String(text) => Some(text.clone()),

@@ -84,6 +84,11 @@ impl Told {
         self
     }
 
+    /// Whether it is about something that the server does not know, and not about a value.
+    pub fn is_unsupported(&self) -> bool {
+        self.is_unsupported
+    }
+
     /// Whether one of these, in lower case, stands in its message.
     pub fn says(&self, wordings: &[&str]) -> bool {
         wordings.iter().any(|wording| self.message.contains(wording))
@@ -229,6 +234,12 @@ impl Told {
     /// Nobody pays for it any more.
     pub fn is_quota(&self) -> bool {
         self.code == "insufficient_quota" || self.kind == "insufficient_quota"
+    }
+
+    /// Whether one of these is a word of its message, or the field that it is about.
+    pub fn names_word(&self, wanted: &[&str]) -> bool {
+        let mut words = self.message.split(|c: char| !c.is_alphanumeric() && c != '_');
+        wanted.contains(&self.param.as_str()) || words.any(|word| wanted.contains(&word))
     }
 
     /// Whether it is about this field, or speaks of something that stands for it.

@@ -29,6 +29,7 @@ const QUICK: Duration = Duration::from_millis(250);
 static PROBE: LazyLock<Ask> = LazyLock::new(|| {
     static NOTHING: LazyLock<Preamble> = LazyLock::new(|| Preamble::new([]));
     Ask {
+        flow: None,
         prompts: vec![Prompt { preamble: &NOTHING, text: "1".into() }],
         temperature: 0.0,
         max_tokens: 1,
@@ -89,7 +90,7 @@ impl Failover {
 
     async fn probe(&self, server: &Server, patience: Duration) -> (Instant, Result<Completion, Fault>) {
         let started = Instant::now();
-        let result = server.endpoint.call(&PROBE, started + patience).await;
+        let result = server.endpoint.call(&PROBE, started + patience, None).await;
         let outcome = result.as_ref().map(drop).map_err(|fault| fault.cause);
         self.observer.probed(server.name(), outcome);
         if outcome.is_ok() && started.elapsed() <= QUICK {

@@ -1,4 +1,5 @@
 mod one_request;
+mod streams;
 mod told;
 mod warming;
 
@@ -87,7 +88,7 @@ impl Endpoint for Scripted {
         self.name
     }
 
-    async fn call(&self, ask: &Ask, limit: Instant) -> Result<Completion, Fault> {
+    async fn call(&self, ask: &Ask, limit: Instant, _heard: Option<&Heard<'_>>) -> Result<Completion, Fault> {
         let is_probe = ask.max_tokens == 1;
         let counter = match (is_probe, ask.prompts[0].preamble.json()) {
             (false, _) => &self.calls,
@@ -179,6 +180,7 @@ fn fails(cause: Cause) -> Result<Completion, Fault> {
 
 fn ask() -> Ask {
     Ask {
+        flow: None,
         prompts: vec![Prompt { preamble: Preamble::kept([]), text: "질문".into() }],
         temperature: 0.7,
         max_tokens: 512,

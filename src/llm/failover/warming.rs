@@ -47,8 +47,8 @@ impl Failover {
         for preamble in beginnings {
             let started = Instant::now();
             let prompts = vec![Prompt { preamble, text: "1".into() }];
-            let ask = Ask { prompts, temperature: 0.0, max_tokens: 1, min_tokens: 1, schema: None };
-            match server.endpoint.call(&ask, Instant::now() + LONGEST).await {
+            let ask = Ask { flow: None, prompts, temperature: 0.0, max_tokens: 1, min_tokens: 1, schema: None };
+            match server.endpoint.call(&ask, Instant::now() + LONGEST, None).await {
                 Ok(Completion { usage, .. }) => {
                     longest = longest.max(started.elapsed());
                     *locked(&server.reading) = longest;

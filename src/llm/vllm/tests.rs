@@ -10,6 +10,8 @@ use crate::flow_control::place::Place;
 use crate::llm::failover::{Failover, Patience};
 use crate::llm::{Model, Preamble, Role};
 
+mod streams;
+
 const UNKNOWN_MODEL: &str =
     r#"{"error":{"message":"The model `/model` does not exist.","type":"NotFoundError","param":"model","code":404}}"#;
 const OVERFLOW: &str = r#"{"error":{"message":"This model's maximum context length is 4096 tokens.","type":"BadRequestError","param":"input_tokens","code":400}}"#;
@@ -59,6 +61,7 @@ fn ask(question: &str) -> Ask {
     static LEAN: LazyLock<Preamble> = LazyLock::new(|| Preamble::new([(Role::System, "면접관")]));
     let prompt = |preamble| Prompt { preamble, text: question.into() };
     Ask {
+        flow: None,
         prompts: vec![prompt(&RICH), prompt(&LEAN)],
         temperature: 0.7,
         max_tokens: 512,
@@ -76,7 +79,7 @@ async fn call(vllm: &Vllm) -> Result<String, Cause> {
 }
 
 async fn called(vllm: &Vllm, ask: &Ask, limit: Instant) -> Result<String, Cause> {
-    vllm.call(ask, limit).await.map(|completion| completion.text).map_err(|fault| fault.cause)
+    vllm.call(ask, limit, None).await.map(|completion| completion.text).map_err(|fault| fault.cause)
 }
 
 #[tokio::test]
@@ -461,7 +464,7 @@ async fn what_a_server_refuses_is_left_out_from_then_on() {
 #[tokio::test]
 async fn retry_after_comes_with_the_fault() {
     let server = serving(100, |_, _| Reaction::With(429, "retry-after", "7", "{}".to_owned())).await;
-    let fault = client(&server).call(&ask("TCP란?"), soon()).await.unwrap_err();
+    let fault = client(&server).call(&ask("TCP란?"), soon(), None).await.unwrap_err();
     assert_eq!(fault, Fault { cause: Cause::Busy, status: Some(429), retry_after: Some(Duration::from_secs(7)) });
 }
 

@@ -6,14 +6,18 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use http_body_util::{BodyExt, StreamBody};
 use hyper::Response;
-use hyper::body::Bytes;
+use hyper::body::{Bytes, Frame};
+use hyper::http::HeaderValue;
 use hyper::http::request::Parts;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 use crate::kit::model::answer::{assistant, completion, models};
 use crate::kit::model::http::{self, Body};
+use crate::kit::model::stream;
 
 /// Where the model tells what it has seen, and begins anew.
 pub const SEEN: &str = "/seen";
@@ -46,8 +50,8 @@ pub struct Seen {
 struct Steady {
     models: Bytes,
     count: Bytes,
-    feedback: Bytes,
-    resume: Bytes,
+    feedback: Said,
+    resume: Said,
     latency: Duration,
     /// How many questions were asked: no two may be alike.
     questions: AtomicU64,
@@ -55,6 +59,9 @@ struct Steady {
 }
 
 const ONE_TOKEN: &[u8] = br#""max_tokens":1,"#;
+const STREAM: &[u8] = br#""stream":true"#;
+/// In how many steps a reply is streamed: a token each would cost this process more than all of the worker does.
+const STEPS: usize = 10;
 
 impl Steady {
     fn new(latency: Duration) -> Self {
@@ -63,8 +70,8 @@ impl Steady {
             models: bytes(models("/model", 4096)),
             // What a Korean tokenizer makes of the longest prompt that is the same for everyone, about.
             count: bytes(json!({"count": 1200, "max_model_len": 4096, "tokens": []})),
-            feedback: bytes(said(FEEDBACK)),
-            resume: bytes(said(RESUME)),
+            feedback: Said::new(FEEDBACK),
+            resume: Said::new(RESUME),
             latency,
             questions: AtomicU64::new(1),
             seen: Mutex::default(),
@@ -77,8 +84,7 @@ impl Steady {
 
     fn note(&self, body: &[u8]) {
         // What warms the server is no request's.
-        let is_for_one_token = body.windows(ONE_TOKEN.len()).rev().any(|piece| piece == ONE_TOKEN);
-        if is_for_one_token {
+        if is_in(body, ONE_TOKEN) {
             return;
         }
         self.seen(|seen| {
@@ -90,12 +96,12 @@ impl Steady {
     }
 
     /// Questions are asked for with a schema; a résumé and a feedback differ by the one word that says which.
-    fn completion(&self, body: &[u8]) -> Bytes {
+    fn completion(&self, body: &[u8]) -> Said {
         let text = std::str::from_utf8(body).unwrap_or_default();
         if text.contains(r#""json_schema""#) {
             let number = self.questions.fetch_add(1, Ordering::Relaxed);
             let question = format!("{number}번째로 묻습니다. 그 프로젝트에서 직접 맡은 부분은 무엇이었나요?");
-            said(&json!({"enough": false, "question": question}).to_string()).to_string().into()
+            Said::new(&json!({"enough": false, "question": question}).to_string())
         } else if text.contains("이력서") {
             self.resume.clone()
         } else {
@@ -109,10 +115,14 @@ impl http::Answers for Steady {
         let answer = match head.uri.path() {
             "/v1/chat/completions" => {
                 self.note(&body);
+                let said = self.completion(&body);
+                if is_in(&body, STREAM) {
+                    return Ok(streamed(said.steps, self.latency));
+                }
                 if !self.latency.is_zero() {
                     tokio::time::sleep(self.latency).await;
                 }
-                self.completion(&body)
+                said.whole
             }
             "/tokenize" => {
                 self.seen(|seen| seen.counts += 1);
@@ -125,8 +135,44 @@ impl http::Answers for Steady {
     }
 }
 
-fn said(text: &str) -> Value {
-    completion("stop", &assistant(text))
+/// A reply, whole and as a stream.
+#[derive(Clone)]
+struct Said {
+    whole: Bytes,
+    /// What is sent together.
+    steps: Arc<[Bytes]>,
+}
+
+impl Said {
+    fn new(text: &str) -> Self {
+        let completion = completion("stop", &assistant(text));
+        let events = stream::events(&completion);
+        let steps = events.chunks(events.len().div_ceil(STEPS)).map(|step| Bytes::from(step.concat()));
+        Self { whole: completion.to_string().into(), steps: steps.collect() }
+    }
+}
+
+/// Written evenly over the time that a whole answer takes.
+fn streamed(steps: Arc<[Bytes]>, latency: Duration) -> Response<Body> {
+    let (started, count) = (Instant::now(), u32::try_from(steps.len()).unwrap_or(u32::MAX));
+    let frames = futures_util::stream::unfold(0, move |step| {
+        let bytes = usize::try_from(step).ok().and_then(|step| steps.get(step)).cloned();
+        async move {
+            let bytes = bytes?;
+            if !latency.is_zero() {
+                tokio::time::sleep_until(started + latency * (step + 1) / count).await;
+            }
+            Some((Ok::<_, io::Error>(Frame::data(bytes)), step + 1))
+        }
+    });
+    let mut response = Response::new(BodyExt::boxed_unsync(StreamBody::new(frames)));
+    response.headers_mut().insert("content-type", HeaderValue::from_static("text/event-stream; charset=utf-8"));
+    response
+}
+
+/// Whether this stands in the end of a body, most likely.
+fn is_in(body: &[u8], piece: &[u8]) -> bool {
+    body.windows(piece.len()).rev().any(|window| window == piece)
 }
 
 /// Serves until the process is killed.

@@ -22,6 +22,7 @@ mod rules;
 mod saved_data;
 mod scenarios;
 mod spring;
+mod streams;
 mod suites;
 mod waits;
 mod watching;
@@ -40,6 +41,7 @@ pub fn all() -> Vec<(&'static str, Vec<Case>)> {
         ("saved_data", saved_data::cases()),
         ("rollback", rollback::cases()),
         ("hangs", hangs::cases()),
+        ("streams", streams::cases()),
         ("half_alive", half_alive::cases()),
         ("process", process::cases()),
         ("environment", environment::cases()),

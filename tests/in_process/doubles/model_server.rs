@@ -236,7 +236,11 @@ impl Desk {
                     "usage": {"prompt_tokens": 900, "completion_tokens": 60, "total_tokens": 960},
                 });
                 let drip = rule.and_then(|rule| rule.answer.drip);
-                Answer { drip, gzip: rule.is_some_and(|rule| rule.answer.gzip), ..Answer::json(body) }
+                let gzip = rule.is_some_and(|rule| rule.answer.gzip);
+                if chat.body["stream"] == true && !is_probe {
+                    return Answer { drip, gzip, ..Answer::stream(&body) };
+                }
+                Answer { drip, gzip, ..Answer::json(body) }
             }
         }
     }
@@ -275,6 +279,19 @@ impl Desk {
 }
 
 impl Answer {
+    /// The same, character by character.
+    fn stream(completion: &Value) -> Self {
+        let choice = &completion["choices"][0];
+        let event = |delta: Value, finish: &Value| json!({"object": "chat.completion.chunk", "choices": [{"index": 0, "delta": delta, "finish_reason": finish}]});
+        let text = choice["message"]["content"].as_str().unwrap_or_default();
+        let mut events = vec![event(json!({"role": "assistant", "content": ""}), &Value::Null)];
+        events.extend(text.chars().map(|char| event(json!({"content": char}), &Value::Null)));
+        events.push(event(json!({}), &choice["finish_reason"]));
+        events.push(json!({"choices": [], "usage": completion["usage"]}));
+        let events: String = events.iter().map(|event| format!("data: {event}\n\n")).collect();
+        Self { raw: Some(events + "data: [DONE]\n\n"), ..Self::default() }
+    }
+
     fn json(body: Value) -> Self {
         Self { body: Some(body), ..Self::default() }
     }

@@ -10,6 +10,32 @@ pub struct Answer {
     /// How long the model thinks first.
     pub delay: Duration,
     pub how: How,
+    /// How it is written where it was asked for as a stream.
+    pub writing: Writing,
+}
+
+/// How a reply is written.
+#[derive(Clone, Debug, Default)]
+pub struct Writing {
+    /// Between two tokens.
+    pub pause: Duration,
+    /// What happens after so many tokens.
+    pub turn: Option<(usize, Turn)>,
+    /// All of it comes at once, though it should have been a stream.
+    pub is_plain: bool,
+}
+
+/// What happens in the middle of a stream.
+#[derive(Clone, Debug)]
+pub enum Turn {
+    /// Nothing for so long, and then it goes on.
+    Pause(Duration),
+    /// Nothing more, and the connection stays.
+    Stall,
+    /// The connection breaks.
+    Cut,
+    /// This event, and then the end.
+    Error(Value),
 }
 
 /// What happens on the wire.
@@ -33,7 +59,7 @@ pub enum How {
 
 impl Answer {
     fn of(how: How) -> Self {
-        Self { delay: Duration::ZERO, how }
+        Self { delay: Duration::ZERO, how, writing: Writing::default() }
     }
 
     fn json(status: u16, body: &Value) -> Self {
@@ -48,6 +74,24 @@ impl Answer {
     /// The same, after a while.
     pub fn after(mut self, delay: Duration) -> Self {
         self.delay = delay;
+        self
+    }
+
+    /// The same, written at this pace.
+    pub fn paced(mut self, pause: Duration) -> Self {
+        self.writing.pause = pause;
+        self
+    }
+
+    /// The same, with something in the middle.
+    pub fn turns(mut self, after_tokens: usize, turn: Turn) -> Self {
+        self.writing.turn = Some((after_tokens, turn));
+        self
+    }
+
+    /// The same at once, to whoever wants a stream, too.
+    pub fn plain(mut self) -> Self {
+        self.writing.is_plain = true;
         self
     }
 

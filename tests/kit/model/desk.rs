@@ -12,6 +12,7 @@ use tokio::sync::watch;
 
 use crate::kit::model::http::{self, Answers, Body};
 use crate::kit::model::script::{Script, count_tokens, is_probe, kind};
+use crate::kit::model::stream::Written;
 use crate::kit::model::{Call, Load};
 
 pub struct Desk {
@@ -64,9 +65,14 @@ fn not_found() -> Response<Body> {
 impl Desk {
     async fn complete(&self, call: Call) -> io::Result<Response<Body>> {
         let answer = self.script.lock().expect("the script").answer(&call.body);
+        let wants_stream = call.body["stream"] == true;
+        let wants_usage = call.body["stream_options"]["include_usage"] == true;
         self.calls.lock().expect("the calls").push(call);
-        let mut work = AtWork::begin(self);
+        let mut work = AtWork::begin(&self.load);
         tokio::time::sleep(answer.delay).await;
+        if let Some(written) = Written::of(&answer, wants_usage).filter(|_| wants_stream) {
+            return Ok(written.response(work));
+        }
         let response = http::respond(answer.how).await;
         work.done = true;
         response
@@ -74,26 +80,36 @@ impl Desk {
 }
 
 /// Counts a call for as long as it is at work; one that is dropped before it is done was abandoned.
-struct AtWork<'a> {
-    desk: &'a Desk,
-    done: bool,
+pub struct AtWork {
+    load: watch::Sender<Load>,
+    pub done: bool,
 }
 
-impl<'a> AtWork<'a> {
-    fn begin(desk: &'a Desk) -> Self {
-        desk.load.send_modify(|load| {
+impl AtWork {
+    fn begin(load: &watch::Sender<Load>) -> Self {
+        load.send_modify(|load| {
             load.calls += 1;
             load.at_work += 1;
             load.peak = load.peak.max(load.at_work);
         });
-        Self { desk, done: false }
+        Self { load: load.clone(), done: false }
+    }
+
+    /// All of it is written.
+    pub fn ends(mut self) {
+        self.done = true;
+    }
+
+    /// A token is written.
+    pub fn token(&self) {
+        self.load.send_modify(|load| load.tokens += 1);
     }
 }
 
-impl Drop for AtWork<'_> {
+impl Drop for AtWork {
     fn drop(&mut self) {
         let abandoned = usize::from(!self.done);
-        self.desk.load.send_modify(|load| {
+        self.load.send_modify(|load| {
             load.at_work -= 1;
             load.abandoned += abandoned;
         });

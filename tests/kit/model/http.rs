@@ -83,7 +83,7 @@ pub fn full(body: impl Into<Bytes>) -> Body {
 }
 
 /// What makes hyper break the connection.
-fn broken() -> io::Error {
+pub fn broken() -> io::Error {
     io::Error::new(io::ErrorKind::ConnectionReset, "staged by the test")
 }
 

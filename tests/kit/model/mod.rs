@@ -5,6 +5,7 @@ pub mod answer;
 mod desk;
 pub mod http;
 pub mod script;
+pub mod stream;
 
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -62,6 +63,8 @@ pub struct Load {
     pub peak: usize,
     /// Calls whose client went away before the answer was ready.
     pub abandoned: usize,
+    /// Tokens that it wrote into streams.
+    pub tokens: usize,
 }
 
 /// The server; it ends when it is dropped.
@@ -137,6 +140,11 @@ impl ModelServer {
     /// Whether it has `/tokenize`, which OpenAI and others lack.
     pub fn tokenizes(&self, yes: bool) {
         self.script().tokenizes = yes;
+    }
+
+    /// It refuses requests that have this field, as servers do that do not know it; one that is false is none.
+    pub fn refuses(&self, field: &str) {
+        self.script().refused.push(field.to_owned());
     }
 
     /// It serves this model and lists it, and no other. By itself it lists `/model`, and serves whatever it is asked for.

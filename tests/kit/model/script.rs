@@ -26,6 +26,8 @@ pub struct Script {
     pub tokenizes: bool,
     /// The one model that it serves; without it whatever it is asked for, as a server with aliases does.
     pub serves: Option<String>,
+    /// Fields that it does not know.
+    pub refused: Vec<String>,
     /// The answer to the question for its models, where that is not the usual one.
     pub list: Option<Answer>,
     questions: u32,
@@ -42,6 +44,7 @@ impl Default for Script {
             context: 4096,
             tokenizes: true,
             serves: None,
+            refused: Vec::new(),
             list: None,
             questions: 0,
         }
@@ -69,6 +72,11 @@ impl Script {
         let kind = kind(body);
         if self.serves.as_deref().is_some_and(|served| body["model"] != served) {
             return Answer::no_such_model();
+        }
+        let is_there =
+            |field: &&String| body.get(field.as_str()).is_some_and(|value| !value.is_null() && *value != false);
+        if let Some(field) = self.refused.iter().find(is_there) {
+            return Answer::bad_request("BadRequestError", &format!("Unsupported parameter: '{field}'."));
         }
         let marked = self.marked.iter_mut().find(|(marker, _)| text.contains(marker.as_str()));
         if let Some(answer) = marked.and_then(|(_, answers)| in_turn(answers)) {
