@@ -59,6 +59,7 @@ OTHER_WORDS = [
     ("llm", {"code", "context", "message", "question"}, "fields of a model's replies and errors"),
     ("config.rs", {"text"}, "a format of the log"),
     ("llm/classify/reply.rs", {"text"}, "a field of a model's replies"),
+    ("llm/streamed.rs", {"text"}, "a field of a model's replies"),
     ("llm/text/formula.rs", {"text"}, "a command of LaTeX"),
     ("llm/text/html.rs", {"section"}, "an element of HTML"),
     ("llm/text/phrases.rs", {"answer", "feedback", "text"}, "labels and keys that models write unasked"),

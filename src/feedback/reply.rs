@@ -1,14 +1,17 @@
 //! What of a model's reply becomes the feedback.
 
+mod settled;
+
 use std::borrow::Cow;
 
 use crate::llm::text::markup::{self, Kind, Line};
 use crate::llm::text::object::{self, Object, Value};
 use crate::llm::text::phrases::{key, label};
 use crate::llm::text::{
-    beginning, boilerplate, envelope, html, inline, is_alphanumeric, is_foreign, is_hangul, is_readable, one_line,
-    sentence, visible,
+    beginning, boilerplate, envelope, is_alphanumeric, is_foreign, is_hangul, is_readable, one_line, sentence, visible,
 };
+
+pub use self::settled::settled;
 
 /// Sentences of a feedback, at most.
 const MAX_SENTENCES: usize = 5;
@@ -39,12 +42,6 @@ const LOOPING_LETTERS: usize = 30;
 /// does not say anything do not. Reading a feedback again changes nothing.
 pub fn read(text: &str, truncated: bool) -> Option<String> {
     feedback(text, if truncated { End::CutOff } else { End::Whole })
-}
-
-/// How a feedback begins whose reply begins with `text`, as far as that is known whatever comes: whole sentences, or `None`
-/// when there are none yet. [`written`](super::written) says what it cannot know.
-pub fn settled(text: &str) -> Option<String> {
-    feedback(text, End::Open)
 }
 
 /// How a text ends.
@@ -84,7 +81,11 @@ fn feedback(text: &str, end: End) -> Option<String> {
 fn pass(text: &str, end: End) -> Option<String> {
     let text = visible(text);
     let reply = envelope::turn(&text);
-    if boilerplate::is_error(&reply) {
+    if boilerplate::is_error(&reply) || (end.goes_on() && boilerplate::may_be_error(&reply)) {
+        return None;
+    }
+    let is_held = |reply: &str| end.goes_on() && envelope::may_be_enclosed(reply);
+    if is_held(&reply) && surely_feedback(&reply).is_none() {
         return None;
     }
     let (reply, end) = match unwrapped(&reply) {
@@ -93,10 +94,14 @@ fn pass(text: &str, end: End) -> Option<String> {
         Unwrapped::Plain => (reply, end),
         Unwrapped::Nothing => return None,
     };
-    if end.goes_on() && envelope::may_be_enclosed(&reply) {
+    if is_held(&reply) {
         return None;
     }
-    let text = flow(&own_lines(&reply, end), end != End::Whole);
+    let mut lines = own_lines(&reply, end);
+    if end == End::Open {
+        lines.truncate(settled::lines(&lines));
+    }
+    let text = flow(&lines, end != End::Whole);
     let text = envelope::without_quotes(&text);
     let whole = match end {
         End::Whole => sentence::split(text, false),
@@ -104,42 +109,39 @@ fn pass(text: &str, end: End) -> Option<String> {
         End::Open => sentence::settled(text),
     };
     let mut sentences: Vec<&str> = Vec::new();
+    let mut first = None;
     let mut garbage = false;
     let whole = whole.iter().map(|sentence| without_bullets(sentence)).take_while(|sentence| {
         garbage = is_garbage(sentence);
-        !garbage && !(end.goes_on() && is_open(sentence))
+        !garbage && !(end.goes_on() && settled::is_open(sentence))
     });
     let whole: Vec<&str> = whole.filter(|sentence| !is_foreign(sentence)).collect();
-    if boilerplate::is_refusal(&whole) || (end.goes_on() && !whole.iter().any(|sentence| is_proper(sentence))) {
+    if boilerplate::is_refusal(&whole) {
         return None;
     }
     // What a model says in English before a Korean feedback is to itself.
     let korean = whole.iter().any(|sentence| sentence.contains(is_hangul));
-    for sentence in whole {
+    for sentence in whole.iter().copied() {
         if sentences.len() == MAX_SENTENCES {
             break;
         }
         let leads_in = sentences.is_empty() || !sentence.ends_with([':', '：']);
         let announces = leads_in && boilerplate::is_announcement(sentence);
         let thinks = sentences.is_empty() && korean && is_english(sentence);
+        if !announces && !boilerplate::is_polite(sentence) {
+            first.get_or_insert(sentence);
+        }
         let again = || sentences.iter().any(|earlier| words(earlier) == words(sentence));
         if !announces && !thinks && !boilerplate::is_polite(sentence) && !again() {
             sentences.push(sentence);
         }
     }
+    if end.goes_on() && !settled::is_reply(&whole, first) {
+        return None;
+    }
     let feedback = fit(&sentences);
     let feedback = without_half_quotes(&feedback).trim();
     feedback.chars().any(is_readable).then(|| feedback.to_owned())
-}
-
-/// Whether a mark in `sentence` may have its partner in what comes.
-fn is_open(sentence: &str) -> bool {
-    inline::is_open(sentence) || html::is_open(sentence)
-}
-
-/// Whether a reply that holds `sentence` surely is one.
-fn is_proper(sentence: &str) -> bool {
-    sentence.contains(is_hangul) && !boilerplate::may_be_refusal(sentence)
 }
 
 /// `sentence` without its marks.
@@ -175,9 +177,7 @@ fn unwrapped(reply: &str) -> Unwrapped {
         return Unwrapped::Plain;
     }
     let text = |value: &Value| Unwrapped::Text(as_lines(value), value.is_broken());
-    let surely =
-        object::objects(reply).find_map(|object| named(object.with_any(key::SURELY_FEEDBACK)?, key::SURELY_FEEDBACK));
-    if let Some(value) = surely {
+    if let Some(value) = surely_feedback(reply) {
         return text(&value);
     }
     let bare = envelope::without_code_fence(reply);
@@ -197,6 +197,11 @@ fn unwrapped(reply: &str) -> Unwrapped {
         Some(value @ Value::List(_)) if !value.texts().is_empty() => text(&value),
         _ => Unwrapped::Plain,
     }
+}
+
+/// What JSON in `reply` calls the feedback, whatever stands around it.
+fn surely_feedback(reply: &str) -> Option<Value> {
+    object::objects(reply).find_map(|object| named(object.with_any(key::SURELY_FEEDBACK)?, key::SURELY_FEEDBACK))
 }
 
 /// What stands in `object` under the first of `names` that it has.
@@ -352,7 +357,9 @@ fn line_in_flow(line: &Line, around: &Around, truncated: bool, text: &mut String
         text.push_str(if closes { &sentence } else { &line.text });
         return;
     }
-    let short = line.text.chars().nth(LONGEST_NAME).is_none();
+    // A name holds no sentence.
+    let names = sentence::split(&line.text, true).is_empty();
+    let short = names && line.text.chars().nth(LONGEST_NAME).is_none();
     let named = line.kind == Kind::Item && next == Some(Kind::Text) && short;
     // A title, or a score: it is no sentence, and begins none.
     let titles = line.kind == Kind::Text
@@ -360,7 +367,7 @@ fn line_in_flow(line: &Line, around: &Around, truncated: bool, text: &mut String
         && around.below.is_some()
         && short
         && !line.text.ends_with([':', '：', ',']);
-    if line.kind == Kind::Heading || named || titles {
+    if (line.kind == Kind::Heading && names) || named || titles {
         return;
     }
     text.push_str(&line.text);
@@ -421,4 +428,4 @@ fn has_few_letters(sentence: &str) -> bool {
 }
 
 #[cfg(test)]
-mod tests;
+pub mod tests;

@@ -4,6 +4,8 @@ use super::reply;
 
 /// Bytes behind the end of a sentence that tell that it is one.
 const LOOK_AHEAD: usize = 12;
+/// Bytes after which one is looked for again that was not settled.
+const PATIENCE: usize = 48;
 
 /// A reply as it comes, and what of it was shown.
 #[derive(Debug, Default)]
@@ -11,6 +13,8 @@ pub struct Written {
     reply: String,
     /// Up to where it was looked for ends of sentences.
     seen: usize,
+    /// How much of it there was when one was found that was not settled yet.
+    waits: Option<usize>,
     shown: String,
     /// What came later disagreed with what was shown.
     lost: bool,
@@ -32,12 +36,11 @@ impl Written {
         if self.lost || !self.may_have_more() {
             return None;
         }
-        let settled = reply::settled(&self.reply)?;
-        let Some(more) = settled.strip_prefix(&self.shown) else {
-            self.lost = !self.shown.starts_with(&settled);
-            return None;
-        };
-        if more.is_empty() {
+        let settled = reply::settled(&self.reply).unwrap_or_default();
+        let more = settled.strip_prefix(&self.shown);
+        self.lost = more.is_none() && !self.shown.starts_with(&settled);
+        self.waits = more.is_none_or(str::is_empty).then_some(self.reply.len());
+        if self.waits.is_some() {
             return None;
         }
         self.shown = settled;
@@ -50,6 +53,10 @@ impl Written {
         let known = known.unwrap_or_default().max(self.seen);
         let unseen = self.reply.get(self.seen..known).unwrap_or_default();
         self.seen = known;
-        unseen.contains(['.', '!', '?', '…', '。', '！', '？', '\n'])
+        let again = self.waits.is_some_and(|then| then + PATIENCE <= self.reply.len());
+        again || unseen.contains(['.', '!', '?', '…', '。', '！', '？', '\n'])
     }
 }
+
+#[cfg(test)]
+mod tests;

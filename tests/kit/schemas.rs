@@ -6,10 +6,10 @@ use std::sync::LazyLock;
 use jsonschema::Validator;
 use serde_json::Value;
 
-use crate::kit::topics::OUTCOMES;
+use crate::kit::topics::{OUTCOMES, PROGRESS};
 
-static OUTCOME_SCHEMAS: LazyLock<HashMap<&'static str, Validator>> =
-    LazyLock::new(|| OUTCOMES.iter().map(|kind| (*kind, read(kind))).collect());
+static SCHEMAS: LazyLock<HashMap<&'static str, Validator>> =
+    LazyLock::new(|| OUTCOMES.iter().chain([&PROGRESS]).map(|kind| (*kind, read(kind))).collect());
 
 fn read(kind: &str) -> Validator {
     let file = format!("{}/schemas/{kind}.schema.json", env!("CARGO_MANIFEST_DIR"));
@@ -18,9 +18,9 @@ fn read(kind: &str) -> Validator {
     jsonschema::validator_for(&schema).expect("a schema is a schema")
 }
 
-/// Panics when an outcome is not what its schema says.
-pub fn assert_valid(kind: &str, outcome: &Value) {
-    let schema = OUTCOME_SCHEMAS.get(kind).unwrap_or_else(|| panic!("{kind} is no outcome"));
-    let errors: Vec<String> = schema.iter_errors(outcome).map(|error| error.to_string()).collect();
-    assert!(errors.is_empty(), "{outcome} is no {kind}: {}", errors.join("; "));
+/// Panics when an outcome, or what is told of progress, is not what its schema says.
+pub fn assert_valid(kind: &str, value: &Value) {
+    let schema = SCHEMAS.get(kind).unwrap_or_else(|| panic!("{kind} has no schema"));
+    let errors: Vec<String> = schema.iter_errors(value).map(|error| error.to_string()).collect();
+    assert!(errors.is_empty(), "{value} is no {kind}: {}", errors.join("; "));
 }

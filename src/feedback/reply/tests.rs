@@ -86,6 +86,12 @@ fn lists_and_headings_become_flowing_sentences() {
 }
 
 #[test]
+fn a_line_that_holds_a_sentence_is_no_title() {
+    assert_eq!(feedback("핵심입니다. 예시도 좋음\n\n더하면 좋습니다."), "핵심입니다. 예시도 좋음. 더하면 좋습니다.");
+    assert_eq!(feedback("- 핵심입니다. 그래도\n예시가 없습니다."), "핵심입니다. 그래도 예시가 없습니다.");
+}
+
+#[test]
 fn a_sentence_broken_over_lines_stays_one() {
     assert_eq!(feedback("UDP는 TCP보다\n빠릅니다.\t예시도\r\n좋습니다."), "UDP는 TCP보다 빠릅니다. 예시도 좋습니다.");
 }
@@ -190,7 +196,7 @@ fn characters_that_nobody_sees_are_dropped() {
     assert_eq!(feedback("핵심\u{0}을\u{200B} 파악\u{1B}했습니다."), "핵심을 파악했습니다.");
 }
 
-fn pieces() -> impl Strategy<Value = String> {
+pub fn pieces() -> impl Strategy<Value = String> {
     let piece = prop_oneof![
         2 => prop::sample::select(tokens::tests::spellings()).prop_map(str::to_owned),
         1 => "(피드백|답변|질문|Feedback|assistant|user|analysis|assistantfinal|면접관|Instruction)[:\\](]? ?",

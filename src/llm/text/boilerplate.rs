@@ -35,7 +35,8 @@ pub fn is_announcement(sentence: &str) -> bool {
 pub fn without_announcement(line: &str) -> Option<&str> {
     let (at, colon) = line.char_indices().take(LONGEST_ANNOUNCEMENT).find(|(_, c)| matches!(c, ':' | '：'))?;
     let (start, rest) = line.split_at_checked(at + colon.len_utf8())?;
-    is_announcement(start).then(|| rest.trim())
+    // A sentence before it is judged by itself.
+    (is_announcement(start) && sentence::split(start, true).is_empty()).then(|| rest.trim())
 }
 
 /// Whether `sentence` only is polite, and no part of a reply: thanks, good wishes, offers of more help.
@@ -57,11 +58,21 @@ fn bare(sentence: &str) -> String {
 /// Whether `text` is the report of an error and not a reply: a program's or a server's words that took a reply's place.
 /// What begins like one and then speaks of an answer is a reply: errors are a topic of interviews.
 pub fn is_error(text: &str) -> bool {
+    reports_error(text, false)
+}
+
+/// Whether `text`, whose end is still to come, may turn out to be one.
+pub fn may_be_error(text: &str) -> bool {
+    reports_error(text, true)
+}
+
+/// Of a text that is `truncated` only whole sentences tell that it is none.
+fn reports_error(text: &str, truncated: bool) -> bool {
     let report = text.trim_start_matches(|c: char| !c.is_alphanumeric() && c != '<');
     let words: Vec<&str> = report.split_whitespace().take(BEGINNING_WORDS).collect();
     let start = words.join(" ").to_ascii_lowercase();
     if start.starts_with("<html") || start.starts_with("<!doctype") {
-        return !speaks_of_an_answer(&html::plain(text));
+        return !speaks_of_an_answer(&html::plain(text), truncated);
     }
     if is_error_object(text) {
         return true;
@@ -72,9 +83,9 @@ pub fn is_error(text: &str) -> bool {
     });
     let begins = reply::ERRORS.iter().find_map(|report| start.strip_prefix(report));
     match begins {
-        Some(rest) if !is_about(rest) => !speaks_of_an_answer(text),
-        None if named => !speaks_of_an_answer(text),
-        _ => FAILURES.stand_in(beginning(text, LONGEST_FAILURE)) && all_fail(text),
+        Some(rest) if !is_about(rest) => !speaks_of_an_answer(text, truncated),
+        None if named => !speaks_of_an_answer(text, truncated),
+        _ => FAILURES.stand_in(beginning(text, LONGEST_FAILURE)) && all_fail(text, truncated),
     }
 }
 
@@ -84,16 +95,16 @@ fn is_about(rest: &str) -> bool {
 }
 
 /// Whether a sentence of it is none that a program says when it failed.
-fn speaks_of_an_answer(text: &str) -> bool {
+fn speaks_of_an_answer(text: &str, truncated: bool) -> bool {
     let is_korean = |sentence: &String| sentence.contains(is_hangul);
-    sentence::split(&one_line(text), false).iter().any(|sentence| is_korean(sentence) && !fails(sentence))
+    sentence::split(&one_line(text), truncated).iter().any(|sentence| is_korean(sentence) && !fails(sentence))
 }
 
-fn all_fail(text: &str) -> bool {
+fn all_fail(text: &str, truncated: bool) -> bool {
     if text.chars().nth(LONGEST_FAILURE).is_some() {
         return false;
     }
-    let sentences = sentence::split(&one_line(text), false);
+    let sentences = sentence::split(&one_line(text), truncated);
     !sentences.is_empty()
         && sentences.iter().all(|sentence| fails(sentence) || is_polite(sentence) || regrets(sentence))
         && sentences.iter().any(|sentence| fails(sentence))

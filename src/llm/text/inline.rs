@@ -16,7 +16,8 @@ const LIFTED: u32 = 0xF_0000;
 const MAX_LIFTED: usize = 1_000;
 /// How a source begins that is named in parentheses.
 const SOURCE: &str = "(출처";
-/// Characters of a link's address.
+/// Characters of a link's text, and of its address.
+const LONGEST_TEXT: usize = 300;
 const LONGEST_ADDRESS: usize = 2_000;
 /// Characters of a citation between its brackets.
 const LONGEST_CITATION: usize = 40;
@@ -39,9 +40,11 @@ pub fn is_open(text: &str) -> bool {
     if !text.bytes().any(is_mark) {
         return false;
     }
+    // Without its partner it would be dropped.
+    let block = text.matches("```").count() % 2 == 1;
     let text = lift(text, &mut Vec::new());
     // What a formula, a link or a piece of code would begin with was not lifted.
-    let spans = text.contains(['`', '$']) || text.contains("\\(") || text.contains("\\[");
+    let spans = block || text.contains(['`', '$']) || text.contains("\\(") || text.contains("\\[");
     let opens = |mark: &str, may_stand_behind: fn(char) -> bool| {
         text.rsplit_once(mark).is_some_and(|(before, after)| {
             !after.is_empty()
@@ -209,7 +212,7 @@ fn without_links(text: &str) -> Cow<'_, str> {
         let beyond = beyond
             .filter(|(url, _)| !url.contains(char::is_whitespace))
             .map(|(url, rest)| (url, rest.strip_prefix(')').unwrap_or(rest)));
-        match (beyond.is_some().then(|| out.rfind('[')).flatten(), beyond) {
+        match (beyond.is_some().then(|| open_bracket(&out)).flatten(), beyond) {
             (Some(bracket), Some((_, beyond))) => {
                 let text = out.split_off(bracket);
                 let text = text.trim_start_matches('[');
@@ -232,6 +235,18 @@ fn without_links(text: &str) -> Cow<'_, str> {
     }
     out.push_str(rest);
     Cow::Owned(out)
+}
+
+/// Where the bracket is that `before` leaves open: a link's text begins there.
+fn open_bracket(before: &str) -> Option<usize> {
+    let mut closed = 0;
+    let bracket = before.char_indices().rev().take(LONGEST_TEXT).find(|(_, c)| {
+        closed += usize::from(*c == ']');
+        let opens = *c == '[' && closed == 0;
+        closed -= usize::from(*c == '[' && closed > 0);
+        opens
+    });
+    bracket.map(|(at, _)| at)
 }
 
 /// `text` without the numbers of sources: `[1]`, `[^1]`, `【4†source】` and their like, behind a sentence or a word that

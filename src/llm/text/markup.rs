@@ -193,8 +193,10 @@ fn without_number(line: &str) -> Option<&str> {
         let after = rest.get(digits(rest)..)?.strip_prefix(']')?;
         return (1..=2).contains(&digits(rest)).then_some(after);
     }
-    if let Some((number, after)) = line.split_once('\u{20E3}').filter(|(number, _)| (1..=2).contains(&digits(number))) {
-        return number.trim_end_matches('\u{FE0F}').chars().all(|c| c.is_ascii_digit()).then_some(after);
+    let is_number = |number: &str| (1..=2).contains(&number.len()) && digits(number) == number.len();
+    let keycap = line.split_once('\u{20E3}').filter(|(number, _)| is_number(number.trim_end_matches('\u{FE0F}')));
+    if let Some((_, after)) = keycap {
+        return Some(after);
     }
     let rest = after_number(line)?;
     let next = rest.trim_start();
@@ -319,6 +321,7 @@ mod tests {
         for text in ["5. 27. 표준이 되었습니다.", "2023. 3. 부터입니다.", "3.5배입니다."] {
             assert_eq!(without_bullet(text), None, "{text}");
         }
+        assert_eq!(without_bullet("1. 표준과 2\u{FE0F}\u{20E3} 구현"), Some("표준과 2\u{FE0F}\u{20E3} 구현"));
         for text in ["5. 표준", "[2] 표준", "2\u{FE0F}\u{20E3} 표준", "- [x] 표준", "▶ 표준", "가. 표준"]
         {
             assert_eq!(without_bullet(text), Some("표준"), "{text}");

@@ -33,29 +33,37 @@ use std::borrow::Cow;
 /// split or hide text. Line ends become `\n`, a tab becomes a space. Joiners stay, since emoji need them.
 pub fn visible(text: &str) -> Cow<'_, str> {
     // Most characters are of these two ranges; the others take longer to tell.
-    if text.chars().all(|c| matches!(c, ' '..='~' | '가'..='힣') || shown(c) == Some(c)) {
+    if text.chars().all(|c| matches!(c, ' '..='~' | '가'..='힣') || (shown(c) == Some(c) && !JOINERS.contains(&c))) {
         return Cow::Borrowed(text);
     }
     let text: String = without_references(&text.replace("\r\n", "\n")).chars().filter_map(shown).collect();
     Cow::Owned(if text.contains(JOINERS) { without_idle_joiners(&text) } else { text })
 }
 
+/// What encloses a reference.
+const REFERENCE: (char, char) = ('\u{E200}', '\u{E201}');
+
 /// `text` without references to sources as ChatGPT marks them, with characters for private use, for its own interface.
 fn without_references(text: &str) -> Cow<'_, str> {
-    const MARKS: (char, char) = ('\u{E200}', '\u{E201}');
     let mut out = Cow::Borrowed("");
     let mut rest = text;
     while let Some((before, (reference, after))) =
-        rest.split_once(MARKS.0).and_then(|(before, opened)| Some((before, opened.split_once(MARKS.1)?)))
+        rest.split_once(REFERENCE.0).and_then(|(before, opened)| Some((before, opened.split_once(REFERENCE.1)?)))
     {
         // One that was opened twice was never closed.
-        let open = reference.rsplit(MARKS.0).next().map_or(0, str::len);
+        let open = reference.rsplit(REFERENCE.0).next().map_or(0, str::len);
         let kept = reference.get(..reference.len() - open).unwrap_or_default();
         out.to_mut().push_str(before);
         out.to_mut().push_str(kept);
         rest = after;
     }
     if out.is_empty() && rest.len() == text.len() { Cow::Borrowed(text) } else { out + rest }
+}
+
+/// `text`, whose end is still to come, without a reference that is open.
+pub fn before_open_reference(text: &str) -> &str {
+    let open = text.rsplit_once(REFERENCE.0).filter(|(_, reference)| !reference.contains(REFERENCE.1));
+    open.map_or(text, |(before, _)| before)
 }
 
 /// Characters that join, or keep apart, those beside them.
@@ -185,6 +193,7 @@ mod tests {
 
     #[test]
     fn characters_that_nobody_sees_are_dropped_and_emoji_stay_whole() {
+        assert_eq!(visible("T\u{200D}C\u{200C}P"), "TCP");
         assert_eq!(visible("T\u{200B}C\u{0}P\u{202E}\u{FEFF}\u{FFFD}\u{E0041}\u{FFFF}"), "TCP");
         assert_eq!(visible("👩\u{200D}💻"), "👩\u{200D}💻");
         assert_eq!(visible("T\u{200D}C\u{200C}P\u{3164}\u{2800}\u{E200}"), "TCP");

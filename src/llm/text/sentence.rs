@@ -215,7 +215,9 @@ impl<'a> Line<'a> {
     /// Up to where the text is known well enough to tell its sentences, whatever is behind it.
     fn settled(&self) -> usize {
         let looked_at = self.text.char_indices().rev().nth(LOOK_AHEAD - 1).map_or(0, |(at, _)| at);
-        self.waiting.map_or(looked_at, |open| open.min(looked_at))
+        // One that follows a sentence right away may belong to it.
+        let before = |open: usize| self.slice(0, open).trim_end().len().saturating_sub(1);
+        self.waiting.map_or(looked_at, |open| looked_at.min(before(open)))
     }
 
     fn slice(&self, from: usize, to: usize) -> &'a str {

@@ -147,6 +147,8 @@ struct Speech {
     /// Whether that is more than marks and spaces.
     says_something: bool,
     mode: Mode,
+    /// A token came.
+    marked: bool,
     /// Within marks that enclose the reply proper.
     in_reply: bool,
     /// A text was struck through by HTML, and not begun by `<s>`.
@@ -193,7 +195,7 @@ impl Speech {
 
     fn say(&mut self, text: &str) {
         // InternLM's own marks have a colon behind them.
-        let text = if self.says_something { text } else { text.trim_start_matches(':') };
+        let text = if self.says_something || !self.marked { text } else { text.trim_start_matches(':') };
         if text.contains(|c| SPACES.contains(&c) || c == LINE_END) {
             self.said.push_str(&text.replace(SPACES, " ").replace(LINE_END, "\n"));
         } else {
@@ -242,6 +244,7 @@ impl Speech {
     }
 
     fn token(&mut self, token: Token<'_>) -> ControlFlow<()> {
+        self.marked = true;
         match token.part {
             // What follows an end is made up, and so is another turn. A reply may begin with the end of the turn before it.
             Part::End if token.text == "</s>" && self.struck => self.struck = false,

@@ -15,6 +15,7 @@ mod hangs;
 mod ops;
 mod page;
 mod process;
+mod progress;
 mod questions;
 mod resume;
 mod rollback;
@@ -44,6 +45,7 @@ pub fn all() -> Vec<(&'static str, Vec<Case>)> {
         ("streams", streams::cases()),
         ("half_alive", half_alive::cases()),
         ("process", process::cases()),
+        ("progress", progress::cases()),
         ("environment", environment::cases()),
         ("exit", exit::cases()),
         ("crash", crash::cases()),
