@@ -97,9 +97,7 @@ def names_of_the_wire() -> set[str]:
     """JSON names of the wire: the fields of what is sent, those that are read, and the words of closed lists."""
     names = set()
     for file in ("request/data.rs", "outcome/data.rs", "progress.rs"):
-        structs = re.findall(
-            r"((?:#\[[^\n]*\n)*)pub struct \w+ \{(.*?)\n\}", code(SRC / "events" / file), re.DOTALL
-        )
+        structs = re.findall(r"((?:#\[[^\n]*\n)*)pub struct \w+ \{(.*?)\n\}", code(SRC / "events" / file), re.DOTALL)
         for attributes, body in structs:
             for field in re.findall(r"^    pub (\w+):", body, re.MULTILINE):
                 camel = re.sub(r"_(\w)", lambda letter: letter[1].upper(), field)

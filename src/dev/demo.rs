@@ -1,4 +1,4 @@
-//! A member's visit: one feedback request, and a résumé dialogue to its document.
+//! A member's visit: one feedback request, and a résumé dialogue to its document, with what is told while it is written.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -7,11 +7,12 @@ use std::time::Duration;
 use anyhow::{Context, anyhow, bail, ensure};
 use serde::Serialize;
 use tokio::sync::mpsc::Receiver;
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, timeout_at};
 use uuid::Uuid;
 
 use crate::events::header_names::CE_ID;
 use crate::events::outcome::{OutcomeData, ResumeCompleted};
+use crate::events::progress::{RequestProgress, Stage};
 use crate::events::record::Header;
 use crate::events::request::data::{AnswerInputs, FeedbackRequested, Inputs, ResumeAnswer, ResumeInit};
 use crate::events::request::{MajorType, PreferredJob};
@@ -40,11 +41,12 @@ const ANSWERS: [&str; 3] = [
 /// # Errors
 /// When anything else comes than the contract says, or the model is too slow: the error says what took how long.
 pub async fn show(kafka: &Connection, topics: &Topics, documents: &Path, deadline: Duration) -> anyhow::Result<()> {
-    let outcomes: Vec<String> = topics.outcomes.values().map(ToString::to_string).collect();
+    let told: Vec<String> = topics.outcomes.values().chain(&topics.progress).map(ToString::to_string).collect();
     let connection = kafka.clone();
-    let arriving = tokio::task::spawn_blocking(move || follow(&connection, &outcomes, &Start::Beginning)).await??;
+    let arriving = tokio::task::spawn_blocking(move || follow(&connection, &told, &Start::Beginning)).await??;
     let (producer, asked) = (KafkaProducer::open(kafka)?, Instant::now());
-    let mut visit = Visit { producer, arriving, topics, deadline, asked };
+    let (request_id, written) = (String::new(), String::new());
+    let mut visit = Visit { producer, arriving, topics, deadline, asked, request_id, written };
 
     let request = FeedbackRequested {
         member_id: MEMBER,
@@ -89,6 +91,9 @@ struct Visit<'a> {
     deadline: Duration,
     /// When the last request was sent.
     asked: Instant,
+    request_id: String,
+    /// What was told of its text so far.
+    written: String,
 }
 
 impl Visit<'_> {
@@ -115,26 +120,60 @@ impl Visit<'_> {
     async fn send(&mut self, topic: &Arc<str>, request: &impl Serialize) -> anyhow::Result<()> {
         let value = serde_json::to_string(request)?;
         let _ = say!("→ {topic} {value}");
+        self.request_id = Uuid::new_v4().to_string();
+        self.written.clear();
         let outgoing = OutgoingRecord {
             topic: topic.clone(),
             partition: None,
             key: Some(MEMBER.to_string().into_bytes()),
             value: Some(value.into_bytes()),
-            headers: vec![Header::new(CE_ID, Uuid::new_v4().to_string())],
+            headers: vec![Header::new(CE_ID, self.request_id.as_str())],
         };
         self.asked = Instant::now();
         Ok(self.producer.send(&outgoing).await?)
     }
 
     async fn next(&mut self) -> anyhow::Result<OutcomeData> {
-        let seen = timeout(self.deadline + SPARE, self.arriving.recv()).await;
-        let seen = seen.map_err(|_| anyhow!("nothing came{}", self.slowness()))?;
-        let seen = seen.context("the outcome topics can no longer be read")?;
-        let value = seen.value.unwrap_or_default();
+        let until = Instant::now() + self.deadline + SPARE;
+        let (seen, value) = loop {
+            let seen = timeout_at(until, self.arriving.recv()).await;
+            let seen = seen.map_err(|_| anyhow!("nothing came{}", self.slowness()))?;
+            let mut seen = seen.context("the outcome topics can no longer be read")?;
+            let value = seen.value.take().unwrap_or_default();
+            if self.topics.progress.as_deref() != Some(seen.topic.as_str()) {
+                break (seen, value);
+            }
+            if let Some(progress) = RequestProgress::read(&value) {
+                self.tell(&progress);
+            }
+        };
         let took = self.asked.elapsed().as_secs_f64();
         let _ = say!("← {} {} (after {took:.1} s)\n", seen.topic, String::from_utf8_lossy(&value));
         let kind = self.topics.outcome_kind(&seen.topic).context("an unknown topic")?;
         OutcomeData::read(kind, &value).context("an outcome that is none of the contract")
+    }
+
+    /// Prints how far the request is: of its text what is new.
+    fn tell(&mut self, progress: &RequestProgress) {
+        // Topics are read in no common order: it may be the one before, which has ended.
+        if progress.request_id != self.request_id {
+            return;
+        }
+        let now = match (&progress.text, &progress.section, progress.stage.known()) {
+            (Some(text), ..) => {
+                let new = text.strip_prefix(&self.written).unwrap_or(text).trim().to_owned();
+                self.written.clone_from(text);
+                new
+            }
+            (None, Some(section), _) => match progress.percent {
+                Some(percent) => format!("{section} ({percent} %)"),
+                None => section.clone(),
+            },
+            (None, None, Some(Stage::Waiting)) => "it waits".to_owned(),
+            (None, None, Some(Stage::Storing)) => "its document is being stored".to_owned(),
+            (None, None, Some(Stage::Writing) | None) => return,
+        };
+        let _ = say!("  … {now} (after {:.1} s)", self.asked.elapsed().as_secs_f64());
     }
 
     fn instead_of(&self, wanted: &str, outcome: &OutcomeData) -> String {

@@ -10,8 +10,10 @@ use tokio::task::spawn_blocking;
 use crate::flow_control::backoff::Backoff;
 use crate::gateway::entry::Entry;
 use crate::gateway::hub::Hub;
+use crate::gateway::progress::Progress;
 use crate::kafka::client::Connection;
 use crate::kafka::error::KafkaError;
+use crate::kafka::producer::KafkaProducer;
 use crate::kafka::reader::{Offsets, Seen, Start, follow};
 use crate::kafka::snapshot::Snapshot;
 use crate::kafka::topics::Topics;
@@ -73,6 +75,44 @@ impl Feed {
     }
 }
 
+/// Reads how far requests are, beside everything else: who waits for an outcome waits for nothing of this.
+pub struct ProgressFeed {
+    pub connection: Connection,
+    pub topic: Arc<str>,
+    pub hub: Arc<Hub>,
+}
+
+impl ProgressFeed {
+    /// Reads what comes from now on, for as long as it is awaited. Where there is no such topic that is told once, and it is
+    /// looked for.
+    ///
+    /// # Errors
+    /// When reading ends by itself, which it is not meant to.
+    pub async fn run(self, kafka: Arc<KafkaProducer>) -> anyhow::Result<()> {
+        let topics = [self.topic.to_string()];
+        let found = until_done("the topic of progress", || async {
+            match kafka.check_topics(&topics).await {
+                Err(error @ KafkaError::Request(_)) => Err(error),
+                told => Ok(told),
+            }
+        });
+        if let Err(error) = found.await {
+            tracing::warn!(%error, "members are not shown how far their requests are");
+        }
+        let begin = || {
+            let (connection, topics) = (self.connection.clone(), topics.clone());
+            async move { spawn_blocking(move || follow(&connection, &topics, &Start::Now)).await? }
+        };
+        let mut coming = until_done("progress", begin).await;
+        while let Some(seen) = coming.recv().await {
+            if let Some(progress) = Progress::read(seen) {
+                self.hub.tell(progress);
+            }
+        }
+        anyhow::bail!("the topic of progress can no longer be read")
+    }
+}
+
 /// Does it again until it is done.
 async fn until_done<T, F>(what: &str, act: impl FnMut() -> F) -> T
 where
@@ -91,7 +131,6 @@ mod tests {
     use crate::gateway::history::{LastEvent, Limits};
     use crate::kafka::embedded::EmbeddedBroker;
     use crate::kafka::outgoing::{OutgoingRecord, Producer};
-    use crate::kafka::producer::KafkaProducer;
 
     async fn send(producer: &KafkaProducer, id: &str) {
         let outgoing = OutgoingRecord {
@@ -102,6 +141,47 @@ mod tests {
             headers: vec![Header::new("ce_id", id), Header::new("ce_subject", "7"), Header::new("ce_causationid", "r")],
         };
         producer.send(&outgoing).await.unwrap();
+    }
+
+    /// Sends progress of member 7's request.
+    async fn tell(producer: &KafkaProducer, request: &str, sequence: u64) {
+        let value = format!(
+            r#"{{"memberId":7,"eventName":"PROBLEM_FEEDBACK","requestId":"{request}","sequence":{sequence},
+                "stage":"WRITING","text":"."}}"#
+        );
+        let outgoing = OutgoingRecord {
+            topic: "RequestProgress".into(),
+            partition: None,
+            key: Some(b"7".to_vec()),
+            value: Some(value.into_bytes()),
+            headers: vec![],
+        };
+        producer.send(&outgoing).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn progress_is_read_from_the_end_of_its_topic_and_whatever_is_no_progress_is_passed_over() {
+        let broker = EmbeddedBroker::start().unwrap();
+        broker.create_topic("RequestProgress", 2).unwrap();
+        let connection = Connection { bootstrap: broker.address().unwrap(), properties: vec![] };
+        let producer = Arc::new(KafkaProducer::open(&connection).unwrap());
+        tell(&producer, "past", 1).await;
+        let hub = Hub::new(Limits::default());
+        let mut stream = hub.subscribe(MemberId::new(7).unwrap(), None);
+        let feed = ProgressFeed { connection, topic: "RequestProgress".into(), hub };
+        let reading = tokio::spawn(feed.run(producer.clone()));
+        // It begins at some moment: what is told until then is the past, too.
+        let mut sequence = 0;
+        let first = loop {
+            sequence += 1;
+            tell(&producer, "present", sequence).await;
+            tokio::select! {
+                told = stream.progress.recv() => break told.unwrap(),
+                () = tokio::time::sleep(Duration::from_millis(20)) => {}
+            }
+        };
+        assert_eq!(first.said.request_id, "present");
+        reading.abort();
     }
 
     #[tokio::test]

@@ -18,11 +18,12 @@ const CSS: &str = "text/css; charset=utf-8";
 const JAVASCRIPT: &str = "text/javascript; charset=utf-8";
 
 /// The page: where each of its files is, what it is, and its text. A module imports only from those above it.
-const PAGE: [(&str, &str, &str); 18] = [
+const PAGE: [(&str, &str, &str); 19] = [
     ("/", HTML, include_str!("page/index.html")),
     ("/page/page.css", CSS, include_str!("page/page.css")),
     ("/page/dom.js", JAVASCRIPT, include_str!("page/dom.js")),
     ("/page/records.js", JAVASCRIPT, include_str!("page/records.js")),
+    ("/page/progress.js", JAVASCRIPT, include_str!("page/progress.js")),
     ("/page/views.js", JAVASCRIPT, include_str!("page/views.js")),
     ("/page/state.js", JAVASCRIPT, include_str!("page/state.js")),
     ("/page/stream.js", JAVASCRIPT, include_str!("page/stream.js")),

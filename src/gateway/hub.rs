@@ -15,10 +15,14 @@ use crate::gateway::entry::{Entry, Role};
 use crate::gateway::history::{Delivery, History, LastEvent, Limits, Place};
 use crate::gateway::interview::{Answers, question_id};
 use crate::gateway::millis;
+use crate::gateway::progress::{Going, Progress};
 use crate::gateway::waiting::Waiting;
 
 /// Events that a slow stream may be behind before it is cut off; it comes back and says what it had last.
 const STREAM_BUFFER: usize = 64;
+/// Steps of progress that a slow stream may be behind before it loses the oldest; it has a buffer of its own, so that nothing else
+/// is ever lost for its sake.
+const PROGRESS_BUFFER: usize = 16;
 /// Members with a channel before those are dropped to which nobody listens.
 const CHANNELS: usize = 1_024;
 
@@ -33,8 +37,25 @@ pub struct Hub {
 struct Known {
     history: History,
     waiting: Waiting,
-    streams: HashMap<MemberId, broadcast::Sender<Delivery>>,
+    streams: HashMap<MemberId, Channel>,
     absences: Absences,
+    going: Going,
+}
+
+/// What the open streams of one member listen to.
+struct Channel {
+    deliveries: broadcast::Sender<Delivery>,
+    progress: broadcast::Sender<Arc<Progress>>,
+}
+
+impl Channel {
+    fn open() -> Self {
+        Self { deliveries: broadcast::Sender::new(STREAM_BUFFER), progress: broadcast::Sender::new(PROGRESS_BUFFER) }
+    }
+
+    fn has_listeners(&self) -> bool {
+        self.deliveries.receiver_count() > 0
+    }
 }
 
 /// An event stream: what was missed, and then what comes.
@@ -43,6 +64,7 @@ pub struct Subscription {
     /// What was there when it began: nothing later has been told yet.
     pub had: LastEvent,
     pub coming: broadcast::Receiver<Delivery>,
+    pub progress: broadcast::Receiver<Arc<Progress>>,
 }
 
 /// A caller's wait for an outcome; it ends when this is dropped.
@@ -63,6 +85,7 @@ impl Hub {
             waiting: Waiting::default(),
             streams: HashMap::new(),
             absences: Absences::new(Instant::now(), millis),
+            going: Going::default(),
         };
         let (caught_up, news) = (watch::Sender::new(false), watch::Sender::new(()));
         Arc::new(Self { known: Mutex::new(known), caught_up, news })
@@ -74,8 +97,10 @@ impl Hub {
 
     /// Takes in a record from before this gateway was started.
     pub fn recall(&self, entry: Entry) {
+        let mut known = self.known();
+        known.going.learn(&entry);
         // Nobody is waiting or listening yet.
-        let _ = self.known().history.remember(&Arc::new(entry), Place::ByTime);
+        let _ = known.history.remember(&Arc::new(entry), Place::ByTime);
     }
 
     /// Takes in a record that has just come, and tells whom it concerns.
@@ -83,13 +108,30 @@ impl Hub {
         let entry = Arc::new(entry);
         let mut known = self.known();
         known.waiting.answer(&entry);
+        known.going.learn(&entry);
         let Some(delivery) = known.history.remember(&entry, Place::Last) else { return };
         self.news.send_replace(());
         if let Some(stream) = known.streams.get(&entry.member)
-            && stream.send(delivery).is_err()
+            && stream.deliveries.send(delivery).is_err()
         {
             known.streams.remove(&entry.member);
         }
+    }
+
+    /// Takes in how far a request is, and tells those who listen now. Nobody is told of it later.
+    pub fn tell(&self, progress: Progress) {
+        let mut known = self.known();
+        if known.going.is_news(&progress)
+            && let Some(stream) = known.streams.get(&progress.member)
+        {
+            // A stream that has just ended misses nothing.
+            let _ = stream.progress.send(Arc::new(progress));
+        }
+    }
+
+    /// Whether the request has ended meanwhile: then nobody wants to know any more how far it was.
+    pub fn is_over(&self, progress: &Progress) -> bool {
+        self.known().going.is_over(progress)
     }
 
     /// From now on what is known is complete.
@@ -113,22 +155,23 @@ impl Hub {
     pub fn subscribe(&self, member: MemberId, last: Option<LastEvent>) -> Subscription {
         let mut known = self.known();
         if known.streams.len() >= CHANNELS {
-            known.streams.retain(|_, stream| stream.receiver_count() > 0);
+            known.streams.retain(|_, stream| stream.has_listeners());
         }
-        let is_here = known.streams.get(&member).is_some_and(|stream| stream.receiver_count() > 0);
+        let is_here = known.streams.get(&member).is_some_and(Channel::has_listeners);
         // Whoever is here already, in another tab, has been told.
         let last = last.or_else(|| if is_here { None } else { known.absences.back(member, Instant::now()) });
         let missed = last.as_ref().map(|last| known.history.after(member, last)).unwrap_or_default();
         let newest = known.history.last(member).map_or_else(|| LastEvent::at(0), |entry| LastEvent::of(entry));
         let had = last.filter(|_| !missed.is_empty()).unwrap_or(newest);
-        let stream = known.streams.entry(member).or_insert_with(|| broadcast::Sender::new(STREAM_BUFFER));
-        Subscription { missed, had, coming: stream.subscribe() }
+        let stream = known.streams.entry(member).or_insert_with(Channel::open);
+        let (coming, progress) = (stream.deliveries.subscribe(), stream.progress.subscribe());
+        Subscription { missed, had, coming, progress }
     }
 
     /// A stream of this member ended, which had told everything up to `had`.
     pub fn leave(&self, member: MemberId, had: LastEvent) {
         let mut known = self.known();
-        let is_here = known.streams.get(&member).is_some_and(|stream| stream.receiver_count() > 0);
+        let is_here = known.streams.get(&member).is_some_and(Channel::has_listeners);
         if !is_here {
             known.streams.remove(&member);
             known.absences.leave(member, had, Instant::now());
@@ -209,6 +252,7 @@ mod tests {
     use super::*;
     use crate::events::outcome::samples;
     use crate::gateway::entry::tests::outcome;
+    use crate::gateway::progress::tests::progress;
 
     fn feedback(millis: i64, id: &str) -> Entry {
         outcome(&samples::feedback(), millis, id, "r")
@@ -304,6 +348,36 @@ mod tests {
             hub.take_in(feedback(millis, &format!("id{millis}")));
         }
         assert!(matches!(slow.coming.recv().await, Err(broadcast::error::RecvError::Lagged(_))));
+    }
+
+    #[tokio::test]
+    async fn progress_is_told_to_the_members_open_streams_alone_and_never_after_the_outcome() {
+        let hub = Hub::new(Limits::default());
+        hub.tell(progress("r", 100, "a"));
+        let mut stream = hub.subscribe(member(), LastEvent::parse("0"));
+        let mut other = hub.subscribe(MemberId::new(8).unwrap(), None);
+        assert!(stream.missed.is_empty() && stream.progress.try_recv().is_err(), "nothing is told later");
+        hub.tell(progress("r", 90, "a"));
+        hub.tell(progress("r", 200, "ab"));
+        assert_eq!(stream.progress.try_recv().unwrap().said.sequence, 200);
+        hub.tell(progress("r", 300, "abc"));
+        hub.take_in(feedback(400, "f"));
+        hub.tell(progress("r", 500, "abcd"));
+        let late = stream.progress.try_recv().unwrap();
+        assert!(late.said.sequence == 300 && hub.is_over(&late));
+        assert!(stream.progress.try_recv().is_err() && other.progress.try_recv().is_err());
+    }
+
+    #[tokio::test]
+    async fn a_slow_stream_loses_progress_before_it_loses_an_outcome() {
+        let hub = Hub::new(Limits::default());
+        let mut slow = hub.subscribe(member(), None);
+        hub.take_in(feedback(1, "a"));
+        for sequence in 0..1_000 {
+            hub.tell(progress("s", sequence, "a"));
+        }
+        assert_eq!(slow.coming.recv().await.unwrap().entry.millis, 1);
+        assert!(matches!(slow.progress.recv().await, Err(broadcast::error::RecvError::Lagged(_))));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //!
 //! A request's way: `api` reads it (`requests`), waits for its outcome (`waiting`) and sends it to Kafka; `feed` reads
 //! what comes back, and `hub` remembers it (`history`) and tells the caller (`outcomes`) and the member's event streams
-//! (`sse`, `stream`). It knows which question a member was last shown (`interview`), and what it missed while it was
+//! (`sse`, `stream`); how far requests are comes beside that, for whoever listens just then (`progress`). It knows which question a member was last shown (`interview`), and what it missed while it was
 //! away (`absence`). What is none of its own goes to the server before it (`pass`).
 
 mod absence;
@@ -18,6 +18,7 @@ mod interview;
 mod links;
 mod outcomes;
 mod pass;
+mod progress;
 mod refusal;
 mod requests;
 pub mod settings;
@@ -49,7 +50,7 @@ use url::Url;
 
 use crate::config::Config;
 use crate::documents::Documents;
-use crate::gateway::feed::Feed;
+use crate::gateway::feed::{Feed, ProgressFeed};
 use crate::gateway::guard::Guard;
 use crate::gateway::history::Limits;
 use crate::gateway::hub::Hub;
@@ -140,6 +141,10 @@ pub async fn run(
     };
     let watching = readiness::watch(readiness.clone(), "kafka", producer.unacknowledged().clone(), check);
     supervisor.background("the check of kafka", watching);
+    if let Some(topic) = config.topics.progress.clone() {
+        let feed = ProgressFeed { connection: config.kafka.clone(), topic, hub: hub.clone() };
+        supervisor.background("reading progress", feed.run(producer.clone()));
+    }
     supervisor.background("reading Kafka", feed.run());
 
     let origins: Vec<_> = options.allowed_origins.iter().filter_map(|origin| origin.parse().ok()).collect();

@@ -12,6 +12,7 @@ use axum::response::IntoResponse;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use futures_util::stream;
 use serde::Deserialize;
+use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{OwnedSemaphorePermit, broadcast, watch};
 
 use crate::events::request::MemberId;
@@ -19,8 +20,9 @@ use crate::gateway::AppState;
 use crate::gateway::entry::Entry;
 use crate::gateway::history::{Delivery, LastEvent};
 use crate::gateway::hub::{Hub, Subscription};
+use crate::gateway::progress::Progress;
 use crate::gateway::refusal::Refusal;
-use crate::gateway::stream::{Message, messages};
+use crate::gateway::stream::{Message, messages, progress_messages};
 
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 /// When a browser comes back that was cut off.
@@ -85,13 +87,19 @@ struct Open {
     base: String,
     hub: Arc<Hub>,
     stopping: watch::Receiver<bool>,
-    coming: Option<broadcast::Receiver<Delivery>>,
+    coming: Option<Coming>,
     /// What is to be told; it becomes text only when its turn comes.
     due: VecDeque<Delivery>,
     ready: VecDeque<Event>,
     /// Whose events are being taken; once the next is asked for, they are.
     telling: Option<Arc<Entry>>,
     _place: OwnedSemaphorePermit,
+}
+
+/// What comes while it is open.
+struct Coming {
+    deliveries: broadcast::Receiver<Delivery>,
+    progress: broadcast::Receiver<Arc<Progress>>,
 }
 
 impl Open {
@@ -120,19 +128,34 @@ impl Open {
                         () = self.hub.caught_up() => {}
                         _ = self.stopping.changed() => continue,
                     }
-                    let Subscription { missed, had, coming } = self.hub.subscribe(self.member, self.last.take());
-                    (self.coming, self.had) = (Some(coming), Some(had));
+                    let Subscription { missed, had, coming, progress } =
+                        self.hub.subscribe(self.member, self.last.take());
+                    (self.coming, self.had) = (Some(Coming { deliveries: coming, progress }), Some(had));
                     self.due.extend(missed);
                 }
                 Some(coming) => {
-                    let next = tokio::select! {
-                        next = coming.recv() => next,
-                        _ = self.stopping.changed() => continue,
-                    };
-                    // Who is too slow is cut off, and told what it missed when it comes back.
-                    self.due.push_back(next.ok()?);
+                    tokio::select! {
+                        biased;
+                        _ = self.stopping.changed() => {}
+                        // Who is too slow is cut off, and told what it missed when it comes back.
+                        next = coming.deliveries.recv() => self.due.push_back(next.ok()?),
+                        told = coming.progress.recv() => match told {
+                            Ok(progress) => self.tell(&progress),
+                            Err(RecvError::Lagged(_)) => {}
+                            Err(RecvError::Closed) => return None,
+                        },
+                    }
                 }
             }
+        }
+    }
+}
+
+impl Open {
+    /// Tells how far a request is, unless its outcome has come while this waited to be told.
+    fn tell(&mut self, progress: &Progress) {
+        if !self.hub.is_over(progress) {
+            self.ready.extend(progress_messages(progress, self.records).into_iter().map(event));
         }
     }
 }
@@ -148,5 +171,9 @@ impl Drop for Open {
 }
 
 fn event(message: Message) -> Event {
-    Event::default().id(message.id).event(message.event).data(message.data)
+    let event = Event::default().event(message.event).data(message.data);
+    match message.id {
+        Some(id) => event.id(id),
+        None => event,
+    }
 }

@@ -3,20 +3,25 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
-use serde_json::json;
+use serde_json::{Value, json};
 use url::Url;
 
+use crate::events::open_enum::OpenEnum;
 use crate::events::outcome::{
     FailureCode, FeedbackGenerated, OutcomeData, RequestFailed, ResumeCompleted, ResumeQuestionGenerated,
 };
-use crate::events::record::{Header, RequestKind};
+use crate::events::progress::Stage;
+use crate::events::record::{Flow, Header, RequestKind};
 use crate::gateway::entry::{Entry, Role};
 use crate::gateway::history::Delivery;
+use crate::gateway::progress::Progress;
+use crate::kafka::reader::Seen;
 
 /// A server-sent event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Message {
-    pub id: String,
+    /// Where a browser goes on that comes back; `None` leaves that where it is.
+    pub id: Option<String>,
     pub event: &'static str,
     pub data: String,
 }
@@ -42,6 +47,28 @@ pub fn messages(delivery: &Delivery, records: bool, base: &str) -> Vec<Message> 
     record.into_iter().chain(outcome(&delivery.entry, base)).collect()
 }
 
+/// The events of one step of progress: with `records` the record first, by a name of its own, since it is not told again.
+pub fn progress_messages(progress: &Progress, records: bool) -> Vec<Message> {
+    let record =
+        records.then(|| Message { id: None, event: "progress-record", data: progress_record(progress).to_string() });
+    record.into_iter().chain(how_far(progress)).collect()
+}
+
+fn how_far(progress: &Progress) -> Option<Message> {
+    let said = &progress.said;
+    let (event, data) = match progress.kind.flow() {
+        Flow::Feedback => (
+            "problem-feedback-progress",
+            Data::FeedbackProgress { problem_id: said.problem_id, text: said.text.as_deref() },
+        ),
+        Flow::Resume => (
+            "advanced-resume-progress",
+            Data::ResumeProgress { stage: &said.stage, section: said.section.as_deref(), percent: said.percent },
+        ),
+    };
+    Some(Message { id: None, event, data: serde_json::to_string(&data).ok()? })
+}
+
 /// What the frontend gets with an event (contract, section 3); with a failure it gets the message alone.
 #[derive(Serialize)]
 #[serde(untagged, rename_all_fields = "camelCase")]
@@ -55,6 +82,19 @@ enum Data<'a> {
         question: &'a str,
     },
     Update(Update<'a>),
+    FeedbackProgress {
+        #[serde(skip_serializing_if = "Option::is_none")]
+        problem_id: Option<i64>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        text: Option<&'a str>,
+    },
+    ResumeProgress {
+        stage: &'a OpenEnum<Stage>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        section: Option<&'a str>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        percent: Option<u8>,
+    },
 }
 
 /// How an interview goes on.
@@ -84,7 +124,7 @@ fn outcome(entry: &Entry, base: &str) -> Option<Message> {
         }
         OutcomeData::Failed(failed) => return failure(entry, failed),
     };
-    Some(Message { id: entry.outcome_event_id()?, event, data: serde_json::to_string(&data).ok()? })
+    Some(Message { id: Some(entry.outcome_event_id()?), event, data: serde_json::to_string(&data).ok()? })
 }
 
 fn failure(entry: &Entry, failed: &RequestFailed) -> Option<Message> {
@@ -96,27 +136,35 @@ fn failure(entry: &Entry, failed: &RequestFailed) -> Option<Message> {
         RequestKind::ResumeInit => "advanced-resume-init-error",
         RequestKind::ResumeAnswer => "advanced-resume-update-error",
     };
-    Some(Message { id: entry.outcome_event_id()?, event, data: failed.message.clone() })
+    Some(Message { id: Some(entry.outcome_event_id()?), event, data: failed.message.clone() })
 }
 
 /// Shows the record as it stands in Kafka.
 fn record(delivery: &Delivery) -> Message {
     let Delivery { entry, took, .. } = delivery;
-    let seen = &entry.seen;
-    let headers: Vec<[String; 2]> = seen.headers.iter().map(shown).collect();
-    let mut data = json!({
-        "topic": seen.topic,
-        "partition": seen.partition,
-        "offset": seen.offset,
-        "timestamp": entry.millis,
-        "key": seen.key.as_deref().map(bytes_as_text),
-        "headers": headers,
-        "value": entry.value(),
-    });
+    let mut data = as_it_stands(&entry.seen, entry.millis, entry.value());
     if let (Some(took), Some(data)) = (took, data.as_object_mut()) {
         data.insert("tookMs".to_owned(), (*took).into());
     }
-    Message { id: entry.record_event_id(), event: "record", data: data.to_string() }
+    Message { id: Some(entry.record_event_id()), event: "record", data: data.to_string() }
+}
+
+fn progress_record(progress: &Progress) -> Value {
+    let value = serde_json::from_slice(progress.seen.value.as_deref().unwrap_or_default()).unwrap_or_default();
+    as_it_stands(&progress.seen, progress.millis(), value)
+}
+
+fn as_it_stands(seen: &Seen, millis: i64, value: Value) -> Value {
+    let headers: Vec<[String; 2]> = seen.headers.iter().map(shown).collect();
+    json!({
+        "topic": seen.topic,
+        "partition": seen.partition,
+        "offset": seen.offset,
+        "timestamp": millis,
+        "key": seen.key.as_deref().map(bytes_as_text),
+        "headers": headers,
+        "value": value,
+    })
 }
 
 fn shown(header: &Header) -> [String; 2] {
@@ -141,11 +189,10 @@ fn download_url(base: &str, key: &str) -> Option<String> {
 mod tests {
     use std::sync::Arc;
 
-    use serde_json::Value;
-
     use super::*;
     use crate::events::outcome::{OutcomeKind, samples};
-    use crate::gateway::entry::tests::{asked, outcome, with_value};
+    use crate::gateway::entry::tests::{asked, outcome, seen, with_value};
+    use crate::gateway::progress::tests::progress;
 
     fn told(entry: Entry, records: bool) -> Vec<Message> {
         let delivery = Delivery { entry: Arc::new(entry), record_told: false, took: Some(1_480) };
@@ -206,7 +253,7 @@ mod tests {
     #[test]
     fn a_record_is_told_before_the_event_that_it_causes() {
         let told = told(outcome(&samples::feedback(), 5, "a", "r"), true);
-        let ids: Vec<_> = told.iter().map(|message| (message.event, message.id.as_str())).collect();
+        let ids: Vec<_> = told.iter().map(|message| (message.event, message.id.as_deref().unwrap())).collect();
         assert_eq!(ids, [("record", "5-FeedbackGenerated/3/5"), ("problem-feedback", "5-a")]);
         let data: Value = serde_json::from_str(&told[0].data).unwrap();
         let expected = json!({"topic": "FeedbackGenerated", "partition": 3, "offset": 5, "timestamp": 5, "key": "7",
@@ -219,6 +266,54 @@ mod tests {
     fn a_request_is_a_record_only() {
         assert_eq!(told(asked(1, "r"), false), []);
         assert_eq!(told(asked(1, "r"), true).len(), 1);
+    }
+
+    #[test]
+    fn progress_is_an_event_without_an_id_and_without_what_it_does_not_say() {
+        let told = |event_name: &str, rest: &str| {
+            let value = format!(r#"{{"memberId":7,"eventName":"{event_name}","requestId":"r","sequence":5,{rest}}}"#);
+            let progress = Progress::read(seen("RequestProgress", 5, &value, &[])).unwrap();
+            let mut told = progress_messages(&progress, false);
+            assert_eq!(told.len(), 1);
+            told.pop().map(|message| (message.id, message.event, message.data)).unwrap()
+        };
+        for (event_name, rest, event, data) in [
+            (
+                "PROBLEM_FEEDBACK",
+                r#""problemId":42,"stage":"WRITING","text":"좋습니다.""#,
+                "problem-feedback-progress",
+                r#"{"problemId":42,"text":"좋습니다."}"#,
+            ),
+            ("PROBLEM_FEEDBACK", r#""stage":"WAITING""#, "problem-feedback-progress", "{}"),
+            (
+                "ADVANCED_RESUME_UPDATE",
+                r#""stage":"WRITING","section":"프로젝트","percent":60"#,
+                "advanced-resume-progress",
+                r#"{"stage":"WRITING","section":"프로젝트","percent":60}"#,
+            ),
+            ("ADVANCED_RESUME_INIT", r#""stage":"WAITING""#, "advanced-resume-progress", r#"{"stage":"WAITING"}"#),
+            (
+                "ADVANCED_RESUME_UPDATE",
+                r#""stage":"A_NEW_ONE""#,
+                "advanced-resume-progress",
+                r#"{"stage":"A_NEW_ONE"}"#,
+            ),
+        ] {
+            assert_eq!(told(event_name, rest), (None, event, data.to_owned()));
+        }
+    }
+
+    #[test]
+    fn the_record_of_progress_has_a_name_of_its_own_and_no_id_either() {
+        let told = progress_messages(&progress("r", 5, "좋습니다."), true);
+        assert_eq!(
+            told.iter().map(|message| message.event).collect::<Vec<_>>(),
+            ["progress-record", "problem-feedback-progress"]
+        );
+        assert!(told.iter().all(|message| message.id.is_none()));
+        let data: Value = serde_json::from_str(&told[0].data).unwrap();
+        assert_eq!((&data["offset"], &data["value"]["sequence"]), (&json!(5), &json!(5)));
+        assert_eq!(data["headers"], json!([["ce_causationid", "r"]]));
     }
 
     #[test]

@@ -57,7 +57,7 @@ impl Waiting {
 
 /// Whether such an outcome can be that of such a request: one id in two topics means two requests. One that cannot be
 /// read is told to whoever it may be for: nothing better will come.
-fn answers(request: RequestKind, kind: OutcomeKind, data: Option<&OutcomeData>) -> bool {
+pub fn answers(request: RequestKind, kind: OutcomeKind, data: Option<&OutcomeData>) -> bool {
     kind.can_answer(request)
         && match data {
             Some(OutcomeData::Question(question)) => {

@@ -73,8 +73,7 @@ class Chaos:
         base = (1 << 53) + (secrets.randbits(52) << 9) + 1
         members = range(base, base + options.members)
         self._bus = self._open_bus()
-        topics = [*stand.names.requests.values(), *stand.names.outcomes, *stand.names.dead_letter_topics()]
-        self._bus.listen(topics)
+        self._bus.listen(list(self._bus.partitions))
         self._judge = Judge(stand.names, members, self._bus.partitions, SECRET)
         letters = Letters([worker.log for worker in stand.workers], stand.clock.now)
         store = Store(stand.names.bucket)

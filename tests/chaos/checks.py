@@ -28,6 +28,7 @@ from payments import (
     Failure,
     bill,
 )
+from progress_checks import PROGRESS_CHECKS
 from self_test import NAMES, NOW, SECRET, Tape, drop, fail_feedback, good_run
 from silence import Outage
 from waiting_checks import WAITING_CHECKS
@@ -339,6 +340,7 @@ CHECKS: list[Check] = [
     a_dead_letter_that_the_log_tells_of_may_be_missing,
     what_happened_to_a_process_is_told,
     the_model_keeps_its_books,
+    *PROGRESS_CHECKS,
     *WAITING_CHECKS,
 ]
 

@@ -11,6 +11,7 @@ from faults import Injected
 from judge import Case, Judge, Violation
 from load import cases_of
 from payments import BROKEN, FAILED, LOSSY, REFUSED, ROLLBACK, USELESS, Bill, Call, Disruption, Failure, bill
+from progress import crossings
 from replays import Family, drop_answered_by_the_first, replay_faults
 from screens import look_at_screens
 from silence import Wait, silences, untold
@@ -72,6 +73,7 @@ class Run:
         self._note("replay", replay_faults(self.families))
         self.judge.cases = drop_answered_by_the_first(self.judge.cases, self.families)
         self._expect_nothing_of_what_was_lost()
+        self.judge.progress.may_cross = crossings(self.injected, self.stalls)
         kinds, excused = self._judge_outcomes()
         self.violations += self.wrong
         failures = self._judge_failures()
@@ -131,6 +133,7 @@ class Run:
                 "in work when struck": self.bill.allowed,
                 "not paid": dict(self.bill.not_paid),
             },
+            "progress": self.judge.progress.figures(),
             "machine stalled s": round(sum(ended - began for began, ended in self.stalls), 1),
             "faults": dict(self.injected.counts.most_common()),
         }

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from payments import ANSWERED, BROKEN, CUT, HUNG, REFUSED, USELESS, Call
+from streaming import Stream, pieces
 from traffic import SECRET
 
 FENCED_ANSWERS = re.compile(r"<답변>")
@@ -22,6 +23,9 @@ STALL_S = (4.0, 12.0)
 """How long a stalled call hangs before its connection breaks."""
 MODEL = {"id": "/model", "object": "model", "max_model_len": 32768}
 BODY_MAX = 4 << 20
+FIRST_TOKEN = 0.3
+"""Of the time that a streamed reply takes, so much passes before it begins."""
+ENOUGH = json.dumps({"enough": True, "question": ""})
 HANGING = ("hang", "engine")
 """Modes in which calls get no answer."""
 
@@ -105,7 +109,7 @@ class ModelServer:
 
     async def _chat(self, head: str, body: dict, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         if 1 in (body.get("max_tokens"), body.get("max_completion_tokens")):
-            return await self._probe(writer)
+            return await self._probe(body, writer)
         who = re.search(r"^authorization: *Bearer (\S+)", head, re.IGNORECASE | re.MULTILINE)
         prompt = body["messages"][-1]["content"]
         kind = _kind(body)
@@ -114,23 +118,36 @@ class ModelServer:
         call = Call(unit, kind, mark, who[1] if who else "", self._now())
         self.calls.append(call)
         try:
-            call.fate, goes_on = await self._work(call, prompt, reader, writer)
+            stream = Stream(writer, body) if body.get("stream") else None
+            call.fate, goes_on = await self._work(call, prompt, stream, reader, writer)
         except (OSError, asyncio.IncompleteReadError):
-            call.fate, goes_on = CUT, False
+            # A connection that this server has broken was no caller's to drop.
+            call.fate, goes_on = BROKEN if self._mode == "refuse" else CUT, False
         call.ended = self._now()
         return goes_on
 
-    async def _probe(self, writer: asyncio.StreamWriter) -> bool:
+    async def _probe(self, body: dict, writer: asyncio.StreamWriter) -> bool:
         """A sign of life is all that is asked for: it is in no books."""
         if self._mode in HANGING:
             await self._healed.wait()
             return False
-        _reply(writer, 200, _completion("네"))
-        await writer.drain()
+        if body.get("stream"):
+            stream = Stream(writer, body)
+            await stream.begin()
+            await stream.say("네")
+            await stream.end()
+        else:
+            _reply(writer, 200, _completion("네"))
+            await writer.drain()
         return True
 
     async def _work(
-        self, call: Call, prompt: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+        self,
+        call: Call,
+        prompt: str,
+        stream: Stream | None,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
     ) -> tuple[str, bool]:
         if self._mode in HANGING:
             return await self._hang(reader)
@@ -142,6 +159,8 @@ class ModelServer:
             _reply(writer, status, {"error": error})
             await writer.drain()
             return REFUSED, True
+        if stream is not None:
+            return await self._stream(call, prompt, stream, reader, latency, trouble)
         if trouble < 1.0:
             stalls = trouble >= 0.7
             await _unless_gone(reader, self._rng.uniform(*STALL_S) if stalls else latency / 2)
@@ -157,9 +176,43 @@ class ModelServer:
             _reply(writer, 200, _completion(USELESS_REPLY))
             await writer.drain()
             return USELESS, True
-        _reply(writer, 200, _completion(self._say(call.kind, prompt)))
+        text = self._say(call.kind, prompt)
+        _reply(writer, 200, _completion(text))
         await writer.drain()
+        self.enoughs += text == ENOUGH
         return ANSWERED, True
+
+    async def _stream(
+        self, call: Call, prompt: str, stream: Stream, reader: asyncio.StreamReader, latency: float, trouble: float
+    ) -> tuple[str, bool]:
+        """The same piece by piece. What befalls a server befalls it here in the middle of a reply."""
+        text = USELESS_REPLY if call.mark in self.spoiled else self._say(call.kind, prompt)
+        said = list(pieces(text))
+        waits = [latency * FIRST_TOKEN, *([latency * (1 - FIRST_TOKEN) / len(said)] * len(said))]
+        for number, wait in enumerate(waits):
+            if trouble < 1.0 and number > len(said) / 2:
+                return await self._break_off(stream, reader, trouble)
+            gone = await _unless_gone(reader, wait)
+            if self._mode in HANGING:
+                return await self._hang(reader)
+            if self._mode != "well":
+                return BROKEN, False
+            if gone:
+                return CUT, False
+            await (stream.say(said[number - 1]) if number else stream.begin())
+        # Its caller has all of it, whether or not it waits for the end.
+        self.enoughs += text == ENOUGH
+        await stream.end()
+        return (USELESS if text == USELESS_REPLY else ANSWERED), True
+
+    async def _break_off(self, stream: Stream, reader: asyncio.StreamReader, trouble: float) -> tuple[str, bool]:
+        """The connection breaks at once or after a silence, or an error is told under the 200 that was sent."""
+        if trouble >= 0.85:
+            await stream.fail()
+            return BROKEN, True
+        if trouble >= 0.7:
+            await _unless_gone(reader, self._rng.uniform(*STALL_S))
+        return BROKEN, False
 
     async def _hang(self, reader: asyncio.StreamReader) -> tuple[str, bool]:
         """Says nothing until it is healed, or the caller hangs up."""
@@ -183,8 +236,7 @@ class ModelServer:
         if kind == "question":
             answered = len(FENCED_ANSWERS.findall(prompt))
             if answered and self._rng.random() < self._manners.enough:
-                self.enoughs += 1
-                return json.dumps({"enough": True, "question": ""})
+                return ENOUGH
             question = f"프로젝트 P{number}에서 맡은 역할과 {number}번 과제의 결과는 무엇인가요?"
             return json.dumps({"enough": False, "question": question}, ensure_ascii=False)
         return (

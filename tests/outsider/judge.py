@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from dead_letter_rules import PREFIX, check_dead_letter, original_address
 from dialogue_rules import Dialogue, Step
 from outcome_rules import DEAD_LETTERED, check_outcome
+from progress_rules import ProgressJudge
 from wire import (
     FEEDBACK,
     REQUEST_FAILED,
@@ -22,7 +23,18 @@ from wire import (
     read_outcome,
 )
 
-KINDS = ("missing", "doubled", "disordered", "invalid", "dialogue", "dead letter", "document", "stray", "failed")
+KINDS = (
+    "missing",
+    "doubled",
+    "disordered",
+    "invalid",
+    "dialogue",
+    "dead letter",
+    "document",
+    "stray",
+    "failed",
+    "progress",
+)
 
 
 @dataclass(frozen=True)
@@ -85,6 +97,7 @@ class Judge:
         self.cases: list[Case] = []
         self.dialogue_members: set[int] = set()
         """The members that were to get a résumé."""
+        self.progress = ProgressJudge(members)
         self._partitions = dead_letter_partitions
         self._secret = secret
         self._by_id: dict[tuple[int, str], Case] = {}
@@ -117,6 +130,9 @@ class Judge:
 
     def arrived(self, record: Record) -> tuple[Case | None, Outcome | None]:
         """Takes a record of any topic that the worker writes; returns the outcome and its case if it is one of ours."""
+        if record.topic == self.names.progress:
+            self.progress.arrived(record)
+            return None, None
         type_ = self.names.outcomes.get(record.topic)
         if type_ is None:
             self._take_dead_letter(record)
@@ -136,6 +152,11 @@ class Judge:
         self._judge_ids()
         self._judge_order()
         self._judge_dialogues()
+        for case, member, fault in self.progress.verdict(self._by_id):
+            if case is None:
+                self._violations.append(Violation("progress", "", member, fault))
+            else:
+                self._find("progress", case, fault)
         for outcome in self._unmatched:
             member = min(outcome.members(), default=0)
             self._violations.append(

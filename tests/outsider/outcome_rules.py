@@ -61,11 +61,11 @@ def check_outcome(outcome: Outcome, request: Request, request_id: str, names: Na
     faults = list(outcome.faults)
     if outcome.type not in TYPES_OF[request.flow]:
         faults.append(f"{outcome.type} is no outcome of {names.requests[request.flow]}")
-    faults += _check_headers(outcome, request, request_id)
+    faults += check_headers(outcome, request, request_id)
     if outcome.record.key != str(request.member).encode():
         faults.append(f"the key is {outcome.record.key!r}, not the member id in decimal")
     if not outcome.faults:
-        faults += _check_fields(outcome.body, _fields(outcome, request, request_id, names))
+        faults += check_fields(outcome.body, _fields(outcome, request, request_id, names))
         expires = _instant(outcome.body.get("resumeUrlExpiresAt"))
         if expires is not None and expires.timestamp() <= outcome.record.arrived:
             faults.append("resumeUrl had expired when it arrived")
@@ -89,7 +89,7 @@ def _is_iso_utc(value: Any) -> bool:
     return _instant(value) is not None
 
 
-def _check_headers(outcome: Outcome, request: Request, request_id: str) -> list[str]:
+def check_headers(outcome: Outcome, request: Request, request_id: str) -> list[str]:
     faults = []
     names = [name for name, _ in outcome.record.headers]
     for name in REQUIRED_HEADERS:
@@ -150,49 +150,49 @@ def _is_uuid5(text: str) -> bool:
 
 def _fields(outcome: Outcome, request: Request, request_id: str, names: Names) -> dict[str, tuple[str, Rule]]:
     """Every field that the outcome must have, with what it must be; it may have no other."""
-    fields: dict[str, tuple[str, Rule]] = {"memberId": (f"the number {request.member}", _equals(request.member))}
+    fields: dict[str, tuple[str, Rule]] = {"memberId": (f"the number {request.member}", is_equal_to(request.member))}
     if outcome.type == FEEDBACK_GENERATED:
-        fields["feedback"] = ("1 to 1,000 characters of whole sentences without a label", _is_feedback)
+        fields["feedback"] = ("1 to 1,000 characters of whole sentences without a label", is_feedback)
     elif outcome.type == QUESTION_GENERATED:
         fields |= {
-            "isComplete": ("false", _equals(False)),
-            "sessionId": ("text", _is_text),
-            "questionId": ("text", _is_text),
-            "questionNumber": ("from 1 to maxQuestions", lambda v: _is_between(v, 1, outcome.body.get("maxQuestions"))),
-            "maxQuestions": ("a number from 1", lambda v: _is_between(v, 1, v)),
+            "isComplete": ("false", is_equal_to(False)),
+            "sessionId": ("text", is_text),
+            "questionId": ("text", is_text),
+            "questionNumber": ("from 1 to maxQuestions", lambda v: is_between(v, 1, outcome.body.get("maxQuestions"))),
+            "maxQuestions": ("a number from 1", lambda v: is_between(v, 1, v)),
             "question": ("1 to 500 characters without markup", _is_question),
         }
     elif outcome.type == RESUME_COMPLETED:
         fields |= {
-            "isComplete": ("true", _equals(True)),
-            "sessionId": ("text", _is_text),
-            "resumeObjectKey": ("text", _is_text),
+            "isComplete": ("true", is_equal_to(True)),
+            "sessionId": ("text", is_text),
+            "resumeObjectKey": ("text", is_text),
             "resumeUrl": ("a URL", lambda v: isinstance(v, str) and re.match(r"https?://[^\s/]", v) is not None),
             "resumeUrlExpiresAt": ("an ISO-8601 time in UTC", _is_iso_utc),
             "degraded": ("true or false", lambda v: isinstance(v, bool)),
         }
     else:
         fields |= {
-            "eventName": (EVENT_NAMES[request.flow], _equals(EVENT_NAMES[request.flow])),
+            "eventName": (EVENT_NAMES[request.flow], is_equal_to(EVENT_NAMES[request.flow])),
             "code": ("a code of section 3", lambda v: isinstance(v, str) and v in RETRYABLE),
             "message": ("a Korean message", lambda v: isinstance(v, str) and HANGUL.search(v) is not None),
             "retryable": (
                 "what section 3 says of the code",
                 lambda v: isinstance(v, bool) and v is RETRYABLE.get(outcome.code),
             ),
-            "requestTopic": (names.requests[request.flow], _equals(names.requests[request.flow])),
-            "requestId": (repr(request_id), _equals(request_id)),
+            "requestTopic": (names.requests[request.flow], is_equal_to(names.requests[request.flow])),
+            "requestId": (repr(request_id), is_equal_to(request_id)),
         }
         if outcome.code == "INVALID_REQUEST":
-            fields["field"] = ("text", _is_text)
+            fields["field"] = ("text", is_text)
     if request.problem_id is not None and outcome.type in (FEEDBACK_GENERATED, REQUEST_FAILED):
-        fields["problemId"] = (f"the number {request.problem_id}", _equals(request.problem_id))
+        fields["problemId"] = (f"the number {request.problem_id}", is_equal_to(request.problem_id))
     if (context := request.context) is not None:
         fields["context"] = (f"the request's {context}", lambda _: outcome.context == exact(context))
     return fields
 
 
-def _check_fields(body: dict[str, Any], fields: dict[str, tuple[str, Rule]]) -> list[str]:
+def check_fields(body: dict[str, Any], fields: dict[str, tuple[str, Rule]]) -> list[str]:
     faults = [f"the field {name} is missing" for name in fields if name not in body]
     for name, value in body.items():
         if value is None:
@@ -218,22 +218,22 @@ def _check_failure(body: dict[str, Any], request: Request) -> list[str]:
     return faults
 
 
-def _equals(wanted: Any) -> Rule:
+def is_equal_to(wanted: Any) -> Rule:
     # 1 == True and 7 == 7.0 in Python; on the wire they differ.
     return lambda value: type(value) is type(wanted) and value == wanted
 
 
-def _is_text(value: Any) -> bool:
+def is_text(value: Any) -> bool:
     return isinstance(value, str) and value.strip() != ""
 
 
-def _is_between(value: Any, least: int, most: Any) -> bool:
+def is_between(value: Any, least: int, most: Any) -> bool:
     return type(value) is int and type(most) is int and least <= value <= most
 
 
-def _is_feedback(value: Any) -> bool:
+def is_feedback(value: Any) -> bool:
     return (
-        _is_text(value)
+        is_text(value)
         and len(value) <= 1000
         and LABEL.match(value) is None
         and CODE_FENCE not in value
@@ -243,7 +243,7 @@ def _is_feedback(value: Any) -> bool:
 
 def _is_question(value: Any) -> bool:
     return (
-        _is_text(value)
+        is_text(value)
         and len(value) <= 500
         and QUESTION_MARKUP.match(value) is None
         and "**" not in value

@@ -87,7 +87,8 @@ class Kafka:
         wanted = [*names.requests.values(), *names.outcomes, *names.dead_letter_topics()]
         if missing := [topic for topic in wanted if topic not in known or not known[topic].partitions]:
             raise CannotRun(f"topics are missing ({', '.join(missing)}): `ssammu-worker topics` makes them")
-        return {topic: len(known[topic].partitions) for topic in wanted}
+        there = [topic for topic in [names.progress] if topic in known and known[topic].partitions]
+        return {topic: len(known[topic].partitions) for topic in [*wanted, *there]}
 
     def listen(self, topics: list[str]) -> None:
         """From here on no record of these topics is missed: reading starts at the ends as they are now.
@@ -278,6 +279,7 @@ def report(judge: Judge, violations: list[Violation], good_documents: int, shown
     print(f"undecodable: {len(undecodable)} sent, {sum(bool(case.dead_letters) for case in undecodable)} dead letters")
     degraded = sum(outcome.body.get("degraded") is True for case in judge.cases for outcome in case.first_outcomes())
     print(f"degraded résumés: {degraded}")
+    print("progress: " + ", ".join(f"{name} {count}" for name, count in judge.progress.figures().items()))
     outcomes = Counter(outcome.code or outcome.type for case in judge.cases for outcome in case.first_outcomes())
     print("outcomes: " + ", ".join(f"{name} {count}" for name, count in outcomes.most_common()))
     kinds = Counter(violation.kind for violation in violations)
@@ -308,7 +310,7 @@ def try_worker(options: argparse.Namespace) -> int:
         raise CannotRun(f"the bucket {names.bucket} cannot be reached: {error}") from error
     kafka = Kafka(options.bootstrap_servers, names, clock)
     try:
-        kafka.listen([*names.outcomes, *names.dead_letter_topics()])
+        kafka.listen([topic for topic in kafka.partitions if topic not in names.requests.values()])
         judge = Judge(names, range(base, first + writers_count), kafka.partitions, SECRET)
         trial = Trial(kafka, judge, store, clock)
         for number, member in enumerate(talkers + strangers):

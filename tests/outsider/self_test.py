@@ -20,6 +20,7 @@ from wire import (
     FEEDBACK,
     FEEDBACK_GENERATED,
     INIT,
+    PROGRESS,
     QUESTION_GENERATED,
     REQUEST_FAILED,
     RESUME_COMPLETED,
@@ -53,6 +54,9 @@ class Tape:
         return {violation.kind for violation in self.violations()}
 
     def violations(self) -> list:
+        return self.judge().verdict()
+
+    def judge(self) -> Judge:
         judge = Judge(NAMES, range(100, 200), dict.fromkeys(NAMES.dead_letter_topics(), 12), SECRET)
         judge.dialogue_members.add(103)
         cases = [(judge.sending(request), places) for request, places in self.sends]
@@ -62,7 +66,7 @@ class Tape:
         for case, places in cases:
             for sent in places:
                 judge.sent(case, sent)
-        return judge.verdict()
+        return judge
 
     def send(self, request: Request) -> None:
         topic = NAMES.requests[request.flow]
@@ -124,6 +128,17 @@ class Tape:
         }
         headers = [*request.headers, *((f"kafka_dlt-{name}", value) for name, value in added.items())]
         self._record(sent.topic + NAMES.dead_letter_suffix, request.key, request.value, headers, sent.partition)
+
+    def progress(self, about: str, event: str, sequence: int, stage: str, **more: Any) -> None:
+        """What a right worker tells of the request called `about` so many milliseconds after it was sent."""
+        body = {"eventName": event, "sequence": sequence, "stage": stage}
+        request, places = next(sent for sent in self.sends if sent[0].about == about)
+        self.outcome(about, PROGRESS, body | {"requestId": request.id or places[0].address} | more)
+        context = f', "context": {request.context}'.encode()
+        value = (self.records[-1].value or b"").replace(context, b"")
+        id_ = str(uuid.uuid5(uuid.NAMESPACE_URL, f"{about} {sequence}")).encode()
+        self.change(-1, timestamp=places[0].timestamp + sequence, value=value)
+        self.change_header(-1, "ce_id", id_)
 
     def repeat(self, index: int) -> None:
         """The worker sends a record again."""
@@ -197,6 +212,15 @@ def good_run() -> Tape:
     tape.change_body(tape.find(RESUME_COMPLETED, 1), resumeUrl="http://s3/2")
     request(ANSWER, 103, "answer after the end", "a4", expected=Expected(REQUEST_FAILED, "NO_ACTIVE_SESSION"))
     tape.failure("answer after the end", "NO_ACTIVE_SESSION", "ADVANCED_RESUME_UPDATE")
+
+    feedback, answer = ("feedback 1", "PROBLEM_FEEDBACK"), ("answer 3", "ADVANCED_RESUME_UPDATE")
+    tape.progress(*feedback, 10, "WAITING", problemId=42)
+    tape.progress(*feedback, 170, "WRITING", problemId=42, text="핵심을 잘 짚었습니다.")
+    tape.progress(*feedback, 400, "WRITING", problemId=42, text=text)
+    tape.progress(*answer, 10, "WRITING", sessionId=SESSION, section="소개", percent=20)
+    tape.progress(*answer, 200, "WRITING", sessionId=SESSION, section="프로젝트", percent=60)
+    tape.progress(*answer, 400, "STORING", sessionId=SESSION)
+    tape.progress("feedback by address", "PROBLEM_FEEDBACK", 10, "WRITING", text="핵심을 잘 짚었습니다.")
     return tape
 
 
@@ -340,7 +364,8 @@ def make_the_topic_again(tape: Tape) -> None:
     tape.dead_letter("undecodable again", "UNDECODABLE")
 
 
-F, Q, C, X, D = FEEDBACK_GENERATED, QUESTION_GENERATED, RESUME_COMPLETED, REQUEST_FAILED, "FeedbackRequested-dlt"
+F, Q, C, X = FEEDBACK_GENERATED, QUESTION_GENERATED, RESUME_COMPLETED, REQUEST_FAILED
+D = "FeedbackRequested-dlt"
 OTHER_UUID5 = str(uuid.uuid5(uuid.NAMESPACE_URL, "other")).encode()
 FIRST_QUESTION_UUID5 = str(uuid.uuid5(uuid.NAMESPACE_URL, f"103 i1 {Q}")).encode()
 TWICE = b'{"memberId": 101, "memberId": 101, "problemId": 42, "feedback": "OK."}'
@@ -470,19 +495,22 @@ def check_documents() -> list[str]:
 
 
 def run_self_test() -> int:
+    from progress_test import PROGRESS_FAULTS, check_what_is_counted
+
     wrong = [f"the good run was blamed: {violation}" for violation in good_run().violations()]
     for also_good in (leave_a_newer_interview, make_the_topic_again):
         tape = good_run()
         also_good(tape)
         wrong += [f"the good run was blamed: {violation}" for violation in tape.violations()]
-    for kind, name, fault in FAULTS:
+    for kind, name, fault in [*FAULTS, *PROGRESS_FAULTS]:
         tape = good_run()
         fault(tape)
         found = tape.play()
         if kind not in found:
             wrong.append(f"not noticed as {kind}: {name} (found {sorted(found) or 'nothing'})")
     wrong += check_documents()
+    wrong += check_what_is_counted()
     for sentence in wrong:
         print(sentence, file=sys.stderr)
-    print(f"self-test: {len(FAULTS)} faulty runs, {len(wrong)} judged wrongly")
+    print(f"self-test: {len(FAULTS) + len(PROGRESS_FAULTS)} faulty runs, {len(wrong)} judged wrongly")
     return 1 if wrong else 0

@@ -17,6 +17,7 @@ FEEDBACK_GENERATED = "FeedbackGenerated"
 QUESTION_GENERATED = "ResumeQuestionGenerated"
 RESUME_COMPLETED = "ResumeCompleted"
 REQUEST_FAILED = "RequestFailed"
+PROGRESS = "RequestProgress"
 
 UNDECODABLE = "UNDECODABLE"
 
@@ -34,12 +35,15 @@ class Names:
     dead_letter_suffix: str
     bucket: str
     upload_prefix: str
+    progress: str
+    """The topic of progress; empty where none is sent."""
 
     @classmethod
     def from_environment(cls, env: Mapping[str, str] = os.environ) -> Names:
         def setting(name: str, default: str) -> str:
             return env.get(name) or default
 
+        progress = setting("TOPIC_REQUEST_PROGRESS", PROGRESS)
         resume_group = setting("GROUP_RESUME", "ssammu-resume")
         return cls(
             requests={
@@ -61,6 +65,7 @@ class Names:
             dead_letter_suffix=setting("DEAD_LETTER_SUFFIX", "-dlt"),
             bucket=setting("S3_BUCKET_NAME", "resumes"),
             upload_prefix=setting("S3_UPLOAD_PREFIX", "resume/"),
+            progress="" if progress == "off" else progress,
         )
 
     def dead_letter_topics(self) -> list[str]:

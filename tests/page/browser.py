@@ -22,6 +22,16 @@ DESKTOP, PHONE, SMALL_PHONE, TINY_PHONE = (1280, 800), (390, 844), (360, 740), (
 ANSWER = "TCP는 연결을 맺고 순서와 전달을 보장하지만, UDP는 보장하지 않는 대신 빠릅니다."
 FEEDBACK = "#feedback-list .letter-text"
 
+STAGE = """
+const { addEventListener } = EventSource.prototype;
+window.listeners = {};
+EventSource.prototype.addEventListener = function (name, listener, ...rest) {
+  listeners[name] = listener;
+  return addEventListener.call(this, name, listener, ...rest);
+};
+"""
+"""Run before the page's own scripts: keeps what listens to the event stream, so that a test can say what comes when."""
+
 T = TypeVar("T")
 
 
@@ -36,6 +46,7 @@ def start(binary: str, driver: str) -> webdriver.Chrome:
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
     started = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
     started.set_page_load_timeout(PATIENCE)
+    started.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": STAGE})
     return started
 
 
@@ -227,6 +238,14 @@ class Page:
         script = "fetch(arguments[0], { method: 'POST', headers: arguments[1], body: JSON.stringify(arguments[2]) })"
         status = self.run(f"return {script}.then((response) => response.status)", path, headers, body)
         assert status == 202, status
+
+    def hear_progress(self, request: str, sequence: int, **said: object) -> None:
+        """What the event stream would bring of a request's progress, at this very moment."""
+        value = {"memberId": self.member, "requestId": request, "sequence": sequence, **said}
+        record = {"topic": "RequestProgress", "partition": 0, "offset": sequence, "timestamp": 0, "value": value}
+        record["headers"] = [["ce_causationid", request]]
+        script = "listeners[arguments[0]](new MessageEvent(arguments[0], { data: JSON.stringify(arguments[1]) }))"
+        self.run(script, "progress-record", record)
 
     def ask_for_feedback(self, answer: str) -> None:
         self.write("#feedback-answer", answer)

@@ -1,10 +1,12 @@
 """The gateway's page, tried in a real browser as members use it.
 
-    page.py --url http://127.0.0.1:8000/ [--failing-answer TEXT] [--slow-answer TEXT] [--screenshots DIR] [NAME ...]
+    page.py --url http://127.0.0.1:8000/ [--failing-answer TEXT] [--slow-answer TEXT]
+            [--streamed-answer TEXT] [--screenshots DIR] [NAME ...]
 
 The gateway, a worker and its model are running. What a test wants of the model it writes into its answers: the model
 fails for one that holds `--failing-answer` (each time, and so that another try may help), and takes at least three
-seconds for one that holds `--slow-answer`. Without these the tests that need them are left out. With NAMEs only the
+seconds for one that holds `--slow-answer`; to one that holds `--streamed-answer` it writes several sentences in as many seconds,
+token by token. Without these the tests that need them are left out. With NAMEs only the
 tests whose name holds one of them are run.
 """
 
@@ -21,6 +23,7 @@ from pathlib import Path
 import docx
 from selenium.webdriver.common.keys import Keys
 
+import progress
 import windows
 from browser import ANSWER, FEEDBACK, SMALL_PHONE, Page, start
 from tour import take_screenshots
@@ -443,7 +446,11 @@ FAILURE_TESTS: list[Callable[[Page, str], None]] = [
     a_failure_is_told_and_tried_again_as_a_new_request,
     a_failed_answer_keeps_the_question_and_the_text,
 ]
-SLOWNESS_TESTS: list[Callable[[Page, str], None]] = [a_reload_shows_that_the_model_is_at_work, *windows.SLOWNESS_TESTS]
+SLOWNESS_TESTS: list[Callable[[Page, str], None]] = [
+    a_reload_shows_that_the_model_is_at_work,
+    *progress.SLOWNESS_TESTS,
+    *windows.SLOWNESS_TESTS,
+]
 
 
 def passes(name: str, test: Callable[[], None], page: Page) -> bool:
@@ -470,6 +477,11 @@ def main() -> int:
         "--slow-answer", metavar="TEXT", help="the model takes three seconds for answers that hold this"
     )
     parser.add_argument(
+        "--streamed-answer",
+        metavar="TEXT",
+        help="the model writes several sentences, slowly, for answers that hold this",
+    )
+    parser.add_argument(
         "--screenshots", type=Path, metavar="DIR", help="where to put pictures of the page; none without it"
     )
     parser.add_argument("--chromium", default="/usr/bin/chromium")
@@ -482,6 +494,8 @@ def main() -> int:
         tests += [(test.__name__, lambda page, test=test: test(page, failing)) for test in FAILURE_TESTS]
     if slow := options.slow_answer:
         tests += [(test.__name__, lambda page, test=test: test(page, slow)) for test in SLOWNESS_TESTS]
+    if streamed := options.streamed_answer:
+        tests += [(test.__name__, lambda page, test=test: test(page, streamed)) for test in progress.STREAMING_TESTS]
     if options.screenshots:
         options.screenshots.mkdir(parents=True, exist_ok=True)
         tests.append(("take_screenshots", lambda page: take_screenshots(page, options.screenshots, failing)))

@@ -35,6 +35,14 @@ export function fillList(list, items, build) {
   if (!isSame) list.replaceChildren(...children);
 }
 
+/** Lets `element` say `text`: what it says already stays as it is, and what is new is added to it. */
+export function sayOn(element, text) {
+  const said = element.textContent;
+  if (text === said) return;
+  if (said && text.startsWith(said)) element.append(make('span', 'added', text.slice(said.length)));
+  else element.replaceChildren(make('span', 'added', text));
+}
+
 export function announce(text) {
   $('live').textContent = text;
 }

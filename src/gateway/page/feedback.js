@@ -1,10 +1,10 @@
 // Feedback: its form, and the letters that came.
 
-import { $, clock, fillList, make, seconds } from './dom.js';
+import { $, clock, fillList, make, sayOn, seconds } from './dom.js';
 import { areValid, onSubmit, tooLong } from './fields.js';
 import { send } from './requests.js';
 import { isBusy, state } from './state.js';
-import { actionsAfter, fillProblem, renderProblem, waiting } from './status.js';
+import { actionsAfter, doing, fillProblem, renderProblem, renderWaiting } from './status.js';
 import { feedbackView } from './views.js';
 
 const QUESTIONS = [
@@ -25,30 +25,60 @@ export function renderFeedback() {
   const busy = isBusy('feedback');
   renderSendButton($('feedback-send'), busy, busy ? '피드백을 쓰는 중…' : '피드백 받기');
   renderProblem($('feedback-problem'), 'feedback', null);
-  const items = feedbackView(state.log).map((entry) => ({ version: `${entry.request.id} ${entry.outcome?.place}`, item: entry }));
-  $('feedback-results').hidden = items.length === 0;
-  fillList($('feedback-list'), items, feedbackCard);
+  const entries = feedbackView(state.log);
+  $('feedback-results').hidden = entries.length === 0;
+  fillList($('feedback-list'), entries.map((entry) => ({ version: entry.request.id, item: entry })), feedbackCard);
+  [...$('feedback-list').children].forEach((card, index) => renderCard(card, entries[index]));
 }
 
-function feedbackCard({ request, outcome, failure }) {
+/** A letter stays where it is from the question to the last sentence: what is read already does not move. */
+function feedbackCard({ request }) {
   const { question, answer } = request.value;
-  const card = make('li', 'card letter', make('h4', 'letter-question', `${question}`));
+  const own = make('details', 'own', make('summary', '', '내가 쓴 답변'), make('p', '', `${answer}`));
+  return make('li', 'card letter', make('h4', 'letter-question', `${question}`), make('div', 'letter-body'), make('div', 'letter-foot', own));
+}
+
+function renderCard(card, { request, outcome, failure, progress }) {
+  const version = `${outcome?.place} ${progress?.sequence}`;
+  if (card.dataset.shown === version) return;
+  card.dataset.shown = version;
+  const [, body, foot] = card.children;
+  if (!outcome) {
+    renderDraft(body, request, progress);
+    return;
+  }
+  card.dataset.outcome = outcome.place;
   if (failure) {
     const problem = make('div', 'problem');
     fillProblem(problem, failure, actionsAfter(failure));
-    card.append(problem);
-  } else if (outcome) {
-    card.append(make('p', 'letter-text', `${outcome.value.feedback}`));
+    body.replaceChildren(problem);
+    body.classList.remove('being-written');
   } else {
-    card.append(make('p', 'waiting', ...waiting('면접관이 답변을 읽고 있어요', request.timestamp)));
+    renderLetter(body, `${outcome.value.feedback}`);
   }
-  const foot = make('div', 'letter-foot', make('details', 'own', make('summary', '', '내가 쓴 답변'), make('p', '', `${answer}`)));
-  if (outcome) {
-    const took = outcome.tookMs === undefined ? '' : ` · ${seconds(outcome.tookMs)} 걸림`;
-    foot.append(make('p', 'meta', `${clock.format(outcome.timestamp)}${took}`));
+  const took = outcome.tookMs === undefined ? '' : ` · ${seconds(outcome.tookMs)} 걸림`;
+  foot.querySelector('.meta')?.remove();
+  foot.append(make('p', 'meta', `${clock.format(outcome.timestamp)}${took}`));
+}
+
+/** What has been written so far, and what is done now; below it is room for what is yet to come. */
+function renderDraft(body, request, progress) {
+  if (!body.querySelector('.waiting')) {
+    body.classList.add('being-written');
+    body.replaceChildren(make('p', 'letter-draft'), make('p', 'waiting'));
   }
-  card.append(foot);
-  return card;
+  const [draft, below] = body.children;
+  sayOn(draft, progress?.text ?? '');
+  const usually = progress?.text ? '이어서 쓰고 있어요' : '면접관이 답변을 읽고 있어요';
+  renderWaiting(below, doing(progress, usually), request.timestamp);
+}
+
+/** The whole text, in the place of what was written so far. */
+function renderLetter(body, text) {
+  const letter = body.querySelector('.letter-draft, .letter-text') ?? make('p', '');
+  letter.className = 'letter-text';
+  sayOn(letter, text);
+  body.replaceChildren(letter);
 }
 
 function chooseQuestion() {

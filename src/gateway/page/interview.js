@@ -4,9 +4,9 @@ import { $, fillList, make } from './dom.js';
 import { areValid, loadDraft, onSubmit, setFieldError, tooLong } from './fields.js';
 import { send } from './requests.js';
 import { resumeNow } from './state.js';
-import { renderProblem, waiting } from './status.js';
+import { doing, renderProblem, renderWaiting } from './status.js';
 
-export function renderDialogue({ phase, waitsFor, pending, current, exchanges, failure }) {
+export function renderDialogue({ phase, waitsFor, isLast, pending, progress, current, exchanges, failure }) {
   const asked = current?.questionNumber ?? 0;
   $('progress-text').textContent = current ? `질문 ${asked}/${current.maxQuestions}` : '첫 질문';
   $('progress').max = current?.maxQuestions ?? 1;
@@ -15,8 +15,24 @@ export function renderDialogue({ phase, waitsFor, pending, current, exchanges, f
   $('answer-form').hidden = phase !== 'question';
   if (phase === 'question') renderQuestion(current);
   $('resume-waiting').hidden = phase !== 'waiting';
-  if (phase === 'waiting') $('resume-waiting').replaceChildren(...waiting(waitsFor, pending.timestamp));
+  if (phase === 'waiting') {
+    $('resume-waiting').classList.toggle('long', Boolean(isLast));
+    renderWaiting($('resume-waits-for'), doing(progress, waitsFor), pending.timestamp);
+  }
+  renderWriting(phase === 'waiting' ? progress : null);
   renderProblem($('resume-problem'), 'resume', failure);
+}
+
+/** How much of the résumé is written, and which part of it is under way. */
+function renderWriting(progress) {
+  const percent = progress?.percent;
+  $('resume-writing').hidden = percent === undefined;
+  if (percent === undefined) return;
+  const part = progress.stage === 'STORING' ? '' : progress.section ?? '';
+  $('resume-bar').value = percent;
+  $('resume-bar').setAttribute('aria-valuetext', part ? `${percent}%, ${part}` : `${percent}%`);
+  $('resume-percent').textContent = `${percent}%`;
+  $('resume-part').textContent = part;
 }
 
 /** Each question has a draft of its own, which is there again after a reload or a failure. */

@@ -10,8 +10,8 @@ import { buildInterview } from './interview.js';
 import { buildMembers } from './member.js';
 import { buildResume, chooseJob } from './resume.js';
 import { render, renderLive, renderTitle } from './screen.js';
-import { changes, state } from './state.js';
-import { inShort, inWords, showElapsed } from './status.js';
+import { changes, noteUnseen, state } from './state.js';
+import { inShort, inWords, showElapsed, stepInWords } from './status.js';
 import { connect, disconnect, keepConnected, needsStream } from './stream.js';
 import { buildTabs } from './tabs.js';
 
@@ -33,9 +33,18 @@ function becomeMember() {
 function takeIn(record) {
   showEvent(record);
   if (!state.isLive) return;
-  if (document.hidden && !record.isRequest) state.unseen.push(inShort(record));
+  if (document.hidden && !record.isRequest) noteUnseen(record.cause, inShort(record));
   renderLive();
-  if (!record.isRequest) announce(inWords(record));
+  if (!record.isRequest) announce(inWords(record, state.log.progress.get(record.cause)?.text));
+}
+
+/** Draws how far a request is. It is not brought into view: whoever reads its beginning is left alone. */
+function takeInProgress({ now, before }) {
+  if (!state.isLive) return;
+  if (document.hidden && now.text) noteUnseen(now.id, '피드백이 오고 있어요');
+  render();
+  const news = stepInWords(now, before);
+  if (news) announce(news);
 }
 
 /** Without a fragment of its own, which is the tab's. */
@@ -77,6 +86,7 @@ function begin() {
   for (const change of ['online', 'offline']) window.addEventListener(change, () => needsStream() && connect());
   changes.addEventListener('member', becomeMember);
   changes.addEventListener('record', ({ detail }) => takeIn(detail));
+  changes.addEventListener('progress', ({ detail }) => takeInProgress(detail));
   changes.addEventListener('news', renderLive);
   changes.addEventListener('view', render);
   setInterval(() => {

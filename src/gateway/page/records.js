@@ -27,7 +27,7 @@ function requestKind(value) {
 }
 
 export function emptyLog() {
-  return { records: new Map(), requests: new Map(), outcomes: new Map() };
+  return { records: new Map(), requests: new Map(), outcomes: new Map(), progress: new Map() };
 }
 
 /** Adds a record; false when it is known already. Requests and outcomes may come in any order. */

@@ -27,18 +27,21 @@ export function render() {
 export function renderLive() {
   const shown = () => {
     const parts = document.querySelectorAll('#feedback-list > :first-child, #answer-form, #resume-waiting, .done, .problem');
-    return [...parts].filter((part) => part.checkVisibility());
+    return new Map([...parts].filter((part) => part.checkVisibility()).map((part) => [part, part.dataset.outcome]));
   };
   const before = shown();
   render();
-  shown().filter((part) => !before.includes(part)).forEach((part) => part.scrollIntoView({ block: 'nearest' }));
+  const isNew = ([part, outcome]) => !before.has(part) || before.get(part) !== outcome;
+  [...shown()].filter(isNew).forEach(([part]) => part.scrollIntoView({ block: 'nearest' }));
 }
 
 /** What is waited for, or what came while nobody looked. */
 export function renderTitle() {
   const { unseen } = state;
-  const waitsFor = resumeNow().waitsFor ?? (isBusy('feedback') ? '피드백을 쓰고 있어요' : null);
-  const news = unseen.length > 0 ? `(${unseen.length}) ${unseen.at(-1)}` : waitsFor;
+  const { waitsFor, progress } = resumeNow();
+  const percent = progress?.percent === undefined ? '' : ` ${progress.percent}%`;
+  const awaited = waitsFor ? `${waitsFor}${percent}` : isBusy('feedback') ? '피드백을 쓰고 있어요' : null;
+  const news = unseen.length > 0 ? `(${unseen.length}) ${unseen.at(-1).text}` : awaited;
   const title = news ? `${news} · CareerBee` : TITLE;
   if (document.title === title) return;
   document.title = title;

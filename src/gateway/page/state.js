@@ -19,13 +19,13 @@ export const state = {
   lastEventId: '0',
   /** By flow, the request that did not get as far as Kafka: `{kind, key, body, message, mayHelp}`. */
   unsent: {},
-  /** The outcomes that came while the tab was hidden, in a few words each. */
+  /** What came while the tab was hidden, of each request the last: `{id, text}`, in a few words. */
   unseen: [],
 };
 
 /**
- * What changes is told as an event: `member` when it is another one, `record` (its `detail`) when one has come, `news`
- * when a request of the member's was sent or was not, and `view` when the same is to be seen in another way.
+ * What changes is told as an event: `member` when it is another one, `record` (its `detail`) when one has come, `progress` when
+ * a request has got further (`detail`: `{now, before}`), `news` when a request of the member's was sent or was not, and `view` when the same is to be seen in another way.
  */
 export const changes = new EventTarget();
 export const tell = (change, detail) => changes.dispatchEvent(new CustomEvent(change, { detail }));
@@ -43,6 +43,11 @@ export function changeMember(member) {
   localStorage.setItem('member', member);
   Object.assign(state, { member, log: emptyLog(), isLive: false, lastEventId: '0', unsent: {} });
   tell('member');
+}
+
+/** What came of one request counts once. */
+export function noteUnseen(id, text) {
+  state.unseen = [...state.unseen.filter((note) => note.id !== id), { id, text }];
 }
 
 export function startOver() {

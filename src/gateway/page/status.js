@@ -2,14 +2,16 @@
 
 import { make, makeButton } from './dom.js';
 import { isMemberClear } from './member.js';
+import { addedTo } from './progress.js';
 import { post, send } from './requests.js';
 import { startOver, state } from './state.js';
 
 const SLOW_AFTER_SECONDS = 20;
 
-export function inWords({ kind, value }) {
+/** An outcome for who listens; `told` is what was read out of it while it was written. */
+export function inWords({ kind, value }, told) {
   switch (kind) {
-    case 'FeedbackGenerated': return `피드백이 도착했습니다. ${value.feedback}`;
+    case 'FeedbackGenerated': return `피드백이 도착했습니다. ${addedTo(told, `${value.feedback}`)}`.trim();
     case 'ResumeQuestionGenerated': return `질문 ${value.questionNumber}/${value.maxQuestions}. ${value.question}`;
     case 'ResumeCompleted': return '이력서가 완성됐습니다. 내려받을 수 있습니다.';
     default: return readable(value);
@@ -30,6 +32,22 @@ export function inShort({ kind, value }) {
 function readable({ message, field }) {
   const label = field && document.querySelector(`label[for="${CSS.escape(field)}"]`);
   return label ? `${message}`.replace(`${field}: `, `${label.firstChild.textContent.trim()}: `) : `${message}`;
+}
+
+const WAITS = '기다리는 중이에요. 앞선 요청이나 모델을 기다리고 있어요';
+const STORES = '문서를 저장하는 중이에요';
+
+/** What is being done for a request; `usually` where nothing more is known. */
+export function doing(progress, usually) {
+  if (progress?.stage === 'WAITING') return WAITS;
+  return progress?.stage === 'STORING' ? STORES : usually;
+}
+
+/** A step for who listens: the sentences that are new, or what is done now; null where that is as before. */
+export function stepInWords(now, before) {
+  if (now.text && now.text !== before?.text) return addedTo(before?.text, now.text);
+  if (now.stage !== before?.stage && now.stage !== 'WRITING') return `${doing(now)}.`;
+  return now.section && now.section !== before?.section ? `${now.section}, ${now.percent ?? 0}%` : null;
 }
 
 /** A problem and what to do about it: `actions` are buttons, `[text, what it does]`. */
@@ -64,6 +82,17 @@ export function waiting(text, since) {
   elapsed.dataset.since = since;
   showElapsed(elapsed);
   return [cells, make('span', '', text), elapsed];
+}
+
+/** The same in a box that may say it already: it goes on. */
+export function renderWaiting(box, text, since) {
+  const [, said, elapsed] = box.children;
+  if (!said) box.replaceChildren(...waiting(text, since));
+  else if (said.textContent !== text) said.textContent = text;
+  if (elapsed && elapsed.dataset.since !== `${since}`) {
+    elapsed.dataset.since = since;
+    showElapsed(elapsed);
+  }
 }
 
 export function showElapsed(elapsed) {

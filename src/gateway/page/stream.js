@@ -1,6 +1,7 @@
 // The one event stream of this tab, and how the tabs of a browser share its connections.
 
 import { $, announce } from './dom.js';
+import { addProgress } from './progress.js';
 import { REQUESTS, addRecord, readRecord } from './records.js';
 import { isBusy, newKey, state, tell } from './state.js';
 
@@ -55,6 +56,7 @@ export function connect() {
   const query = new URLSearchParams({ memberId: state.member, lastEventId: state.lastEventId, records: true });
   source = new EventSource(`api/v1/sse/subscribe?${query}`);
   source.addEventListener('record', onRecord);
+  source.addEventListener('progress-record', onProgress);
   source.onopen = () => {
     setConnection('open');
     replayEndsSoon();
@@ -81,6 +83,11 @@ function onRecord(event) {
   tell('record', record);
   if (state.isLive) keepConnected();
   else replayEndsSoon();
+}
+
+function onProgress(event) {
+  const step = addProgress(state.log, readRecord(JSON.parse(event.data)));
+  if (step) tell('progress', step);
 }
 
 function replayEndsSoon() {

@@ -22,7 +22,12 @@ function failureOf(log, request) {
 export function feedbackView(log) {
   const said = ({ value }) => JSON.stringify([value.question, value.answer]);
   const requests = requestsOf(log, 'feedback').reverse();
-  const entries = requests.map((request) => ({ request, outcome: log.outcomes.get(request.id), failure: failureOf(log, request) }));
+  const entries = requests.map((request) => ({
+    request,
+    outcome: log.outcomes.get(request.id),
+    failure: failureOf(log, request),
+    progress: log.progress.get(request.id),
+  }));
   const isRepeated = ({ request }, index) => requests.slice(0, index).some((later) => said(later) === said(request));
   return entries.filter((entry, index) => !entry.failure || !isRepeated(entry, index)).slice(0, MOST_FEEDBACKS_SHOWN);
 }
@@ -35,13 +40,14 @@ export function resumeView(log, startedOverAfter) {
   const requests = requestsOf(log, 'resume');
   const last = requests.at(-1);
   const pending = requests.findLast(({ id }) => !log.outcomes.has(id));
+  const progress = pending && log.progress.get(pending.id);
   const failure = pending ? null : failureOf(log, last);
   const { current, exchanges, completed } = lastSession(log);
   const isOpen = Boolean(current) && !completed && failure?.code !== 'NO_ACTIVE_SESSION';
   if (last && last.id === startedOverAfter) {
     return { phase: 'form', canReturn: isOpen || Boolean(completed || pending), isFinished: Boolean(completed) && !pending };
   }
-  if (pending?.kind === 'init') return { phase: 'waiting', waitsFor: '첫 질문을 고르고 있어요', pending, exchanges: [] };
+  if (pending?.kind === 'init') return { phase: 'waiting', waitsFor: '첫 질문을 고르고 있어요', pending, progress, exchanges: [] };
   if (failure?.kind === 'init') return { phase: 'form', failure };
   if (completed) return { phase: 'done', completed, exchanges };
   if (!current) return { phase: 'form', failure };
@@ -50,7 +56,9 @@ export function resumeView(log, startedOverAfter) {
   return {
     phase: 'waiting',
     waitsFor: isLast ? '이력서를 쓰고 있어요' : '다음 질문을 고르고 있어요',
+    isLast,
     pending,
+    progress,
     current,
     exchanges: [...exchanges, { question: current.question, answer: answerIn(pending) }],
   };

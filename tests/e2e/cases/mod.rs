@@ -26,6 +26,7 @@ mod spring;
 mod streams;
 mod suites;
 mod waits;
+mod watching;
 
 use crate::case::Case;
 
@@ -58,5 +59,6 @@ pub fn all() -> Vec<(&'static str, Vec<Case>)> {
         ("spring", spring::cases()),
         ("suites", suites::cases()),
         ("waits", waits::cases()),
+        ("watching", watching::cases()),
     ]
 }

@@ -19,6 +19,7 @@ crate::case::cases![the_page_does_what_members_do_with_it, what_the_page_loads_i
 const PATIENCE: Duration = Duration::from_mins(10);
 
 const FAILING: &str = "고장을 부르는 답변입니다.";
+const STREAMED: &str = "한 토큰씩 쓰게 하는 답변입니다.";
 const SLOW: &str = "시간이 걸리는 답변입니다.";
 
 async fn the_page_does_what_members_do_with_it(env: Arc<TestEnv>) {
@@ -27,11 +28,13 @@ async fn the_page_does_what_members_do_with_it(env: Arc<TestEnv>) {
     // An empty reply is a failure that may be tried again, and says nothing of the server.
     env.model.when(FAILING, [Answer::text("")]);
     env.model.when(SLOW, [Answer::text(FEEDBACK).after(Duration::from_secs(3))]);
+    // Some three seconds, of which the first sentence takes one.
+    env.model.when(STREAMED, [Answer::text(FEEDBACK).paced(Duration::from_millis(60))]);
     let mut browser = Command::new(installed().join("venv/bin/python"));
     browser
         .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/page/page.py"))
         .args(["--url", &format!("http://{}/", gateway.address)])
-        .args(["--failing-answer", FAILING, "--slow-answer", SLOW]);
+        .args(["--failing-answer", FAILING, "--slow-answer", SLOW, "--streamed-answer", STREAMED]);
     let output = env.run_other(&mut browser, PATIENCE).await;
     assert!(
         output.status.success(),

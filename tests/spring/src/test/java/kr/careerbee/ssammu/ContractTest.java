@@ -318,13 +318,46 @@ class ContractTest {
         }
     }
 
+    @Test
+    void progress_is_pushed_while_it_rises_and_not_after_the_outcome() throws Exception {
+        await().atMost(PATIENCE).until(() -> readsFromNowOn(first));
+        String one = "답변은 핵심을 파악하고 있습니다.";
+        String two = one + " 다만 근거가 부족합니다.";
+        try (var here = SseBrowser.open(port(first), member)) {
+            tell(id, 2_000, one);
+            tell(id, 1_000, "늦게 온 것입니다.");
+            tell(id, 2_000, one);
+            tell(id, 3_000, two);
+            assertThat(here.next()).isEqualTo(progress(one));
+            assertThat(here.next()).isEqualTo(progress(two));
+            requests.feedback(asking(42L), id).get();
+            assertThat(here.next().name()).isEqualTo("problem-feedback");
+            tell(id, 4_000, "결과 뒤에 온 것입니다.");
+            tell(UUID.randomUUID(), 1, one);
+            assertThat(here.next()).isEqualTo(progress(one));
+        }
+    }
+
+    /** What the worker tells while it writes. */
+    private void tell(UUID request, long sequence, String text) throws Exception {
+        var value = Map.of(
+                "memberId", member, "eventName", "PROBLEM_FEEDBACK", "requestId", request.toString(), "problemId", 42,
+                "sequence", sequence, "stage", "WRITING", "text", text);
+        kafka.send(request("request-progress", value)).get();
+    }
+
+    private static SseBrowser.Event progress(String text) {
+        String data = "{\"problemId\":42,\"text\":\"" + text + "\"}";
+        return new SseBrowser.Event(null, "problem-feedback-progress", data);
+    }
+
     /** The group has a position in each partition of the outcomes' topics. */
     private static boolean readsFromNowOn(ConfigurableApplicationContext instance) throws Exception {
         String group = instance.getBean(SseGateway.class).getGroupId();
         try (var admin = AdminClient.create(
                 instance.getBean(KafkaAdmin.class).getConfigurationProperties())) {
             var positions = admin.listConsumerGroupOffsets(group).partitionsToOffsetAndMetadata().get().keySet();
-            var names = List.of(topic("feedback-generated"), topic("request-failed"));
+            var names = List.of(topic("feedback-generated"), topic("request-failed"), topic("request-progress"));
             return admin.describeTopics(names).allTopicNames().get().values().stream()
                     .allMatch(topic -> positions.stream().filter(at -> at.topic().equals(topic.name())).count()
                             == topic.partitions().size());
