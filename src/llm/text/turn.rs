@@ -15,7 +15,7 @@ use super::{beginning, is_alphanumeric, is_hangul};
 /// What harmony's header of the final channel, and one of its thoughts, leave when a server drops special tokens.
 const BARE_FINAL: &str = "assistantfinal";
 const BARE_THOUGHTS: [&str; 3] = ["assistantanalysis", "analysis", "assistantcommentary"];
-/// Bytes of a token's name behind the space that parts it from its bracket.
+/// Characters of a token's name behind the space that parts it from its bracket.
 const PARTED: usize = 48;
 /// The channel that is meant for the reader.
 const FINAL: &str = "final";
@@ -41,15 +41,12 @@ pub fn own(text: &str) -> Cow<'_, str> {
 
 fn own_words(text: &str) -> Cow<'_, str> {
     let text = without_bare_channels(text);
-    let armed = rearmed(text);
-    if let Cow::Owned(armed) = &armed {
-        return Cow::Owned(own(armed).into_owned());
-    }
     if !text.contains(|c| tokens::may_begin(c) || SPACES.contains(&c) || c == LINE_END) {
         return Cow::Borrowed(text);
     }
+    let text = rearmed(text);
     let mut speech = Speech::default();
-    for piece in Pieces(text, None) {
+    for piece in Pieces(&text, None) {
         if speech.hear(piece).is_break() {
             break;
         }
@@ -69,14 +66,19 @@ fn rearmed(text: &str) -> Cow<'_, str> {
     if whole.is_empty() { Cow::Borrowed(text) } else { Cow::Owned(whole + rest) }
 }
 
+/// Whether `text` says again what a member forged: a token that only [`defused`](super::fence::defused) leaves so.
+pub fn repeats_a_forgery(text: &str) -> bool {
+    parted(text).is_some()
+}
+
 /// The text up to the first bracket that is a token's but for the space behind it, and what follows that space. Tags that
 /// people write by hand are code.
 fn parted(text: &str) -> Option<(&str, &str)> {
     text.match_indices(' ').find_map(|(at, _)| {
         let (before, after) = (text.get(..at)?, text.get(at + 1..)?);
         let (open, close) = [('<', '>'), ('[', ']')].into_iter().find(|(open, _)| before.ends_with(*open))?;
-        let (name, _) = after.split_once(close).filter(|(name, _)| name.len() < PARTED)?;
-        let token = format!("{open}{name}{close}");
+        let (end, _) = after.char_indices().take(PARTED).find(|(_, c)| *c == close)?;
+        let token = format!("{open}{}", after.get(..=end)?);
         let is_token = tokens::read(&token).is_some_and(|token| !token.is_tag() || token.text.contains('_'));
         is_token.then_some((before, after))
     })

@@ -10,6 +10,7 @@ use super::talk::{drop_openings, drop_talk};
 use super::unpack::unpacked;
 use super::{headings, lists, literal, tables};
 use crate::llm::text::is_foreign;
+use crate::llm::text::turn::repeats_a_forgery;
 
 /// Longer replies are no résumés: the model ran away.
 const MAX_REPLY_BYTES: usize = 64 * 1024;
@@ -20,7 +21,8 @@ const MIN_LETTERS: usize = 10;
 /// what the document says itself (its title, the basic facts); with its headings, lists and tables as Markdown knows them.
 /// `None` when nothing is left that is worth sending.
 pub fn clean(reply: &str) -> Option<String> {
-    if reply.len() > MAX_REPLY_BYTES {
+    // What stands around a forged turn was forged as well: a career that the member made up for the model to write.
+    if reply.len() > MAX_REPLY_BYTES || repeats_a_forgery(reply) {
         return None;
     }
     let mut lines = Line::all(&as_markdown(&unpacked(reply)));
