@@ -59,6 +59,8 @@ pub(super) struct ChatApi {
     learnt: Mutex<Option<Learnt>>,
     /// Whether a stream has come of it.
     streams: AtomicBool,
+    /// The last request for one was refused without a word why.
+    stream_is_doubted: AtomicBool,
 }
 
 /// What a server's refusals taught, and since when.
@@ -72,8 +74,9 @@ impl ChatApi {
     /// An API at the first of `bases` that has it.
     pub fn new(bases: Vec<Url>, api_key: Option<&str>, limit: LimitField) -> Result<Self, SetupError> {
         let transport = Transport::new(bases.first().ok_or(SetupError::Address)?, api_key)?;
-        let (base, learnt, streams) = (AtomicUsize::new(0), Mutex::default(), AtomicBool::new(false));
-        Ok(Self { transport, bases, base, limit, learnt, streams })
+        let (base, learnt) = (AtomicUsize::new(0), Mutex::default());
+        let (streams, stream_is_doubted) = (AtomicBool::new(false), AtomicBool::new(false));
+        Ok(Self { transport, bases, base, limit, learnt, streams, stream_is_doubted })
     }
 
     /// Sends one plan; once more, and more plainly, for each field that the server refuses.
@@ -88,8 +91,10 @@ impl ChatApi {
         let prompt = ask.prompts.get(plan.prompt).ok_or_else(|| Fault::transport(Cause::Rejected))?;
         let mut dialect = self.dialect();
         let mut guessed: Option<Lesson> = None;
+        // What names nothing may have been about the stream: the next request shows it.
+        let is_doubted = heard.is_some() && self.stream_is_doubted.swap(false, Ordering::Relaxed);
         loop {
-            let heard = heard.filter(|_| dialect.stream);
+            let heard = heard.filter(|_| dialect.stream && !is_doubted);
             heard.into_iter().for_each(Heard::begins);
             let json = written(prompt, &request(model, ask, plan.max_tokens, dialect, heard.is_some()), dialect);
             let json = json.ok_or_else(|| Fault::transport(Cause::Rejected))?;
@@ -100,7 +105,7 @@ impl ChatApi {
                     guessed.into_iter().for_each(|lesson| self.learn(lesson));
                     if answer.was_stream {
                         self.streams.store(true, Ordering::Relaxed);
-                    } else if heard.is_some() {
+                    } else if heard.is_some() || is_doubted {
                         self.learn(self.dialect().without_streams());
                     }
                     None
@@ -108,7 +113,11 @@ impl ChatApi {
                 Err(fault) => {
                     let stream_is_sure = self.streams.load(Ordering::Relaxed);
                     let asked = Asked { schema: ask.schema.is_some(), stream: heard.is_some(), stream_is_sure };
-                    dialect.after(fault, &Told::read(&answer.body), asked, guessed.is_some())
+                    let lesson = dialect.after(fault, &Told::read(&answer.body), asked);
+                    if lesson.is_none() && fault.cause == Cause::Rejected && asked.stream && !stream_is_sure {
+                        self.stream_is_doubted.store(true, Ordering::Relaxed);
+                    }
+                    lesson
                 }
             };
             let Some(lesson) = lesson else { return result };

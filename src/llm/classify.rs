@@ -4,14 +4,12 @@
 use std::fmt;
 use std::time::Duration;
 
-use serde_json::Value;
-
 use super::body;
+use super::content::is_told;
 
 mod reply;
 mod told;
 
-pub(super) use reply::text_of;
 pub use told::Told;
 
 /// A reply that can be used.
@@ -284,16 +282,6 @@ fn success(body: &[u8]) -> Result<Completion, Cause> {
         (Some(cause), _) | (None, Some(Err(cause))) => cause,
         (None, _) => Cause::Broken,
     })
-}
-
-/// Whether an error says anything: some servers write an empty one where there is none.
-pub(super) fn is_told(error: &Value) -> bool {
-    match error {
-        Value::Null | Value::Bool(false) => false,
-        Value::String(text) => !text.is_empty(),
-        Value::Object(fields) => !fields.is_empty(),
-        _ => true,
-    }
 }
 
 #[cfg(test)]

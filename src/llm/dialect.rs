@@ -97,8 +97,8 @@ impl Dialect {
     }
 
     /// How to ask once more what was refused in this dialect; `None` where nothing can be left out for it. Each is poorer
-    /// than the one before, or the only guess after another that was wrong, so this ends.
-    pub fn after(self, fault: &Fault, told: &Told, asked: Asked, is_guess: bool) -> Option<Lesson> {
+    /// than the one before, so this ends.
+    pub fn after(self, fault: &Fault, told: &Told, asked: Asked) -> Option<Lesson> {
         let cause = fault.cause;
         if !matches!(cause, Cause::Rejected | Cause::Broken | Cause::NotAnApi) {
             return None;
@@ -135,16 +135,14 @@ impl Dialect {
             return lesson("n", Self { n: false, ..self });
         }
         let guess = |refused, dialect| Some(Lesson { dialect, refused, is_told: false });
-        let is_unclear = cause == Cause::Rejected || fault.status.is_some_and(|status| UNABLE.contains(&status));
-        match () {
-            () if !is_unclear => None,
-            () if asks_for_stream && !asked.stream_is_sure => guess("stream", Self { stream: false, ..self }),
-            // It was not that it should have been a stream.
-            () if asks_for_form => {
-                guess("response_format", Self { form: Form::Text, stream: self.stream || is_guess, ..self })
-            }
-            () => None,
+        let is_unable = fault.status.is_some_and(|status| UNABLE.contains(&status));
+        if asks_for_stream && !asked.stream_is_sure && is_unable {
+            return guess("stream", Self { stream: false, ..self });
         }
+        if asks_for_form && cause == Cause::Rejected {
+            return guess("response_format", Self { form: Form::Text, ..self });
+        }
+        None
     }
 }
 
@@ -166,7 +164,7 @@ mod tests {
 
     fn after(dialect: Dialect, cause: Cause, body: &str, has_schema: bool) -> Option<Lesson> {
         let asked = Asked { schema: has_schema, stream: false, stream_is_sure: false };
-        dialect.after(&Fault::transport(cause), &Told::read(body.as_bytes()), asked, false)
+        dialect.after(&Fault::transport(cause), &Told::read(body.as_bytes()), asked)
     }
 
     const STREAMED: Asked = Asked { schema: false, stream: true, stream_is_sure: false };
@@ -174,7 +172,7 @@ mod tests {
     /// The same, to a request for a stream; what is refused, and whether that is told.
     fn after_stream(status: u16, cause: Cause, body: &str, asked: Asked) -> Option<(&'static str, bool)> {
         let fault = Fault { cause, status: Some(status), retry_after: None };
-        let lesson = ALL.after(&fault, &Told::read(body.as_bytes()), asked, false)?;
+        let lesson = ALL.after(&fault, &Told::read(body.as_bytes()), asked)?;
         let Dialect { stream, stream_options, .. } = lesson.dialect;
         assert_eq!((stream, stream_options), (lesson.refused != "stream", lesson.refused != "stream_options"));
         Some((lesson.refused, lesson.is_told))
@@ -202,29 +200,18 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_that_names_nothing_may_be_the_streams_as_long_as_none_has_come() {
-        for (status, cause) in
-            [(400, Cause::Rejected), (422, Cause::Rejected), (501, Cause::NotAnApi), (406, Cause::NotAnApi)]
-        {
-            assert_eq!(after_stream(status, cause, "{}", STREAMED), Some(("stream", false)), "{status}");
-            assert_eq!(after_stream(status, cause, "{}", Asked { stream_is_sure: true, ..STREAMED }), None, "{status}");
+    fn a_status_of_who_is_unable_may_be_the_streams_as_long_as_none_has_come() {
+        for status in UNABLE {
+            assert_eq!(after_stream(status, Cause::NotAnApi, "{}", STREAMED), Some(("stream", false)), "{status}");
+            let sure = Asked { stream_is_sure: true, ..STREAMED };
+            assert_eq!(after_stream(status, Cause::NotAnApi, "{}", sure), None, "{status}");
         }
-        for (status, cause) in [(404, Cause::NotAnApi), (405, Cause::NotAnApi), (500, Cause::Broken)] {
-            assert_eq!(after_stream(status, cause, "upstream stream reset", STREAMED), None, "{status}");
+        for (status, cause) in [(400, Cause::Rejected), (404, Cause::NotAnApi), (500, Cause::Broken)] {
+            assert_eq!(after_stream(status, cause, "upstream reset", STREAMED), None, "{status}");
         }
-    }
-
-    #[test]
-    fn where_it_was_not_the_stream_it_may_have_been_the_form() {
-        let fault = Fault { cause: Cause::Rejected, status: Some(400), retry_after: None };
-        let mut asked = Asked { schema: true, ..STREAMED };
-        let (mut dialect, mut tried) = (ALL, Vec::new());
-        while let Some(lesson) = dialect.after(&fault, &Told::default(), asked, !tried.is_empty()) {
-            dialect = lesson.dialect;
-            asked.stream = dialect.stream;
-            tried.push((dialect.form, dialect.stream));
-        }
-        assert_eq!(tried, [(Form::Schema, false), (Form::Text, true), (Form::Text, false)]);
+        let fields = "unknown field `seed`, expected one of `messages`, `stream`";
+        assert_eq!(after_stream(422, Cause::Rejected, fields, STREAMED), None);
+        assert_eq!(after_stream(500, Cause::Broken, "stream reset", STREAMED), None, "it is not about the field");
     }
 
     fn about(field: &str) -> String {

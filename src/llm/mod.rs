@@ -5,6 +5,7 @@ mod body;
 pub mod budget;
 pub mod chat;
 pub mod classify;
+mod content;
 mod dialect;
 pub mod failover;
 mod heard;

@@ -13,8 +13,14 @@ use super::body::Form;
 use super::classify::Cause;
 use super::heard::Heard;
 use super::streamed::Streamed;
-use super::transport::{BODY_IDLE, GZIP, MAX_BODY};
 
+/// Once an answer has begun, the longest silence within it. Blank lines and comments are no beginning: they keep the
+/// connection open while the model thinks.
+pub(super) const BODY_IDLE: Duration = Duration::from_secs(5);
+/// No completion that we ask for comes near this.
+pub(super) const MAX_BODY: usize = 1 << 20;
+/// What a compressed body begins with.
+pub(super) const GZIP: [u8; 3] = [0x1f, 0x8b, 8];
 /// A stream says each few characters in an event of a hundred bytes and more.
 const MAX_STREAM: usize = 16 << 20;
 /// How long to wait, once the reply is whole, for what it cost, and for the end, which lets the connection be used again.

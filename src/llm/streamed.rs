@@ -14,7 +14,7 @@ use serde::de::IgnoredAny;
 use serde_json::{Deserializer, Value, json};
 use sse_stream::{Sse, SseByteStream};
 
-use super::classify::{is_told, text_of};
+use super::content::{is_told, text_of};
 use crate::events::json::whole_characters;
 
 /// What OpenAI ends a stream with, and whoever speaks its API.

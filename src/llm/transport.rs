@@ -20,21 +20,14 @@ use url::Url;
 use super::body::is_keep_alive;
 use super::classify::{Cause, Fault};
 use super::heard::Heard;
-use super::reading::{Listened, listen};
+use super::reading::{BODY_IDLE, GZIP, Listened, MAX_BODY, listen};
 use super::retry_after;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
-/// Once an answer has begun, the longest silence within it. Blank lines and comments are no beginning: they keep the
-/// connection open while the model thinks.
-pub(super) const BODY_IDLE: Duration = Duration::from_secs(5);
 /// Unused connections are closed before uvicorn closes them (5 s), or a request would meet the closing.
 const POOL_IDLE: Duration = Duration::from_secs(4);
-/// No completion that we ask for comes near this.
-pub(super) const MAX_BODY: usize = 1 << 20;
 /// How often in a row a server may say that a request should go to another path.
 const REDIRECTS: usize = 3;
-/// What a compressed body begins with.
-pub(super) const GZIP: [u8; 3] = [0x1f, 0x8b, 8];
 
 /// Why a model client cannot be made from its settings. The text never holds the key.
 #[derive(Debug, thiserror::Error)]

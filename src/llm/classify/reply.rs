@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::{Cause, Completion, Usage};
+use crate::llm::content::text_of;
 
 /// Reads a completion; `None` where the answer is none.
 pub fn read(answer: &Value) -> Option<Result<Completion, Cause>> {
@@ -40,27 +41,6 @@ fn said(choice: &Value) -> Result<(String, bool), Cause> {
 fn calls_a_tool(message: &Value) -> bool {
     let has_calls = message.get("tool_calls").and_then(Value::as_array).is_some_and(|calls| !calls.is_empty());
     has_calls || message.get("function_call").is_some_and(Value::is_object)
-}
-
-/// A content's text: one text, or the texts of its parts one behind the other. `None` where it is no content.
-pub fn text_of(content: &Value) -> Option<String> {
-    match content {
-        Value::Null => Some(String::new()),
-        Value::String(text) => Some(text.clone()),
-        Value::Array(parts) => Some(parts.iter().filter_map(part).collect()),
-        Value::Object(_) => Some(part(content).unwrap_or_default()),
-        Value::Bool(_) | Value::Number(_) => None,
-    }
-}
-
-/// The text of one part, unless it is a thought, a picture or the like.
-fn part(part: &Value) -> Option<String> {
-    const TEXTS: [&str; 3] = ["text", "output_text", "input_text"];
-    let Value::Object(fields) = part else { return part.as_str().map(str::to_owned) };
-    let is_text = fields.get("type").and_then(Value::as_str).is_none_or(|kind| TEXTS.contains(&kind));
-    let is_thought = fields.get("thought").is_some_and(|thought| thought == true);
-    let text = ["text", "content", "value"].iter().find_map(|name| fields.get(*name));
-    text.filter(|_| is_text && !is_thought).and_then(text_of)
 }
 
 /// What a finish reason says about the end of a text.

@@ -238,15 +238,19 @@ impl Told {
 
     /// Whether one of these is a word of its message, or the field that it is about.
     pub fn names_word(&self, wanted: &[&str]) -> bool {
-        let mut words = self.message.split(|c: char| !c.is_alphanumeric() && c != '_');
+        let mut words = self.blamed().split(|c: char| !c.is_alphanumeric() && c != '_');
         wanted.contains(&self.param.as_str()) || words.any(|word| wanted.contains(&word))
+    }
+
+    /// Its message, as far as it says what is wrong: some go on with all fields that there are.
+    fn blamed(&self) -> &str {
+        self.message.split("expected one of").next().unwrap_or_default()
     }
 
     /// Whether it is about this field, or speaks of something that stands for it.
     pub fn names(&self, field: &str, words: &[&str]) -> bool {
         let is_at = |place: &str| place.split(['.', '[']).any(|part| part == field);
-        // Some go on with all fields that there are.
-        let message = self.message.split("expected one of").next().unwrap_or_default();
+        let message = self.blamed();
         let in_quotes = ['\'', '"', '`'].iter().any(|quote| message.contains(&format!("{quote}{field}{quote}")));
         // A name of one letter is a word only in quotes.
         let in_words = field.len() > 1 && message.contains(field);

@@ -4,7 +4,7 @@ use futures_util::future::join_all;
 use tokio::net::TcpListener;
 
 use super::*;
-use crate::fake_http::{FakeServer, Got, Reaction};
+use crate::fake_http::{End, FakeServer, Got, Reaction};
 use crate::flow_control::backoff::Backoff;
 use crate::flow_control::place::Place;
 use crate::llm::failover::{Failover, Patience};

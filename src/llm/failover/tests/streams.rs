@@ -324,8 +324,10 @@ async fn a_beginning_is_no_reply_where_the_model_refuses_or_has_said_nothing() {
     assert!(matches!(timed(&by_itself(&primary, Arc::new(())), MINUTE).await.0, Err(ModelFailure::Unavailable(_))));
 }
 
+type Told = (&'static str, Flow, Duration, Option<Duration>);
+
 #[derive(Default)]
-struct Clock(Mutex<Vec<(&'static str, Flow, Duration, Option<Duration>)>>);
+struct Clock(Mutex<Vec<Told>>);
 
 impl Observer for Clock {
     fn streamed(&self, endpoint: &'static str, flow: Flow, first: Duration, per_token: Option<Duration>) {

@@ -8,7 +8,6 @@ use flate2::write::GzEncoder;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::fake_http::End;
 use crate::llm::classify::Usage;
 use crate::llm::{LastSign, Listener};
 
@@ -107,9 +106,7 @@ async fn what_a_server_refuses_of_a_stream_is_left_out() {
         })
     };
     let (with, without) = (json!([true, {"include_usage": true}]), json!([false, null]));
-    for (status, message) in
-        [(400, "'stream' is not supported"), (422, "streaming is off"), (501, "Not Implemented"), (400, "bad request")]
-    {
+    for (status, message) in [(400, "'stream' is not supported"), (422, "streaming is off"), (501, "Not Implemented")] {
         let (_, asked) = refuses(status, message, "stream").await;
         assert_eq!(asked, [with.clone(), without.clone(), without.clone()], "{status} {message}");
     }
@@ -119,6 +116,28 @@ async fn what_a_server_refuses_of_a_stream_is_left_out() {
     })
     .await;
     assert_eq!(asked, [with, json!([true, null]), json!([true, null])]);
+}
+
+#[tokio::test]
+async fn a_refusal_without_a_word_costs_no_call_and_the_next_request_shows_whether_it_was_the_streams() {
+    let asked = async |react: fn(&Got) -> Reaction| {
+        let server = serving(100, move |got, _| react(got)).await;
+        let vllm = client(&server);
+        let mut came = Vec::new();
+        for _ in 0..4 {
+            came.push(heard(&vllm).await.0.is_ok());
+        }
+        let asked: Vec<bool> = server.got(CHAT).iter().map(|got| got.body["stream"] == true).collect();
+        (came, asked)
+    };
+    let by_streams = asked(|got| if got.body["stream"] == true { refusal() } else { said("네.") }).await;
+    assert_eq!(by_streams, (vec![false, true, true, true], vec![true, false, false, false]));
+    let always = asked(|_| refusal()).await;
+    assert_eq!(always, (vec![false; 4], vec![true, false, true, false]));
+}
+
+fn refusal() -> Reaction {
+    Reaction::Answer(400, json!({"error": {"message": "bad request"}}).to_string())
 }
 
 #[tokio::test]
