@@ -116,7 +116,8 @@ fn pass(text: &str, end: End) -> Option<String> {
     let mut garbage = false;
     let whole = whole.iter().map(|sentence| without_bullets(sentence)).take_while(|sentence| {
         garbage = is_garbage(sentence);
-        !garbage && !(end.goes_on() && settled::is_open(sentence))
+        let waits = end.goes_on() && settled::is_open(sentence);
+        !garbage && !waits
     });
     let whole: Vec<&str> = whole.filter(|sentence| !is_foreign(sentence)).collect();
     if boilerplate::is_refusal(&whole) {

@@ -10,9 +10,8 @@ const CODE: &str = "```";
 /// How a model begins that thinks.
 const MUSINGS: [&str; 7] = ["음", "흠", "좋아", "자,", "먼저 사용자", "우선 사용자", "사용자"];
 /// Words of English sentences, which Korean ones with English terms do not have.
-const ENGLISH: [&str; 16] = [
-    "the", "is", "a", "an", "to", "i", "and", "so", "let", "me", "need", "should", "user", "they", "answer", "question",
-];
+const ENGLISH: [&str; 14] =
+    ["the", "is", "a", "an", "to", "i", "and", "so", "let", "me", "need", "should", "user", "they"];
 
 /// How a feedback begins whose reply begins with `text`, as far as that is known whatever comes: whole sentences, or `None`
 /// when there are none yet. [`written`](crate::feedback::written) says what it cannot know.

@@ -1,3 +1,5 @@
+use std::time::{Duration, Instant};
+
 use proptest::prelude::*;
 
 use super::*;
@@ -183,11 +185,23 @@ struct Figures {
     /// Where the first sentence was shown, as a share of the whole reply; of replies of three sentences or more.
     first: Vec<f64>,
     readings: usize,
+    /// What the readings took, and what one of each whole reply takes.
+    took: Duration,
+    whole: Duration,
 }
 
 impl Figures {
     fn of(name: &'static str, replies: impl IntoIterator<Item = (String, bool)>) -> Self {
-        let mut of = Self { name, replies: 0, shown: 0, taken_back: 0, first: Vec::new(), readings: 0 };
+        let mut of = Self {
+            name,
+            replies: 0,
+            shown: 0,
+            taken_back: 0,
+            first: Vec::new(),
+            readings: 0,
+            took: Duration::ZERO,
+            whole: Duration::ZERO,
+        };
         for (reply, truncated) in replies {
             of.add(&reply, truncated);
         }
@@ -196,14 +210,19 @@ impl Figures {
 
     fn add(&mut self, reply: &str, truncated: bool) {
         self.replies += 1;
+        let began = Instant::now();
         let whole = reply::read(reply, truncated).unwrap_or_default();
+        self.whole += began.elapsed();
         let chars: Vec<char> = reply.chars().collect();
         let mut written = Written::new();
         let mut steps: Vec<String> = Vec::new();
         let mut first = None;
         for (at, token) in chars.chunks(TOKEN).enumerate() {
             written.push(&token.iter().collect::<String>());
-            if let Some(more) = written.more() {
+            let began = Instant::now();
+            let more = written.more();
+            self.took += began.elapsed();
+            if let Some(more) = more {
                 steps.push(more.to_owned());
                 first.get_or_insert((at + 1) * TOKEN);
             }
@@ -224,7 +243,7 @@ impl Figures {
         let part = |part: f64| self.first.get((self.first.len() as f64 * part) as usize).copied().unwrap_or_default();
         let mean = self.first.iter().sum::<f64>() / self.first.len().max(1) as f64;
         println!(
-            "{}: {} replies, {} shown before their end, {} taken back; first sentence at {:.2} of the reply on average, {:.2} median, {:.2} p90; {:.1} readings a reply",
+            "{}: {} replies, {} shown before their end, {} taken back; first sentence at {:.2} of the reply on average, {:.2} median, {:.2} p90; {:.1} readings a reply, which take {:.1} times what the whole one takes",
             self.name,
             self.replies,
             self.shown,
@@ -232,7 +251,8 @@ impl Figures {
             mean,
             part(0.5),
             part(0.9),
-            self.readings as f64 / self.replies as f64
+            self.readings as f64 / self.replies as f64,
+            self.took.as_secs_f64() / self.whole.as_secs_f64()
         );
     }
 }
