@@ -16,10 +16,17 @@ FIRST, SECOND = "답변은 핵심을 파악하고 있습니다.", "다만 근거
 
 def ask(page: Page, slow: str) -> str:
     """Asks for feedback that takes its time; returns the request's id."""
+    wait_for_the_present(page)
     known = page.events("FeedbackRequested")
     page.ask_for_feedback(slow)
     page.wait_shown("#feedback-list .waiting")
     return new_request(page, known)
+
+
+def wait_for_the_present(page: Page) -> None:
+    """While the past is told again nothing is drawn, and only afterwards is the form of the résumé there."""
+    over = "return !document.getElementById('resume-form-view').hidden"
+    page.wait("the end of the past", lambda: page.run(over))
 
 
 def new_request(page: Page, known: list[str]) -> str:
@@ -108,6 +115,7 @@ def markup_in_a_draft_is_shown_as_text(page: Page, slow: str) -> None:
 def the_title_tells_that_sentences_came(page: Page, slow: str) -> None:
     page.open()
     page.write("#feedback-answer", slow)
+    wait_for_the_present(page)
     page.hide()
     page.run("document.getElementById('feedback-send').click()")
     request = new_request(page, [])
