@@ -10,10 +10,10 @@ use tokio::sync::mpsc::Receiver;
 use tokio::time::{Instant, timeout_at};
 use uuid::Uuid;
 
-use crate::events::header_names::CE_ID;
+use crate::events::header_names::{CE_CAUSATIONID, CE_ID};
 use crate::events::outcome::{OutcomeData, ResumeCompleted};
 use crate::events::progress::{RequestProgress, Stage};
-use crate::events::record::Header;
+use crate::events::record::{Header, text_header};
 use crate::events::request::data::{AnswerInputs, FeedbackRequested, Inputs, ResumeAnswer, ResumeInit};
 use crate::events::request::{MajorType, PreferredJob};
 use crate::kafka::client::Connection;
@@ -140,6 +140,11 @@ impl Visit<'_> {
             let seen = seen.map_err(|_| anyhow!("nothing came{}", self.slowness()))?;
             let mut seen = seen.context("the outcome topics can no longer be read")?;
             let value = seen.value.take().unwrap_or_default();
+            // The page may be open already, and its members ask, too. Topics are read in no common order, so what is told may be
+            // of the request before, which has ended.
+            if text_header(&seen.headers, CE_CAUSATIONID) != Some(self.request_id.as_str()) {
+                continue;
+            }
             if self.topics.progress.as_deref() != Some(seen.topic.as_str()) {
                 break (seen, value);
             }
@@ -155,10 +160,6 @@ impl Visit<'_> {
 
     /// Prints how far the request is: of its text what is new.
     fn tell(&mut self, progress: &RequestProgress) {
-        // Topics are read in no common order: it may be the one before, which has ended.
-        if progress.request_id != self.request_id {
-            return;
-        }
         let now = match (&progress.text, &progress.section, progress.stage.known()) {
             (Some(text), ..) => {
                 let new = text.strip_prefix(&self.written).unwrap_or(text).trim().to_owned();
