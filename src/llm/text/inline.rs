@@ -215,7 +215,7 @@ fn without_links(text: &str) -> Cow<'_, str> {
         match (beyond.is_some().then(|| open_bracket(&out)).flatten(), beyond) {
             (Some(bracket), Some((_, beyond))) => {
                 let text = out.split_off(bracket);
-                let text = text.trim_start_matches('[');
+                let text = text.strip_prefix('[').unwrap_or(&text);
                 if out.ends_with('!') {
                     // A picture.
                     out.pop();
