@@ -3,7 +3,8 @@
 //!
 //! A request's way: `api` reads it (`requests`), waits for its outcome (`waiting`) and sends it to Kafka; `feed` reads
 //! what comes back, and `hub` remembers it (`history`) and tells the caller (`outcomes`) and the member's event streams
-//! (`sse`, `stream`); how far requests are comes beside that, for whoever listens just then (`progress`). It knows which question a member was last shown (`interview`), and what it missed while it was
+//! (`sse`, `stream`); how far requests are comes beside that, for whoever listens just then (`progress`). It knows which
+//! question a member was last shown (`interview`), and what it missed while it was
 //! away (`absence`). What is none of its own goes to the server before it (`pass`).
 
 mod absence;
