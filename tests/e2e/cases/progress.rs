@@ -11,6 +11,7 @@ use uuid::Uuid;
 use crate::kit::model::answer::Turn;
 use crate::kit::model::{Answer, ModelServer};
 use crate::kit::outcome_reader::{OutcomeReader, Record};
+use crate::kit::proxy::FaultProxy;
 use crate::kit::schemas;
 use crate::kit::settings::Settings;
 use crate::kit::test_env::{PARTITIONS, TestEnv};
@@ -23,6 +24,8 @@ crate::case::cases![
     a_worker_that_is_killed_in_the_middle_is_followed_by_one_that_counts_on,
     a_rebalance_in_the_middle_leaves_all_that_is_told_in_order,
     who_waits_for_its_turn_is_told_so,
+    who_waits_for_a_model_is_told_so,
+    who_waits_for_the_store_is_told_so,
     a_resume_tells_how_far_it_is,
     without_the_topic_nothing_is_streamed_until_it_comes,
     turned_off_nothing_is_told_and_nothing_streamed,
@@ -173,6 +176,45 @@ async fn who_waits_for_its_turn_is_told_so(env: Arc<TestEnv>) {
         let waits = told.iter().filter(|told| told["stage"] == "WAITING").count();
         assert_eq!(waits, usize::from(id != "first"), "{told:?}");
     }
+}
+
+async fn who_waits_for_a_model_is_told_so(env: Arc<TestEnv>) {
+    let _worker = env.worker().await;
+    let (outcomes, progress) = (env.outcomes().await, progress(&env).await);
+    env.model.always(Answer::bad_gateway());
+    let members = [env.member(), env.member(), env.member()].map(|member| (member, format!("away-{member}")));
+    for (member, id) in &members {
+        ask(&env, *member, id, "TCP란?").await;
+    }
+    for (_, id) in &members {
+        assert_eq!(told(&progress, id, 1).await[0].json()["stage"], "WAITING");
+    }
+    env.model.well();
+    for (member, id) in &members {
+        let outcome = outcomes.expect(*member, "FeedbackGenerated").await;
+        assert_eq!(assert_kept(&progress, id, &outcome).await.len(), 1);
+    }
+}
+
+async fn who_waits_for_the_store_is_told_so(env: Arc<TestEnv>) {
+    let proxy = FaultProxy::start(env.services.s3_port).await;
+    let settings = env.settings().with("AWS_ENDPOINT_URL_S3", format!("http://127.0.0.1:{}", proxy.port()));
+    let _worker = env.worker_with(&settings.with("MAX_QUESTIONS", 1)).await;
+    let (outcomes, progress, member) = (env.outcomes().await, progress(&env).await, env.member());
+    let init = json!({"memberId": member, "inputs": {"email": "a@b.kr", "preferred_job": "BACKEND"}});
+    env.requests.ask(&env.topics.resume_init, &init).send().await;
+    let question = outcomes.expect(member, "ResumeQuestionGenerated").await;
+    proxy.refuse();
+    let answer =
+        json!({"memberId": member, "answer": "주문 서버를 맡았습니다.", "questionId": question.json()["questionId"]});
+    env.requests.ask(&env.topics.resume_answer, &answer).header("ce_id", "stored").send().await;
+    let waiting = |records: &[Record]| records.iter().any(|record| record.json()["stage"] == "WAITING").then_some(());
+    progress.wait_for("the wait", waiting).await;
+    proxy.heal();
+    let outcome = outcomes.expect(member, "ResumeCompleted").await;
+    let told = assert_kept(&progress, "stored", &outcome).await;
+    let stages: Vec<&str> = told.iter().filter_map(|told| told["stage"].as_str()).collect();
+    assert!(stages.contains(&"STORING") && stages.iter().filter(|stage| **stage == "WAITING").count() == 1, "{told:?}");
 }
 
 async fn a_resume_tells_how_far_it_is(env: Arc<TestEnv>) {
