@@ -220,7 +220,7 @@ async fn what_fits_no_prompt_is_input_too_long(env: Arc<TestEnv>) {
 }
 
 async fn a_small_context_is_known_beforehand(env: Arc<TestEnv>) {
-    env.model.context(700);
+    env.model.context(1_000);
     let (_worker, outcomes) = (env.worker().await, env.outcomes().await);
     let (long, short) = (env.member(), env.member());
     let mut value = feedback(long, "요약할 수 있나요?");
