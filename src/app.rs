@@ -141,6 +141,7 @@ pub async fn run(
             },
         },
         locks: locks.clone(),
+        feedback: feedback::Writer::default(),
         screens: Screens::new(config.outcome_ttl),
         metrics: metrics.clone(),
         settings: work::Settings {

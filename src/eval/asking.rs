@@ -99,7 +99,7 @@ impl Asking {
             Requested::Feedback(request) => {
                 let _permit = self.model.admit().await;
                 let deadline = Instant::now() + self.limit;
-                Ok(match feedback::write(self.model.as_ref(), request, place, deadline).await {
+                Ok(match feedback::Writer::default().write(self.model.as_ref(), request, place, deadline).await {
                     Ok(feedback) => Came::Feedback(feedback),
                     Err(failure) => Came::Failure(failure.code.name()),
                 })

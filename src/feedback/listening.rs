@@ -1,21 +1,29 @@
 //! Listens to a feedback while it is written, and tells each sentence that stays.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::written::Written;
+use super::written::{Habit, Written};
 use crate::flow_control::progress::Progress;
 use crate::llm::Listener;
 
 /// What the model has said so far.
 pub struct Listening<'a> {
     progress: &'a dyn Progress,
+    habit: &'a Arc<Habit>,
     written: Mutex<Written>,
 }
 
 impl<'a> Listening<'a> {
     /// Nothing yet.
-    pub fn new(progress: &'a dyn Progress) -> Self {
-        Self { progress, written: Mutex::default() }
+    pub fn new(progress: &'a dyn Progress, habit: &'a Arc<Habit>) -> Self {
+        Self { progress, habit, written: Mutex::default() }
+    }
+
+    /// The reply is whole.
+    pub fn ends(&self) {
+        if self.progress.is_wanted() {
+            self.written().ends();
+        }
     }
 
     /// Who hears the model, where anybody wants to know.
@@ -30,7 +38,7 @@ impl<'a> Listening<'a> {
 
 impl Listener for Listening<'_> {
     fn begins(&self) {
-        *self.written() = Written::new();
+        *self.written() = Written::by(self.habit.clone());
     }
 
     fn hears(&self, more: &str) {

@@ -170,6 +170,7 @@ pub struct Worker {
     pub producer: Arc<dyn Producer>,
     pub agent: Agent,
     pub locks: Arc<Locks>,
+    pub feedback: feedback::Writer,
     pub screens: Screens,
     pub metrics: Arc<Metrics>,
     pub settings: Settings,
@@ -429,7 +430,7 @@ impl Worker {
                 let model = self.model.as_ref();
                 let _permit = carried.admit(model)?;
                 failpoint::reach("before_call");
-                let writing = feedback::write(model, request, carried.place(), deadline);
+                let writing = self.feedback.write(model, request, carried.place(), deadline);
                 let feedback = carried.ask(model, writing).await??;
                 failpoint::reach("called");
                 Ok((None, Outcome::Feedback { problem_id: request.problem_id, feedback }))

@@ -9,6 +9,7 @@ use ssammu_worker::documents::Documents;
 use ssammu_worker::documents::retrying::RetryingDocuments;
 use ssammu_worker::events::progress;
 use ssammu_worker::events::record::{Coordinates, Flow, Record, RequestKind};
+use ssammu_worker::feedback::Writer;
 use ssammu_worker::flow_control::place::Place;
 use ssammu_worker::flow_control::slots::Slots;
 use ssammu_worker::kafka::client::Connection;
@@ -210,6 +211,7 @@ impl Shared {
                 },
             },
             locks: Locks::new(self.state.clone(), LASTING, Holder::started(None, OffsetDateTime::now_utc())),
+            feedback: Writer::default(),
             screens: Screens::new(LASTING),
             metrics: Arc::new(Metrics::new().unwrap()),
             settings: Settings {

@@ -179,7 +179,7 @@ async fn alter(env: &TestEnv, topic: &str, settings: &[(&str, &str)]) {
 
 async fn outcomes_that_are_too_large_together_are_sent_one_by_one(env: Arc<TestEnv>) {
     let outcomes = env.outcomes().await;
-    alter(&env, &env.topics.of("FeedbackGenerated"), &[("max.message.bytes", "6000")]).await;
+    alter(&env, &env.topics.of("FeedbackGenerated"), &[("max.message.bytes", "2500")]).await;
     let details = "info,ssammu_worker::kafka::producer=debug";
     let worker = env.worker_with(&env.settings().with("MAX_IN_FLIGHT", 512).with("RUST_LOG", details)).await;
     let members: Vec<i64> = (0..1_000).map(|_| env.member()).collect();
