@@ -38,7 +38,10 @@ class Crate:
     def __init__(self, name: str, version: str, licence: str):
         self.name, self.version, self.licence = name, version, licence
         registry = Path(os.environ.get("CARGO_HOME", Path.home() / ".cargo")) / "registry/src"
-        self.source = next(registry.glob(f"*/{name}-{version}"))
+        sources = list(registry.glob(f"*/{name}-{version}"))
+        if not sources:
+            raise SystemExit(f"{name} {version} is not in {registry}: `cargo fetch` brings it")
+        self.source = sources[0]
         self.purl = f"pkg:cargo/{name}@{version}"
 
     def texts(self) -> list[str]:
