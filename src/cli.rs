@@ -2,6 +2,7 @@
 
 #[cfg(test)]
 mod deployment;
+mod secret_flags;
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
@@ -183,7 +184,11 @@ impl Cli {
     /// What the command line and the environment say. Where they cannot be read, or ask for the manual, the process ends.
     pub fn read() -> Self {
         let matches = without_empty_variables(Self::command()).try_get_matches();
-        matches.and_then(|matches| Self::from_arg_matches(&matches)).unwrap_or_else(|error| match error.kind() {
+        let read = matches.and_then(|matches| {
+            secret_flags::refuse(&mut Self::command(), &matches)?;
+            Self::from_arg_matches(&matches)
+        });
+        read.unwrap_or_else(|error| match error.kind() {
             // The manual has every variable.
             ErrorKind::DisplayHelp => Self::parse(),
             _ => error.exit(),

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Imports run one way. Fails, and says which import is wrong, where a module of src/ knows one that it should not, where
-files import each other in a circle, where `rdkafka` is named outside of src/kafka, or where a JSON name of the wire is
-written outside of src/events.
+files import each other in a circle, where `rdkafka` is named outside of src/kafka or `fred` outside of src/state/redis, or
+where a JSON name of the wire is written outside of src/events.
 
     tests/imports.py            checks
     tests/imports.py --list     prints what each module imports today, and the JSON names of the wire
@@ -13,6 +13,9 @@ import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+
+# Who alone names a library that another may have to stand in for.
+LIBRARIES = {"rdkafka": "kafka/", "fred": "state/redis/"}
 
 SRC = Path(__file__).resolve().parent.parent / "src"
 
@@ -228,8 +231,9 @@ def main() -> int:
             ends = [end for end in range(len(path), 0, -1) if path[:end] in of_module]
             if ends and path[: ends[0]] != module(file)[: ends[0]]:
                 graph[file].add(of_module[path[: ends[0]]])
-        if top != "kafka" and re.search(r"\brdkafka(_sys)?::", code(file)):
-            wrong.append(f"src/{name} names rdkafka: it stays in src/kafka")
+        for library, folder in LIBRARIES.items():
+            if not str(name).startswith(folder) and re.search(rf"\b{library}(_sys)?::", code(file)):
+                wrong.append(f"src/{name} names {library}: it stays in src/{folder}")
     wrong += foreign_names(files)
     if found := circle(graph):
         wrong.append(

@@ -34,20 +34,21 @@ fn filled_in() -> BTreeSet<String> {
     COMPOSE_FILES.iter().flat_map(|file| file.split("${").skip(1)).map(name).collect()
 }
 
+/// The services of the compose files that run our image, by name.
+fn ours() -> Vec<(String, Value)> {
+    let is_ours = |service: &Value| service["image"].as_str().is_some_and(|image| image.contains("ssammu-worker"));
+    let services = COMPOSE_FILES.into_iter().flat_map(|file| {
+        let file: Value = serde_saphyr::from_str(file).unwrap();
+        file["services"].as_object().unwrap().clone()
+    });
+    services.filter(|(_, service)| is_ours(service)).collect()
+}
+
 /// The variables that the compose files give to containers of our image.
 fn given() -> BTreeSet<String> {
-    let is_ours = |service: &&Value| service["image"].as_str().is_some_and(|image| image.contains("ssammu-worker"));
-    let mut given = BTreeSet::new();
-    for file in COMPOSE_FILES {
-        let file: Value = serde_saphyr::from_str(file).unwrap();
-        let services = file["services"].as_object().unwrap().values().filter(is_ours);
-        given.extend(
-            services
-                .filter_map(|service| service["environment"].as_object())
-                .flat_map(|variables| variables.keys().cloned()),
-        );
-    }
-    given
+    let ours = ours();
+    let variables = ours.iter().filter_map(|(_, service)| service["environment"].as_object());
+    variables.flat_map(|variables| variables.keys().cloned()).collect()
 }
 
 fn is_of_name(letter: char) -> bool {
@@ -57,6 +58,29 @@ fn is_of_name(letter: char) -> bool {
 fn unknown(names: &BTreeSet<String>, known: &BTreeSet<String>, others: &[&str]) -> Vec<String> {
     assert!(names.len() > 5, "the files are not read as they are written: {names:?}");
     names.iter().filter(|name| !known.contains(*name) && !others.contains(&name.as_str())).cloned().collect()
+}
+
+/// What only the worker needs of `.env`.
+const OF_THE_WORKER: [&str; 6] =
+    ["REDIS_URL", "VLLM_API_KEY", "LLM_FALLBACK", "OPENAI_API_KEY", "OPENAI_BASE_URL", "OPENAI_MODEL"];
+
+#[test]
+fn secrets_are_handed_only_to_who_needs_them() {
+    let mut get_the_file = Vec::new();
+    for (name, service) in ours() {
+        let gets_the_file = !service["env_file"].is_null();
+        let is_given = |secret: &&str| match &service["environment"][*secret] {
+            Value::Null => gets_the_file,
+            given => given != "",
+        };
+        if name != "worker" {
+            assert_eq!(OF_THE_WORKER.iter().find(|secret| is_given(secret)), None, "{name}");
+        }
+        if gets_the_file {
+            get_the_file.push(name);
+        }
+    }
+    assert_eq!(get_the_file, ["worker", "gateway", "worker", "gateway"]);
 }
 
 #[test]

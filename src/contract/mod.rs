@@ -3,3 +3,4 @@
 
 pub mod asyncapi;
 pub mod schema;
+mod yaml;

@@ -14,7 +14,7 @@ from pathlib import Path
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
-KAFKA_JARS = "kafka-4.1.0"
+KAFKA_JARS = "kafka-4.3.1"
 CLUSTER_ID = "c3NhbW11LXdvcmtlci1jaA"
 LOOK_S = 0.3
 """How long a look at a service may hold up the run."""

@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 
 use crate::config::{Config, Settings};
 use crate::contract::schema::Event;
+use crate::contract::yaml::to_yaml;
 use crate::events::header_names::{CE_CAUSATIONID, CE_ID};
 use crate::events::headers::JSON;
 use crate::events::outcome::OutcomeKind;
@@ -50,7 +51,7 @@ pub fn files() -> anyhow::Result<Vec<(String, String)>> {
         files.push((format!("{}.schema.json", event.name()), schema));
     }
     let head = "# Made by `ssammu-worker schemas`: change the types, not this file.\n".to_owned();
-    files.push(("asyncapi.yaml".to_owned(), head + &serde_saphyr::to_string(&document()?)?));
+    files.push(("asyncapi.yaml".to_owned(), head + &to_yaml(&document()?)));
     Ok(files)
 }
 

@@ -7,6 +7,8 @@ use serde_json::{Value, json};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
+use crate::kit::services::native::KAFKA;
+
 /// The machine, the versions, the date and the load, as far as they can be found out.
 pub fn describe(worker: &Path) -> Value {
     let cpu = read("/proc/cpuinfo")
@@ -21,7 +23,7 @@ pub fn describe(worker: &Path) -> Value {
         "worker": says(worker, "--version"),
         "redis": says(Path::new("redis-server"), "--version"),
         "java": says(Path::new("java"), "--version"),
-        "kafka": "4.1.0",
+        "kafka": KAFKA,
         "build": if cfg!(debug_assertions) { "debug" } else { "release" },
     })
 }

@@ -31,7 +31,7 @@ fn prepared(janitor: &Janitor, image: impl Into<ContainerRequest<GenericImage>>)
 
 /// Starts the broker; `ports` are those of this machine.
 pub async fn start_kafka(janitor: &Janitor, ports: Ports) -> anyhow::Result<Container> {
-    let mut image = prepared(janitor, GenericImage::new("apache/kafka", "4.1.0"))
+    let mut image = prepared(janitor, GenericImage::new("apache/kafka", "4.3.1"))
         .with_mapped_port(ports.direct, 9092.tcp())
         .with_mapped_port(ports.troubled, 9093.tcp())
         .with_env_var("KAFKA_HEAP_OPTS", "-Xmx512m")
@@ -50,7 +50,7 @@ pub const THIS_MACHINE: &str = "host.docker.internal";
 /// Starts Redis on `port` of this machine, with these arguments.
 pub async fn start_redis_with(janitor: &Janitor, port: u16, arguments: &[&str]) -> anyhow::Result<Container> {
     let command = ["redis-server", "--save", ""].iter().chain(arguments).copied();
-    let image = prepared(janitor, GenericImage::new("redis", "7.4"))
+    let image = prepared(janitor, GenericImage::new("redis", "8.10.2-alpine"))
         .with_mapped_port(port, 6379.tcp())
         .with_host(THIS_MACHINE, Host::HostGateway)
         .with_cmd(command);

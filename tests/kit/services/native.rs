@@ -12,7 +12,8 @@ use crate::kit::services::kafka::{self, Ports};
 use crate::kit::services::ports::free_port;
 use crate::kit::services::ready::listens;
 
-const KAFKA: &str = "kafka-4.1.0";
+/// The folder of its jars.
+pub const KAFKA: &str = "kafka-4.3.1";
 
 /// Where `tests/run` puts what it fetches.
 pub fn installed() -> PathBuf {
