@@ -21,7 +21,6 @@ use crate::app::{self, BackEnds};
 use crate::config::{Config, Settings, read_duration};
 use crate::contract::asyncapi;
 use crate::dev;
-use crate::documents::s3::S3Documents;
 use crate::eval;
 use crate::exit;
 use crate::gateway::{self, settings::GatewaySettings};
@@ -272,7 +271,7 @@ async fn gateway(settings: GatewaySettings, config: Config) -> anyhow::Result<()
         "starting the gateway"
     );
     let documents = tokio::select! {
-        documents = S3Documents::from_env(config.s3_bucket.as_str(), config.resume_url_ttl) => Some(documents),
+        documents = app::documents(&config) => Some(documents),
         () = &mut stop => None,
     };
     if let Some(documents) = documents {

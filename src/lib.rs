@@ -30,6 +30,7 @@ pub mod llm;
 mod open_files;
 pub mod ops;
 pub mod print;
+mod proxies;
 pub mod readiness;
 pub mod resume;
 pub mod state;

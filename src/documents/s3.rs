@@ -1,6 +1,7 @@
 //! Documents in S3, or in any store that speaks its language.
 
 mod credentials;
+mod options;
 
 use std::env;
 use std::error::Error;
@@ -23,8 +24,10 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use md5::{Digest, Md5};
 use time::OffsetDateTime;
+use tokio::time::timeout;
 
 use self::credentials::Expiry;
+pub use self::options::{Encryption, StoreOptions, Trusted};
 use super::{CONTENT_DISPOSITION, CONTENT_TYPE, DocumentError, Documents, Inventory, Link};
 
 /// Seoul, where the service runs.
@@ -37,6 +40,9 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(10);
 /// An attempt, and the search for credentials before it.
 const OPERATION_TIMEOUT: Duration = Duration::from_secs(15);
+/// A look at the bucket: a store that hangs is told before whoever watches it loses patience.
+const CHECK_TIMEOUT: Duration = Duration::from_secs(5);
+const SILENT: &str = "the store did not answer in time";
 
 /// What the store answers to one document, whatever it does with others.
 const REJECTIONS: [&str; 3] = ["EntityTooLarge", "KeyTooLongError", "InvalidDigest"];
@@ -47,6 +53,9 @@ pub struct S3Documents {
     client: Client,
     bucket: String,
     link_ttl: Duration,
+    encryption: Option<Encryption>,
+    /// Where requests go, as far as that is known before the first.
+    endpoint: String,
     /// When the credentials end, and with them what they have signed.
     credentials_end: Expiry,
     /// The bucket may not be looked at, and that was said.
@@ -56,13 +65,17 @@ pub struct S3Documents {
 impl S3Documents {
     /// Documents in `bucket`, with credentials, region and endpoint found as in any AWS program. Makes no request
     /// to the store. `link_ttl` is from a second to seven days.
-    pub async fn from_env(bucket: impl Into<String>, link_ttl: Duration) -> Self {
+    pub async fn from_env(bucket: impl Into<String>, link_ttl: Duration, options: StoreOptions) -> Self {
         let timeouts = TimeoutConfig::builder()
             .connect_timeout(CONNECT_TIMEOUT)
             .operation_attempt_timeout(ATTEMPT_TIMEOUT)
             .operation_timeout(OPERATION_TIMEOUT)
             .build();
-        let shared = aws_config::defaults(BehaviorVersion::latest())
+        let mut loader = aws_config::defaults(BehaviorVersion::latest());
+        if let Some(trusted) = options.trusted {
+            loader = loader.http_client(trusted.client());
+        }
+        let shared = loader
             .region(RegionProviderChain::default_provider().or_else(DEFAULT_REGION))
             .timeout_config(timeouts)
             // The caller has the deadline, so it also has the retries.
@@ -70,14 +83,23 @@ impl S3Documents {
             .load()
             .await;
         // Stores other than Amazon's seldom answer to a bucket's own host name.
-        let path_style =
-            shared.endpoint_url().is_some() || env::var("AWS_ENDPOINT_URL_S3").is_ok_and(|url| !url.is_empty());
+        let given = env::var("AWS_ENDPOINT_URL_S3").ok().filter(|url| !url.is_empty());
+        let given = given.or_else(|| shared.endpoint_url().map(str::to_owned));
+        let (path_style, bucket) = (given.is_some(), bucket.into());
+        let region = shared.region().map_or(DEFAULT_REGION, AsRef::as_ref);
+        let endpoint = given.unwrap_or_else(|| format!("https://{bucket}.s3.{region}.amazonaws.com"));
         // Nor do they all know the checksums that the SDK would add.
         let config = Builder::from(&shared)
             .force_path_style(path_style)
             .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
             .response_checksum_validation(ResponseChecksumValidation::WhenRequired);
-        Self::of(config, shared.credentials_provider(), bucket.into(), link_ttl)
+        let documents = Self::of(config, shared.credentials_provider(), bucket, link_ttl);
+        Self { encryption: options.encryption, endpoint, ..documents }
+    }
+
+    /// Where requests go, as far as that is known before the first.
+    pub fn endpoint(&self) -> &str {
+        &self.endpoint
     }
 
     fn of(
@@ -90,7 +112,33 @@ impl S3Documents {
         if let Some(credentials) = credentials {
             config = config.credentials_provider(credentials_end.watching(credentials));
         }
-        Self { client: Client::from_conf(config.build()), bucket, link_ttl, credentials_end, hidden: Arc::default() }
+        Self {
+            client: Client::from_conf(config.build()),
+            bucket,
+            link_ttl,
+            encryption: None,
+            endpoint: String::new(),
+            credentials_end,
+            hidden: Arc::default(),
+        }
+    }
+
+    /// Whether the bucket is there and can be used.
+    async fn look(&self) -> Result<(), DocumentError> {
+        let Err(error) = self.client.head_bucket().bucket(&self.bucket).send().await else {
+            self.hidden.store(false, Ordering::Relaxed);
+            return Ok(());
+        };
+        if is_denied(&error) {
+            return self.check_hidden().await;
+        }
+        // An answer to a HEAD has no words: what it means, expired credentials or another region, a list is told.
+        if is_wordless(&error)
+            && let Err(told) = self.client.list_objects_v2().bucket(&self.bucket).max_keys(1).send().await
+        {
+            return Err(classify(&told));
+        }
+        Err(classify(&error))
     }
 
     /// Whether a bucket that may not be looked at may still be used: it is there, and who only stores and reads
@@ -117,8 +165,11 @@ impl S3Documents {
 #[async_trait]
 impl Documents for S3Documents {
     async fn put(&self, key: &str, document: Vec<u8>) -> Result<(), DocumentError> {
+        let encryption = self.encryption.clone();
         self.client
             .put_object()
+            .set_server_side_encryption(encryption.as_ref().map(|encryption| encryption.algorithm.clone()))
+            .set_ssekms_key_id(encryption.and_then(|encryption| encryption.key_id))
             .bucket(&self.bucket)
             .key(key)
             .content_type(CONTENT_TYPE)
@@ -159,14 +210,8 @@ impl Documents for S3Documents {
     }
 
     async fn check(&self) -> Result<(), DocumentError> {
-        match self.client.head_bucket().bucket(&self.bucket).send().await {
-            Ok(_) => {
-                self.hidden.store(false, Ordering::Relaxed);
-                Ok(())
-            }
-            Err(error) if is_denied(&error) => self.check_hidden().await,
-            Err(error) => Err(classify(&error)),
-        }
+        let looked = timeout(CHECK_TIMEOUT, self.look()).await;
+        looked.unwrap_or_else(|_| Err(DocumentError::Unavailable(SILENT.to_owned())))
     }
 }
 
@@ -188,6 +233,12 @@ impl Inventory for S3Documents {
     }
 }
 
+/// Whether the store refuses and does not say why.
+fn is_wordless<E: ProvideErrorMetadata>(error: &SdkError<E>) -> bool {
+    let SdkError::ServiceError(refusal) = error else { return false };
+    refusal.raw().status().as_u16() == 400 && refusal.err().code().unwrap_or_default().is_empty()
+}
+
 /// Whether the store knows who asks, as far as it says, and does not allow it.
 fn is_denied<E: ProvideErrorMetadata>(error: &SdkError<E>) -> bool {
     let SdkError::ServiceError(refusal) = error else { return false };
@@ -204,7 +255,7 @@ where
         SdkError::ServiceError(refusal) => {
             answered(refusal.raw().status().as_u16(), refusal.err().code().unwrap_or_default())
         }
-        SdkError::TimeoutError(_) => DocumentError::Unavailable("the store did not answer in time".to_owned()),
+        SdkError::TimeoutError(_) => DocumentError::Unavailable(SILENT.to_owned()),
         SdkError::ResponseError(_) => DocumentError::Unavailable("the store's answer cannot be read".to_owned()),
         // A kind of its own has what may pass: a connection that ended before the answer.
         SdkError::DispatchFailure(failure)

@@ -18,7 +18,7 @@ use super::budget::{Plan, Room};
 use super::classify::{Cause, Completion, Fault, Told, completion, is_unknown_path};
 use super::dialect::{Dialect, Form, Lesson, LimitField};
 use super::naming::Trouble;
-use super::transport::{Answer, SetupError, Transport};
+use super::transport::{Answer, Transport};
 use super::{Ask, Prompt};
 
 /// How long what a server refuses is left out: after that it is tried again, as another version may know it.
@@ -64,9 +64,8 @@ struct Learnt {
 
 impl ChatApi {
     /// An API at the first of `bases` that has it.
-    pub fn new(bases: Vec<Url>, api_key: Option<&str>, limit: LimitField) -> Result<Self, SetupError> {
-        let transport = Transport::new(bases.first().ok_or(SetupError::Address)?, api_key)?;
-        Ok(Self { transport, bases, base: AtomicUsize::new(0), limit, learnt: Mutex::default() })
+    pub fn new(bases: Vec<Url>, transport: Transport, limit: LimitField) -> Self {
+        Self { transport, bases, base: AtomicUsize::new(0), limit, learnt: Mutex::default() }
     }
 
     /// Sends one plan; once more, and more plainly, for each field that the server refuses.

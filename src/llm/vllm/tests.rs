@@ -41,7 +41,7 @@ pub fn said(text: &str) -> Reaction {
 }
 
 fn settings(server: &FakeServer) -> VllmSettings {
-    VllmSettings { url: server.url.clone(), model: None, api_key: None }
+    VllmSettings { url: server.url.clone(), model: None, api_key: None, through_proxy: false }
 }
 
 fn client(server: &FakeServer) -> Vllm {
@@ -157,7 +157,7 @@ async fn a_dead_server_is_told_and_found_when_it_is_back() {
     let address = listener.local_addr().unwrap();
     drop(listener);
     let url = Url::parse(&format!("http://{address}")).unwrap();
-    let vllm = Vllm::new(VllmSettings { url, model: None, api_key: None }).unwrap();
+    let vllm = Vllm::new(VllmSettings { url, model: None, api_key: None, through_proxy: false }).unwrap();
     assert_eq!(call(&vllm).await, Err(Cause::Unreachable));
     assert_eq!(vllm.check(soon()).await.unwrap_err().cause, Cause::Unreachable);
 
