@@ -30,6 +30,7 @@ use crate::kafka::error::KafkaError;
 use crate::open_files;
 use crate::ops;
 use crate::print::say;
+use crate::proxies::Proxies;
 use crate::telemetry::log;
 
 /// As if SIGINT had killed it: work was left undone.
@@ -275,6 +276,7 @@ async fn gateway(settings: GatewaySettings, config: Config) -> anyhow::Result<()
         () = &mut stop => None,
     };
     if let Some(documents) = documents {
+        Proxies::of_environment().tell("s3", documents.endpoint());
         gateway::run(&config, settings.into(), Arc::new(documents), listener, stop).await?;
     }
     tracing::info!("stopped");

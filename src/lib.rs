@@ -21,6 +21,8 @@ pub mod exit;
 mod failpoint;
 #[cfg(test)]
 mod fake_http;
+#[cfg(test)]
+mod fake_tls;
 pub mod feedback;
 pub mod flow_control;
 pub mod gateway;

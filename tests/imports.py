@@ -23,6 +23,7 @@ FLOWS = PORTS | {"state", "llm", "documents", "kafka"}
 MAY_KNOW = {
     "failpoint": set(),
     "fake_http": set(),
+    "fake_tls": set(),
     "open_files": set(),
     "print": set(),
     "proxies": set(),
