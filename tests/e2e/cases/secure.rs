@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
+use crate::kit::services::ports::free_port;
 use crate::kit::services::secure::{LOOKER, STRANGER, User, WORKER, may_describe_topics};
 use crate::kit::settings::Settings;
 use crate::kit::test_env::TestEnv;
@@ -16,6 +17,7 @@ crate::case::cases![
     topics_that_may_not_be_known_of_are_not_missing,
     what_may_not_be_looked_at_or_read_is_told_at_once,
     a_killed_static_member_of_the_new_protocol_waits_for_its_own_name,
+    a_proxy_of_the_environment_is_told_and_takes_the_models_calls_only_where_it_may,
 ];
 
 /// Everything about a connection but who it is.
@@ -142,4 +144,30 @@ async fn a_killed_static_member_of_the_new_protocol_waits_for_its_own_name(env: 
     let value = json!({"memberId": member, "question": "캐시란?", "answer": "사본입니다."});
     env.requests.ask(&env.topics.feedback_requested, &value).send().await;
     outcomes.expect(member, "FeedbackGenerated").await;
+}
+
+async fn a_proxy_of_the_environment_is_told_and_takes_the_models_calls_only_where_it_may(env: Arc<TestEnv>) {
+    env.create_topics().await;
+    // Nobody listens there.
+    let proxy = format!("127.0.0.1:{}", free_port());
+    let settings = || env.settings().with("HTTP_PROXY", format!("http://me:s3cret@{proxy}"));
+    let tells = |log: &str, level: &str, part: &str, words: &str| {
+        let told = format!("proxy=\"{proxy}\"");
+        log.lines()
+            .any(|line| [level, &told, words, &format!("part=\"{part}\"")].iter().all(|word| line.contains(word)))
+    };
+    let worker = env.start_worker(&settings());
+    let (outcomes, member) = (env.outcomes().await, env.member());
+    let value = json!({"memberId": member, "question": "캐시란?", "answer": "사본입니다."});
+    env.requests.ask(&env.topics.feedback_requested, &value).send().await;
+    outcomes.expect(member, "FeedbackGenerated").await;
+    let log = worker.log();
+    assert!(tells(&log, "INFO", "model", "VLLM_PROXY=true lets them"), "{log}");
+    assert!(tells(&log, "WARN", "s3", "calls go through a proxy, which can read"), "{log}");
+    worker.stop().await;
+    let worker = env.start_worker(&settings().with("VLLM_PROXY", "true"));
+    worker.lacks("model", "no connection to the server").await;
+    let log = worker.log();
+    assert!(tells(&log, "WARN", "model", "calls go through a proxy, which can read"), "{log}");
+    assert!(!log.contains("s3cret"), "{log}");
 }
