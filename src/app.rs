@@ -34,6 +34,7 @@ use crate::llm::chat::Endpoint;
 use crate::llm::failover::{Failover, Observer, Patience};
 use crate::llm::openai::OpenAi;
 use crate::llm::vllm::Vllm;
+use crate::proxies::Proxies;
 use crate::readiness::{self, Readiness};
 use crate::resume;
 use crate::resume::agent::{self, Agent};
@@ -78,6 +79,24 @@ pub struct BackEnds {
     pub documents_name: &'static str,
 }
 
+/// Documents in S3, as the settings say.
+pub async fn documents(config: &Config) -> S3Documents {
+    S3Documents::from_env(config.s3_bucket.as_str(), config.resume_url_ttl, config.s3_options.clone()).await
+}
+
+/// Tells which calls go through a proxy that the environment names.
+fn tell_of_proxies(config: &Config, store: &str) {
+    let proxies = Proxies::of_environment();
+    match config.vllm.through_proxy {
+        true => proxies.tell("model", config.vllm.url.as_str()),
+        false => proxies.tell_unused("model", config.vllm.url.as_str(), "VLLM_PROXY=true"),
+    }
+    if let Some(fallback) = &config.openai {
+        proxies.tell("fallback", fallback.base_url.as_str());
+    }
+    proxies.tell("s3", store);
+}
+
 /// How long things are remembered.
 pub fn lifetimes(config: &Config) -> Lifetimes {
     Lifetimes { session: config.session_ttl, outcome: config.outcome_ttl, lock: LOCK_TTL }
@@ -86,6 +105,8 @@ pub fn lifetimes(config: &Config) -> Lifetimes {
 impl BackEnds {
     /// Redis and S3, as the settings say.
     pub async fn services(config: &Config) -> Self {
+        let documents = documents(config).await;
+        tell_of_proxies(config, documents.endpoint());
         Self {
             state: Arc::new(
                 RedisState::connect(&config.redis, lifetimes(config))
@@ -93,7 +114,7 @@ impl BackEnds {
                     .telling_of_losses(),
             ),
             state_name: "redis",
-            documents: Arc::new(S3Documents::from_env(config.s3_bucket.as_str(), config.resume_url_ttl).await),
+            documents: Arc::new(documents),
             documents_name: "s3",
         }
     }

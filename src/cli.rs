@@ -23,7 +23,6 @@ use crate::app::{self, BackEnds};
 use crate::config::{Config, Settings, read_duration};
 use crate::contract::asyncapi;
 use crate::dev;
-use crate::documents::s3::S3Documents;
 use crate::eval;
 use crate::exit;
 use crate::gateway::{self, settings::GatewaySettings};
@@ -33,6 +32,7 @@ use crate::kafka::error::KafkaError;
 use crate::open_files;
 use crate::ops;
 use crate::print::say;
+use crate::proxies::Proxies;
 use crate::telemetry::log;
 
 /// As if SIGINT had killed it: work was left undone.
@@ -288,10 +288,11 @@ async fn gateway(settings: GatewaySettings, config: Config) -> anyhow::Result<()
         "starting the gateway"
     );
     let documents = tokio::select! {
-        documents = S3Documents::from_env(config.s3_bucket.as_str(), config.resume_url_ttl) => Some(documents),
+        documents = app::documents(&config) => Some(documents),
         () = &mut stop => None,
     };
     if let Some(documents) = documents {
+        Proxies::of_environment().tell("s3", documents.endpoint());
         gateway::run(&config, settings.into(), Arc::new(documents), listener, stop).await?;
     }
     tracing::info!("stopped");

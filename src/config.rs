@@ -1,7 +1,11 @@
 //! Settings: flags and environment variables, checked together (contract, section 7).
 
 mod check;
+mod connections;
 mod fallback;
+mod files;
+mod properties;
+mod store;
 
 use std::collections::HashMap;
 use std::fmt;
@@ -11,6 +15,9 @@ use clap::{Args, Command, FromArgMatches};
 
 pub use crate::config::check::read_duration;
 use crate::config::check::{Check, QUESTIONS_MAX};
+use crate::config::files::Files;
+use crate::config::store::Store;
+use crate::documents::s3::StoreOptions;
 use crate::events::outcome::OutcomeKind;
 use crate::kafka::client::Connection;
 use crate::kafka::topics::Topics;
@@ -27,7 +34,7 @@ pub struct Settings {
     /// Kafka brokers, host:port, separated by commas
     #[arg(long, env, hide_env_values = true, default_value = "localhost:9092")]
     kafka_bootstrap_servers: String,
-    /// librdkafka properties, a=b,c=d: TLS, SASL, group.protocol, group.instance.id ({hostname} in it is the machine's)
+    /// librdkafka properties, a=b,c=d (a comma within a value: \,): TLS, SASL, group.protocol, group.instance.id ({hostname} in it is the machine's)
     #[arg(long, env, hide_env_values = true, default_value = "")]
     kafka_properties: String,
     /// Topic of feedback requests
@@ -64,7 +71,7 @@ pub struct Settings {
     #[arg(long, env, hide_env_values = true, default_value = "ssammu-resume")]
     group_resume: String,
     /// Redis: redis://, rediss://, redis-cluster:// or redis-sentinel://
-    #[arg(long, env, hide_env_values = true, default_value = "redis://localhost:6379")]
+    #[arg(long, env, hide_env_values = true, default_value = REDIS_URL)]
     redis_url: String,
     /// Redis replicas that must have a saved outcome before it is sent: a failover then loses none (WAIT)
     #[arg(long, env, hide_env_values = true, default_value = "0")]
@@ -78,6 +85,9 @@ pub struct Settings {
     /// Key of the model server, if it wants one
     #[arg(long, env, hide_env_values = true, default_value = "")]
     vllm_api_key: String,
+    /// true: the model server is reached through the proxy of HTTP_PROXY, HTTPS_PROXY or ALL_PROXY, if there is one
+    #[arg(long, env, hide_env_values = true, default_value = "false")]
+    vllm_proxy: String,
     /// openai: who answers where the model server cannot. Without it a key does nothing: the fallback takes members'
     /// data out of the country
     #[arg(long, env, hide_env_values = true, default_value = "")]
@@ -133,6 +143,10 @@ pub struct Settings {
     /// What to log, as tracing's directives
     #[arg(long, env, hide_env_values = true, default_value = "info")]
     rust_log: String,
+    #[command(flatten)]
+    files: Files,
+    #[command(flatten)]
+    store: Store,
 }
 
 /// Checked settings.
@@ -149,6 +163,7 @@ pub struct Config {
     /// Variables that say how to reach a fallback, while none is turned on.
     pub fallback_ignored: Vec<&'static str>,
     pub s3_bucket: String,
+    pub s3_options: StoreOptions,
     pub s3_upload_prefix: String,
     pub resume_url_ttl: Duration,
     pub http_addr: String,
@@ -183,6 +198,7 @@ const LINK_TTL_MAX: Duration = Duration::from_secs(7 * 24 * 3600);
 pub const DURATION_MAX: Duration = Duration::from_secs(366 * 24 * 3600);
 /// What stands in the place of a topic's name where there is none.
 const OFF: &str = "off";
+const REDIS_URL: &str = "redis://localhost:6379";
 const IN_FLIGHT_MAX: usize = 100_000;
 /// Far more than anybody has.
 const REPLICAS_MAX: u32 = 100;
@@ -203,13 +219,8 @@ impl Settings {
     /// All [`Mistakes`] at once.
     pub fn check(self) -> Result<Config, Mistakes> {
         let mut check = Check::default();
-        let kafka = Connection {
-            bootstrap: check.not_empty("KAFKA_BOOTSTRAP_SERVERS", self.kafka_bootstrap_servers),
-            properties: check.properties("KAFKA_PROPERTIES", &self.kafka_properties),
-        };
-        for problem in kafka.problems() {
-            check.wrong("KAFKA_PROPERTIES", problem);
-        }
+        let kafka =
+            check.kafka(self.kafka_bootstrap_servers, &self.kafka_properties, &self.files.kafka_properties_file);
         let dead_letter_suffix = check.not_empty("DEAD_LETTER_SUFFIX", self.dead_letter_suffix);
         let names = [
             ("TOPIC_FEEDBACK_REQUESTED", self.topic_feedback_requested),
@@ -251,18 +262,13 @@ impl Settings {
         if group_feedback == group_resume {
             check.wrong("GROUP_FEEDBACK", "it must differ from GROUP_RESUME");
         }
-        let redis = match self.redis_url.parse::<RedisAddress>() {
-            Ok(address) => Some(address),
-            Err(error) => {
-                check.wrong("REDIS_URL", error.to_string());
-                None
-            }
-        };
+        let redis = check.redis(self.redis_url, &self.files.redis_url_file);
         let redis_wait_replicas = check.number_or_none("REDIS_WAIT_REPLICAS", &self.redis_wait_replicas, REPLICAS_MAX);
         let vllm_url = check.url("VLLM_URL", &self.vllm_url);
         let fallback = fallback::Given {
             llm_fallback: self.llm_fallback,
             openai_api_key: self.openai_api_key,
+            openai_api_key_file: self.files.openai_api_key_file,
             openai_base_url: self.openai_base_url,
             openai_model: self.openai_model,
         };
@@ -295,6 +301,10 @@ impl Settings {
             check.duration("OUTCOME_TTL", &self.outcome_ttl),
             check.duration_or_none("SHUTDOWN_GRACE", &self.shutdown_grace),
         );
+        let vllm_api_key =
+            check.key(["VLLM_API_KEY", "VLLM_API_KEY_FILE"], self.vllm_api_key, &self.files.vllm_api_key_file);
+        let through_proxy = check.switch("VLLM_PROXY", &self.vllm_proxy);
+        let s3_options = self.store.checked(&mut check);
         let http_addr = check.address("HTTP_ADDR", self.http_addr);
         let s3_bucket = check.not_empty("S3_BUCKET_NAME", self.s3_bucket_name);
         let (max_in_flight, max_questions, session_ttl, request_deadline, request_max_age, outcome_ttl, grace) = parts;
@@ -311,11 +321,13 @@ impl Settings {
             vllm: VllmSettings {
                 url: vllm_url,
                 model: optional(self.model_name),
-                api_key: optional(self.vllm_api_key),
+                api_key: optional(vllm_api_key),
+                through_proxy,
             },
             openai,
             fallback_ignored,
             s3_bucket,
+            s3_options,
             s3_upload_prefix,
             resume_url_ttl,
             http_addr,
@@ -450,36 +462,5 @@ mod tests {
         }
         let Err(Mistakes(mistakes)) = progress("no topic!") else { panic!("no topic") };
         assert!(mistakes.concat().contains("TOPIC_REQUEST_PROGRESS"), "{mistakes:?}");
-    }
-
-    #[test]
-    fn a_property_may_have_commas_in_its_value() {
-        let config = with(|settings| settings.kafka_properties = "debug=broker,topic, linger.ms=7".to_owned()).unwrap();
-        assert_eq!(config.kafka.property("debug"), Some("broker,topic"));
-        assert_eq!(config.kafka.property("linger.ms"), Some("7"));
-    }
-
-    #[test]
-    fn a_password_may_have_commas_and_equal_signs() {
-        let text = r"sasl.username=worker,sasl.password=ab\,c=d\,e,linger.ms=7";
-        let config = with(|settings| settings.kafka_properties = text.to_owned()).unwrap();
-        assert_eq!(config.kafka.property("sasl.password"), Some("ab,c=d,e"));
-        assert_eq!(config.kafka.property("linger.ms"), Some("7"));
-    }
-
-    #[test]
-    fn what_needs_tokens_is_refused_at_the_start() {
-        let text = "security.protocol=SASL_SSL,sasl.mechanisms=OAUTHBEARER";
-        let mistakes = with(|settings| settings.kafka_properties = text.to_owned()).err().unwrap().to_string();
-        assert!(mistakes.contains("fetches no tokens, which OAUTHBEARER needs"), "{mistakes}");
-    }
-
-    #[test]
-    fn a_member_may_be_named_after_its_machine() {
-        let named = "group.instance.id=worker-{hostname},sasl.password={hostname}";
-        let config = with(|settings| settings.kafka_properties = named.to_owned()).unwrap();
-        let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap();
-        assert_eq!(config.kafka.property("group.instance.id"), Some(format!("worker-{}", host.trim()).as_str()));
-        assert_eq!(config.kafka.property("sasl.password"), Some("{hostname}"), "a secret stays as it is");
     }
 }

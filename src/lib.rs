@@ -21,6 +21,8 @@ pub mod exit;
 mod failpoint;
 #[cfg(test)]
 mod fake_http;
+#[cfg(test)]
+mod fake_tls;
 pub mod feedback;
 pub mod flow_control;
 pub mod gateway;
@@ -30,6 +32,7 @@ pub mod llm;
 mod open_files;
 pub mod ops;
 pub mod print;
+mod proxies;
 pub mod readiness;
 pub mod resume;
 pub mod state;

@@ -39,30 +39,6 @@ impl Check {
         topic.into()
     }
 
-    pub fn properties(&mut self, name: &str, text: &str) -> Vec<(String, String)> {
-        let mut properties: Vec<(String, String)> = Vec::new();
-        // A password may have commas of its own: `\,`.
-        let parts = text.replace("\\,", "\u{1f}");
-        for part in parts.split(',').filter(|part| !part.trim().is_empty()) {
-            let part = &part.replace('\u{1f}', ",");
-            match (part.split_once('='), properties.last_mut()) {
-                (Some((key, value)), _) => properties.push((key.trim().to_owned(), value.trim().to_owned())),
-                // A value with commas, such as debug=broker,topic.
-                (None, Some((_, value))) => {
-                    value.push(',');
-                    value.push_str(part.trim());
-                }
-                (None, None) => self.wrong(name, "expected a=b,c=d"),
-            }
-        }
-        // A container that is started again has the same host name, and so is the same member of its groups.
-        let names = properties.iter_mut().filter(|(key, _)| key == "group.instance.id" || key == "client.id");
-        for (_, value) in names {
-            *value = value.replace("{hostname}", &rustix::system::uname().nodename().to_string_lossy());
-        }
-        properties
-    }
-
     pub fn url(&mut self, name: &str, text: &str) -> Option<Url> {
         match Url::parse(text) {
             Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => Some(url),
@@ -129,6 +105,17 @@ impl Check {
             self.wrong(name, "must be longer than nothing");
         }
         duration
+    }
+
+    pub fn switch(&mut self, name: &str, text: &str) -> bool {
+        match text.trim() {
+            "true" => true,
+            "false" | "" => false,
+            _ => {
+                self.wrong(name, "true or false");
+                false
+            }
+        }
     }
 
     pub fn address(&mut self, name: &str, text: String) -> String {

@@ -6,6 +6,8 @@ use crate::llm::openai::{self, OpenAiSettings};
 
 /// The one fallback there is.
 const OPENAI: &str = "openai";
+const KEY: &str = "OPENAI_API_KEY";
+const KEY_FILE: &str = "OPENAI_API_KEY_FILE";
 /// OpenAI's own server, which lets nobody in without a key.
 const NEEDS_A_KEY: &str = "api.openai.com";
 
@@ -13,6 +15,7 @@ const NEEDS_A_KEY: &str = "api.openai.com";
 pub(super) struct Given {
     pub llm_fallback: String,
     pub openai_api_key: String,
+    pub openai_api_key_file: String,
     pub openai_base_url: String,
     pub openai_model: String,
 }
@@ -20,7 +23,11 @@ pub(super) struct Given {
 impl Given {
     /// The variables that say how to reach a fallback and are ignored, because nothing turns it on.
     pub fn ignored(&self) -> Vec<&'static str> {
-        let ways = [("OPENAI_API_KEY", &self.openai_api_key), ("OPENAI_BASE_URL", &self.openai_base_url)];
+        let ways = [
+            (KEY, &self.openai_api_key),
+            (KEY_FILE, &self.openai_api_key_file),
+            ("OPENAI_BASE_URL", &self.openai_base_url),
+        ];
         let off = self.llm_fallback.trim().is_empty();
         ways.into_iter().filter(|(_, value)| off && !value.is_empty()).map(|(name, _)| name).collect()
     }
@@ -35,14 +42,12 @@ impl Given {
                 return None;
             }
         }
+        let api_key = check.key([KEY, KEY_FILE], self.openai_api_key, &self.openai_api_key_file);
+        let api_key = Some(api_key).filter(|key| !key.is_empty());
         let given = Some(self.openai_base_url.as_str()).filter(|url| !url.is_empty());
         let base_url = check.url("OPENAI_BASE_URL", given.unwrap_or(openai::DEFAULT_BASE_URL))?;
-        let api_key = Some(self.openai_api_key).filter(|key| !key.is_empty());
-        if api_key.is_none() && base_url.host_str() == Some(NEEDS_A_KEY) {
-            check.wrong(
-                "OPENAI_API_KEY",
-                "LLM_FALLBACK=openai needs it, or the OPENAI_BASE_URL of a server that wants no key",
-            );
+        if api_key.is_none() && self.openai_api_key_file.is_empty() && base_url.host_str() == Some(NEEDS_A_KEY) {
+            check.wrong(KEY, "LLM_FALLBACK=openai needs it, or the OPENAI_BASE_URL of a server that wants no key");
         }
         Some(OpenAiSettings { base_url, model: self.openai_model, api_key })
     }
@@ -56,6 +61,7 @@ mod tests {
         Given {
             llm_fallback: llm_fallback.to_owned(),
             openai_api_key: openai_api_key.to_owned(),
+            openai_api_key_file: String::new(),
             openai_base_url: openai_base_url.to_owned(),
             openai_model: "gpt".to_owned(),
         }
@@ -86,6 +92,17 @@ mod tests {
     #[test]
     fn the_switch_and_a_key_turn_openai_on() {
         assert_eq!(checked("openai", "sk-1", ""), Ok(Some(openai::DEFAULT_BASE_URL.to_owned())));
+    }
+
+    #[test]
+    fn a_file_with_the_key_is_read_where_the_fallback_is_on_and_only_named_where_it_is_off() {
+        let with_file = |switch| Given { openai_api_key_file: "/nowhere".to_owned(), ..given(switch, "", "") };
+        let mut check = Check::default();
+        assert_eq!(with_file("").ignored(), ["OPENAI_API_KEY_FILE"]);
+        assert!(with_file("").checked(&mut check).is_none() && check.0.is_empty());
+        with_file(OPENAI).checked(&mut check);
+        let [told] = check.0.as_slice() else { panic!("{:?}", check.0) };
+        assert!(told.starts_with("OPENAI_API_KEY_FILE: /nowhere cannot be read: "), "{told}");
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Documents in S3, or in any store that speaks its language.
 
 mod credentials;
+mod options;
 
 use std::env;
 use std::error::Error;
@@ -23,8 +24,10 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use md5::{Digest, Md5};
 use time::OffsetDateTime;
+use tokio::time::timeout;
 
 use self::credentials::Expiry;
+pub use self::options::{Encryption, StoreOptions, Trusted};
 use super::{CONTENT_DISPOSITION, CONTENT_TYPE, DocumentError, Documents, Inventory, Link};
 
 /// Seoul, where the service runs.
@@ -37,6 +40,9 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(10);
 /// An attempt, and the search for credentials before it.
 const OPERATION_TIMEOUT: Duration = Duration::from_secs(15);
+/// A look at the bucket: a store that hangs is told before whoever watches it loses patience.
+const CHECK_TIMEOUT: Duration = Duration::from_secs(5);
+const SILENT: &str = "the store did not answer in time";
 
 /// What the store answers to one document, whatever it does with others.
 const REJECTIONS: [&str; 3] = ["EntityTooLarge", "KeyTooLongError", "InvalidDigest"];
@@ -47,6 +53,9 @@ pub struct S3Documents {
     client: Client,
     bucket: String,
     link_ttl: Duration,
+    encryption: Option<Encryption>,
+    /// Where requests go, as far as that is known before the first.
+    endpoint: String,
     /// When the credentials end, and with them what they have signed.
     credentials_end: Expiry,
     /// The bucket may not be looked at, and that was said.
@@ -56,13 +65,17 @@ pub struct S3Documents {
 impl S3Documents {
     /// Documents in `bucket`, with credentials, region and endpoint found as in any AWS program. Makes no request
     /// to the store. `link_ttl` is from a second to seven days.
-    pub async fn from_env(bucket: impl Into<String>, link_ttl: Duration) -> Self {
+    pub async fn from_env(bucket: impl Into<String>, link_ttl: Duration, options: StoreOptions) -> Self {
         let timeouts = TimeoutConfig::builder()
             .connect_timeout(CONNECT_TIMEOUT)
             .operation_attempt_timeout(ATTEMPT_TIMEOUT)
             .operation_timeout(OPERATION_TIMEOUT)
             .build();
-        let shared = aws_config::defaults(BehaviorVersion::latest())
+        let mut loader = aws_config::defaults(BehaviorVersion::latest());
+        if let Some(trusted) = options.trusted {
+            loader = loader.http_client(trusted.client());
+        }
+        let shared = loader
             .region(RegionProviderChain::default_provider().or_else(DEFAULT_REGION))
             .timeout_config(timeouts)
             // The caller has the deadline, so it also has the retries.
@@ -70,14 +83,23 @@ impl S3Documents {
             .load()
             .await;
         // Stores other than Amazon's seldom answer to a bucket's own host name.
-        let path_style =
-            shared.endpoint_url().is_some() || env::var("AWS_ENDPOINT_URL_S3").is_ok_and(|url| !url.is_empty());
+        let given = env::var("AWS_ENDPOINT_URL_S3").ok().filter(|url| !url.is_empty());
+        let given = given.or_else(|| shared.endpoint_url().map(str::to_owned));
+        let (path_style, bucket) = (given.is_some(), bucket.into());
+        let region = shared.region().map_or(DEFAULT_REGION, AsRef::as_ref);
+        let endpoint = given.unwrap_or_else(|| format!("https://{bucket}.s3.{region}.amazonaws.com"));
         // Nor do they all know the checksums that the SDK would add.
         let config = Builder::from(&shared)
             .force_path_style(path_style)
             .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
             .response_checksum_validation(ResponseChecksumValidation::WhenRequired);
-        Self::of(config, shared.credentials_provider(), bucket.into(), link_ttl)
+        let documents = Self::of(config, shared.credentials_provider(), bucket, link_ttl);
+        Self { encryption: options.encryption, endpoint, ..documents }
+    }
+
+    /// Where requests go, as far as that is known before the first.
+    pub fn endpoint(&self) -> &str {
+        &self.endpoint
     }
 
     fn of(
@@ -90,7 +112,33 @@ impl S3Documents {
         if let Some(credentials) = credentials {
             config = config.credentials_provider(credentials_end.watching(credentials));
         }
-        Self { client: Client::from_conf(config.build()), bucket, link_ttl, credentials_end, hidden: Arc::default() }
+        Self {
+            client: Client::from_conf(config.build()),
+            bucket,
+            link_ttl,
+            encryption: None,
+            endpoint: String::new(),
+            credentials_end,
+            hidden: Arc::default(),
+        }
+    }
+
+    /// Whether the bucket is there and can be used.
+    async fn look(&self) -> Result<(), DocumentError> {
+        let Err(error) = self.client.head_bucket().bucket(&self.bucket).send().await else {
+            self.hidden.store(false, Ordering::Relaxed);
+            return Ok(());
+        };
+        if is_denied(&error) {
+            return self.check_hidden().await;
+        }
+        // An answer to a HEAD has no words: what it means, expired credentials or another region, a list is told.
+        if is_wordless(&error)
+            && let Err(told) = self.client.list_objects_v2().bucket(&self.bucket).max_keys(1).send().await
+        {
+            return Err(classify(&told));
+        }
+        Err(classify(&error))
     }
 
     /// Whether a bucket that may not be looked at may still be used: it is there, and who only stores and reads
@@ -117,8 +165,11 @@ impl S3Documents {
 #[async_trait]
 impl Documents for S3Documents {
     async fn put(&self, key: &str, document: Vec<u8>) -> Result<(), DocumentError> {
+        let encryption = self.encryption.clone();
         self.client
             .put_object()
+            .set_server_side_encryption(encryption.as_ref().map(|encryption| encryption.algorithm.clone()))
+            .set_ssekms_key_id(encryption.and_then(|encryption| encryption.key_id))
             .bucket(&self.bucket)
             .key(key)
             .content_type(CONTENT_TYPE)
@@ -159,14 +210,8 @@ impl Documents for S3Documents {
     }
 
     async fn check(&self) -> Result<(), DocumentError> {
-        match self.client.head_bucket().bucket(&self.bucket).send().await {
-            Ok(_) => {
-                self.hidden.store(false, Ordering::Relaxed);
-                Ok(())
-            }
-            Err(error) if is_denied(&error) => self.check_hidden().await,
-            Err(error) => Err(classify(&error)),
-        }
+        let looked = timeout(CHECK_TIMEOUT, self.look()).await;
+        looked.unwrap_or_else(|_| Err(DocumentError::Unavailable(SILENT.to_owned())))
     }
 }
 
@@ -188,6 +233,12 @@ impl Inventory for S3Documents {
     }
 }
 
+/// Whether the store refuses and does not say why.
+fn is_wordless<E: ProvideErrorMetadata>(error: &SdkError<E>) -> bool {
+    let SdkError::ServiceError(refusal) = error else { return false };
+    refusal.raw().status().as_u16() == 400 && refusal.err().code().unwrap_or_default().is_empty()
+}
+
 /// Whether the store knows who asks, as far as it says, and does not allow it.
 fn is_denied<E: ProvideErrorMetadata>(error: &SdkError<E>) -> bool {
     let SdkError::ServiceError(refusal) = error else { return false };
@@ -204,7 +255,7 @@ where
         SdkError::ServiceError(refusal) => {
             answered(refusal.raw().status().as_u16(), refusal.err().code().unwrap_or_default())
         }
-        SdkError::TimeoutError(_) => DocumentError::Unavailable("the store did not answer in time".to_owned()),
+        SdkError::TimeoutError(_) => DocumentError::Unavailable(SILENT.to_owned()),
         SdkError::ResponseError(_) => DocumentError::Unavailable("the store's answer cannot be read".to_owned()),
         // A kind of its own has what may pass: a connection that ended before the answer.
         SdkError::DispatchFailure(failure)
@@ -288,157 +339,4 @@ fn answered(status: u16, code: &str) -> DocumentError {
 }
 
 #[cfg(test)]
-mod tests {
-    use aws_sdk_s3::config::Credentials;
-
-    use super::*;
-    use crate::fake_http::{FakeServer, Reaction};
-
-    fn passes(status: u16, code: &str) -> bool {
-        matches!(answered(status, code), DocumentError::Unavailable(_))
-    }
-
-    #[test]
-    fn a_store_that_asks_to_come_again_is_unavailable() {
-        assert!(passes(503, "SlowDown"));
-        assert!(passes(500, "InternalError"));
-        assert!(passes(502, ""));
-        assert!(passes(429, ""));
-        assert!(passes(400, "RequestTimeout"));
-        assert!(passes(409, "OperationAborted"));
-        assert!(passes(400, "ExpiredToken"));
-        assert!(passes(400, "IncompleteBody"));
-        assert!(passes(200, "InternalError"), "an error inside a success is as good as a 500");
-    }
-
-    #[test]
-    fn what_is_wrong_with_one_document_is_no_refusal_of_all() {
-        assert!(matches!(answered(400, "EntityTooLarge"), DocumentError::Rejected(_)));
-        assert!(matches!(answered(400, "InvalidRequest"), DocumentError::Refused(_)), "encryption may be demanded");
-    }
-
-    #[test]
-    fn what_a_person_must_put_right_is_refused() {
-        assert!(!passes(404, "NoSuchBucket"));
-        assert!(!passes(404, ""));
-        assert!(!passes(403, "AccessDenied"));
-        assert!(!passes(403, "InvalidAccessKeyId"));
-        assert!(!passes(403, "SignatureDoesNotMatch"));
-        assert!(!passes(403, "RequestTimeTooSkewed"));
-        assert!(!passes(400, "InvalidBucketName"));
-        assert!(!passes(301, "PermanentRedirect"));
-    }
-
-    fn documents_at(endpoint: &str) -> S3Documents {
-        documents(endpoint, None)
-    }
-
-    fn documents(endpoint: &str, credentials_end: Option<OffsetDateTime>) -> S3Documents {
-        let config = Builder::new()
-            .behavior_version(BehaviorVersion::latest())
-            .region(aws_sdk_s3::config::Region::new(DEFAULT_REGION))
-            .endpoint_url(endpoint)
-            .force_path_style(true)
-            .retry_config(RetryConfig::disabled());
-        let credentials = Credentials::new("id", "secret", None, credentials_end.map(Into::into), "tests");
-        let credentials = SharedCredentialsProvider::new(credentials);
-        S3Documents::of(config, Some(credentials), "resumes".to_owned(), Duration::from_secs(60))
-    }
-
-    #[tokio::test]
-    async fn a_link_ends_with_the_credentials_that_signed_it() {
-        let now = OffsetDateTime::now_utc().truncate_to_second();
-        for (end, expected) in [(30, 30), (3_600, 60)] {
-            let end = now + Duration::from_secs(end);
-            let link = documents("http://127.0.0.1:9", Some(end)).link("a.docx").await.unwrap();
-            let lasts = link.expires_at - now;
-            assert!((expected..=expected + 2).contains(&lasts.whole_seconds()), "{lasts}");
-        }
-    }
-
-    #[tokio::test]
-    async fn a_document_is_stored_with_its_digest() {
-        let store = FakeServer::new(|_, _| Reaction::Answer(200, String::new())).await;
-        documents_at(store.url.as_str()).put("a.docx", b"hello".to_vec()).await.unwrap();
-        let got = store.got("/resumes/a.docx?x-id=PutObject").remove(0);
-        assert!(got.headers.contains(&("content-md5".to_owned(), "XUFAKrxLKna5cZ2REBfFkg==".to_owned())), "{got:?}");
-    }
-
-    #[tokio::test]
-    async fn a_store_that_hangs_up_is_unavailable() {
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let documents = documents_at(&format!("http://{}", listener.local_addr().unwrap()));
-        tokio::spawn(async move {
-            while let Ok((mut connection, _)) = listener.accept().await {
-                // Something of the request has come when it hangs up.
-                let _ = tokio::io::AsyncReadExt::read(&mut connection, &mut [0; 16]).await;
-            }
-        });
-        let failed = documents.put("a.docx", vec![0; 100_000]).await;
-        assert!(matches!(failed, Err(DocumentError::Unavailable(_))), "{failed:?}");
-        let failed = documents.check().await;
-        assert!(matches!(failed, Err(DocumentError::Unavailable(_))), "{failed:?}");
-    }
-
-    #[tokio::test]
-    async fn why_a_store_cannot_be_reached_is_told() {
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let documents = documents_at(&format!("http://{}", listener.local_addr().unwrap()));
-        drop(listener);
-        let failed = documents.check().await.unwrap_err().to_string();
-        assert!(failed.contains("cannot be reached: Connection refused"), "{failed}");
-    }
-
-    /// A store whose bucket may not be looked at, and that says this to whoever asks for a list.
-    async fn hiding(status: u16, code: &'static str) -> FakeServer {
-        FakeServer::new(move |got, _| match got.method.as_str() {
-            "HEAD" => Reaction::Answer(403, String::new()),
-            _ => Reaction::Answer(status, format!("<Error><Code>{code}</Code><Message>비밀</Message></Error>")),
-        })
-        .await
-    }
-
-    #[tokio::test]
-    async fn a_bucket_that_may_not_be_looked_at_can_be_used() {
-        let store = hiding(403, "AccessDenied").await;
-        let documents = documents_at(store.url.as_str());
-        documents.check().await.unwrap();
-        assert!(documents.hidden.load(Ordering::Relaxed), "it was said");
-        documents.check().await.unwrap();
-        assert_eq!(store.got("/resumes/").len(), 2);
-    }
-
-    #[tokio::test]
-    async fn wrong_credentials_are_told_from_a_missing_permission_where_the_store_does() {
-        for code in ["InvalidAccessKeyId", "SignatureDoesNotMatch", "RequestTimeTooSkewed"] {
-            let store = hiding(403, code).await;
-            let failed = documents_at(store.url.as_str()).check().await;
-            let Err(DocumentError::Refused(text)) = failed else { panic!("{failed:?}") };
-            assert_eq!(text, format!("{code} (403)"));
-        }
-        let busy = hiding(503, "SlowDown").await;
-        assert!(matches!(documents_at(busy.url.as_str()).check().await, Err(DocumentError::Unavailable(_))));
-    }
-
-    #[tokio::test]
-    async fn a_bucket_that_is_missing_or_elsewhere_cannot_be_used() {
-        for (status, told) in [
-            (404, "there is no such bucket (404)"),
-            (301, "the bucket is in another region (301)"),
-            (400, "the store refuses without a reason (400), as where AWS_REGION is another than the bucket's"),
-        ] {
-            let store = FakeServer::new(move |_, _| Reaction::Answer(status, String::new())).await;
-            let failed = documents_at(store.url.as_str()).check().await;
-            let Err(DocumentError::Refused(text)) = failed else { panic!("{failed:?}") };
-            assert_eq!(text, told);
-        }
-    }
-
-    #[test]
-    fn the_file_name_is_the_one_of_the_contract_in_ascii() {
-        let (_, encoded) = CONTENT_DISPOSITION.split_once("filename*=UTF-8''").unwrap();
-        let plain = url::form_urlencoded::parse(format!("name={encoded}").as_bytes()).next().unwrap().1.into_owned();
-        assert_eq!(plain, "이력서.docx");
-        assert!(CONTENT_DISPOSITION.is_ascii());
-    }
-}
+mod tests;

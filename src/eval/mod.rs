@@ -98,7 +98,12 @@ impl EvalArgs {
             at_once: usize::from(self.at_once),
             limit: self.limit,
             documents: self.documents,
-            judge: self.judge_url.map(|url| VllmSettings { url, model: self.judge_model, api_key: self.judge_api_key }),
+            judge: self.judge_url.map(|url| VllmSettings {
+                url,
+                model: self.judge_model,
+                api_key: self.judge_api_key,
+                through_proxy: config.vllm.through_proxy,
+            }),
         };
         let html = self.html.unwrap_or_else(|| self.out.with_extension("html"));
         let (report, changes) = async {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::CString;
-use std::fmt::Display;
+use std::fmt::{self, Display};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
@@ -12,6 +12,9 @@ use rdkafka::client::{Client, ClientContext};
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::ConsumerContext;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::DeliveryResult;
+use rdkafka::producer::ProducerContext;
+use rdkafka::types::RDKafkaConfRes;
 
 /// Properties that the worker's guarantees rest on; nobody may set them.
 pub const RESERVED: [&str; 12] = [
@@ -29,8 +32,19 @@ pub const RESERVED: [&str; 12] = [
     "enable.partition.eof",
 ];
 
-/// How to reach the brokers.
-#[derive(Clone, Debug)]
+/// Whether librdkafka has a property of this name.
+pub fn is_property(name: &str) -> bool {
+    let tried = ClientConfig::new().set(name, "").create_native_config();
+    !matches!(tried, Err(KafkaError::ClientConfig(RDKafkaConfRes::RD_KAFKA_CONF_UNKNOWN, ..)))
+}
+
+/// Whether a property's value is nobody's business.
+pub fn is_secret(name: &str) -> bool {
+    ["password", "secret", "pem", "oauthbearer.config"].iter().any(|secret| name.to_ascii_lowercase().contains(secret))
+}
+
+/// How to reach the brokers. Shown without its properties' values.
+#[derive(Clone)]
 pub struct Connection {
     /// `host:port,host:port`.
     pub bootstrap: String,
@@ -42,7 +56,9 @@ impl Connection {
     /// A client's settings: ours, then the operator's.
     pub fn config(&self, ours: &[(&str, &str)]) -> ClientConfig {
         let mut config = ClientConfig::new();
-        config.set("bootstrap.servers", &self.bootstrap);
+        if !self.bootstrap.is_empty() {
+            config.set("bootstrap.servers", &self.bootstrap);
+        }
         config.set("client.id", "ssammu-worker");
         // A broker that comes back is met again within a second, not ten.
         config.set("reconnect.backoff.max.ms", "1000");
@@ -73,14 +89,53 @@ impl Connection {
             if RESERVED.contains(&name.as_str()) {
                 return Some(format!("{name} is set by the worker itself"));
             }
-            ClientConfig::new()
-                .set(name, value)
-                .create_native_config()
-                .err()
-                .map(|_| format!("{name} is not a librdkafka property, or its value is not allowed"))
+            let tried = ClientConfig::new().set(name, value).create_native_config();
+            tried.err().map(|_| match is_property(name) {
+                true => format!("{name} has a value that is not allowed"),
+                // It may be a piece of a value.
+                false => "one is none that librdkafka has".to_owned(),
+            })
         });
         refused.collect()
     }
+
+    /// Why a client cannot be made of properties that are good one by one: one does not go with another, or names a file
+    /// that cannot be read. The text holds no secret.
+    pub fn conflict(&self, error: KafkaError) -> String {
+        let KafkaError::ClientCreation(reason) = error else { return "they do not fit together".to_owned() };
+        let mut secrets = self.properties.iter().filter(|(name, value)| is_secret(name) && !value.is_empty());
+        if secrets.any(|(_, value)| reason.contains(value)) { "they do not fit together".to_owned() } else { reason }
+    }
+
+    /// The same properties, and no brokers: a client of it connects to nothing.
+    pub fn to_nowhere(&self) -> Self {
+        Self { bootstrap: String::new(), ..self.clone() }
+    }
+}
+
+impl fmt::Debug for Connection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<&str> = self.properties.iter().map(|(name, _)| name.as_str()).collect();
+        write!(f, "Connection({} {})", self.bootstrap, names.join(" "))
+    }
+}
+
+/// A client that is made to see whether it can be, and says nothing.
+#[derive(Debug, Default)]
+pub struct SilentContext;
+
+impl ClientContext for SilentContext {
+    fn log(&self, _level: RDKafkaLogLevel, _facility: &str, _line: &str) {}
+
+    fn error(&self, _error: KafkaError, _reason: &str) {}
+}
+
+impl ConsumerContext for SilentContext {}
+
+impl ProducerContext for SilentContext {
+    type DeliveryOpaque = ();
+
+    fn delivery(&self, _result: &DeliveryResult<'_>, (): ()) {}
 }
 
 /// How long after the loss of all brokers the bootstrap addresses are added again.
@@ -241,6 +296,8 @@ mod tests {
         .problems();
         assert_eq!(problems.len(), 3, "{problems:?}");
         assert!(problems.iter().all(|problem| !problem.contains("s3cret")));
+        let shown = format!("{:?}", connection(&[("sasl.password", "s3cret")]));
+        assert_eq!(shown, "Connection(localhost:9092 sasl.password)");
     }
 
     #[test]

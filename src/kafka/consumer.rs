@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use rdkafka::client::ClientContext;
-use rdkafka::config::{FromClientConfigAndContext, RDKafkaLogLevel};
+use rdkafka::config::{ClientConfig, FromClientConfigAndContext, RDKafkaLogLevel};
 use rdkafka::consumer::base_consumer::PartitionQueue;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext, RebalanceProtocol};
 use rdkafka::error::{KafkaError as RdKafkaError, KafkaResult, RDKafkaErrorCode};
@@ -23,7 +23,7 @@ use tokio::time::timeout;
 use crate::events::record::{Record, RequestKind};
 use crate::failpoint;
 use crate::kafka::asking::{self, Committed, Ends};
-use crate::kafka::client::{self, BrokerReAdd, Connection, Heard, PlainContext};
+use crate::kafka::client::{self, BrokerReAdd, Connection, Heard, PlainContext, SilentContext};
 use crate::kafka::error::KafkaError;
 use crate::kafka::position::{MAP_PREFIX, Partition, Position, Start};
 use crate::kafka::snapshot;
@@ -48,6 +48,9 @@ pub enum GroupEvent {
 pub enum FatalError {
     #[error("another member has the same group.instance.id")]
     Fenced,
+    /// Under the protocol that the broker leads, who comes first keeps the name, though it be dead, until its session ends.
+    #[error("the broker still has a member with the same group.instance.id, whose session has not ended")]
+    NotReleased,
     #[error("{0}")]
     Other(String),
 }
@@ -82,36 +85,6 @@ impl GroupConsumer {
         topics: &[(Arc<str>, RequestKind)],
         wake: Arc<Notify>,
     ) -> Result<Self, KafkaError> {
-        let mut ours = vec![
-            ("group.id", group),
-            ("auto.offset.reset", "earliest"),
-            ("isolation.level", "read_committed"),
-            // Stored positions are committed so often, at a revocation and at the end: what is done and not committed is sent
-            // once more after a kill.
-            ("enable.auto.commit", "true"),
-            ("auto.commit.interval.ms", "200"),
-            ("enable.auto.offset.store", "false"),
-            ("allow.auto.create.topics", "false"),
-            // New partitions are found after so long, not after five minutes.
-            ("topic.metadata.refresh.interval.ms", "30000"),
-            // A broker that has nothing answers after so long; a partition is read from elsewhere with the question after.
-            ("fetch.wait.max.ms", "100"),
-            // Prefetch, per partition. A full queue is looked at again soon, not after a second.
-            ("queued.max.messages.kbytes", "512"),
-            ("fetch.queue.backoff.ms", "10"),
-            // An answer of the broker's is in memory as a whole. A larger record comes all the same, by itself.
-            ("fetch.max.bytes", "1048576"),
-            ("max.partition.fetch.bytes", "262144"),
-        ];
-        if connection.property("group.protocol") != Some("consumer") {
-            ours.extend([
-                ("partition.assignment.strategy", "cooperative-sticky"),
-                // A killed worker's partitions move after this long: the least that brokers take by themselves. Two cores with
-                // forty processes computing beside it lost no membership.
-                ("session.timeout.ms", "6000"),
-                ("heartbeat.interval.ms", "1000"),
-            ]);
-        }
         let (sender, events) = mpsc::unbounded_channel();
         let context = GroupContext {
             events: sender,
@@ -123,7 +96,7 @@ impl GroupConsumer {
             heard: Heard::default(),
             commits_fail: AtomicBool::new(false),
         };
-        let mut consumer = BaseConsumer::from_config_and_context(&connection.config(&ours), context)?;
+        let mut consumer = BaseConsumer::from_config_and_context(&settings(connection, group), context)?;
         let main = wake.clone();
         consumer.set_nonempty_callback(move || main.notify_one());
         let names: Vec<&str> = topics.iter().map(|(topic, _)| topic.as_ref()).collect();
@@ -151,10 +124,11 @@ impl GroupConsumer {
                 let error = FatalError::Other("a record came past its partition's queue".to_owned());
                 return Some(GroupEvent::Fatal(error));
             }
-            Some(Err(RdKafkaError::MessageConsumptionFatal(
-                RDKafkaErrorCode::FencedInstanceId | RDKafkaErrorCode::UnreleasedInstanceId,
-            ))) => {
+            Some(Err(RdKafkaError::MessageConsumptionFatal(RDKafkaErrorCode::FencedInstanceId))) => {
                 return Some(GroupEvent::Fatal(FatalError::Fenced));
+            }
+            Some(Err(RdKafkaError::MessageConsumptionFatal(RDKafkaErrorCode::UnreleasedInstanceId))) => {
+                return Some(GroupEvent::Fatal(FatalError::NotReleased));
             }
             Some(Err(RdKafkaError::MessageConsumptionFatal(code))) => {
                 return Some(GroupEvent::Fatal(FatalError::Other(code.to_string())));
@@ -351,6 +325,52 @@ pub fn members_of(connection: &Connection, group: &str) -> Result<usize, KafkaEr
     let config = connection.config(&[("group.id", group)]);
     let consumer = BaseConsumer::from_config_and_context(&config, PlainContext)?;
     asking::members(&consumer, group)
+}
+
+/// Whether the group is one of the protocol that the broker leads (KIP-848).
+fn uses_consumer_protocol(connection: &Connection) -> bool {
+    connection.property("group.protocol").is_some_and(|protocol| protocol.eq_ignore_ascii_case("consumer"))
+}
+
+fn settings(connection: &Connection, group: &str) -> ClientConfig {
+    let mut ours = vec![
+        ("group.id", group),
+        ("auto.offset.reset", "earliest"),
+        ("isolation.level", "read_committed"),
+        // Stored positions are committed so often, at a revocation and at the end: what is done and not committed is sent
+        // once more after a kill.
+        ("enable.auto.commit", "true"),
+        ("auto.commit.interval.ms", "200"),
+        ("enable.auto.offset.store", "false"),
+        ("allow.auto.create.topics", "false"),
+        // New partitions are found after so long, not after five minutes.
+        ("topic.metadata.refresh.interval.ms", "30000"),
+        // A broker that has nothing answers after so long; a partition is read from elsewhere with the question after.
+        ("fetch.wait.max.ms", "100"),
+        // Prefetch, per partition. A full queue is looked at again soon, not after a second.
+        ("queued.max.messages.kbytes", "512"),
+        ("fetch.queue.backoff.ms", "10"),
+        // An answer of the broker's is in memory as a whole. A larger record comes all the same, by itself.
+        ("fetch.max.bytes", "1048576"),
+        ("max.partition.fetch.bytes", "262144"),
+    ];
+    if !uses_consumer_protocol(connection) {
+        ours.extend([
+            ("partition.assignment.strategy", "cooperative-sticky"),
+            // A killed worker's partitions move after this long: the least that brokers take by themselves. Two cores with
+            // forty processes computing beside it lost no membership.
+            ("session.timeout.ms", "6000"),
+            ("heartbeat.interval.ms", "1000"),
+        ]);
+    }
+    connection.config(&ours)
+}
+
+/// Why no member of a group can be made of these properties, if none can.
+pub fn problem(connection: &Connection) -> Option<String> {
+    let config = settings(&connection.to_nowhere(), "any");
+    let made: KafkaResult<BaseConsumer<SilentContext>> = config.create_with_context(SilentContext);
+    made.err().map(|error| connection.conflict(error))
 }
 
 fn list(partitions: &[Partition]) -> TopicPartitionList {

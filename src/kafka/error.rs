@@ -28,6 +28,9 @@ pub enum KafkaError {
     /// These topics may not be known of: whether they exist is not said.
     #[error("topics may not be described: {}; an ACL has to allow it", .0.join(", "))]
     DeniedTopics(Vec<String>),
+    /// It is there, and may not be read.
+    #[error("{0} may not be read; an ACL has to allow it")]
+    DeniedReading(String),
 }
 
 impl From<RdKafkaError> for KafkaError {

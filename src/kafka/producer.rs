@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use rdkafka::client::{Client, ClientContext};
-use rdkafka::config::{FromClientConfigAndContext, RDKafkaLogLevel};
+use rdkafka::config::{ClientConfig, FromClientConfigAndContext, RDKafkaLogLevel};
 use rdkafka::error::{KafkaError as RdKafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::message::DeliveryResult;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _, ProducerContext};
@@ -16,7 +16,7 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 use crate::flow_control::backoff::Backoff;
 use crate::flow_control::trouble::Trouble;
 use crate::kafka::admin::count_partitions;
-use crate::kafka::client::{self, BrokerReAdd, Connection, Heard};
+use crate::kafka::client::{self, BrokerReAdd, Connection, Heard, SilentContext};
 use crate::kafka::error::{KafkaError, is_denied};
 use crate::kafka::outgoing::{OutgoingRecord, Producer, RecordRejected};
 use crate::kafka::wire;
@@ -176,12 +176,8 @@ impl KafkaProducer {
     }
 }
 
-fn create(
-    connection: &Connection,
-    re_add: &Arc<BrokerReAdd>,
-    fixed: &[(&str, &str)],
-) -> Result<Arc<Polled>, KafkaError> {
-    let mut config = connection.config(&[
+fn settings(connection: &Connection) -> ClientConfig {
+    connection.config(&[
         ("enable.idempotence", "true"),
         ("acks", "all"),
         ("compression.type", "lz4"),
@@ -197,7 +193,22 @@ fn create(
         ("allow.auto.create.topics", "false"),
         // The partition that a Java producer would choose for the same key.
         ("partitioner", "murmur2_random"),
-    ]);
+    ])
+}
+
+/// Why no producer can be made of these properties, if none can.
+pub fn problem(connection: &Connection) -> Option<String> {
+    let made: KafkaResult<BaseProducer<SilentContext>> =
+        settings(&connection.to_nowhere()).create_with_context(SilentContext);
+    made.err().map(|error| connection.conflict(error))
+}
+
+fn create(
+    connection: &Connection,
+    re_add: &Arc<BrokerReAdd>,
+    fixed: &[(&str, &str)],
+) -> Result<Arc<Polled>, KafkaError> {
+    let mut config = settings(connection);
     for (name, value) in fixed {
         config.set(*name, *value);
     }

@@ -14,7 +14,7 @@ use tokio::sync::mpsc;
 
 use crate::events::record::{Header, RecordTime};
 use crate::kafka::client::{self, BrokerReAdd, Connection, Heard};
-use crate::kafka::error::{DENIED, KafkaError};
+use crate::kafka::error::{DENIED, KafkaError, is_denied};
 use crate::kafka::wire;
 
 /// A record as it stands in its topic.
@@ -91,7 +91,7 @@ impl Following {
                 let offset = match start {
                     Start::Beginning => Offset::Beginning,
                     // Asked for here: left to the client, "the end" would be wherever it is at the first fetch.
-                    Start::Now => Offset::Offset(self.consumer.fetch_watermarks(topic, partition, ASKING)?.1),
+                    Start::Now => Offset::Offset(watermarks(&self.consumer, topic, partition)?.1),
                     Start::At(offsets) => {
                         offsets.get(&place).map_or(Offset::Beginning, |offset| Offset::Offset(*offset))
                     }
@@ -184,6 +184,17 @@ pub(super) fn partitions(consumer: &Reader, topic: &str) -> Result<Vec<i32>, Kaf
         return Err(KafkaError::DeniedTopics(vec![topic.to_owned()]));
     }
     Ok(metadata.topics().iter().flat_map(MetadataTopic::partitions).map(|partition| partition.id()).collect())
+}
+
+/// Where a partition begins and ends.
+///
+/// # Errors
+/// When the brokers cannot be asked, or do not tell.
+pub(super) fn watermarks(consumer: &Reader, topic: &str, partition: i32) -> Result<(i64, i64), KafkaError> {
+    consumer.fetch_watermarks(topic, partition, ASKING).map_err(|error| match is_denied(&error) {
+        true => KafkaError::DeniedReading(topic.to_owned()),
+        false => explain(consumer, error),
+    })
 }
 
 /// Copies a message out of librdkafka.

@@ -10,7 +10,7 @@ use rdkafka::{Offset, TopicPartitionList};
 
 use crate::events::record::{Coordinates, RecordTime};
 use crate::kafka::client::Connection;
-use crate::kafka::error::KafkaError;
+use crate::kafka::error::{KafkaError, is_denied};
 use crate::kafka::position::Partition;
 use crate::kafka::reader::{self, ASKING, Offsets, POLL, Reader, Seen};
 
@@ -91,7 +91,7 @@ pub fn read_these(connection: &Connection, places: &BTreeSet<Coordinates>) -> Re
         let there = reader::partitions(&consumer, topic)?;
         let mut readable = Vec::new();
         for Span { partition, start, end } in spans.into_values().filter(|span| there.contains(&span.partition)) {
-            let (low, high) = consumer.fetch_watermarks(topic, partition, ASKING)?;
+            let (low, high) = reader::watermarks(&consumer, topic, partition)?;
             let span = Span { partition, start: start.max(low), end: end.min(high) };
             readable.extend((span.start < span.end).then_some(span));
         }
@@ -136,7 +136,7 @@ pub fn holds_any(connection: &Connection, partition: &Partition, from: i64, end:
     let consumer = reader::open(connection)?;
     let Partition { topic, number } = partition;
     // What was before the log's beginning is not there any more.
-    let (first, _) = consumer.fetch_watermarks(topic, *number, ASKING)?;
+    let (first, _) = reader::watermarks(&consumer, topic, *number)?;
     let mut list = TopicPartitionList::new();
     list.add_partition_offset(topic, *number, Offset::Offset(from.max(first)))?;
     consumer.assign(&list)?;
@@ -146,6 +146,7 @@ pub fn holds_any(connection: &Connection, partition: &Partition, from: i64, end:
         match consumer.poll(POLL) {
             Some(Ok(message)) => return Ok(message.offset() < end),
             Some(Err(RdKafkaError::PartitionEOF(_))) => return Ok(false),
+            Some(Err(error)) if is_denied(&error) => return Err(KafkaError::DeniedReading(topic.to_string())),
             Some(Err(error)) => reason = consumer.context().heard.explain(error),
             None => {}
         }
@@ -156,7 +157,7 @@ pub fn holds_any(connection: &Connection, partition: &Partition, from: i64, end:
 fn spans_of(consumer: &Reader, topic: &str, since: Option<i64>) -> Result<Vec<Span>, KafkaError> {
     let mut spans = Vec::new();
     for partition in reader::partitions(consumer, topic)? {
-        let (start, end) = consumer.fetch_watermarks(topic, partition, ASKING)?;
+        let (start, end) = reader::watermarks(consumer, topic, partition)?;
         spans.push(Span { partition, start, end });
     }
     if let Some(since) = since {
@@ -164,7 +165,7 @@ fn spans_of(consumer: &Reader, topic: &str, since: Option<i64>) -> Result<Vec<Sp
         for span in &spans {
             times.add_partition_offset(topic, span.partition, Offset::Offset(since.max(0)))?;
         }
-        let found = consumer.offsets_for_times(times, ASKING)?;
+        let found = consumer.offsets_for_times(times, ASKING).map_err(|error| reader::explain(consumer, error))?;
         for span in &mut spans {
             span.start = match found.find_partition(topic, span.partition).map(|element| element.offset()) {
                 Some(Offset::Offset(offset)) => offset.max(span.start),
@@ -202,6 +203,7 @@ fn read_spans(consumer: &Reader, topic: &str, spans: &[Span], each: &mut impl Fn
                 ends.remove(&partition);
                 progress = Instant::now();
             }
+            Some(Err(error)) if is_denied(&error) => return Err(KafkaError::DeniedReading(topic.to_owned())),
             Some(Err(error)) => reason = consumer.context().heard.explain(error),
             None => {}
         }

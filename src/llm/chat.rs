@@ -21,7 +21,7 @@ use super::classify::{Cause, Completion, Fault, Told, completion, is_unknown_pat
 use super::dialect::{Asked, Dialect, Form, Lesson, LimitField};
 use super::heard::Heard;
 use super::naming::Trouble;
-use super::transport::{Answer, SetupError, Transport};
+use super::transport::{Answer, Transport};
 use super::{Ask, Prompt};
 
 /// How long what a server refuses is left out: after that it is tried again, as another version may know it.
@@ -72,11 +72,10 @@ struct Learnt {
 
 impl ChatApi {
     /// An API at the first of `bases` that has it.
-    pub fn new(bases: Vec<Url>, api_key: Option<&str>, limit: LimitField) -> Result<Self, SetupError> {
-        let transport = Transport::new(bases.first().ok_or(SetupError::Address)?, api_key)?;
+    pub fn new(bases: Vec<Url>, transport: Transport, limit: LimitField) -> Self {
         let (base, learnt) = (AtomicUsize::new(0), Mutex::default());
         let (streams, stream_is_doubted) = (AtomicBool::new(false), AtomicBool::new(false));
-        Ok(Self { transport, bases, base, limit, learnt, streams, stream_is_doubted })
+        Self { transport, bases, base, limit, learnt, streams, stream_is_doubted }
     }
 
     /// Sends one plan; once more, and more plainly, for each field that the server refuses.

@@ -32,8 +32,10 @@ pub struct Usage {
 /// Why a call brought no usable reply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Cause {
-    /// No connection: refused, unknown host, no TLS.
+    /// No connection: refused, unknown host.
     Unreachable,
+    /// No connection that is safe.
+    Insecure(Insecure),
     /// The connection ended before the answer began.
     Dropped,
     /// No answer within the attempt's time, or one that began and stood still.
@@ -70,6 +72,19 @@ pub enum Cause {
     ToolCall,
 }
 
+/// Why no safe connection (TLS) came about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Insecure {
+    UnknownIssuer,
+    OtherName,
+    Expired,
+    BadCertificate,
+    /// What answers does not speak TLS.
+    NoTls,
+    /// The two did not agree.
+    Refused,
+}
+
 /// What to do after a call without a usable reply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action {
@@ -96,9 +111,13 @@ impl Cause {
     /// What to do about it.
     pub fn action(self) -> Action {
         match self {
-            Self::Unreachable | Self::Dropped | Self::Cut | Self::Busy | Self::Broken | Self::Aborted => {
-                Action::TryAgain
-            }
+            Self::Unreachable
+            | Self::Insecure(_)
+            | Self::Dropped
+            | Self::Cut
+            | Self::Busy
+            | Self::Broken
+            | Self::Aborted => Action::TryAgain,
             Self::Silent | Self::Denied | Self::UnknownModel | Self::NotAnApi | Self::Redirected => Action::TryOther,
             Self::Overflow => Action::AskBriefly,
             Self::Rejected | Self::Garbage | Self::Empty | Self::Filtered | Self::Repetitive | Self::ToolCall => {
@@ -111,6 +130,7 @@ impl Cause {
     pub fn health(self) -> Health {
         match self {
             Self::Unreachable
+            | Self::Insecure(_)
             | Self::Dropped
             | Self::Silent
             | Self::Busy
@@ -134,7 +154,7 @@ impl Cause {
     /// Its name in metrics.
     pub fn label(self) -> &'static str {
         match self {
-            Self::Unreachable => "unreachable",
+            Self::Unreachable | Self::Insecure(_) => "unreachable",
             Self::Dropped => "dropped",
             Self::Silent => "silent",
             Self::Cut => "cut",
@@ -158,6 +178,7 @@ impl Cause {
     fn sentence(self) -> &'static str {
         match self {
             Self::Unreachable => "no connection to the server",
+            Self::Insecure(insecure) => insecure.sentence(),
             Self::Dropped => "the server closed the connection before it answered",
             Self::Silent => "the server did not answer in time",
             Self::Cut => "the server's answer broke off",
@@ -175,6 +196,22 @@ impl Cause {
             Self::Filtered => "the reply was withheld",
             Self::Repetitive => "the reply repeats itself",
             Self::ToolCall => "the reply is a tool call",
+        }
+    }
+}
+
+impl Insecure {
+    fn sentence(self) -> &'static str {
+        match self {
+            Self::UnknownIssuer => {
+                "no connection to the server: nobody who is trusted has signed its certificate (UnknownIssuer; SSL_CERT_FILE \
+                 names whom to trust)"
+            }
+            Self::OtherName => "no connection to the server: its certificate is for another name (NotValidForName)",
+            Self::Expired => "no connection to the server: its certificate has expired",
+            Self::BadCertificate => "no connection to the server: its certificate is not valid",
+            Self::NoTls => "no connection to the server: it does not speak TLS (https) there",
+            Self::Refused => "no connection to the server: TLS could not be agreed on",
         }
     }
 }

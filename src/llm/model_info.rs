@@ -103,7 +103,7 @@ impl ModelList {
     /// Whether a server that answers so, when it is asked for its list, may serve a model that was named. Only one that
     /// cannot be reached serves nothing.
     pub fn can_be_done_without(fault: &Fault) -> bool {
-        !matches!(fault.cause, Cause::Unreachable)
+        !matches!(fault.cause, Cause::Unreachable | Cause::Insecure(_))
     }
 
     /// Whether its list may come later: what stands before the server, or the server itself, is not well.

@@ -13,7 +13,7 @@ use super::dialect::LimitField;
 use super::heard::Heard;
 use super::model_info::ModelList;
 use super::naming::{Naming, Trouble};
-use super::transport::SetupError;
+use super::transport::{SetupError, Transport};
 
 /// Where OpenAI is.
 pub const DEFAULT_BASE_URL: &str = "https://api.openai.com/v1";
@@ -45,7 +45,9 @@ impl OpenAi {
         // Whoever names the base has most likely named all of it.
         let mut bases = bases(&settings.base_url);
         bases.sort_by_key(|base| base.path().len());
-        let api = ChatApi::new(bases, settings.api_key.as_deref(), LimitField::MaxCompletionTokens)?;
+        // Whoever is beyond the country's borders is often beyond a proxy, too.
+        let transport = Transport::new(&settings.base_url, settings.api_key.as_deref(), true)?;
+        let api = ChatApi::new(bases, transport, LimitField::MaxCompletionTokens);
         Ok(Self { api, model: settings.model, naming: Naming::default() })
     }
 }

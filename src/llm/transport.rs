@@ -1,7 +1,8 @@
 //! HTTP to one model server: bounded in time and size, every trouble told as a [`Cause`].
 
 use std::convert::Infallible;
-use std::io::Read;
+use std::error::Error;
+use std::io::{self, Read};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -13,12 +14,13 @@ use reqwest::header::{
 };
 use reqwest::redirect::Policy;
 use reqwest::{Body, Client, RequestBuilder, Response};
+use rustls::CertificateError;
 use time::OffsetDateTime;
 use tokio::time::{Instant, timeout_at};
 use url::Url;
 
 use super::body::is_keep_alive;
-use super::classify::{Cause, Fault};
+use super::classify::{Cause, Fault, Insecure};
 use super::heard::Heard;
 use super::reading::{BODY_IDLE, GZIP, Listened, MAX_BODY, listen};
 use super::retry_after;
@@ -57,8 +59,9 @@ pub(super) struct Answer {
 }
 
 impl Transport {
-    /// A pool for the server at `base`. Without a key (or with an empty one) no `Authorization` is sent.
-    pub fn new(base: &Url, api_key: Option<&str>) -> Result<Self, SetupError> {
+    /// A pool for the server at `base`, perhaps through the proxy that the environment names for it: what members wrote goes
+    /// where somebody has said that it may. Without a key (or with an empty one) no `Authorization` is sent.
+    pub fn new(base: &Url, api_key: Option<&str>, through_proxy: bool) -> Result<Self, SetupError> {
         let mut headers = HeaderMap::new();
         if let Some(key) = api_key.filter(|key| !key.is_empty()) {
             let mut bearer = HeaderValue::from_str(&format!("Bearer {key}")).map_err(|_| SetupError::Key)?;
@@ -71,6 +74,9 @@ impl Transport {
             .redirect(Policy::none())
             .connect_timeout(CONNECT_TIMEOUT)
             .pool_idle_timeout(POOL_IDLE);
+        if !through_proxy {
+            builder = builder.no_proxy();
+        }
         match base.scheme() {
             "https" => {}
             // Without TLS no root certificates are needed, and a machine that has none is fine.
@@ -175,10 +181,36 @@ fn unpacked(body: Vec<u8>, encoding: &str) -> Result<Vec<u8>, Cause> {
     }
 }
 
+/// What is wrong with TLS, if that is why there is no connection.
+fn insecure(error: &reqwest::Error) -> Option<Insecure> {
+    let mut cause: Option<&(dyn Error + 'static)> = Some(error);
+    while let Some(found) = cause {
+        // An I/O error says what is behind the error that it holds, and not that one.
+        let held =
+            found.downcast_ref::<io::Error>().and_then(io::Error::get_ref).map(|held| held as &(dyn Error + 'static));
+        if let Some(told) = held.unwrap_or(found).downcast_ref::<rustls::Error>() {
+            return Some(match told {
+                rustls::Error::InvalidCertificate(problem) => match problem {
+                    CertificateError::UnknownIssuer => Insecure::UnknownIssuer,
+                    CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+                        Insecure::OtherName
+                    }
+                    CertificateError::Expired | CertificateError::ExpiredContext { .. } => Insecure::Expired,
+                    _ => Insecure::BadCertificate,
+                },
+                rustls::Error::InvalidMessage(_) => Insecure::NoTls,
+                _ => Insecure::Refused,
+            });
+        }
+        cause = held.or_else(|| found.source());
+    }
+    None
+}
+
 /// What went wrong before the answer's head was there.
 fn before_head(error: &reqwest::Error) -> Cause {
     if error.is_connect() {
-        Cause::Unreachable
+        insecure(error).map_or(Cause::Unreachable, Cause::Insecure)
     } else if error.is_timeout() {
         Cause::Silent
     } else if error.is_builder() {

@@ -18,7 +18,7 @@ use super::dialect::LimitField;
 use super::heard::Heard;
 use super::model_info::{ModelInfo, ModelList};
 use super::naming::{Naming, Trouble};
-use super::transport::{Answer, SetupError};
+use super::transport::{Answer, SetupError, Transport};
 use super::{Ask, Prompt};
 
 /// The list of models comes from the server's front; when that hangs, so does all behind it.
@@ -41,6 +41,8 @@ pub struct VllmSettings {
     /// `None`: the first model that the server lists.
     pub model: Option<String>,
     pub api_key: Option<String>,
+    /// Through the proxy that the environment names for its address; else directly.
+    pub through_proxy: bool,
 }
 
 /// vLLM's chat API.
@@ -77,7 +79,8 @@ impl Known {
 impl Vllm {
     /// A client; nothing is sent yet.
     pub fn new(settings: VllmSettings) -> Result<Self, SetupError> {
-        let api = ChatApi::new(bases(&settings.url), settings.api_key.as_deref(), LimitField::MaxTokens)?;
+        let transport = Transport::new(&settings.url, settings.api_key.as_deref(), settings.through_proxy)?;
+        let api = ChatApi::new(bases(&settings.url), transport, LimitField::MaxTokens);
         Ok(Self {
             tokenize_url: below(&root(&settings.url), &["tokenize"]),
             api,
@@ -249,7 +252,7 @@ impl Endpoint for Vllm {
                     replaced = true;
                 }
                 // Whoever comes back after a restart may serve another model.
-                Cause::Unreachable | Cause::Dropped => {
+                Cause::Unreachable | Cause::Insecure(_) | Cause::Dropped => {
                     self.forget();
                     return Err(fault);
                 }

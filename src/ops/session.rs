@@ -11,10 +11,10 @@ use uuid::Uuid;
 use crate::app;
 use crate::config::{Config, Settings};
 use crate::documents::Inventory;
-use crate::documents::s3::S3Documents;
 use crate::events::record::Flow;
 use crate::events::request::{MemberId, SKIPPED};
-use crate::ops::{self, text::moment};
+use crate::ops;
+use crate::ops::text::{moment, printable, printable_lines};
 use crate::print::say;
 use crate::state::holder::Holder;
 use crate::state::inspect::{Holdings, Inspect, StoredSession};
@@ -125,7 +125,7 @@ async fn show(state: &RedisState, member: MemberId, payload: bool) -> anyhow::Re
                     say!("{}", question(index, exchange))?;
                 }
                 if payload {
-                    say!("{}", serde_json::to_string_pretty(session)?)?;
+                    say!("{}", printable_lines(&serde_json::to_string_pretty(session)?))?;
                 }
             }
         }
@@ -152,13 +152,13 @@ fn in_words(holdings: &Holdings) -> String {
 
 async fn delete(config: &Config, member: MemberId, yes: bool) -> anyhow::Result<()> {
     let state = Arc::new(connect(config).await?);
-    let documents = S3Documents::from_env(config.s3_bucket.as_str(), config.resume_url_ttl).await;
+    let documents = app::documents(config).await;
     let prefix = format!("{}{member}/", config.s3_upload_prefix);
     if !yes {
         say!("would be removed: {}", in_words(&Holdings { locks: 0, ..state.holdings(member).await? }))?;
         let keys = documents.keys(&prefix).await?;
         for key in &keys {
-            say!("would be removed: {key}")?;
+            say!("would be removed: {}", printable(key.as_bytes()))?;
         }
         return Ok(say!("--yes removes this: {} documents and what is in Redis", keys.len())?);
     }
@@ -205,7 +205,7 @@ async fn remove(state: &dyn Inspect, documents: &dyn Inventory, member: MemberId
     // What is left when this fails half-way is found again by the next try.
     for key in documents.keys(prefix).await? {
         documents.remove(&key).await?;
-        shown = shown.and_then(|()| say!("removed: {key}"));
+        shown = shown.and_then(|()| say!("removed: {}", printable(key.as_bytes())));
     }
     let forgotten = in_words(&state.forget(member).await?);
     Ok(shown.and_then(|()| say!("removed: {forgotten}"))?)

@@ -130,6 +130,9 @@ pub enum StateError {
     /// What is stored cannot be read, or the store refused the command for good.
     #[error("state store fault: {0}")]
     Fault(String),
+    /// The request was answered, and how cannot be read: a newer program saved it, or it is damaged.
+    #[error("the request was answered, and nobody knows how: {0}")]
+    AnsweredUnreadably(String),
 }
 
 /// The store of sessions, drafts, locks and the outcome journal.

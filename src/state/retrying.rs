@@ -12,8 +12,27 @@ const BACKOFF: Backoff = Backoff { base: Duration::from_millis(100), cap: Durati
 
 /// The store refused for good, or holds what cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("state store fault: {0}")]
-pub struct StateFault(pub String);
+pub enum StateFault {
+    #[error("state store fault: {0}")]
+    Refused(String),
+    /// See [`StateError::AnsweredUnreadably`].
+    #[error("the request was answered, and nobody knows how: {0}")]
+    AnsweredUnreadably(String),
+}
+
+impl StateFault {
+    /// An error that no other try helps with; else why the store is away.
+    ///
+    /// # Errors
+    /// When another try can succeed.
+    pub fn of(error: StateError) -> Result<Self, String> {
+        match error {
+            StateError::Fault(reason) => Ok(Self::Refused(reason)),
+            StateError::AnsweredUnreadably(reason) => Ok(Self::AnsweredUnreadably(reason)),
+            StateError::Unavailable(reason) => Err(reason),
+        }
+    }
+}
 
 /// Does `operation` again for as long as the store is away.
 ///
@@ -23,9 +42,9 @@ pub async fn until_available<T, F>(operation: impl Fn() -> F) -> Result<T, State
 where
     F: Future<Output = Result<T, StateError>>,
 {
-    let failed = |error, attempt| match error {
-        StateError::Fault(reason) => Err(StateFault(reason)),
-        StateError::Unavailable(reason) => {
+    let failed = |error, attempt| match StateFault::of(error) {
+        Ok(fault) => Err(fault),
+        Err(reason) => {
             tracing::debug!(attempt, reason, "the state store is away; trying again");
             Ok(())
         }
@@ -46,7 +65,8 @@ where
     loop {
         let fault = match until_available(&operation).await {
             Ok(done) => return Ok(done),
-            Err(fault) => fault,
+            Err(fault @ StateFault::AnsweredUnreadably(_)) => return Err(fault),
+            Err(fault @ StateFault::Refused(_)) => fault,
         };
         let again = Instant::now() + BACKOFF.jittered(attempt);
         if again >= deadline {

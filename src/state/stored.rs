@@ -71,10 +71,11 @@ pub(super) fn entry(outcome: &SavedOutcome) -> Result<String, StateError> {
     to_json(&Entry { format: format::OUTCOME.written, outcome })
 }
 
-/// A journal entry. One that cannot be read is a fault: to guess would be to answer twice.
+/// A journal entry. One that cannot be read says all the same that there was an answer: to give another would be to answer
+/// twice.
 pub(super) fn outcome(json: &[u8]) -> Result<SavedOutcome, StateError> {
-    let read = read(format::OUTCOME, json).map_err(|newer| StateError::Fault(newer.to_string()))?;
-    read.ok_or_else(|| StateError::Fault("a saved outcome cannot be read".to_owned()))
+    let read = read(format::OUTCOME, json).map_err(|newer| StateError::AnsweredUnreadably(newer.to_string()))?;
+    read.ok_or_else(|| StateError::AnsweredUnreadably("the stored outcome cannot be read".to_owned()))
 }
 
 /// What a store has of a member.
@@ -161,9 +162,9 @@ mod tests {
     }
 
     #[test]
-    fn an_outcome_that_cannot_be_read_is_a_fault_that_quotes_nothing() {
+    fn an_outcome_that_cannot_be_read_is_an_answer_all_the_same_and_quotes_nothing() {
         let error = outcome(br#"{"id": "my secret"}"#).unwrap_err();
-        assert!(matches!(&error, StateError::Fault(_)) && !error.to_string().contains("secret"));
+        assert!(matches!(&error, StateError::AnsweredUnreadably(_)) && !error.to_string().contains("secret"));
     }
 
     const NEWER: &[u8] = br#"{"format": 2, "version": 5, "mood": "new"}"#;
@@ -195,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn an_outcome_of_a_newer_format_is_a_fault_although_it_could_be_read() {
+    fn an_outcome_of_a_newer_format_is_not_read_although_it_could_be() {
         let json = include_str!("../../tests/golden/feedback.1.json");
         assert!(outcome(json.as_bytes()).is_ok());
         let newer = json.replace(r#""format":1"#, r#""format":2"#);

@@ -63,8 +63,10 @@ impl WatchedState {
                 wait.1 = now;
             }
             // A fault is this claim's own.
-            Ok(_) | Err(StateError::Fault(_)) if waiting.by_claim.is_empty() => {}
-            Ok(_) | Err(StateError::Fault(_)) => drop(waiting.by_claim.remove(&claim.token)),
+            Ok(_) | Err(StateError::Fault(_) | StateError::AnsweredUnreadably(_)) if waiting.by_claim.is_empty() => {}
+            Ok(_) | Err(StateError::Fault(_) | StateError::AnsweredUnreadably(_)) => {
+                drop(waiting.by_claim.remove(&claim.token));
+            }
         }
         result
     }

@@ -1,11 +1,16 @@
 //! The program's log.
 
-use std::fmt;
+use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
 use std::sync::OnceLock;
 use std::time::Duration;
 
+use tracing::{Level, Metadata, Subscriber};
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::filter_fn;
+use tracing_subscriber::fmt::{self, MakeWriter};
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::telemetry::log_queue::LogQueue;
 
@@ -33,16 +38,9 @@ pub fn start(format: Format, directives: &str) -> anyhow::Result<()> {
         tracing::warn!(lines, "log lines were lost: whoever reads the log was gone, or slower than it is written");
     })?;
     let writer = queue.clone();
-    let builder = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        // Else it complains on standard error, and panics where there is none.
-        .log_internal_errors(false)
-        .with_writer(move || writer.clone());
-    match format {
-        Format::Text => builder.with_ansi(io::stderr().is_terminal()).try_init(),
-        Format::Json => builder.json().flatten_event(true).try_init(),
-    }
-    .map_err(|error| anyhow::anyhow!("the log could not be started: {error}"))?;
+    subscriber(format, filter, move || writer.clone())
+        .try_init()
+        .map_err(|error| anyhow::anyhow!("the log could not be started: {error}"))?;
     let _ = QUEUE.set(queue);
     std::panic::set_hook(Box::new(|panic| {
         let place = panic.location().map(ToString::to_string).unwrap_or_default();
@@ -52,8 +50,34 @@ pub fn start(format: Format, directives: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// What writes lines, as long as `filter` and the rule of [`may_be_written`] let them through.
+pub(crate) fn subscriber<W>(format: Format, filter: EnvFilter, writer: W) -> Box<dyn Subscriber + Send + Sync>
+where
+    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
+{
+    // Else it complains on standard error, and panics where there is none.
+    let lines = fmt::layer().log_internal_errors(false).with_writer(writer);
+    let all = tracing_subscriber::registry().with(filter).with(filter_fn(may_be_written));
+    match format {
+        Format::Text => Box::new(all.with(lines.with_ansi(io::stderr().is_terminal()))),
+        Format::Json => Box::new(all.with(lines.json().flatten_event(true))),
+    }
+}
+
+/// At `trace`, libraries write whatever goes through their hands: documents, and what signs requests. No directive lets that
+/// into the log.
+fn may_be_written(line: &Metadata<'_>) -> bool {
+    let library = line.target().split("::").next().unwrap_or_default();
+    let most = match library {
+        env!("CARGO_CRATE_NAME") | "librdkafka" => Level::TRACE,
+        "aws_sigv4" => Level::INFO,
+        _ => Level::DEBUG,
+    };
+    *line.level() <= most
+}
+
 /// Tells the person who ran the program something on standard error, in order with the log.
-pub fn tell(text: impl fmt::Display) {
+pub fn tell(text: impl Display) {
     match QUEUE.get() {
         Some(queue) => queue.push(format!("{text}\n").as_bytes()),
         // Who has closed it does not want to know.

@@ -49,7 +49,7 @@ impl Intake {
     pub async fn run(self, mut stop: watch::Receiver<Stop>) -> Result<(), IntakeError> {
         let Self { connection, topics, group, needs } = self;
         let mut needs = LettingGo::without(needs);
-        let mut attempt = 0;
+        let (mut attempt, mut is_waiting_for_name) = (0, false);
         // What is in work when a membership ends goes on beside the next one, which waits for its locks or finds its results.
         let mut in_work = Vec::new();
         loop {
@@ -77,13 +77,14 @@ impl Intake {
                     Some(reason) => tracing::info!(group = group.name, reason, "joining again"),
                     None => break,
                 },
-                Ended::Fatal(FatalError::Other(reason)) => {
-                    tracing::error!(group = group.name, reason, "the membership ended; joining again");
+                Ended::Fatal(why @ (FatalError::NotReleased | FatalError::Other(_))) => {
+                    is_waiting_for_name = tell(&group, &why, is_waiting_for_name);
                     let stopped = stop.wait_for(|stop| *stop != Stop::No);
                     if timeout(REOPEN_BACKOFF.jittered(attempt), stopped).await.is_ok() {
                         break;
                     }
-                    attempt += 1;
+                    // A name that becomes free is taken soon.
+                    attempt = if is_waiting_for_name { 0 } else { attempt + 1 };
                 }
             }
         }
@@ -91,6 +92,21 @@ impl Intake {
         finish(in_work, until).await;
         Ok(())
     }
+}
+
+/// Says why a membership ended that is begun again; of its own name, which is not free yet, once. Whether that is why.
+fn tell(group: &Group, why: &FatalError, was_told: bool) -> bool {
+    let (name, is_name) = (&group.name, *why == FatalError::NotReleased);
+    match is_name {
+        true if was_told => tracing::debug!(group = name, %why, "joining again"),
+        true => tracing::warn!(
+            group = name,
+            "{why}: waiting for that. Where it is another worker that lives, this one needs a group.instance.id of its own"
+        ),
+        false => tracing::error!(group = name, reason = %why, "the membership ended; joining again"),
+    }
+    group.stand(Err(format!("it waits to be a member: {why}")));
+    is_name
 }
 
 /// Waits outside of the group until there is a reason to be a member of it; `None` when the worker stops first.

@@ -79,7 +79,7 @@ pub struct Group {
 
 impl Group {
     /// Tells whether it is joined.
-    fn stand(&self, joined: Result<(), String>) {
+    pub fn stand(&self, joined: Result<(), String>) {
         let _before = self.joined.send_replace(joined);
     }
 }

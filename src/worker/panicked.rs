@@ -9,6 +9,7 @@ use uuid::Uuid;
 use crate::events::outcome::{Failure, FailureCode, Origin, Outcome};
 use crate::events::record::request_id;
 use crate::flow_control::place::{LeftToTheNext, Place};
+use crate::state::retrying::StateFault;
 use crate::state::{Change, Saved};
 use crate::worker::work::{Job, LOCK_BACKOFF, PANICKED, Worker, claim, reach};
 
@@ -42,7 +43,11 @@ impl Worker {
                 }
                 Ok(Ok(Ok(Saved::Answered(standing)))) => standing,
                 Ok(Err(left)) => return Err(left),
-                Ok(Ok(Ok(Saved::Done) | Err(_))) | Err(_) => failed,
+                Ok(Ok(Err(fault @ StateFault::AnsweredUnreadably(_)))) => {
+                    self.dead_letter(record, FailureCode::Internal.name(), &fault.to_string()).await;
+                    return Ok(());
+                }
+                Ok(Ok(Ok(Saved::Done) | Err(StateFault::Refused(_)))) | Err(_) => failed,
             };
             return self.settle(&origin, &saved, Some(PANICKED), place).await;
         }

@@ -112,8 +112,9 @@ enum Unanswered {
     /// Begin again when the lock is free, after so many waits for it.
     Locked(u32),
     WaitFor(Needs),
-    /// An outcome is plain data; should it not be JSON after all, a person has to look.
-    Unwritable(serde_json::Error),
+    /// A person has to look. What was saved as the answer cannot be read, and another might say something else: whoever can
+    /// read it, a newer worker, finds it when the dead letter is replayed. Or the outcome is no JSON, plain data as it is.
+    Kept(String),
 }
 
 impl From<LeftToTheNext> for Unanswered {
@@ -124,7 +125,7 @@ impl From<LeftToTheNext> for Unanswered {
 
 impl From<serde_json::Error> for Unanswered {
     fn from(error: serde_json::Error) -> Self {
-        Self::Unwritable(error)
+        Self::Kept(error.to_string())
     }
 }
 
@@ -227,9 +228,7 @@ impl Worker {
         place.give_up_slot();
         match answered {
             Ok((saved, reason)) => self.settle(&origin, &saved, reason.as_deref(), place).await?,
-            Err(Unanswered::Unwritable(error)) => {
-                self.dead_letter(record, FailureCode::Internal.name(), &error.to_string()).await;
-            }
+            Err(Unanswered::Kept(why)) => self.dead_letter(record, FailureCode::Internal.name(), &why).await,
             Err(_) => return Err(LeftToTheNext),
         }
         self.metrics
@@ -272,7 +271,7 @@ impl Worker {
                 Err(lacked) => lacked,
             };
             match lacked {
-                Unanswered::Left | Unanswered::Unwritable(_) => return Err(lacked),
+                Unanswered::Left | Unanswered::Kept(_) => return Err(lacked),
                 Unanswered::Changed => {
                     changes += 1;
                     tracing::debug!(changes, "the session changed; beginning again");
@@ -325,10 +324,7 @@ impl Worker {
             }
             Ok(Begin::Unreadable { .. }) => Err("the stored session cannot be read".to_owned()),
             Ok(Begin::Newer(newer)) => Err(newer.to_string()),
-            Err(fault) => {
-                let outcome = course.failed(FailureCode::Internal, fault.to_string());
-                return self.remember(course, outcome).await;
-            }
+            Err(fault) => return self.remember_fault(course, fault).await,
         };
         let opened = match opened {
             Ok(opened) => opened,
@@ -405,11 +401,17 @@ impl Worker {
                 Ok((standing, reason))
             }
             Ok(Saved::Conflict) => Err(Unanswered::Changed),
-            Err(fault) => {
-                let outcome = course.failed(FailureCode::Internal, fault.to_string());
-                self.remember(course, outcome).await
-            }
+            Err(fault) => self.remember_fault(course, fault).await,
         }
+    }
+
+    /// Remembers that the store would not do, unless there is an answer in it.
+    async fn remember_fault(&self, course: &mut Course<'_>, fault: StateFault) -> Result<Answered, Unanswered> {
+        if let StateFault::AnsweredUnreadably(_) = fault {
+            return Err(Unanswered::Kept(fault.to_string()));
+        }
+        let outcome = course.failed(FailureCode::Internal, fault.to_string());
+        self.remember(course, outcome).await
     }
 
     async fn work_on<'a>(
@@ -456,7 +458,8 @@ impl Worker {
             // A repeat is sent as it was the first time.
             Ok(standing) if standing.id == saved.id => return Ok((standing, reason)),
             Ok(_) => {}
-            Err(fault) => {
+            Err(fault @ StateFault::AnsweredUnreadably(_)) => return Err(Unanswered::Kept(fault.to_string())),
+            Err(fault @ StateFault::Refused(_)) => {
                 tracing::error!(record = %course.origin.record.at, %fault, "an outcome could not be remembered");
             }
         }
@@ -471,11 +474,13 @@ where
 {
     match ask().await {
         Ok(done) => Ok(Ok(done)),
-        Err(StateError::Fault(reason)) => Ok(Err(StateFault(reason))),
-        Err(StateError::Unavailable(_)) => {
-            place.give_up_slot();
-            place.wait(until_available(ask)).await
-        }
+        Err(error) => match StateFault::of(error) {
+            Ok(fault) => Ok(Err(fault)),
+            Err(_away) => {
+                place.give_up_slot();
+                place.wait(until_available(ask)).await
+            }
+        },
     }
 }
 

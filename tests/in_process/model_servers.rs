@@ -132,7 +132,7 @@ async fn tried(case: &Case) -> Option<String> {
         .as_ref()
         .map_or(server.url.clone(), |url| Url::parse(&url.replace("{model}", address)).unwrap());
     let name = given.env.model_name.as_deref().unwrap_or("aya").to_owned();
-    let vllm = Vllm::new(VllmSettings { url, model: Some(name), api_key: None }).unwrap();
+    let vllm = Vllm::new(VllmSettings { url, model: Some(name), api_key: None, through_proxy: false }).unwrap();
     let model = Arc::new(Failover::new(Arc::new(vllm), None, Patience::default(), Arc::new(())));
     let deadline =
         given.deadline.as_deref().map_or(Duration::from_secs(20), |text| humantime::parse_duration(text).unwrap());

@@ -35,7 +35,7 @@ async fn follow(script: Script) -> Running {
 
 fn client(server: &Running, model: Option<&str>) -> Vllm {
     let model = model.map(str::to_owned);
-    Vllm::new(VllmSettings { url: server.url.clone(), model, api_key: None }).unwrap()
+    Vllm::new(VllmSettings { url: server.url.clone(), model, api_key: None, through_proxy: false }).unwrap()
 }
 
 fn ask(system: &'static str, user: &str) -> Ask {

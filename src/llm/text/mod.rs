@@ -99,7 +99,8 @@ fn shown(c: char) -> Option<char> {
     }
 }
 
-fn is_invisible(c: char) -> bool {
+/// Whether nobody sees `c`, or sees something else by it.
+pub fn is_invisible(c: char) -> bool {
     matches!(c,
         '\u{AD}'
         | '\u{34F}'

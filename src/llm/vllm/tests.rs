@@ -1,12 +1,15 @@
 use std::sync::LazyLock;
 
 use futures_util::future::join_all;
+use tokio::io::AsyncWriteExt;
 use tokio::net::TcpListener;
 
 use super::*;
 use crate::fake_http::{End, FakeServer, Got, Reaction};
+use crate::fake_tls::FakeTls;
 use crate::flow_control::backoff::Backoff;
 use crate::flow_control::place::Place;
+use crate::llm::classify::Insecure;
 use crate::llm::failover::{Failover, Patience};
 use crate::llm::{Model, Preamble, Role};
 
@@ -43,7 +46,7 @@ pub fn said(text: &str) -> Reaction {
 }
 
 fn settings(server: &FakeServer) -> VllmSettings {
-    VllmSettings { url: server.url.clone(), model: None, api_key: None }
+    VllmSettings { url: server.url.clone(), model: None, api_key: None, through_proxy: false }
 }
 
 fn client(server: &FakeServer) -> Vllm {
@@ -155,12 +158,36 @@ async fn settings_that_cannot_work_are_refused_without_telling_the_key() {
 }
 
 #[tokio::test]
+async fn why_there_is_no_safe_connection_is_told() {
+    let (tls, server) = (FakeTls::start(), serving(100, |_, _| said("네.")).await);
+    let plain = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = plain.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        while let Ok((mut connection, _)) = plain.accept().await {
+            // As servers answer what is no HTTP to them.
+            let _ = connection.write_all(b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n").await;
+        }
+    });
+    for (port, cause, words) in [
+        (tls.port, Insecure::UnknownIssuer, "UnknownIssuer; SSL_CERT_FILE"),
+        (port, Insecure::NoTls, "does not speak TLS"),
+    ] {
+        let url = Url::parse(&format!("https://127.0.0.1:{port}")).unwrap();
+        let vllm = Vllm::new(VllmSettings { url, ..settings(&server) }).unwrap();
+        let fault = vllm.check(soon()).await.unwrap_err();
+        assert_eq!(fault.cause, Cause::Insecure(cause));
+        assert!(fault.to_string().contains(words), "{fault}");
+        assert_eq!(call(&vllm).await, Err(Cause::Insecure(cause)));
+    }
+}
+
+#[tokio::test]
 async fn a_dead_server_is_told_and_found_when_it_is_back() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     drop(listener);
     let url = Url::parse(&format!("http://{address}")).unwrap();
-    let vllm = Vllm::new(VllmSettings { url, model: None, api_key: None }).unwrap();
+    let vllm = Vllm::new(VllmSettings { url, model: None, api_key: None, through_proxy: false }).unwrap();
     assert_eq!(call(&vllm).await, Err(Cause::Unreachable));
     assert_eq!(vllm.check(soon()).await.unwrap_err().cause, Cause::Unreachable);
 

@@ -36,6 +36,10 @@ pub(super) fn classify(error: &Error) -> StateError {
         ErrorKind::Cluster if names(error.details(), &["MOVED", "ASK"]) => StateError::Unavailable(format!(
             "the server is one of a cluster, and REDIS_URL has to say so (redis-cluster://): {text}"
         )),
+        // Why is told to nobody: each of them is tried in turn.
+        ErrorKind::Sentinel if error.details().contains("all sentinel nodes") => StateError::Unavailable(format!(
+            "no sentinel of REDIS_URL lets us in (their addresses, sentinelUsername and sentinelPassword): {text}"
+        )),
         ErrorKind::IO
         | ErrorKind::Timeout
         | ErrorKind::Canceled

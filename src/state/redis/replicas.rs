@@ -192,7 +192,7 @@ impl Asking {
             }
             // The outcome is saved all the same: this is for a person to mend.
             Err(error) => match self.connection.failed(&error) {
-                StateError::Unavailable(text) | StateError::Fault(text) => {
+                StateError::Unavailable(text) | StateError::Fault(text) | StateError::AnsweredUnreadably(text) => {
                     Err(StateError::Unavailable(format!("replicas cannot be waited for ({setting}): {text}")))
                 }
             },

@@ -134,7 +134,7 @@ impl Reports {
                     Ok(answered) => answered,
                     // While the store is away nobody is answered, and all wait.
                     Err(StateError::Unavailable(_)) => false,
-                    Err(StateError::Fault(_)) => return,
+                    Err(StateError::Fault(_) | StateError::AnsweredUnreadably(_)) => return,
                 };
                 if let Some(report) = weak.upgrade() {
                     report.is_answered(answered);

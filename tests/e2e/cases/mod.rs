@@ -22,6 +22,7 @@ mod rollback;
 mod rules;
 mod saved_data;
 mod scenarios;
+mod secure;
 mod spring;
 mod streams;
 mod suites;
@@ -50,6 +51,7 @@ pub fn all() -> Vec<(&'static str, Vec<Case>)> {
         ("exit", exit::cases()),
         ("crash", crash::cases()),
         ("scenarios", scenarios::cases()),
+        ("secure", secure::cases()),
         ("ops", ops::cases()),
         ("gateway", gateway::cases()),
         ("callers", callers::cases()),

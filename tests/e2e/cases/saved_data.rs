@@ -95,11 +95,21 @@ async fn an_outcome_of_a_newer_format_is_neither_paid_again_nor_replaced(env: Ar
     let newer = stored.replacen(r#"{"format":1,"#, r#"{"format":2,"#, 1);
     assert_ne!(newer, stored);
 
-    let () = redis.run("SET", &[entry, &newer]).await;
-    ask().await;
-    outcomes.expect_failure(member, "INTERNAL").await;
-    let kept: String = redis.run("GET", &[entry]).await;
-    assert_eq!((kept, env.model.calls().len()), (newer, 1));
+    let damaged = stored.replacen(r#""type":"FeedbackGenerated""#, r#""type":"FeedbackSung""#, 1);
+    for (unreadable, count) in [newer, damaged, "of another codec".to_owned()].into_iter().zip(1..) {
+        let () = redis.run("SET", &[entry, &unreadable]).await;
+        ask().await;
+        let letters = outcomes.wait_for("a dead letter", |_| {
+            Some(outcomes.dead_letters(value.to_string().as_bytes())).filter(|letters| letters.len() == count)
+        });
+        for letter in letters.await {
+            let message = letter.header("kafka_dlt-exception-message").unwrap();
+            assert!(message.contains("was answered, and nobody knows how"), "{message}");
+        }
+        let kept: String = redis.run("GET", &[entry]).await;
+        assert_eq!((kept, env.model.calls().len()), (unreadable, 1));
+    }
+    assert_eq!(outcomes.of(member).len(), 1, "the member got its answer, and nothing that contradicts it");
 
     // As the newer workers see it.
     let () = redis.run("SET", &[entry, &stored]).await;

@@ -61,7 +61,7 @@ impl Listener for Notes {
 
 fn vllm(server: &ModelServer) -> Arc<Vllm> {
     let url = server.url().parse().expect("a URL");
-    Arc::new(Vllm::new(VllmSettings { url, model: None, api_key: None }).expect("a client"))
+    Arc::new(Vllm::new(VllmSettings { url, model: None, api_key: None, through_proxy: false }).expect("a client"))
 }
 
 fn openai(server: &ModelServer) -> Arc<OpenAi> {

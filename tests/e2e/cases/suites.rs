@@ -1,6 +1,6 @@
 //! The contract suites over the real twins: state in Redis, documents in S3.
 
-use ssammu_worker::documents::s3::S3Documents;
+use ssammu_worker::documents::s3::{S3Documents, StoreOptions};
 use ssammu_worker::state::redis::RedisState;
 use ssammu_worker::state::{Lifetimes, MemberState};
 
@@ -71,5 +71,5 @@ async fn redis_state_at(port: u16, lifetimes: Lifetimes, replicas: u32) -> Redis
 
 async fn s3_documents() -> S3Documents {
     // main() has put what this reads into the environment.
-    S3Documents::from_env(BUCKET, documents::LINK_TTL).await
+    S3Documents::from_env(BUCKET, documents::LINK_TTL, StoreOptions::default()).await
 }

@@ -10,6 +10,7 @@ use testcontainers::{ContainerAsync, ContainerRequest, GenericImage, ImageExt};
 use crate::kit::services::janitor::{Janitor, LABEL};
 use crate::kit::services::kafka::{self, Ports};
 use crate::kit::services::ready::listens;
+use crate::kit::services::secure::Identity;
 
 pub type Container = ContainerAsync<GenericImage>;
 
@@ -30,13 +31,14 @@ fn prepared(janitor: &Janitor, image: impl Into<ContainerRequest<GenericImage>>)
 }
 
 /// Starts the broker; `ports` are those of this machine.
-pub async fn start_kafka(janitor: &Janitor, ports: Ports) -> anyhow::Result<Container> {
+pub async fn start_kafka(janitor: &Janitor, ports: Ports, identity: &Identity) -> anyhow::Result<Container> {
     let mut image = prepared(janitor, GenericImage::new("apache/kafka", "4.3.1"))
         .with_mapped_port(ports.direct, 9092.tcp())
         .with_mapped_port(ports.troubled, 9093.tcp())
+        .with_mapped_port(ports.secure, 9096.tcp())
         .with_env_var("KAFKA_HEAP_OPTS", "-Xmx512m")
         .with_env_var("CLUSTER_ID", "c3NhbW11LXdvcmtlci1lMg");
-    for (name, value) in kafka::settings(ports, "0.0.0.0", [9092, 9093, 9094, 9095]) {
+    for (name, value) in kafka::settings(ports, identity, "0.0.0.0", [9092, 9093, 9096, 9094, 9095]) {
         image = image.with_env_var(format!("KAFKA_{}", name.replace('.', "_").to_uppercase()), value);
     }
     let container = image.start().await?;

@@ -7,6 +7,7 @@ use rdkafka::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 
 use crate::kit::services::ready::until;
+use crate::kit::services::secure::Identity;
 
 /// Where the broker listens. What a listener advertises must be known before the broker starts.
 #[derive(Clone, Copy)]
@@ -17,32 +18,36 @@ pub struct Ports {
     pub troubled: u16,
     /// The fault proxy in front of `troubled`.
     pub proxy: u16,
+    /// For those with a password, over TLS.
+    pub secure: u16,
 }
 
 /// The settings of a broker that is a whole cluster, for a machine with little memory: `inside` are the addresses to
-/// listen on (direct, troubled, inner, controller).
-pub fn settings(ports: Ports, host: &str, inside: [u16; 4]) -> Vec<(&'static str, String)> {
-    let [direct, troubled, inner, controller] = inside;
-    [
+/// listen on (direct, troubled, secure, inner,
+/// controller).
+pub fn settings(ports: Ports, identity: &Identity, host: &str, inside: [u16; 5]) -> Vec<(&'static str, String)> {
+    let [direct, troubled, secure, inner, controller] = inside;
+    let mut settings = identity.settings();
+    settings.extend([
         ("process.roles", "broker,controller".to_owned()),
         ("node.id", "1".to_owned()),
         ("controller.quorum.voters", format!("1@localhost:{controller}")),
         (
             "listeners",
             format!(
-                "DIRECT://{host}:{direct},TROUBLED://{host}:{troubled},INNER://{host}:{inner},CONTROLLER://{host}:{controller}"
+                "DIRECT://{host}:{direct},TROUBLED://{host}:{troubled},SECURE://{host}:{secure},INNER://{host}:{inner},CONTROLLER://{host}:{controller}"
             ),
         ),
         (
             "advertised.listeners",
             format!(
-                "DIRECT://127.0.0.1:{},TROUBLED://127.0.0.1:{},INNER://localhost:{inner},CONTROLLER://localhost:{controller}",
-                ports.direct, ports.proxy
+                "DIRECT://127.0.0.1:{},TROUBLED://127.0.0.1:{},SECURE://127.0.0.1:{},INNER://localhost:{inner},CONTROLLER://localhost:{controller}",
+                ports.direct, ports.proxy, ports.secure
             ),
         ),
         (
             "listener.security.protocol.map",
-            "DIRECT:PLAINTEXT,TROUBLED:PLAINTEXT,INNER:PLAINTEXT,CONTROLLER:PLAINTEXT".to_owned(),
+            "DIRECT:PLAINTEXT,TROUBLED:PLAINTEXT,SECURE:SASL_SSL,INNER:PLAINTEXT,CONTROLLER:PLAINTEXT".to_owned(),
         ),
         ("inter.broker.listener.name", "INNER".to_owned()),
         ("controller.listener.names", "CONTROLLER".to_owned()),
@@ -58,8 +63,13 @@ pub fn settings(ports: Ports, host: &str, inside: [u16; 4]) -> Vec<(&'static str
         ("log.index.size.max.bytes", "262144".to_owned()),
         ("log.cleaner.dedupe.buffer.size", "16777216".to_owned()),
         ("num.recovery.threads.per.data.dir", "1".to_owned()),
-    ]
-    .into()
+        // Of groups of the new protocol: a test does not wait 45 s for a member that was killed.
+        ("group.consumer.min.session.timeout.ms", "6000".to_owned()),
+        ("group.consumer.session.timeout.ms", "6000".to_owned()),
+        ("group.consumer.min.heartbeat.interval.ms", "1000".to_owned()),
+        ("group.consumer.heartbeat.interval.ms", "1000".to_owned()),
+    ]);
+    settings
 }
 
 /// Waits until the broker answers, or `alive` says why it never will.

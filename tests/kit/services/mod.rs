@@ -7,7 +7,9 @@ pub mod native;
 pub mod own_redis;
 pub mod ports;
 mod ready;
+pub mod secure;
 
+use std::path::PathBuf;
 use std::time::Instant;
 
 use anyhow::Context;
@@ -17,6 +19,7 @@ use crate::kit::services::janitor::Janitor;
 use crate::kit::services::kafka::Ports;
 use crate::kit::services::own_redis::OwnRedis;
 use crate::kit::services::ports::free_port;
+use crate::kit::services::secure::Identity;
 
 /// The bucket that all tests share; each has its own prefix.
 pub const BUCKET: &str = "resumes";
@@ -27,6 +30,9 @@ pub struct Services {
     pub kafka: String,
     /// The way to the broker that a test can trouble. One test at a time: whoever holds the lock.
     pub troubled_kafka: tokio::sync::Mutex<FaultProxy>,
+    /// The same broker for those with a password, over TLS, and whom to trust that it is the broker.
+    pub secure_kafka: String,
+    pub kafka_ca: PathBuf,
     pub redis_port: u16,
     pub s3_port: u16,
     /// What everything that is started later must join, so that it ends with the run.
@@ -82,10 +88,11 @@ impl Services {
         let janitor = Janitor::start(containers)?;
         let (redis_port, troubled) = (free_port(), free_port());
         let proxy = FaultProxy::start(troubled).await;
-        let ports = Ports { direct: free_port(), troubled, proxy: proxy.port() };
+        let ports = Ports { direct: free_port(), troubled, proxy: proxy.port(), secure: free_port() };
+        let identity = Identity::make(janitor.folder())?;
         let engine = if containers {
             let (kafka, redis, s3) = tokio::try_join!(
-                docker::start_kafka(&janitor, ports),
+                docker::start_kafka(&janitor, ports, &identity),
                 docker::start_redis(&janitor, redis_port),
                 docker::start_s3(&janitor, s3_port)
             )?;
@@ -94,12 +101,14 @@ impl Services {
             let (s3, redis, kafka) = tokio::try_join!(
                 native::start_s3(&janitor, s3_port),
                 native::start_redis(&janitor, redis_port),
-                native::start_kafka(&janitor, ports)
+                native::start_kafka(&janitor, ports, &identity)
             )?;
             Engine::Native { processes: vec![kafka, redis, s3] }
         };
         let services = Self {
             kafka: format!("127.0.0.1:{}", ports.direct),
+            secure_kafka: format!("127.0.0.1:{}", ports.secure),
+            kafka_ca: identity.ca,
             troubled_kafka: tokio::sync::Mutex::new(proxy),
             redis_port,
             s3_port,

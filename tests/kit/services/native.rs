@@ -11,6 +11,7 @@ use crate::kit::services::janitor::Janitor;
 use crate::kit::services::kafka::{self, Ports};
 use crate::kit::services::ports::free_port;
 use crate::kit::services::ready::listens;
+use crate::kit::services::secure::Identity;
 
 /// The folder of its jars.
 pub const KAFKA: &str = "kafka-4.3.1";
@@ -61,15 +62,19 @@ impl Process {
 }
 
 /// Starts the broker on `ports`.
-pub async fn start_kafka(janitor: &Janitor, ports: Ports) -> anyhow::Result<Process> {
+pub async fn start_kafka(janitor: &Janitor, ports: Ports, identity: &Identity) -> anyhow::Result<Process> {
     let jars = installed().join(KAFKA);
     anyhow::ensure!(jars.is_dir(), "{} is missing; tests/run fetches it", jars.display());
     let folder = janitor.folder().join("kafka");
     fs::create_dir(&folder)?;
-    let mut settings = kafka::settings(ports, "127.0.0.1", [ports.direct, ports.troubled, free_port(), free_port()]);
+    let inside = [ports.direct, ports.troubled, ports.secure, free_port(), free_port()];
+    let mut settings = kafka::settings(ports, identity, "127.0.0.1", inside);
     settings.push(("log.dirs", folder.join("data").display().to_string()));
     let properties = folder.join("server.properties");
-    fs::write(&properties, settings.iter().map(|(name, value)| format!("{name}={value}\n")).collect::<String>())?;
+    fs::write(
+        &properties,
+        settings.iter().map(|(name, value)| format!("{name}={}\n", value.replace('\\', "\\\\"))).collect::<String>(),
+    )?;
     let logging = folder.join("log4j2.properties");
     fs::write(
         &logging,

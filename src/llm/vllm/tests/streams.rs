@@ -278,7 +278,7 @@ async fn what_a_streamed_reply_of_150_tokens_costs_beside_a_whole_one() {
             std::future::pending::<()>().await;
         });
     });
-    let vllm = Vllm::new(VllmSettings { url, model: None, api_key: None }).unwrap();
+    let vllm = Vllm::new(VllmSettings { url, model: None, api_key: None, through_proxy: false }).unwrap();
     for (name, is_heard, pause) in [("whole", false, 0), ("a token each", true, 1_000), ("as it comes", true, 0)] {
         pause_us.store(pause, std::sync::atomic::Ordering::SeqCst);
         let (mut before, mut pieces) = (Duration::ZERO, 0);
