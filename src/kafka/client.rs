@@ -197,10 +197,23 @@ impl Heard {
     pub fn explain(&self, error: impl Display) -> String {
         let last = self.0.lock().ok().and_then(|last| last.clone());
         match last.filter(|(at, _)| at.elapsed() < HEARD_WITHIN) {
+            Some((_, reason)) if was_hung_up_on(&reason) => format!("{error}: {reason}; {PROTOCOL}"),
             Some((_, reason)) => format!("{error}: {reason}"),
             None => error.to_string(),
         }
     }
+}
+
+/// What may be behind a connection that is closed as soon as it is used: a listener does not say what it wants.
+const PROTOCOL: &str = "if that is so at each try, security.protocol may be another than the listener's";
+
+/// Whether a broker closed a connection without a word within a second.
+fn was_hung_up_on(reason: &str) -> bool {
+    let after = reason.split_once(" (after ").and_then(|(_, after)| after.split_once("ms in state "));
+    after.is_some_and(|(lasted, state)| {
+        let is_in_use = state.starts_with("UP") || state.starts_with("APIVERSION");
+        is_in_use && lasted.parse().is_ok_and(|lasted: u64| lasted < 1_000)
+    })
 }
 
 /// Lines of librdkafka's that were written: each client says the same at each of its tries.
@@ -331,5 +344,11 @@ mod tests {
         heard.note(&failed(RDKafkaErrorCode::SSL), "ssl://kafka:9093: SSL handshake failed");
         heard.note(&failed(RDKafkaErrorCode::AllBrokersDown), "1/1 brokers are down");
         assert_eq!(heard.explain("no answer"), "no answer: ssl://kafka:9093: SSL handshake failed");
+        let hung_up = "ssl://kafka:9093: Send failed: SSL transport error: Broken pipe (after 0ms in state UP)";
+        heard.note(&failed(RDKafkaErrorCode::BrokerTransportFailure), hung_up);
+        assert_eq!(heard.explain("no answer"), format!("no answer: {hung_up}; {PROTOCOL}"));
+        let after_long = "kafka:9092: Disconnected (after 5000ms in state UP)";
+        heard.note(&failed(RDKafkaErrorCode::BrokerTransportFailure), after_long);
+        assert_eq!(heard.explain("no answer"), format!("no answer: {after_long}"));
     }
 }

@@ -69,13 +69,13 @@ async fn what_is_wrong_with_tls_or_the_password_is_told_by_the_worker_and_by_com
     };
     let plain = all.clone().without(&["KAFKA_PROPERTIES_FILE"]);
     let troubles = [
-        (by_file(&env, &(without("sasl.password") + "sasl.password=s3cret\n")), "invalid credentials"),
+        (by_file(&env, &(without("sasl.password") + "sasl.password=s3cret\n")), "Authentication failed"),
         (by_file(&env, &without("ssl.ca.location")), "certificate verify failed"),
         (
             by_file(&env, &without("sasl.mechanism").replace("SASL_SSL", "SASL_SSL\nsasl.mechanism=SCRAM-SHA-512")),
             "mechanism",
         ),
-        (by_file(&env, &secure.replace("SASL_SSL", "SSL")), "disconnected"),
+        (by_file(&env, &secure.replace("SASL_SSL", "SSL")), "security.protocol"),
         // Neither side says a word of it: the client guesses.
         (plain, "security.protocol"),
         (as_user(&env, WORKER).with("KAFKA_BOOTSTRAP_SERVERS", &env.services.kafka), "SSL handshake failed"),
@@ -99,9 +99,10 @@ async fn topics_that_may_not_be_known_of_are_not_missing(env: Arc<TestEnv>) {
     let settings = as_user(&env, STRANGER);
     let worker = env.start_worker(&settings);
     worker.unready("may not be described").await;
-    worker.unready("group").await;
+    // The group is told why as soon as its client is.
+    worker.unready("authorization failed").await;
     let (_, told) = worker.get("/readyz").await.unwrap();
-    assert!(!told.contains("missing") && told.contains("authorization failed"), "{told}");
+    assert!(!told.contains("missing"), "{told}");
     let ended = env.run(&["topics"], &settings).await;
     assert!(ended.stderr.contains("may not be described") && !ended.status.success(), "{}", ended.stderr);
     let began = Instant::now();
@@ -138,7 +139,7 @@ async fn a_killed_static_member_of_the_new_protocol_waits_for_its_own_name(env: 
     worker.unready("group.instance.id").await;
     worker.ready().await;
     let log = worker.log();
-    let told = log.lines().filter(|line| line.contains("WARN") && line.contains("whose session has not ended")).count();
+    let told = log.lines().filter(|line| line.contains("WARN") && line.contains("waiting for that")).count();
     assert!(told == 2, "once a group: {log}");
     let (outcomes, member) = (env.outcomes().await, env.member());
     let value = json!({"memberId": member, "question": "캐시란?", "answer": "사본입니다."});
