@@ -3,12 +3,15 @@
 mod dialogue;
 mod latency;
 mod memory;
+mod progress;
 mod restart;
 mod saturation;
 mod scale;
 mod start;
 mod throughput;
 mod tokens;
+
+use std::time::Duration;
 
 use crate::bench_env::{BenchEnv, Subject};
 use crate::figure::Figure;
@@ -38,6 +41,9 @@ pub fn all() -> Vec<Box<dyn Scenario>> {
     all.push(Box::new(throughput::Parts));
     for in_flight in [64, 256, 1024] {
         all.push(Box::new(saturation::Saturation { in_flight }));
+    }
+    for (latency, in_flight, waves) in [(50, 64, 150), (1_500, 256, 10)] {
+        all.push(Box::new(progress::Progress { latency: Duration::from_millis(latency), in_flight, waves }));
     }
     for rate in [50, 200, 500] {
         all.push(Box::new(latency::Latency { rate }));
