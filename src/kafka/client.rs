@@ -193,6 +193,17 @@ impl Heard {
         }
     }
 
+    /// Takes note of a line of the client's log. That a broker hangs up is no error to it, and may be the cause all the same.
+    pub fn note_line(&self, facility: &str, line: &str) {
+        let said = line.split_once("]: ").map_or(line, |(_, said)| said);
+        if facility == "FAIL"
+            && was_hung_up_on(said)
+            && let Ok(mut last) = self.0.lock()
+        {
+            *last = Some((Instant::now(), said.to_owned()));
+        }
+    }
+
     /// An error, with what the client said by itself not long ago.
     pub fn explain(&self, error: impl Display) -> String {
         let last = self.0.lock().ok().and_then(|last| last.clone());
@@ -347,6 +358,13 @@ mod tests {
         let hung_up = "ssl://kafka:9093: Send failed: SSL transport error: Broken pipe (after 0ms in state UP)";
         heard.note(&failed(RDKafkaErrorCode::BrokerTransportFailure), hung_up);
         assert_eq!(heard.explain("no answer"), format!("no answer: {hung_up}; {PROTOCOL}"));
+        let heard = Heard::default();
+        heard.note_line(
+            "FAIL",
+            &format!("[thrd:{0}]: {0}: Disconnected (after 3ms in state UP)", "kafka:9093/bootstrap"),
+        );
+        let told = format!("no answer: kafka:9093/bootstrap: Disconnected (after 3ms in state UP); {PROTOCOL}");
+        assert_eq!(heard.explain("no answer"), told);
         let after_long = "kafka:9092: Disconnected (after 5000ms in state UP)";
         heard.note(&failed(RDKafkaErrorCode::BrokerTransportFailure), after_long);
         assert_eq!(heard.explain("no answer"), format!("no answer: {after_long}"));

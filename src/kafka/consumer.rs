@@ -411,6 +411,7 @@ impl GroupContext {
 
 impl ClientContext for GroupContext {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, line: &str) {
+        self.heard.note_line(facility, line);
         client::log(level, facility, line);
     }
 

@@ -365,6 +365,7 @@ struct Context {
 
 impl ClientContext for Context {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, line: &str) {
+        self.heard.note_line(facility, line);
         client::log(level, facility, line);
     }
 

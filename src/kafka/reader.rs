@@ -134,6 +134,7 @@ pub(super) struct ReaderContext {
 
 impl ClientContext for ReaderContext {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, line: &str) {
+        self.heard.note_line(facility, line);
         client::log(level, facility, line);
     }
 
