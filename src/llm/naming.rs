@@ -67,6 +67,10 @@ impl Naming {
                 *self.verdict() = None;
                 return Err(fault.into());
             }
+            // Whoever says nothing now serves nobody now, whatever it did before.
+            Err(fault) if matches!(fault.cause, Cause::Silent | Cause::Dropped | Cause::Cut | Cause::Insecure(_)) => {
+                return Err(fault.into());
+            }
             Err(fault) => {
                 let proven = name.is_some_and(|name| self.serves(name));
                 // Whoever may not see the list, or hears nothing sensible of it, may be let in all the same, and probably is not.
@@ -225,6 +229,17 @@ mod tests {
         naming.learn("aya", &replied());
         assert_eq!(said(&naming, "aya", refused(401, Cause::Denied)), "ready");
         assert!(naming.judge(None, refused(401, Cause::Denied)).is_err(), "without a name the list is needed");
+    }
+
+    #[test]
+    fn a_server_that_says_nothing_is_not_ready_whatever_it_served_before() {
+        let naming = Naming::default();
+        naming.learn("aya", &replied());
+        for cause in [Cause::Silent, Cause::Dropped, Cause::Cut] {
+            let told = said(&naming, "aya", Err(Fault::transport(cause)));
+            assert_eq!(told, Fault::transport(cause).to_string());
+        }
+        assert_eq!(said(&naming, "aya", list(&["/model"])), "ready", "it is still known to serve the name");
     }
 
     #[test]

@@ -9,7 +9,7 @@ from judge import Case
 
 MOVES, MOVING_OUTAGES = ("kill", "stop", "rolling"), ("broker", "topic", "redis")
 """Faults after which partitions move, and outages in which they do, or locks run out."""
-MOVED_S = 30.0
+MOVED_S = 60.0
 """How long after these another worker may still find what the one before had begun."""
 
 Span = tuple[float, float]

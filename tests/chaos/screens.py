@@ -13,6 +13,8 @@ from wire import ANSWER, FEEDBACK, QUESTION_GENERATED, RESUME_COMPLETED, Outcome
 
 SILENT_CODE = "STALE_ANSWER"
 """The failure that no member sees."""
+SEEN_S = 2.0
+"""How much later than such a failure what the member sees instead may come: they are of different topics."""
 
 
 @dataclass
@@ -52,7 +54,14 @@ def _judge(
     if screen is None or screen.body.get("questionId") != request.means:
         return
     same = [other for other in own if other.request.flow == ANSWER and other.request.means == request.means]
-    if all(outcome.code == SILENT_CODE for other in same for outcome in other.outcomes):
+    # Another answer to an earlier question, which was lost, may have moved the screen on meanwhile.
+    answered = max(outcome.record.arrived for outcome in case.outcomes)
+    moved_on = any(
+        sent.at < other.record.arrived <= answered + SEEN_S
+        and other.body.get("sessionId") == screen.body.get("sessionId")
+        for other in shown
+    )
+    if not moved_on and all(outcome.code == SILENT_CODE for other in same for outcome in other.outcomes):
         result.faults.append(
             f"silence: member {request.member}: {request.about} ({sent.address}) was stale on the screen"
         )

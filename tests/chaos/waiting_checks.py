@@ -179,6 +179,14 @@ def silence_on_the_screen_is_noticed_though_something_was_lost() -> bool:
     return screens(stale, losses=[(3, 8)]) == (1, 0) and screens(question(3, 12), stale) == (0, 0)
 
 
+def a_screen_that_moves_on_by_itself_is_no_silence() -> bool:
+    stale = outcome(REQUEST_FAILED, 12, "x", code="STALE_ANSWER")
+    lost = [question(1, 2), question(2, 4), outcome(RESUME_COMPLETED, 11, "y", sessionId="s")]
+    first = [case(INIT, "init", 1, lost[0]), case(ANSWER, "answer 1", 3, *lost[1:], means="s1")]
+    last = case(ANSWER, "answer 2", 10, stale, means="s2", value=json.dumps({"questionId": "s2"}).encode())
+    return look_at_screens([*first, last], [(3, 8)], [(5, 6)]).faults == []
+
+
 def an_answer_under_another_question_is_noticed() -> bool:
     again, other = question(2, 12), question(3, 12, "t")
     lost, moved = {"losses": [(3, 8)]}, {"losses": [(3, 8)], "moves": [(5, 6)]}
@@ -343,6 +351,7 @@ WAITING_CHECKS: list[Callable[[], bool]] = [
     who_is_answered_late_beside_a_model_that_hangs_is_noticed,
     an_answer_to_what_is_on_the_screen_is_met_with_what_follows_or_a_word,
     silence_on_the_screen_is_noticed_though_something_was_lost,
+    a_screen_that_moves_on_by_itself_is_no_silence,
     an_answer_under_another_question_is_noticed,
     a_replay_is_answered_once,
     what_was_met_with_its_answer_is_no_request_of_its_own,

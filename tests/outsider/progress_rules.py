@@ -52,6 +52,9 @@ class ProgressJudge:
             if case is None or case.request.is_undecodable:
                 yield None, member, f"progress of {id_!r}, which asked for nothing"
                 continue
+            if not case.sends:
+                # It went with its topic while it was in work.
+                continue
             told.sort(key=lambda said: said.record.offset)
             self._count(case, told)
             for said in told:
