@@ -163,11 +163,9 @@ pub(super) fn open(connection: &Connection) -> KafkaResult<Reader> {
 
 /// Why the brokers could not be asked, with what the client says by itself.
 pub(super) fn explain(consumer: &Reader, error: RdKafkaError) -> KafkaError {
-    // It says so when it is polled, a line at a time.
+    // It says so when it is polled, a line at a time; a line of its log is none of what a poll gives.
     for _ in 0..NEWS_MAX {
-        if consumer.poll(Duration::ZERO).is_none() {
-            break;
-        }
+        let _ = consumer.poll(Duration::ZERO);
     }
     match KafkaError::from(error) {
         KafkaError::Request(error) => KafkaError::Request(consumer.context().heard.explain(error)),
