@@ -68,6 +68,14 @@ impl Outcome {
         }
     }
 
+    /// Why it is a failure, if it is one: for people, and never for members.
+    pub fn reason(&self) -> Option<&str> {
+        match self {
+            Self::Failed { failure, .. } => Some(&failure.reason),
+            Self::Feedback { .. } | Self::Question { .. } | Self::Completed { .. } => None,
+        }
+    }
+
     /// The event as it is remembered: everything but the download link, which is signed at each sending.
     pub fn into_saved(self, origin: &Origin<'_>, now: OffsetDateTime) -> Result<SavedOutcome, serde_json::Error> {
         let scope = self.scope();

@@ -373,7 +373,7 @@ impl Worker {
         outcome: Outcome,
         deadline: Instant,
     ) -> Result<Answered, Unanswered> {
-        let reason = reason(&outcome);
+        let reason = outcome.reason().map(str::to_owned);
         let scope = outcome.scope();
         let saved = outcome.into_saved(course.origin, OffsetDateTime::now_utc())?;
         let change = Change { session, outcome: Some((scope, saved.clone())) };
@@ -451,7 +451,7 @@ impl Worker {
 
     /// Remembers an outcome that changes nothing else; if even that is impossible, it is sent all the same.
     async fn remember(&self, course: &mut Course<'_>, outcome: Outcome) -> Result<Answered, Unanswered> {
-        let reason = reason(&outcome);
+        let reason = outcome.reason().map(str::to_owned);
         let scope = outcome.scope();
         let saved = outcome.into_saved(course.origin, OffsetDateTime::now_utc())?;
         match reach(course.place, || self.state.remember(&course.claim, scope, &saved)).await? {
@@ -493,12 +493,5 @@ pub(super) fn claim(origin: &Origin<'_>, decoded: &Decoded, token: Uuid) -> Clai
         request: request_name(origin.record, origin.digest, origin.member, &first_id),
         record: record_name(origin.record, origin.digest),
         token,
-    }
-}
-
-fn reason(outcome: &Outcome) -> Option<String> {
-    match outcome {
-        Outcome::Failed { failure, .. } => Some(failure.reason.clone()),
-        Outcome::Feedback { .. } | Outcome::Question { .. } | Outcome::Completed { .. } => None,
     }
 }

@@ -53,6 +53,8 @@ pub struct Pace {
     is_open: bool,
     has_ended: bool,
     waits_since: Option<Instant>,
+    /// How long it has waited before: who tries again and again what is away waits all the while.
+    waited: Duration,
     began: Option<Instant>,
     /// Nothing is told before.
     not_before: Option<Instant>,
@@ -84,6 +86,7 @@ impl Pace {
             is_open: false,
             has_ended: false,
             waits_since: Some(now),
+            waited: Duration::ZERO,
             began: None,
             not_before: None,
             told: 0,
@@ -108,7 +111,7 @@ impl Pace {
 
     /// It has a slot.
     pub fn goes_on(&mut self, now: Instant) {
-        self.waits_since = None;
+        self.waited += self.waits_since.take().map_or(Duration::ZERO, |since| now.duration_since(since));
         self.began.get_or_insert(now);
     }
 
@@ -170,7 +173,7 @@ impl Pace {
 
     /// What is due by now.
     pub fn tick(&mut self, now: Instant) -> Due {
-        let is_long = self.waits_since.is_some_and(|since| now.duration_since(since) >= WAITING_AFTER);
+        let is_long = self.waits_since.is_some_and(|since| self.waited + now.duration_since(since) >= WAITING_AFTER);
         if is_long && !self.has_waited && self.may_wait(now) {
             // A turn of its own says whether it is answered. Who may not be the first with it does not know before.
             if self.is_open {

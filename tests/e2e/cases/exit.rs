@@ -72,11 +72,14 @@ async fn a_worker_whose_log_nobody_reads_works_and_tells_how_many_lines_were_los
     let (reader, log) = pipe().unwrap();
     let mut worker = env.start_worker_with_stderr(&env.settings().with("RUST_LOG", "trace"), Some(log));
     worker.ready().await;
-    // Requests and lines, until there are more than a pipe and the worker itself hold.
+    let outcomes = env.outcomes().await;
+    // Requests and lines, until there are more than a pipe and the worker itself hold; no more than it answers.
     eventually("lines are lost", || async {
-        let requests: Vec<Value> = (0..100).map(|_| feedback(env.member())).collect();
+        let members: Vec<i64> = (0..100).map(|_| env.member()).collect();
+        let requests: Vec<Value> = members.iter().map(|member| feedback(*member)).collect();
         let topic = &env.topics.feedback_requested;
         join_all(requests.iter().map(|request| env.requests.ask(topic, request).send())).await;
+        join_all(members.iter().map(|member| outcomes.expect(*member, "FeedbackGenerated"))).await;
         (lines_lost(&worker).await? > 0).then_some(())
     })
     .await;

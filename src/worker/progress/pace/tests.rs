@@ -117,6 +117,18 @@ fn whoever_has_had_no_turn_is_looked_up_first() {
 }
 
 #[test]
+fn waits_between_tries_add_up() {
+    let now = Instant::now();
+    let mut pace = Pace::new(false, false, 0, now);
+    pace.opened();
+    for second in 0..3 {
+        pace.goes_on(now + MS * (second * 1_000 + 800));
+        pace.waits(now + MS * (second * 1_000 + 1_000));
+    }
+    assert_eq!(pace.tick(now + MS * 3_000), Due::Tell(News::Waiting));
+}
+
+#[test]
 fn who_may_not_be_the_first_tells_no_wait_before_it_has_the_request_for_itself() {
     let now = Instant::now();
     let mut pace = Pace::new(false, true, 0, now);
