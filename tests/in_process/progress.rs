@@ -211,6 +211,8 @@ async fn a_resume_tells_its_sections_and_its_document() {
     let question = begun(&shared, 7).await;
     let mut member = shared.join(&kafka, Flow::Resume, 1);
     member.joined().await;
+    // It may have joined before it has any.
+    member.has_partitions(2).await;
     let voice = shared.model.speaks();
     kafka.request(RESUME_ANSWER, &answer(&question)).send().await;
     let section = |name: &str| format!("## {name}\n\n{}\n\n", "- 주문 서버를 맡아 지연을 절반으로 줄임\n".repeat(12));

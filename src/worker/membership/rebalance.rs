@@ -49,6 +49,10 @@ impl Membership<'_> {
     }
 
     pub(super) fn ask_committed(&mut self, partitions: Vec<Partition>, tries: u32) {
+        let now = millis(OffsetDateTime::now_utc());
+        for partition in &partitions {
+            self.ours_since.entry(partition.clone()).or_insert(now);
+        }
         let asking = self.consumer.committed(partitions.clone(), tries > COMMITTED_TRIES);
         self.assigning = Some(Box::pin(async move {
             let committed = asking.await.unwrap_or_else(|panicked| Err(panicked.into()));
@@ -85,8 +89,6 @@ impl Membership<'_> {
         // Of those that it had before.
         self.begin_anew(&made_again);
         self.assignments.assign(&starts, self.oldest());
-        let now = millis(OffsetDateTime::now_utc());
-        self.ours_since.extend(starts.iter().map(|(partition, _)| (partition.clone(), now)));
         self.is_quiet = false;
         self.group.stand(Ok(()));
         self.metrics.assigned(self.assignments.len());
