@@ -16,6 +16,7 @@ use crate::flow_control::backoff::Backoff;
 use crate::flow_control::breaker::{Breaker, Change, Verdict};
 use crate::flow_control::circuit::NotBefore;
 use crate::flow_control::gate::GatePermit;
+use crate::flow_control::progress::Progress;
 use crate::flow_control::trouble::Trouble;
 
 const BACKOFF: Backoff = Backoff { base: Duration::from_millis(200), cap: Duration::from_secs(3) };
@@ -147,12 +148,18 @@ impl Upload<'_> {
         permit
     }
 
-    /// Stores a Word document, trying again until `deadline`.
+    /// Stores a Word document, trying again until `deadline`. Between two tries its request waits, which its `progress` knows.
     ///
     /// # Errors
     /// [`DocumentError::Unavailable`] when the store was away until the deadline; [`DocumentError::Refused`] when it
     /// refuses everything, and uploads [have to wait](Self::admit) for that; [`DocumentError::Rejected`] at once.
-    pub async fn put(&self, key: &str, document: &[u8], deadline: Instant) -> Result<(), DocumentError> {
+    pub async fn put(
+        &self,
+        key: &str,
+        document: &[u8],
+        deadline: Instant,
+        progress: &dyn Progress,
+    ) -> Result<(), DocumentError> {
         let mut attempt = 0;
         loop {
             let started = Instant::now();
@@ -178,7 +185,9 @@ impl Upload<'_> {
                 return Err(error);
             }
             debug!(attempt, %error, "the document could not be stored; trying again");
+            progress.waits();
             sleep_until(again).await;
+            progress.goes_on();
             attempt += 1;
         }
     }
@@ -240,7 +249,7 @@ mod tests {
     async fn an_upload_is_tried_again_until_it_works() {
         let documents = Troubled::with((0..3).map(|_| down()));
         let upload = documents.upload();
-        upload.put("a.docx", b"a", in_seconds(60)).await.unwrap();
+        upload.put("a.docx", b"a", in_seconds(60), &()).await.unwrap();
         assert!(!upload.has_to_wait());
     }
 
@@ -248,7 +257,7 @@ mod tests {
     async fn a_document_that_is_rejected_fails_at_once_and_holds_nobody_up() {
         let documents = Troubled::with([DocumentError::Rejected("too large".to_owned())]);
         let upload = documents.upload();
-        let rejected = upload.put("a.docx", b"a", in_seconds(60)).now_or_never().unwrap();
+        let rejected = upload.put("a.docx", b"a", in_seconds(60), &()).now_or_never().unwrap();
         assert!(matches!(rejected, Err(DocumentError::Rejected(_))));
         assert!(!upload.has_to_wait());
     }
@@ -258,7 +267,7 @@ mod tests {
         let documents = Troubled::with((0..3).map(|_| refused()));
         let upload = documents.upload();
         let mut tries = 0;
-        while let Err(error) = upload.put("a.docx", b"a", in_seconds(60)).await {
+        while let Err(error) = upload.put("a.docx", b"a", in_seconds(60), &()).await {
             assert!(matches!(error, DocumentError::Refused(_)) && upload.has_to_wait());
             assert!(
                 documents.check().await.unwrap_err().to_string().contains("access denied"),
@@ -279,7 +288,7 @@ mod tests {
         documents.record(Instant::now(), Verdict::Works);
         tokio::time::advance(Duration::from_secs(1)).await;
         let upload = documents.upload();
-        upload.put("b.docx", b"b", in_seconds(60)).await.unwrap();
+        upload.put("b.docx", b"b", in_seconds(60), &()).await.unwrap();
         assert!(!upload.has_to_wait());
     }
 
@@ -287,7 +296,7 @@ mod tests {
     async fn while_the_store_is_away_one_upload_at_a_time_finds_out() {
         let documents = Troubled::with((0..1_000).map(|_| down()));
         let upload = documents.upload();
-        assert!(upload.put("a.docx", b"a", in_seconds(10)).await.is_err());
+        assert!(upload.put("a.docx", b"a", in_seconds(10), &()).await.is_err());
         assert!(upload.has_to_wait());
         let probe = upload.admit().now_or_never();
         assert!(probe.is_some() && documents.upload().admit().now_or_never().is_none());
@@ -299,7 +308,7 @@ mod tests {
         let upload = documents.upload();
         let found_out = async {
             let _permit = upload.admit().await;
-            upload.put("a.docx", b"a", in_seconds(60)).await
+            upload.put("a.docx", b"a", in_seconds(60), &()).await
         };
         found_out.await.unwrap();
         assert!(!upload.has_to_wait());
@@ -309,7 +318,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_store_that_nobody_uploads_to_counts_as_back_when_it_says_so() {
         let documents = Troubled::with((0..1_000).map(|_| down()));
-        assert!(documents.upload().put("a.docx", b"a", in_seconds(10)).await.is_err());
+        assert!(documents.upload().put("a.docx", b"a", in_seconds(10), &()).await.is_err());
         assert!(*documents.watch().borrow());
         tokio::time::advance(Duration::from_secs(1)).await;
         documents.check().await.unwrap();

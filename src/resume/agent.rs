@@ -172,7 +172,7 @@ impl Agent {
         let bytes = render(session, resume).await?;
         // It is finished: what went into waiting for the state is not taken from the store's time.
         let until = deadline.max(Instant::now() + STORING_MAX);
-        match upload.put(object_key, &bytes, until).await {
+        match upload.put(object_key, &bytes, until, place.progress()).await {
             Ok(()) => {}
             Err(DocumentError::Refused(_)) if upload.has_to_wait() => return Err(Needs::Store.into()),
             Err(error) => return Err(Failure::new(FailureCode::StorageUnavailable, error.to_string()).into()),
