@@ -46,7 +46,8 @@ MAY_KNOW = {
     "config": PORTS | {"state", "kafka", "llm", "documents", "telemetry"},
     "contract": PORTS | {"config", "kafka"},
     "worker": FLOWS | {"feedback", "resume", "telemetry"},
-    "app": FLOWS | {"config", "exit", "readiness", "supervise", "http", "feedback", "resume", "worker", "telemetry", "proxies"},
+    "app": FLOWS
+    | {"config", "exit", "readiness", "supervise", "http", "feedback", "resume", "worker", "telemetry", "proxies"},
     "gateway": PORTS | {"config", "kafka", "documents", "readiness", "supervise", "http"},
     "eval": PORTS | {"state", "llm", "documents", "config", "feedback", "resume", "app", "telemetry", "print"},
     "ops": FLOWS | {"config", "telemetry", "worker", "app", "print"},

@@ -1,6 +1,6 @@
 //! How far requests are, told while they are worked: best effort, beside the outcomes and never in their way.
 //!
-//! Each request in memory has a [`Report`], which tells what its [`Pace`](pace::Pace) allows. Who waits says nothing by itself,
+//! Each request in memory has a report, which tells what its [`Pace`] allows. Who waits says nothing by itself,
 //! so one task looks at all of them again and again.
 
 pub mod pace;
