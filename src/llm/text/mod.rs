@@ -252,7 +252,7 @@ mod tests {
             "It is right.",
             "Θ(n)과 α는 다릅니다.",
             "Café is open.",
-            "Größe für Größe gleich.",
+            "A naïve résumé from São Paulo is fine.",
             "",
             "123",
         ] {
