@@ -9,11 +9,20 @@ use crate::doubles::model::Voice;
 use crate::doubles::teller::StagedTeller;
 use crate::interview::{answer, begun, document, init};
 use crate::kit::wait::eventually;
-use crate::stage::{Kafka, RESUME_ANSWER, RESUME_INIT, Shared};
+use crate::stage::{Kafka, Member, RESUME_ANSWER, RESUME_INIT, Shared};
 
 const FIRST: &str = "핵심 개념을 잘 짚으셨습니다.";
 const SECOND: &str = "다만 연결을 맺는 과정에 대한 설명이 빠져 있습니다.";
 const THIRD: &str = "재전송 방식을 예로 들면 답변이 훨씬 탄탄해집니다.";
+
+/// A worker that has the partitions of a flow, one of each topic: of what was there before it tells less.
+async fn joins(shared: &Shared, kafka: &Kafka, flow: Flow, slots: usize) -> Member {
+    let mut member = shared.join(kafka, flow, slots);
+    member.joined().await;
+    // It may have joined before it has any.
+    member.has_partitions(if flow == Flow::Resume { 2 } else { 1 }).await;
+    member
+}
 
 /// What is told of a member's request once it is so much; until then the model goes on with its sentence.
 async fn told_while_it_talks(voice: &Voice, teller: &StagedTeller, member: i64, count: usize) -> Vec<Value> {
@@ -50,8 +59,7 @@ fn stages(told: &[Value]) -> Vec<&str> {
 #[tokio::test]
 async fn a_sentence_is_told_while_the_next_is_written_and_the_outcome_begins_with_it() {
     let (kafka, (shared, teller)) = (Kafka::start(1), Shared::telling());
-    let mut member = shared.join(&kafka, Flow::Feedback, 9);
-    member.joined().await;
+    let member = joins(&shared, &kafka, Flow::Feedback, 9).await;
     let voice = shared.model.speaks();
     kafka.feedback(7, "답변").header("ce_id", "request-7").send().await;
     voice.says(&format!("{FIRST} 그리고 "));
@@ -79,8 +87,7 @@ async fn a_sentence_is_told_while_the_next_is_written_and_the_outcome_begins_wit
 #[tokio::test]
 async fn a_text_that_begins_anew_is_told_from_its_beginning_and_counted_on() {
     let (kafka, (shared, teller)) = (Kafka::start(1), Shared::telling());
-    let mut member = shared.join(&kafka, Flow::Feedback, 9);
-    member.joined().await;
+    let member = joins(&shared, &kafka, Flow::Feedback, 9).await;
     let voice = shared.model.speaks();
     kafka.feedback(7, "답변").send().await;
     voice.says(&format!("{FIRST} 그리고 "));
@@ -100,8 +107,7 @@ async fn a_text_that_begins_anew_is_told_from_its_beginning_and_counted_on() {
 #[tokio::test]
 async fn a_model_that_is_quick_is_not_told_of() {
     let (kafka, (shared, teller)) = (Kafka::start(1), Shared::telling());
-    let mut member = shared.join(&kafka, Flow::Feedback, 9);
-    member.joined().await;
+    let member = joins(&shared, &kafka, Flow::Feedback, 9).await;
     for number in 20..30 {
         kafka.feedback(number, "답변").send().await;
     }
@@ -117,8 +123,7 @@ async fn a_model_that_is_quick_is_not_told_of() {
 async fn nobody_listens_where_nothing_can_be_told_and_outcomes_come_as_ever() {
     let (kafka, (shared, teller)) = (Kafka::start(1), Shared::telling());
     teller.heard(false);
-    let mut member = shared.join(&kafka, Flow::Feedback, 9);
-    member.joined().await;
+    let member = joins(&shared, &kafka, Flow::Feedback, 9).await;
     kafka.feedback(7, "답변").send().await;
     shared.producer.outcome(7).await;
     assert_eq!(shared.model.listened(), 0);
@@ -141,8 +146,7 @@ async fn nobody_listens_where_nothing_can_be_told_and_outcomes_come_as_ever() {
 async fn what_cannot_be_sent_is_dropped_and_the_outcome_comes() {
     let (kafka, (shared, teller)) = (Kafka::start(1), Shared::telling());
     teller.falls_behind();
-    let mut member = shared.join(&kafka, Flow::Feedback, 9);
-    member.joined().await;
+    let member = joins(&shared, &kafka, Flow::Feedback, 9).await;
     let voice = shared.model.speaks();
     kafka.feedback(7, "답변").send().await;
     voice.says(&format!("{FIRST} 그리고 "));
@@ -163,8 +167,7 @@ async fn what_cannot_be_sent_is_dropped_and_the_outcome_comes() {
 #[tokio::test]
 async fn who_waits_for_a_model_is_told_so_once() {
     let (kafka, (shared, teller)) = (Kafka::start(1), Shared::telling());
-    let mut member = shared.join(&kafka, Flow::Feedback, 1);
-    member.joined().await;
+    let member = joins(&shared, &kafka, Flow::Feedback, 1).await;
     shared.model.goes_away();
     for number in [7, 8] {
         kafka.feedback(number, "답변").send().await;
@@ -186,8 +189,7 @@ async fn who_waits_for_a_model_is_told_so_once() {
 #[tokio::test]
 async fn who_waits_behind_an_earlier_request_is_told_so_unless_there_is_nothing_to_wait_for() {
     let (kafka, (shared, teller)) = (Kafka::start(1), Shared::telling());
-    let mut member = shared.join(&kafka, Flow::Feedback, 9);
-    member.joined().await;
+    let member = joins(&shared, &kafka, Flow::Feedback, 9).await;
     kafka.feedback(7, "처음").header("ce_id", "answered").send().await;
     shared.producer.outcome(7).await;
     let gate = shared.model.hold("느린 답변");
@@ -209,10 +211,7 @@ async fn who_waits_behind_an_earlier_request_is_told_so_unless_there_is_nothing_
 async fn a_resume_tells_its_sections_and_its_document() {
     let (kafka, (shared, teller)) = (Kafka::start(1), Shared::telling());
     let question = begun(&shared, 7).await;
-    let mut member = shared.join(&kafka, Flow::Resume, 1);
-    member.joined().await;
-    // It may have joined before it has any.
-    member.has_partitions(2).await;
+    let member = joins(&shared, &kafka, Flow::Resume, 1).await;
     let voice = shared.model.speaks();
     kafka.request(RESUME_ANSWER, &answer(&question)).send().await;
     let section = |name: &str| format!("## {name}\n\n{}\n\n", "- 주문 서버를 맡아 지연을 절반으로 줄임\n".repeat(12));
@@ -251,8 +250,7 @@ async fn a_resume_tells_its_sections_and_its_document() {
 #[tokio::test]
 async fn of_a_question_only_a_wait_is_told() {
     let (kafka, (shared, teller)) = (Kafka::start(1), Shared::telling());
-    let mut member = shared.join(&kafka, Flow::Resume, 1);
-    member.joined().await;
+    let member = joins(&shared, &kafka, Flow::Resume, 1).await;
     shared.model.goes_away();
     kafka.request(RESUME_INIT, &init(7)).send().await;
     let told = teller.tells(7, 1).await;
@@ -266,8 +264,7 @@ async fn of_a_question_only_a_wait_is_told() {
 #[tokio::test]
 async fn the_next_worker_tells_two_records_above_those_of_one_that_was_cut_off() {
     let (kafka, (shared, teller)) = (Kafka::start(1), Shared::telling());
-    let mut member = shared.join(&kafka, Flow::Feedback, 9);
-    member.joined().await;
+    let member = joins(&shared, &kafka, Flow::Feedback, 9).await;
     let voice = shared.model.speaks();
     kafka.feedback(7, "답변").send().await;
     voice.says(&format!("{FIRST} 그리고 "));
@@ -295,8 +292,7 @@ async fn the_next_worker_tells_two_records_above_those_of_one_that_was_cut_off()
 #[tokio::test]
 async fn whose_partition_has_moved_tells_nothing_more_and_still_answers() {
     let (kafka, (shared, teller)) = (Kafka::start(1), Shared::telling());
-    let mut member = shared.join(&kafka, Flow::Feedback, 9);
-    member.joined().await;
+    let mut member = joins(&shared, &kafka, Flow::Feedback, 9).await;
     let voice = shared.model.speaks();
     kafka.feedback(7, "답변").send().await;
     voice.says(&format!("{FIRST} 그리고 "));

@@ -11,6 +11,7 @@
 //! opened, and the reply proper behind its mark ([`turn`]); a block of code that ends ([`markup`]).
 
 pub mod boilerplate;
+pub mod brackets;
 #[cfg(test)]
 pub mod cases;
 pub mod envelope;

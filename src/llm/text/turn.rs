@@ -10,13 +10,11 @@ use std::ops::ControlFlow::{self, Break, Continue};
 use super::phrases::role;
 use super::tokens::{self, Part, Token};
 use super::written::unescaped;
-use super::{beginning, is_alphanumeric, is_hangul};
+use super::{brackets, is_alphanumeric, is_hangul};
 
 /// What harmony's header of the final channel, and one of its thoughts, leave when a server drops special tokens.
 const BARE_FINAL: &str = "assistantfinal";
 const BARE_THOUGHTS: [&str; 3] = ["assistantanalysis", "analysis", "assistantcommentary"];
-/// Characters of a token's name behind the space that parts it from its bracket.
-const PARTED: usize = 48;
 /// The channel that is meant for the reader.
 const FINAL: &str = "final";
 /// What follows a token that is spoken of, and not used.
@@ -25,15 +23,13 @@ const PARTICLES: [&str; 15] =
     ["를", "을", "은", "는", "이", "가", "도", "와", "과", "의", "로", "에", "에서", "으로", "라는"];
 /// What encloses such a token.
 const ENCLOSING: [(char, char); 6] = [('`', '`'), ('"', '"'), ('\'', '\''), ('“', '”'), ('‘', '’'), ('(', ')')];
-/// How else the brackets of a token are written.
-const BRACKETS: [(&str, &str); 2] = [("&lt;", "&gt;"), ("＜", "＞")];
 /// How vocabularies write a space (SentencePiece, byte-level BPE) and a line end.
 const SPACES: [char; 2] = ['▁', 'Ġ'];
 const LINE_END: char = 'Ċ';
 
 /// What of `text` the model says itself.
 pub fn own(text: &str) -> Cow<'_, str> {
-    match with_brackets(unescaped(text)) {
+    match brackets::plain(unescaped(text)) {
         Cow::Borrowed(text) => own_words(text),
         Cow::Owned(text) => Cow::Owned(own_words(&text).into_owned()),
     }
@@ -44,7 +40,7 @@ fn own_words(text: &str) -> Cow<'_, str> {
     if !text.contains(|c| tokens::may_begin(c) || SPACES.contains(&c) || c == LINE_END) {
         return Cow::Borrowed(text);
     }
-    let text = rearmed(text);
+    let text = brackets::rearmed(text);
     let mut speech = Speech::default();
     for piece in Pieces(&text, None) {
         if speech.hear(piece).is_break() {
@@ -52,72 +48,6 @@ fn own_words(text: &str) -> Cow<'_, str> {
         }
     }
     Cow::Owned(speech.end())
-}
-
-/// `text` with tokens as they were before [`defused`](super::fence::defused) parted them from their bracket: what a member
-/// wrote comes back so.
-fn rearmed(text: &str) -> Cow<'_, str> {
-    let mut whole = String::new();
-    let mut rest = text;
-    while let Some((bracket, after)) = parted(rest) {
-        whole.push_str(bracket);
-        rest = after;
-    }
-    if whole.is_empty() { Cow::Borrowed(text) } else { Cow::Owned(whole + rest) }
-}
-
-/// Whether `text` says again what a member forged: a token that only [`defused`](super::fence::defused) leaves so.
-pub fn repeats_a_forgery(text: &str) -> bool {
-    parted(text).is_some()
-}
-
-/// The text up to the first bracket that is a token's but for the space behind it, and what follows that space. Tags that
-/// people write by hand are code.
-fn parted(text: &str) -> Option<(&str, &str)> {
-    text.match_indices(' ').find_map(|(at, _)| {
-        let (before, after) = (text.get(..at)?, text.get(at + 1..)?);
-        let (open, close) = [('<', '>'), ('[', ']')].into_iter().find(|(open, _)| before.ends_with(*open))?;
-        let (end, _) = after.char_indices().take(PARTED).find(|(_, c)| *c == close)?;
-        let token = format!("{open}{}", after.get(..=end)?);
-        let is_token = tokens::read(&token).is_some_and(|token| !token.is_tag() || token.text.contains('_'));
-        is_token.then_some((before, after))
-    })
-}
-
-/// `text` with the brackets of tokens as templates write them, where they were escaped for HTML or are as wide as Hangul.
-fn with_brackets(text: Cow<'_, str>) -> Cow<'_, str> {
-    if !BRACKETS.iter().any(|(open, _)| text.contains(open)) {
-        return text;
-    }
-    let mut out = String::with_capacity(text.len());
-    let mut rest = text.as_ref();
-    while let Some(at) = rest.find(['&', '＜']) {
-        let (before, here) = rest.split_at_checked(at).unwrap_or((rest, ""));
-        out.push_str(before);
-        rest = match bracketed(here) {
-            Some((token, after)) => {
-                out.push_str(&token);
-                after
-            }
-            None => {
-                let first = here.chars().next().map_or(0, char::len_utf8);
-                out.push_str(here.get(..first).unwrap_or_default());
-                here.get(first..).unwrap_or_default()
-            }
-        };
-    }
-    out.push_str(rest);
-    Cow::Owned(out)
-}
-
-/// The token that `text` begins with in other brackets, and what follows it.
-fn bracketed(text: &str) -> Option<(String, &str)> {
-    let (open, close) = BRACKETS.iter().find(|(open, _)| text.starts_with(open))?;
-    let inner = text.strip_prefix(open)?;
-    let (name, _) = beginning(inner, tokens::LONGEST).split_once(close)?;
-    let token = ["<", name, ">"].concat();
-    let is_whole = tokens::read(&token).is_some_and(|read| read.text == token);
-    is_whole.then_some((token, inner.get(name.len() + close.len()..)?))
 }
 
 /// Whether a thought ends in `text` that did not begin there.

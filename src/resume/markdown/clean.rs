@@ -9,8 +9,8 @@ use super::sections::{bare_headings, drop_empty, drop_facts, drop_title};
 use super::talk::{drop_openings, drop_talk};
 use super::unpack::unpacked;
 use super::{headings, lists, literal, tables};
+use crate::llm::text::brackets::repeats_a_forgery;
 use crate::llm::text::is_foreign;
-use crate::llm::text::turn::repeats_a_forgery;
 
 /// Longer replies are no résumés: the model ran away.
 const MAX_REPLY_BYTES: usize = 64 * 1024;
