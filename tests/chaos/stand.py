@@ -155,8 +155,8 @@ class Stand:
             "RESUME_URL_TTL": "6h",
             "SHUTDOWN_GRACE": f"{GRACE_S:.0f}s",
         }  # fmt: skip
-        self._binary, self._partitions = binary, surroundings.partitions
-        self._env = env = env | surroundings.settings(self)
+        self.binary, self._partitions = binary, surroundings.partitions
+        self.env = env = env | surroundings.settings(self)
         self.make_topics()
         self.workers = [
             self.start(Worker, f"worker-{number}", binary, env | surroundings.of_worker(number), ports)
@@ -165,15 +165,15 @@ class Stand:
 
     def make_topics(self) -> None:
         """Those that are missing."""
-        own = {name: value for name, value in self._env.items() if not name.startswith("KAFKA_PROPERTIES")}
-        make_topics(self._binary, own | {"KAFKA_BOOTSTRAP_SERVERS": self.broker.address}, self._partitions)
+        own = {name: value for name, value in self.env.items() if not name.startswith("KAFKA_PROPERTIES")}
+        make_topics(self.binary, own | {"KAFKA_BOOTSTRAP_SERVERS": self.broker.address}, self._partitions)
 
     def command(self, name: str, *arguments: str, settings: dict[str, str] | None = None) -> Service:
         """Starts one of the worker's commands for operators. What it says and its errors are in files of their own."""
 
         def described(folder: Path) -> Service:
-            env = self._env | {"OPENAI_API_KEY": "operator"} | (settings or {})
-            service = Service(name, folder, [str(self._binary), *arguments], env)
+            env = self.env | {"OPENAI_API_KEY": "operator"} | (settings or {})
+            service = Service(name, folder, [str(self.binary), *arguments], env)
             service.errors = folder / f"{name}.err"
             return service
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from environment import Environment
+from kafka_groups import KafkaGroups
+from kafka_secure import KafkaSecure
 from kafka_three import KafkaThree
 
-ENVIRONMENTS: list[type[Environment]] = [KafkaThree]
+ENVIRONMENTS: list[type[Environment]] = [KafkaSecure, KafkaThree, KafkaGroups]

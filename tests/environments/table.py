@@ -62,13 +62,13 @@ def longest_gap(arrivals: list[float], began: float, ended: float) -> float:
     return max((later - earlier for earlier, later in pairwise(arrivals) if began <= earlier < ended), default=0.0)
 
 
-def unfinished(run: Run) -> list[str]:
-    """Interviews that never came to a résumé."""
+def unfinished(run: Run, unsent: set[int]) -> list[str]:
+    """Interviews that never came to a résumé, but for those of members whose requests never came to Kafka."""
     completed = run.judge.completed_members()
     return [
         f"dialogue: member {member}'s interview of {began:.3f} never came to a résumé"
         for member, began, ended in run.dialogues
-        if ended is None or member not in completed
+        if member not in unsent and (ended is None or member not in completed)
     ]
 
 
@@ -87,5 +87,6 @@ def as_markdown(rows: Iterable[Row]) -> str:
 def _row(name: str, what: str, cases: list[Case], disordered: set[Case], gap_s: float) -> Row:
     lost = sum(not case.outcomes for case in cases)
     wrong = sum(case in disordered for case in cases)
-    repeats = sum(case.repeats() for case in cases)
+    # Who clicks twice is answered twice.
+    repeats = sum(max(0, len(case.outcomes) - len(case.sends)) for case in cases)
     return Row(name, what, len(cases), lost, repeats, wrong, gap_s, FAILED if lost or wrong else PASSED)
