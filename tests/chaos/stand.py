@@ -124,6 +124,8 @@ class Stand:
         self.folder = folder
         self.clock = clock
         self._started: list[Service] = []
+        self._also: list[Callable[[], None]] = []
+        """What else ends with the run."""
         self._events = (folder / "faults.log").open("a")
 
     def open(self, binary: Path, services: Path, surroundings: Surroundings, seed: int, manners: Manners) -> None:
@@ -135,6 +137,7 @@ class Stand:
         for service in (self.broker, self.redis, self.storage):
             wait_until_answers(service)
         self.background = Background(seed, manners, self.storage.port, ports, self.clock.now)
+        self._also.append(self.background.close)
         storage_settings = {
             "AWS_ENDPOINT_URL_S3": f"http://127.0.0.1:{self.background.s3_port}",
             "AWS_ACCESS_KEY_ID": "chaos",
@@ -188,8 +191,8 @@ class Stand:
     def close(self) -> None:
         for service in reversed(self._started):
             service.kill()
-        if hasattr(self, "background"):
-            self.background.close()
+        for close in self._also:
+            close()
         self._events.close()
 
     def start(self, kind: Callable[..., Started], *arguments: Any) -> Started:

@@ -25,7 +25,7 @@ def a_good_run_passes() -> bool:
     first, second, whole = found
     return (
         [row.verdict for row in found] == [PASSED] * 3 and second.requests == 0
-        and whole.requests == first.requests > 0 and (whole.lost, whole.repeats, whole.disordered) == (0, 0, 0)
+        and whole.requests == first.requests > 0 and (whole.lost, whole.disordered) == (0, 0)
     )  # fmt: skip
 
 
@@ -36,8 +36,9 @@ def what_is_lost_is_counted_where_it_was_asked_for() -> bool:
 
 
 def an_outcome_that_is_repeated_is_counted_and_no_fault() -> bool:
+    usual, _, _ = rows()
     first, _, whole = rows(lambda tape: tape.repeat(tape.find("FeedbackGenerated")))
-    return (first.repeats, whole.repeats, first.verdict) == (1, 1, PASSED)
+    return (first.repeats, whole.repeats, first.verdict) == (usual.repeats + 1, usual.repeats + 1, PASSED)
 
 
 def what_an_event_claims_in_vain_fails_it_alone() -> bool:
@@ -63,7 +64,7 @@ def an_interview_without_a_resume_is_noticed() -> bool:
 def all_rows_have_as_many_cells() -> bool:
     found = [*rows(), not_run("b", "what it is", "valkey-server is not installed")]
     lines = as_markdown(found).splitlines()
-    return {line.count("|") for line in lines} == {9} and "valkey-server is not installed" in as_text(found)
+    return {line.count("|") for line in lines} == {10} and "valkey-server is not installed" in as_text(found)
 
 
 CHECKS = [
