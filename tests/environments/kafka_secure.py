@@ -19,7 +19,7 @@ from scene import Ended, Scene, Steps
 from secure_broker import SecureBroker
 from services import LOOK_S, Ports, Service
 from stand import Stand
-from wire import FEEDBACK, Names
+from wire import FEEDBACK
 from workers import Worker
 
 WORKER, GATEWAY, LOOKER, LISTER, REPLAYER = "worker", "gateway", "looker", "lister", "replayer"
@@ -45,7 +45,6 @@ class KafkaSecure(Environment):
     def settings(self, stand: Stand) -> dict[str, str]:
         self._broker: SecureBroker = stand.broker
         self._folder = stand.folder
-        self._names = stand.names
         self._rights = Rights(stand.broker.address)
         least = {
             WORKER: of_run(stand.names),
@@ -321,7 +320,6 @@ class Gateway:
 
     def __init__(self, scene: Scene, settings: dict[str, str]) -> None:
         self._address = f"127.0.0.1:{scene.stand.ports.free()}"
-        self._names: Names = scene.stand.names
         self._asked = 0
         name = f"gateway-{next(GATEWAYS)}"
         self.process: Service = scene.stand.command(
