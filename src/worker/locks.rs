@@ -81,11 +81,7 @@ impl Locks {
             stream::iter(due)
                 .for_each_concurrent(AT_ONCE, async |claim| match self.state.renew(&claim).await {
                     // One that fails is due again at the next tick: the store may be back before the lock expires.
-                    Ok(Renewal::Ours) => self.renewed(&claim, now),
-                    // Nobody else works for the member: the compare-and-set decides whether this work counts.
-                    Ok(Renewal::Free) => {
-                        tracing::debug!(member = %claim.member, "a lock expired while its work goes on")
-                    }
+                    Ok(Renewal::Ours) => self.renewed(&claim, now).await,
                     Ok(Renewal::Theirs) => self.lost(&claim),
                     Err(error) => tracing::debug!(%error, "a lock could not be renewed"),
                 })
@@ -93,15 +89,23 @@ impl Locks {
         }
     }
 
-    fn renewed(&self, claim: &Claim, at: Instant) {
-        if let Some((_, renewed, _)) = self.table().get_mut(&claim.token) {
-            *renewed = at;
+    async fn renewed(&self, claim: &Claim, at: Instant) {
+        let is_held = match self.table().get_mut(&claim.token) {
+            Some((_, renewed, _)) => {
+                *renewed = at;
+                true
+            }
+            None => false,
+        };
+        // It was given back while the renewal was under way, which may have taken it again.
+        if !is_held && let Err(error) = self.state.release(claim).await {
+            tracing::debug!(%error, "a lock could not be given back");
         }
     }
 
-    /// Somebody else works for the member now: this process was asleep for longer than its lock lasts.
+    /// Somebody else works for the member now, or has answered: this process was asleep for longer than its lock lasts.
     fn lost(&self, claim: &Claim) {
-        tracing::debug!(member = %claim.member, "another worker has taken a lock while its work went on");
+        tracing::debug!(member = %claim.member, "another worker has taken over what a lock was held for");
         if let Some((_, _, lost)) = self.table().get(&claim.token) {
             lost.cancel();
         }

@@ -111,6 +111,10 @@ class Load(Trial):
     def is_planned(self) -> bool:
         return bool(self._plan)
 
+    def end_plan(self) -> None:
+        """Nothing more is asked for than has been."""
+        self._plan.clear()
+
     def waiting(self) -> int:
         """Requests that Kafka has and that are not done with, and members who are about to send one."""
         open_cases = sum(not self.is_done(case) for case in self._judge.cases if case.sends)
@@ -165,6 +169,16 @@ class Load(Trial):
                 self._begin_dialogue(name, now)
 
         return cases, marks, send
+
+    def feedback(self) -> Case:
+        """One member asks now."""
+        return self._send_all([self._extra.feedback(self._rng.choice(self._members), next(self._extra_numbers))])[0]
+
+    def dialogue(self) -> Callable[[], bool]:
+        """One member begins an interview now; returns what tells whether it is over."""
+        now = self._clock.now()
+        who = self._begin_dialogue(f"x{next(self._extra_numbers)}", now)
+        return lambda: any((member, began) == (who, now) and ended is not None for member, began, ended in self.lives)
 
     def send_again(self, case: Case) -> None:
         """Its producer asks for the same once more; only one with an id of its own is known to be the same."""
@@ -256,15 +270,16 @@ class Load(Trial):
             self._send(case, self._clock.now())
         return cases
 
-    def _begin_dialogue(self, name: str, now: float) -> None:
+    def _begin_dialogue(self, name: str, now: float) -> int | None:
         if not self._free:
             self.put_off += 1
-            return
+            return None
         member = self._free.pop(self._rng.randrange(len(self._free)))
         run = f"{self._run}-{name}"
         self._talking[member] = run
         writer = ChaosWriter(random.Random(self._rng.random()), run)
         self.begin(self._whole(member, Browser(writer, member).dialogue(), now))
+        return member
 
     def _whole(self, member: int, visit: Visit, began: float) -> Visit:
         place = len(self.lives)

@@ -51,18 +51,19 @@ def _die_with_parent() -> None:
 
 
 class Service:
-    """A process that can be started again after its end. Its output is appended to one log."""
+    """A process that can be started again after its end. Its output is appended to one log, errors too unless they have a file
+    of their own."""
 
     def __init__(self, name: str, folder: Path, command: list[str], env: dict[str, str] | None = None) -> None:
         self.name = name
-        self.log = folder / f"{name}.log"
+        self.log = self.errors = folder / f"{name}.log"
         self._folder = folder
         self._command = command
         self._env = env
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        with self.log.open("ab") as log:
+        with self.log.open("ab") as log, self.errors.open("ab") as errors:
             try:
                 self._process = subprocess.Popen(
                     self._command,
@@ -70,7 +71,7 @@ class Service:
                     env=self._env,
                     stdin=subprocess.DEVNULL,
                     stdout=log,
-                    stderr=log,
+                    stderr=errors,
                     start_new_session=True,
                     preexec_fn=_die_with_parent,
                 )
@@ -95,7 +96,8 @@ class Service:
         return None if self._process is None or self._process.poll() is not None else self._process.pid
 
     def tail(self, lines: int = 20) -> str:
-        return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:]) if self.log.exists() else ""
+        files = [file for file in dict.fromkeys([self.log, self.errors]) if file.exists()]
+        return "\n".join(line for file in files for line in file.read_text(errors="replace").splitlines()[-lines:])
 
     def check(self) -> None:
         """Raises when the process has ended."""
@@ -104,16 +106,19 @@ class Service:
 
 
 class Broker(Service):
-    """Kafka from its jars, one node, whose log outlives it."""
+    """Kafka from its jars, one node, whose log outlives it. Other settings win over those of a node that is alone."""
 
-    def __init__(self, folder: Path, services: Path, ports: Ports) -> None:
-        self.address = f"127.0.0.1:{ports.free()}"
+    def __init__(
+        self, folder: Path, services: Path, ports: Ports, name: str = "kafka", heap: str = "512m",
+        address: str = "", other: dict[str, str] | None = None,
+    ) -> None:  # fmt: skip
+        self.address = address or f"127.0.0.1:{ports.free()}"
         inner, controller = f"127.0.0.1:{ports.free()}", f"127.0.0.1:{ports.free()}"
         jars = services / KAFKA_JARS
         if not jars.is_dir():
             raise NotStarted(f"{jars} is missing; tests/run fetches it")
         self._is_formatted = False
-        self._properties = folder / "server.properties"
+        self._properties = folder / f"{name}.properties"
         settings = {
             "process.roles": "broker,controller",
             "node.id": "1",
@@ -133,8 +138,8 @@ class Broker(Service):
             "share.coordinator.state.topic.min.isr": "1",
             "log.index.size.max.bytes": "262144",
             "log.cleaner.dedupe.buffer.size": "16777216",
-            "log.dirs": str(folder / "kafka-data"),
-        }
+            "log.dirs": str(folder / f"{name}-data"),
+        } | (other or {})
         self._properties.write_text("".join(f"{name}={value}\n" for name, value in settings.items()))
         logging = folder / "log4j2.properties"
         logging.write_text(
@@ -146,7 +151,7 @@ class Broker(Service):
             "java", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", f"-Dlog4j2.configurationFile={logging}",
             "-cp", f"{jars}/*",
         ]  # fmt: skip
-        super().__init__("kafka", folder, [*self._java, "-Xmx512m", "kafka.Kafka", str(self._properties)])
+        super().__init__(name, folder, [*self._java, f"-Xmx{heap}", "kafka.Kafka", str(self._properties)])
 
     def start(self) -> None:
         if not self._is_formatted:

@@ -73,6 +73,9 @@ class Background:
     def calls(self) -> list[Call]:
         return [*self.model.calls, *self.fallback.calls]
 
+    def close(self) -> None:
+        self._loop.call_soon_threadsafe(self._loop.stop)
+
     async def _open(
         self, seed: int, manners: Manners, storage_port: int, now: Callable[[], float]
     ) -> tuple[ModelServer, ModelServer, Relay]:
@@ -89,6 +92,31 @@ class Background:
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop)
 
 
+class Surroundings:
+    """Which services a run has, and what its workers are told. These are the plain ones."""
+
+    partitions = 3
+    workers = WORKERS
+
+    def broker(self, folder: Path, services: Path, ports: Ports) -> Broker:
+        """Whoever comes without a password to its `address` may do everything there."""
+        return Broker(folder, services, ports)
+
+    def redis(self, folder: Path, ports: Ports) -> Redis:
+        return Redis(folder, ports)
+
+    def storage(self, folder: Path, services: Path, ports: Ports) -> Storage:
+        return Storage(folder, services, ports)
+
+    def settings(self, stand: Stand) -> dict[str, str]:
+        """For workers and commands, once all services answer; wins over what the stand says."""
+        return {}
+
+    def of_worker(self, number: int) -> dict[str, str]:
+        """For one worker; wins over all others."""
+        return {}
+
+
 class Stand:
     """All processes of a run, with a log for each in `folder`. `close` must be called whatever happens."""
 
@@ -98,18 +126,15 @@ class Stand:
         self._started: list[Service] = []
         self._events = (folder / "faults.log").open("a")
 
-    def open(
-        self, binary: Path, services: Path, partitions: int, membership: str, settings: dict[str, str],
-        seed: int, manners: Manners,
-    ) -> None:  # fmt: skip
-        """Starts everything; `settings` go to the workers."""
-        ports = Ports()
-        self.broker = self._start(Broker, services, ports)
-        self.redis = self._start(Redis, ports)
-        storage = self._start(Storage, services, ports)
-        for service in (self.broker, self.redis, storage):
+    def open(self, binary: Path, services: Path, surroundings: Surroundings, seed: int, manners: Manners) -> None:
+        """Starts everything."""
+        self.ports = ports = Ports()
+        self.broker = self.start(surroundings.broker, services, ports)
+        self.redis = self.start(surroundings.redis, ports)
+        self.storage = self.start(surroundings.storage, services, ports)
+        for service in (self.broker, self.redis, self.storage):
             wait_until_answers(service)
-        self.background = Background(seed, manners, storage.port, ports, self.clock.now)
+        self.background = Background(seed, manners, self.storage.port, ports, self.clock.now)
         storage_settings = {
             "AWS_ENDPOINT_URL_S3": f"http://127.0.0.1:{self.background.s3_port}",
             "AWS_ACCESS_KEY_ID": "chaos",
@@ -120,7 +145,7 @@ class Stand:
         os.environ.update(storage_settings)
         self.names = Names.from_environment({})
         boto3.client("s3", region_name="us-east-1").create_bucket(Bucket=self.names.bucket)
-        env = bare_environment() | storage_settings | settings | {
+        env = bare_environment() | storage_settings | {
             "KAFKA_BOOTSTRAP_SERVERS": self.broker.address,
             "REDIS_URL": f"redis://127.0.0.1:{self.redis.port}",
             "VLLM_URL": f"http://127.0.0.1:{self.background.model_port}",
@@ -130,24 +155,29 @@ class Stand:
             "RESUME_URL_TTL": "6h",
             "SHUTDOWN_GRACE": f"{GRACE_S:.0f}s",
         }  # fmt: skip
-        self._binary, self._env, self._partitions = binary, env, partitions
+        self._binary, self._partitions = binary, surroundings.partitions
+        self._env = env = env | surroundings.settings(self)
         self.make_topics()
         self.workers = [
-            self._start(
-                Worker, f"worker-{number}", binary,
-                env | {"KAFKA_PROPERTIES": MEMBERSHIPS[membership].format(number=number)}, ports,
-            )
-            for number in range(1, WORKERS + 1)
-        ]  # fmt: skip
+            self.start(Worker, f"worker-{number}", binary, env | surroundings.of_worker(number), ports)
+            for number in range(1, surroundings.workers + 1)
+        ]
 
     def make_topics(self) -> None:
         """Those that are missing."""
-        make_topics(self._binary, self._env, self._partitions)
+        own = {name: value for name, value in self._env.items() if not name.startswith("KAFKA_PROPERTIES")}
+        make_topics(self._binary, own | {"KAFKA_BOOTSTRAP_SERVERS": self.broker.address}, self._partitions)
 
-    def command(self, name: str, *arguments: str) -> Service:
-        """Starts one of the worker's commands for operators."""
-        env = self._env | {"OPENAI_API_KEY": "operator"}
-        return self._start(lambda folder: Service(name, folder, [str(self._binary), *arguments], env))
+    def command(self, name: str, *arguments: str, settings: dict[str, str] | None = None) -> Service:
+        """Starts one of the worker's commands for operators. What it says and its errors are in files of their own."""
+
+        def described(folder: Path) -> Service:
+            env = self._env | {"OPENAI_API_KEY": "operator"} | (settings or {})
+            service = Service(name, folder, [str(self._binary), *arguments], env)
+            service.errors = folder / f"{name}.err"
+            return service
+
+        return self.start(described)
 
     def tell(self, line: str) -> None:
         """Writes down what was done, and when."""
@@ -158,9 +188,12 @@ class Stand:
     def close(self) -> None:
         for service in reversed(self._started):
             service.kill()
+        if hasattr(self, "background"):
+            self.background.close()
         self._events.close()
 
-    def _start(self, kind: Callable[..., Started], *arguments: Any) -> Started:
+    def start(self, kind: Callable[..., Started], *arguments: Any) -> Started:
+        """A service of this kind, which ends with the run."""
         service = kind(self.folder, *arguments)
         self._started.append(service)
         service.start()

@@ -33,6 +33,14 @@ class Worker(Service):
     def life(self) -> str:
         return f"{self.name}.{self._lives}"
 
+    def set(self, settings: dict[str, str]) -> None:
+        """What it is told from its next start on."""
+        self._base |= settings
+
+    def use(self, binary: Path) -> None:
+        """Another program from its next start on."""
+        self._command = [str(binary), "run"]
+
     def start(self) -> None:
         self._lives += 1
         self._env = self._base | {"VLLM_API_KEY": self.life, "OPENAI_API_KEY": self.life}

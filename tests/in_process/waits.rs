@@ -6,11 +6,12 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use ssammu_worker::events::record::{Flow, RequestKind};
 use ssammu_worker::llm::ModelFailure;
-use ssammu_worker::state::MemberState;
 use ssammu_worker::state::holder::Holder;
+use ssammu_worker::state::{Begin, Claim, MemberState};
 use ssammu_worker::worker::locks::Locks;
 use time::OffsetDateTime;
 use tokio::time::Instant;
+use uuid::Uuid;
 
 use crate::doubles::state::StagedState;
 use crate::interview::{answer, begun, document, init};
@@ -312,6 +313,51 @@ async fn a_lock_whose_renewal_failed_is_renewed_at_the_next_look_and_not_only_wh
     renewing.abort();
     let after = state.renewals().iter().map(|at| at.duration_since(start).as_millis()).collect::<Vec<_>>();
     assert_eq!(after, [1_000, 1_500, 2_000, 3_000, 4_000]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lock_that_was_given_back_while_it_was_renewed_is_nobodys() {
+    let state = Arc::new(StagedState::new());
+    let claim = state.lock(Flow::Feedback, 7).await;
+    let locks = Locks::new(state.clone(), Duration::from_secs(9), Holder::started(None, OffsetDateTime::now_utc()));
+    let (held, slow) = (locks.hold(&claim), state.hold_next_renewal());
+    let renewing = tokio::spawn(locks.clone().renew());
+    slow.reached().await;
+    held.give_back().await;
+    slow.open();
+    // Until it is over: the clock goes on only when nothing else does.
+    tokio::time::sleep(Duration::from_millis(1)).await;
+    let other = Claim { token: Uuid::new_v4(), ..claim.clone() };
+    assert!(matches!(state.begin(&other).await, Ok(Begin::Open { .. })));
+    assert_eq!(state.renewals().len(), 1);
+    renewing.abort();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lock_that_expired_while_its_work_goes_on_is_kept_from_whoever_would_pay_again() {
+    let lock = Duration::from_secs(9);
+    let shared = Shared::over(StagedState::with_locks(lock));
+    let mut worker = Arc::into_inner(shared.worker()).unwrap();
+    worker.locks = Locks::new(shared.state.clone(), lock, Holder::started(None, OffsetDateTime::now_utc()));
+    let worker = Arc::new(worker);
+    let asking = shared.model.hold("답변");
+    let value = json!({"memberId": 7, "question": "캐시란?", "answer": "답변"});
+    let (slow, request) = (worker.clone(), record(RequestKind::FeedbackRequested, 0, &value));
+    let working = tokio::spawn(async move { work(&slow, request).await });
+    asking.reached().await;
+    // It was asleep, or the store was away.
+    tokio::time::sleep(lock).await;
+    let renewing = tokio::spawn(Locks::renew(worker.locks.clone()));
+    eventually("it looks for the lock", || async { (!shared.state.renewals().is_empty()).then_some(()) }).await;
+    let next = shared.worker();
+    let (worker, again) = (next.clone(), record(RequestKind::FeedbackRequested, 0, &value));
+    let waiting = tokio::spawn(async move { work(&worker, again).await });
+    eventually("the next one waits", || async { (next.metrics.lock_waits.get() > 0).then_some(()) }).await;
+    asking.open();
+    working.await.unwrap();
+    waiting.await.unwrap();
+    assert_eq!(shared.model.asked().len(), 1);
+    renewing.abort();
 }
 
 #[tokio::test(start_paused = true)]

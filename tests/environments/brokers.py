@@ -1,0 +1,85 @@
+"""Several brokers that are one cluster."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from confluent_kafka import ElectionType, KafkaException, TopicPartition
+from confluent_kafka.admin import AdminClient
+
+from services import LOOK_S, Broker, Ports
+
+KAFKA_S = 15.0
+
+
+class Cluster:
+    """Nodes that are broker and controller, three replicas of everything, and two of them have to have what is written."""
+
+    name = "kafka"
+
+    def __init__(self, folder: Path, services: Path, ports: Ports, nodes: int = 3) -> None:
+        def addresses() -> list[str]:
+            return [f"127.0.0.1:{ports.free()}" for _ in range(nodes)]
+
+        outer, inner, controllers = addresses(), addresses(), addresses()
+        voters = ",".join(f"{number}@{address}" for number, address in enumerate(controllers, 1))
+        self.address = ",".join(outer)
+        self.nodes = []
+        for number, places in enumerate(zip(outer, inner, controllers, strict=True), 1):
+            listeners = ",".join(
+                f"{name}://{place}" for name, place in zip(("OUT", "IN", "CONTROLLER"), places, strict=True)
+            )
+            other = {
+                "node.id": str(number),
+                "controller.quorum.voters": voters,
+                "listeners": listeners,
+                "advertised.listeners": listeners,
+                "default.replication.factor": "3",
+                "min.insync.replicas": "2",
+                "offsets.topic.replication.factor": "3",
+                "transaction.state.log.replication.factor": "3",
+                "share.coordinator.state.topic.replication.factor": "3",
+            }
+            # Three of them with the rest of a run fit into little memory.
+            self.nodes.append(Broker(folder, services, ports, f"kafka-{number}", "288m", places[0], other))
+
+    def start(self) -> None:
+        for node in self.nodes:
+            node.start()
+
+    def kill(self) -> None:
+        for node in self.nodes:
+            node.kill()
+
+    def check(self) -> None:
+        for node in self.nodes:
+            node.check()
+
+    def tail(self, lines: int = 20) -> str:
+        return "\n".join(node.tail(lines) for node in self.nodes)
+
+    def answers(self) -> bool:
+        """Whether every node takes part."""
+        try:
+            return len(self._admin().list_topics(timeout=LOOK_S).brokers) == len(self.nodes)
+        except KafkaException:
+            return False
+
+    def is_in_sync(self) -> bool:
+        """Whether every node has all that it should."""
+        try:
+            known = self._admin().list_topics(timeout=LOOK_S)
+        except KafkaException:
+            return False
+        partitions = [partition for topic in known.topics.values() for partition in topic.partitions.values()]
+        return len(known.brokers) == len(self.nodes) and all(len(one.isrs) == len(one.replicas) for one in partitions)
+
+    def elect_preferred(self) -> None:
+        """Every partition is led by the node that should."""
+        admin = self._admin()
+        known = admin.list_topics(timeout=KAFKA_S)
+        places = [TopicPartition(name, number) for name, topic in known.topics.items() for number in topic.partitions]
+        admin.elect_leaders(ElectionType.PREFERRED, places).result(KAFKA_S)
+
+    def _admin(self) -> AdminClient:
+        return AdminClient({"bootstrap.servers": self.address, "log_level": 0})
