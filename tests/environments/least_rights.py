@@ -37,6 +37,9 @@ class RedisUser:
     def without(self, *rights: str) -> RedisUser:
         return replace(self, rights=tuple(right for right in self.rights if right not in rights))
 
+    def with_(self, rights: list[str]) -> RedisUser:
+        return replace(self, rights=(*self.rights, *rights))
+
     def called(self, name: str) -> RedisUser:
         return replace(self, name=name)
 
@@ -55,6 +58,12 @@ def redis_users() -> dict[str, RedisUser]:
     return {name: RedisUser(name, tuple(rights)) for _, name, *rights in lines}
 
 
+def redis_rights_beside(row: str, cell: int = 1) -> list[str]:
+    """What the page's table adds where this is used."""
+    line = next(line for line in PAGE.read_text().splitlines() if line.startswith("|") and row in line)
+    return [right.replace("\\|", "|") for right in re.findall(r"`(\+[^`]+)`", re.split(r"(?<!\\)\|", line)[cell + 1])]
+
+
 def s3_policies() -> dict[str, Any]:
     """The worker's, and what operators need beside it."""
     return {"worker": json.loads(block("json", 0)), "operator": json.loads(block("json", 1))}
@@ -64,4 +73,6 @@ def without_action(policy: dict[str, Any], action: str) -> dict[str, Any]:
     def kept(statement: dict[str, Any]) -> dict[str, Any]:
         return statement | {"Action": [one for one in statement["Action"] if one != action]}
 
-    return policy | {"Statement": [kept(statement) for statement in policy["Statement"] if statement["Action"] != [action]]}
+    return policy | {
+        "Statement": [kept(statement) for statement in policy["Statement"] if statement["Action"] != [action]]
+    }

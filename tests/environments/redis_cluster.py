@@ -59,7 +59,7 @@ class RedisClusterEnvironment(Environment):
         return excuse_of_loss(self._scene, violation)
 
     def _move(self, scene: Scene, cluster: RedisCluster, source: Node, target: Node, slots: int) -> Script:
-        moving = scene.stand.start(lambda folder: cluster.reshard(source, target, slots))
+        moving = scene.stand.start(lambda folder: cluster.reshard(folder, source, target, slots))
         yield from scene.until(f"{slots} slots have moved", lambda: moving.exit_code() is not None, MOVED_S)
         scene.expect(moving.exit_code() == 0, f"the slots could not be moved: {moving.tail(3)}")
         yield from scene.all_ready()

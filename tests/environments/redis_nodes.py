@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from urllib.parse import quote
 
+from least_rights import redis_rights_beside, redis_users
 from redis_wire import Access, Refused, Reply
 from services import NotStarted, Ports, Service
 
@@ -81,12 +82,16 @@ class Sentinels(Group):
     another for the sentinels."""
 
     PASSWORD, SENTINEL_PASSWORD = "p ss=w0rd, 가", "s=ntinel pass/word"
+    WATCHER = "watcher"
+    """As whom workers come to the sentinels."""
     SERVICE = "members"
     REPLICA = "replica"
     """As whom replicas come to their primary, so that they can be kept away from it."""
     DOWN_MS = 1_000
 
     def __init__(self, folder: Path, ports: Ports) -> None:
+        beside = [*redis_rights_beside("on the servers"), *redis_rights_beside("REDIS_WAIT_REPLICAS")]
+        self._user = redis_users()["ssammu-worker"].with_(beside)
         places = [ports.free() for _ in range(6)]
         accesses = [Access(port, password=self.PASSWORD) for port in places[:3]]
         self.servers = [
@@ -107,8 +112,8 @@ class Sentinels(Group):
         nodes = "".join(f"&node={other}" for other in others)
         passwords = quote(self.PASSWORD, safe=""), quote(self.SENTINEL_PASSWORD, safe="")
         return (
-            f"redis-sentinel://:{passwords[0]}@{first}/0?sentinelServiceName={self.SERVICE}{nodes}"
-            f"&sentinelPassword={passwords[1]}"
+            f"redis-sentinel://{self._user.name}:{passwords[0]}@{first}/0?sentinelServiceName={self.SERVICE}{nodes}"
+            f"&sentinelUsername={self.WATCHER}&sentinelPassword={passwords[1]}"
         )
 
     def answers(self) -> bool:
@@ -150,6 +155,7 @@ class Sentinels(Group):
         settings = [
             *KEPT, f"port {port}", f'requirepass "{self.PASSWORD}"', f'masterauth "{self.PASSWORD}"',
             f"masteruser {self.REPLICA}", f'user {self.REPLICA} on ">{self.PASSWORD}" +psync +replconf +ping',
+            self._user.line(self.PASSWORD),
         ]  # fmt: skip
         return settings if port == primary else [*settings, f"replicaof 127.0.0.1 {primary}"]
 
@@ -157,6 +163,7 @@ class Sentinels(Group):
         return [
             f"port {port}", f'requirepass "{self.SENTINEL_PASSWORD}"',
             f'sentinel sentinel-pass "{self.SENTINEL_PASSWORD}"',
+            f'user {self.WATCHER} on ">{self.SENTINEL_PASSWORD}" -@all ' + " ".join(redis_rights_beside("on the sentinels")),
             f"sentinel monitor {self.SERVICE} 127.0.0.1 {primary} 2",
             f'sentinel auth-pass {self.SERVICE} "{self.PASSWORD}"',
             f"sentinel down-after-milliseconds {self.SERVICE} {self.DOWN_MS}",
@@ -170,7 +177,7 @@ class RedisCluster(Group):
     PASSWORD = "c!u/s:t@er"
 
     def __init__(self, folder: Path, ports: Ports) -> None:
-        self._folder = folder
+        self._user = redis_users()["ssammu-worker"].with_(redis_rights_beside("redis-cluster://"))
         self._is_made = False
         self.nodes = []
         for number in range(1, 7):
@@ -178,13 +185,14 @@ class RedisCluster(Group):
             settings = [
                 *KEPT, f"port {access.port}", f"cluster-port {ports.free()}", "cluster-enabled yes", "cluster-config-file nodes.conf",
                 "cluster-node-timeout 2000", f'requirepass "{self.PASSWORD}"', f'masterauth "{self.PASSWORD}"',
+                self._user.line(self.PASSWORD),
             ]  # fmt: skip
             self.nodes.append(Node(folder, f"redis-{number}", access, settings))
 
     def url(self) -> str:
         first, *others = [f"127.0.0.1:{node.port}" for node in self.nodes[:3]]
         nodes = "&".join(f"node={other}" for other in others)
-        return f"redis-cluster://:{quote(self.PASSWORD, safe='')}@{first}?{nodes}"
+        return f"redis-cluster://{self._user.name}:{quote(self.PASSWORD, safe='')}@{first}?{nodes}"
 
     def answers(self) -> bool:
         """Whether all slots are served and every primary has its replica. The first time it is made so."""
@@ -199,26 +207,30 @@ class RedisCluster(Group):
     def is_whole(self) -> bool:
         """Whether every node that runs sees all slots served, and all others."""
         seen = [self._seen_by(node) for node in self.nodes]
-        return all(len(lines) == 6 and all("fail" not in line and " connected" in line for line in lines) for lines in seen)
+        return all(
+            len(lines) == 6 and all("fail" not in line and " connected" in line for line in lines) for lines in seen
+        )
 
     def primaries(self) -> list[Node]:
         return [node for node in self.nodes if node.info("role") == "master" and self._slots_of(node) > 0]
 
     def replica_of(self, primary: Node) -> Node | None:
-        return next((n for n in self.nodes if n.info("role") == "slave" and n.info("master_port") == str(primary.port)), None)
+        return next(
+            (n for n in self.nodes if n.info("role") == "slave" and n.info("master_port") == str(primary.port)), None
+        )
 
     def is_served(self) -> bool:
         """Whether some node says that all slots are served."""
         return any("cluster_state:ok" in str(self._said(node, "CLUSTER", "INFO")) for node in self.nodes)
 
-    def reshard(self, source: Node, target: Node, slots: int) -> Service:
+    def reshard(self, folder: Path, source: Node, target: Node, slots: int) -> Service:
         """What moves slots, with what is in them, and is not started yet."""
         ids = [str(node.ask("CLUSTER", "MYID")) for node in (source, target)]
         command = self._tool(
             "--cluster", "reshard", f"127.0.0.1:{source.port}", "--cluster-from", ids[0], "--cluster-to", ids[1],
             "--cluster-slots", str(slots), "--cluster-yes",
         )  # fmt: skip
-        return Service(f"reshard-{ids[0][:8]}-{ids[1][:8]}", self._folder, command)
+        return Service(f"reshard-{ids[0][:8]}-{ids[1][:8]}", folder, command)
 
     def tool(self, *arguments: str) -> None:
         done = subprocess.run(self._tool(*arguments), capture_output=True, text=True, timeout=CREATING_S, check=False)

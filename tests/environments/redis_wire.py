@@ -36,7 +36,9 @@ class Access:
         with socket.create_connection(("127.0.0.1", self.port), COMMAND_S) as plain:
             if self.ca is None:
                 return self._ask(plain, commands)
-            with ssl.create_default_context(cafile=str(self.ca)).wrap_socket(plain, server_hostname="127.0.0.1") as safe:
+            with ssl.create_default_context(cafile=str(self.ca)).wrap_socket(
+                plain, server_hostname="127.0.0.1"
+            ) as safe:
                 return self._ask(safe, commands)
 
     def answers(self) -> bool:

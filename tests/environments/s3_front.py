@@ -177,7 +177,7 @@ def _handler(storage: SafeStorage) -> type[BaseHTTPRequestHandler]:
                 if name.lower() not in HOP_BY_HOP:
                     self.send_header(name, value)
             is_head = self.command == "HEAD"
-            said = dict((name.lower(), value) for name, value in headers).get("content-length", "0")
+            said = {name.lower(): value for name, value in headers}.get("content-length", "0")
             self.send_header("Content-Length", said if is_head else str(len(answer)))
             self.end_headers()
             if not is_head:

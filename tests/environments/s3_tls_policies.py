@@ -92,7 +92,11 @@ class S3TlsPolicies(Environment):
         if not self.short:
             wrongs += [
                 ("a wrong key", {"AWS_ACCESS_KEY_ID": "AKIAANOTHER"}, "InvalidAccessKeyId"),
-                ("nobody vouches for the store", {"AWS_CA_BUNDLE": "/etc/ssl/certs/ca-certificates.crt"}, "UnknownIssuer"),
+                (
+                    "nobody vouches for the store",
+                    {"AWS_CA_BUNDLE": "/etc/ssl/certs/ca-certificates.crt"},
+                    "UnknownIssuer",
+                ),
             ]
         for what, wrong, words in wrongs:
             with scene.event(f"{what} at one worker, put right by its next start", moves=True):

@@ -8,7 +8,6 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from environment import Environment
 from faults import Script
 from redis_acl_tls import RedisAclTls, SafeRedis
 from scene import Scene
@@ -92,7 +91,9 @@ def _backports(folder: Path) -> Path | None:
     parts = folder / "sources"
     parts.mkdir()
     (folder / "lists").mkdir()
-    (parts / "backports.sources").write_text(re.sub(r"(?m)^Suites: .*$", f"Suites: {release[1]}-backports", first) + "\n")
+    (parts / "backports.sources").write_text(
+        re.sub(r"(?m)^Suites: .*$", f"Suites: {release[1]}-backports", first) + "\n"
+    )
     config = folder / "apt.conf"
     config.write_text(
         f'Dir::Etc::SourceList "/dev/null";\nDir::Etc::SourceParts "{parts}";\nDir::State::Lists "{folder}/lists";\n'
