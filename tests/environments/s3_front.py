@@ -25,9 +25,10 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
 from authority import Authority
-from services import LOOK_S, Ports, Storage
+from services import Ports, Storage
 
 REGION = "us-east-1"
+ASKING_S = 10.0
 PUT_HEADERS = ("x-amz-server-side-encryption", "x-amz-server-side-encryption-aws-kms-key-id")
 HOP_BY_HOP = {"connection", "transfer-encoding", "content-length", "date", "server"}
 
@@ -94,8 +95,9 @@ class SafeStorage(Storage):
         self._iam = self._client("any", "any")
         self.keys = {name: self._user(name, policy) for name, policy in (users | {"admin": everything}).items()}
         self._iam = self._client(*self.keys["admin"])
-        counting = urllib.request.Request(f"http://127.0.0.1:{self.port}/moto-api/reset-auth", data=b"0")
-        urllib.request.urlopen(counting, timeout=LOOK_S).close()
+        where, plain = f"http://127.0.0.1:{self.port}/moto-api/reset-auth", {"Content-Type": "text/plain"}
+        counting = urllib.request.Request(where, data=b"0", headers=plain)
+        urllib.request.urlopen(counting, timeout=ASKING_S).close()
 
     def grant(self, user: str, policy: dict[str, Any]) -> None:
         """This, and nothing else."""
