@@ -22,10 +22,11 @@ FREED_S = 30.0
 KAFKA_S = 10.0
 BESIDE = """
 local added = 0
-for _, key in ipairs(redis.call('KEYS', '*')) do
-  if not key:find(':lock', 1, true) then
+for _, key in ipairs(redis.call('KEYS', '*{*}*')) do
+  local is_free = redis.call('EXISTS', key:match('^.-}') .. ':lock') == 0
+  if is_free and redis.call('TYPE', key).ok == 'string' then
     local stored = redis.call('GET', key)
-    if stored and not stored:find('"mood"', 1, true) then
+    if stored:sub(1, 1) == '{' and not stored:find('"mood"', 1, true) then
       local more = '{"mood":{"at":12345678901234567},'
       stored = stored:gsub('^{', more):gsub('"inputs":{', '"inputs":' .. more):gsub('{"questionId"', more .. '"questionId"')
       redis.call('SET', key, stored, 'KEEPTTL')
@@ -35,7 +36,8 @@ for _, key in ipairs(redis.call('KEYS', '*')) do
 end
 return added
 """
-"""What a newer worker adds to whatever it writes: fields in each place where there may be some."""
+"""What a newer worker adds to whatever it writes: fields in each place where there may be some. Like a worker, it changes nothing of
+a member for whom another one works."""
 
 
 class Skew(Environment):
