@@ -69,10 +69,21 @@ pub(super) fn held(claim: &Claim) -> Vec<String> {
     keys
 }
 
-/// The keys of nobody's turn, with which the store is tried out: what may be done with members' may be done with these.
+/// The keys of nobody's turn, with which the store is tried out: what may be done with members', of both flows, may be done
+/// with these. They share a slot.
 pub(super) fn trial(id: Uuid) -> Vec<String> {
-    let root = format!("{}:{{trial {id}}}", Flow::Feedback.name());
-    ["lock", "outcome:request", "outcome:record"].map(|key| format!("{root}:{key}")).to_vec()
+    let [feedback, resume] = [Flow::Feedback, Flow::Resume].map(|flow| trial_root(flow, id));
+    let turn = [LOCK, ":outcome:request", ":outcome:record"].map(|part| [&feedback, part].concat());
+    turn.into_iter().chain(["", DRAFT, ENDED].map(|part| [&resume, part].concat())).collect()
+}
+
+/// A key that nobody uses, to be written and removed.
+pub(super) fn trial_written(id: Uuid) -> String {
+    trial_root(Flow::Resume, id) + LOCK
+}
+
+fn trial_root(flow: Flow, id: Uuid) -> String {
+    format!("{}:{{trial {id}}}", flow.name())
 }
 
 fn root(claim: &Claim) -> String {

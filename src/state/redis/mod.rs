@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use fred::interfaces::KeysInterface;
+use fred::interfaces::{KeysInterface, LuaInterface};
 use fred::types::{Expiration, SetOptions, Value};
 use futures_util::future::try_join_all;
 use tokio_util::task::AbortOnDropHandle;
@@ -93,8 +93,12 @@ impl RedisState {
     }
 
     /// Begins a turn of nobody and gives its lock back, as the work does it: a server that answers a ping need not take
-    /// what is written.
+    /// what is written. Before that each command of the work is tried, so that one which is refused is named.
     async fn try_out(&self, id: Uuid) -> Result<(), StateError> {
+        let (written, lifetime) = (vec![keys::trial_written(id)], vec![milliseconds(self.lifetimes.lock)]);
+        // By its text, as after a restart of the server: who may run a script by its hash need not be allowed that.
+        let allowed = self.connection.client()?.eval(include_str!("rights.lua"), written, lifetime).await;
+        let () = allowed.map_err(|error| self.connection.failed(&error))?;
         // Always the same token: a lock that could not be given back is our own the next time.
         let (keys, token) = (keys::trial(id), id.to_string());
         let lock = keys.iter().take(1).cloned().collect();

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use rdkafka::admin::{AdminOptions, AlterConfig, ResourceSpecifier};
 use serde_json::{Value, json};
+use ssammu_worker::state::MemberState;
+use ssammu_worker::state::redis::RedisState;
 use tokio::time::Instant;
 
 use crate::kit::model::Answer;
@@ -16,9 +18,11 @@ use crate::kit::test_env::TestEnv;
 use crate::kit::topics::admin;
 use crate::kit::wait::eventually;
 use crate::kit::worker_process::WorkerProcess;
+use crate::suites::state::LASTING;
 
 crate::case::cases![
     a_store_that_takes_no_writes_is_told_at_the_start,
+    each_right_in_redis_that_the_work_needs_is_missed_without_traffic,
     a_store_without_its_replicas_or_its_slots_is_told_at_the_start,
     a_paid_reply_waits_for_a_store_that_refuses_it,
     an_outcome_topic_that_is_gone_is_told_once_and_waited_for,
@@ -68,14 +72,48 @@ async fn a_store_that_takes_no_writes_is_told_at_the_start(env: Arc<TestEnv>) {
     let told = told_in_time(&worker, "redis").await;
     eventually("it is told what it may not", || async {
         let (_, body) = worker.get("/readyz").await?;
-        body.contains("has no permissions to run the 'evalsha' command").then_some(())
+        body.contains("has no permissions to run the 'eval' command").then_some(())
     })
     .await;
     assert!(!told.contains(&password), "{told}");
     let () = redis.run("ACL", &["SETUSER", &user, "+@all"]).await;
     worker.ready().await;
     let told = warnings(&worker, "redis");
-    assert_eq!(told.iter().filter(|line| line.contains("evalsha")).count(), 1, "{told:#?}");
+    assert_eq!(told.iter().filter(|line| line.contains("'eval'")).count(), 1, "{told:#?}");
+    let () = redis.run("ACL", &["DELUSER", &user]).await;
+}
+
+async fn each_right_in_redis_that_the_work_needs_is_missed_without_traffic(env: Arc<TestEnv>) {
+    let redis = Redis::connect(&env.services).await;
+    let user = env.topics.suffix.clone();
+    let address = format!("redis://{user}:{user}@127.0.0.1:{}", env.services.redis_port).parse().expect("an address");
+    let commands = ["evalsha", "eval", "get", "set", "del", "pttl", "pexpire", "exists"];
+    let set = async |keys: &[&str], commands: &[&str]| {
+        let (password, commands) = (format!(">{user}"), commands.iter().map(|command| format!("+{command}")));
+        let commands: Vec<String> = commands.collect();
+        let mut rights = vec!["SETUSER", &user, "reset", "on", &password];
+        rights.extend(keys);
+        rights.extend(commands.iter().map(String::as_str));
+        let () = redis.run("ACL", &rights).await;
+    };
+    let members = ["~feedback:*", "~resume:*"];
+    set(&members, &commands).await;
+    let state = RedisState::connect(&address, LASTING);
+    eventually("these are all that are needed", || async { state.check().await.ok() }).await;
+    for missing in commands {
+        let others: Vec<&str> = commands.into_iter().filter(|command| *command != missing).collect();
+        set(&members, &others).await;
+        let told = state.check().await.expect_err(missing).to_string();
+        assert!(told.to_lowercase().contains(missing), "{missing}: {told}");
+    }
+    for missing in members {
+        let others: Vec<&str> = members.into_iter().filter(|keys| *keys != missing).collect();
+        set(&others, &commands).await;
+        let told = state.check().await.expect_err(missing).to_string();
+        assert!(told.contains("access"), "{missing}: {told}");
+    }
+    set(&members, &commands).await;
+    state.check().await.expect("they are granted again");
     let () = redis.run("ACL", &["DELUSER", &user]).await;
 }
 
