@@ -107,7 +107,9 @@ class KafkaGroups(Environment):
         scene.expect(still == lives, f"of {lives} only {still} still live")
         for worker in standing:
             log = worker.log.read_text(errors="replace")[sizes[worker.name] :]
-            warned = [line for line in log.splitlines() if "worker::intake" in line and SAME_NAME in line]
+            warned = [
+                line for line in log.splitlines() if " WARN " in line and "::intake" in line and SAME_NAME in line
+            ]
             scene.expect(0 < len(warned) <= GROUPS, f"{worker.name} warns of its name {len(warned)} times")
         other, left = (first, second) if second in standing else (second, first)
         yield from scene.stop(other)
