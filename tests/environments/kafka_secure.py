@@ -114,8 +114,9 @@ class KafkaSecure(Environment):
                 )
         self._rights.grant(WORKER, [right])
         yield from scene.all_ready(BACK_S)
-        if right.name.endswith(names.dead_letter_suffix):
-            yield from scene.until("dead letters are kept again", self._a_letter_for(scene, FEEDBACK), NOTICED_S)
+        for flow, topic in names.requests.items():
+            if right.name == topic + names.dead_letter_suffix:
+                yield from scene.until("dead letters are kept again", self._a_letter_for(scene, flow), NOTICED_S)
 
     def _tells(self, scene: Scene, worker: Worker, right: Right) -> Callable[[], bool]:
         """A group's part does not name the group; a topic is named."""
