@@ -19,7 +19,7 @@ from scene import Ended, Scene, Steps
 from secure_broker import SecureBroker
 from services import LOOK_S, Ports, Service
 from stand import Stand
-from wire import FEEDBACK
+from wire import ANSWER, FEEDBACK, FLOWS, INIT
 from workers import Worker
 
 WORKER, GATEWAY, LOOKER, LISTER, REPLAYER = "worker", "gateway", "looker", "lister", "replayer"
@@ -199,10 +199,11 @@ class KafkaSecure(Environment):
 
     def _rights_of_gateway(self, scene: Scene) -> Script:
         names = scene.stand.names
-        outcomes, requests = read(*names.outcomes), read(*names.requests.values())
+        outcomes, requests, flows = read(*names.outcomes), read(*names.requests.values()), list(FLOWS)
         if self.short:
-            outcomes, requests = outcomes[:1], requests[:1]
-        with scene.event(f"gateway, and without one of its rights ({len(outcomes) + len(requests) + 2} times)"):
+            outcomes, requests, flows = outcomes[:1], requests[:1], flows[:1]
+        times = len(outcomes) + len(requests) + len(flows) + 1
+        with scene.event(f"gateway, and without one of its rights ({times} times)"):
             gateway = Gateway(scene, self._by_password(GATEWAY))
             yield from scene.until("the gateway is ready", gateway.is_ready, BACK_S)
             yield from self._asked(scene, gateway)
@@ -212,22 +213,23 @@ class KafkaSecure(Environment):
                 yield from scene.until(f"the gateway tells that it lacks {right}", holds, NOTICED_S)
                 self._rights.grant(GATEWAY, [right])
                 yield from scene.until("the gateway is ready again", gateway.is_ready, BACK_S)
-            [right] = write(names.requests[FEEDBACK])
-            self._rights.take(GATEWAY, right)
-            status = yield from gateway.ask(scene)
-            scene.expect(status >= 500, f"without {right} the gateway answered with {status}")
-            self._rights.grant(GATEWAY, [right])
-            yield from scene.until("the gateway is ready again", gateway.is_ready, BACK_S)
-            yield from self._asked(scene, gateway)
+            for flow in flows:
+                [right] = write(names.requests[flow])
+                self._rights.take(GATEWAY, right)
+                status = yield from gateway.ask(scene, flow)
+                scene.expect(status >= 500, f"without {right} the gateway answered with {status}")
+                self._rights.grant(GATEWAY, [right])
+                yield from scene.until("the gateway is ready again", gateway.is_ready, BACK_S)
+                yield from self._asked(scene, gateway, flow)
             gateway.process.kill()
             # Who may write a topic may know of it, so that a right to read that is gone shows when a gateway begins.
             for right in requests:
                 yield from self._begin_without(scene, right)
             yield from self._begin_without_progress(scene, read(names.progress)[0])
 
-    def _asked(self, scene: Scene, gateway: Gateway) -> Script:
-        status = yield from gateway.ask(scene)
-        scene.expect(status == 200, f"the gateway answered with {status}")
+    def _asked(self, scene: Scene, gateway: Gateway, flow: str = FEEDBACK) -> Script:
+        status = yield from gateway.ask(scene, flow)
+        scene.expect(status == 200, f"the gateway answered {flow} with {status}")
 
     def _begin_without(self, scene: Scene, right: Right) -> Script:
         self._rights.take(GATEWAY, right)
@@ -316,6 +318,14 @@ class KafkaSecure(Environment):
         return {"KAFKA_PROPERTIES_FILE": str(path)}
 
 
+CALLER = 7
+CALLS: dict[str, tuple[str, dict[str, object]]] = {
+    FEEDBACK: ("/api/v1/feedback/create", {"question": "캐시란?", "answer": "사본입니다."}),
+    INIT: ("/api/v1/resume/agent/init", {"inputs": {"email": "hong@example.kr"}}),
+    ANSWER: ("/api/v1/resume/agent/update", {"inputs": {"answer": "응답 시간을 절반으로 줄였습니다."}}),
+}
+
+
 class Gateway:
     """The gateway as a process, and a caller of it."""
 
@@ -344,19 +354,15 @@ class Gateway:
 
         return holds
 
-    def ask(self, scene: Scene) -> Steps[int]:
-        """A caller who waits for feedback; the status of the reply."""
+    def ask(self, scene: Scene, flow: str) -> Steps[int]:
+        """A caller who waits for what comes; the status of the reply. All are one member, who is in one interview."""
         self._asked += 1
-        value = {"memberId": 7_000_000 + self._asked, "question": "캐시란?", "answer": "사본입니다."}
-        body = json.dumps(value)
-        process = scene.stand.start(
-            lambda folder: Service(
-                f"caller-of-{self.process.name}-{self._asked}",
-                folder,
-                ["curl", "-s", "-m", "60", "-o", "/dev/null", "-w", "%{http_code}", "-H", "content-type: application/json",
-                 "--data-binary", body, f"http://{self._address}/api/v1/feedback/create"],
-            )
-        )  # fmt: skip
+        path, asked = CALLS[flow]
+        url, body = f"http://{self._address}{path}", json.dumps({"memberId": CALLER} | asked)
+        command = ["curl", "-s", "-m", "60", "-o", "/dev/null", "-w", "%{http_code}", "--data-binary", body]
+        command += ["-H", "content-type: application/json", url]
+        name = f"caller-of-{self.process.name}-{self._asked}"
+        process = scene.stand.start(lambda folder: Service(name, folder, command))
         yield from scene.until("the caller of the gateway is answered", lambda: process.exit_code() is not None, 70.0)
         said = process.log.read_text()
         return int(said) if said.isdigit() else 0
