@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import re
 import urllib.error
 import urllib.request
 from collections.abc import Callable
@@ -227,6 +228,13 @@ class KafkaSecure(Environment):
                 yield from self._begin_without(scene, right)
             yield from self._begin_without_progress(scene, read(names.progress)[0])
 
+    def excuse(self, violation: str) -> str | None:
+        """What the gateway's callers asked for is in the model's books, and not in the judge's."""
+        found = re.match(r"paid twice: (\d+) prompts were paid for (\d+) requests", violation)
+        if found and int(found[1]) - int(found[2]) <= Gateway.asked:
+            return f"{Gateway.asked} of them were asked for by way of the gateway"
+        return None
+
     def _asked(self, scene: Scene, gateway: Gateway, flow: str = FEEDBACK) -> Script:
         status = yield from gateway.ask(scene, flow)
         scene.expect(status == 200, f"the gateway answered {flow} with {status}")
@@ -329,9 +337,11 @@ CALLS: dict[str, tuple[str, dict[str, object]]] = {
 class Gateway:
     """The gateway as a process, and a caller of it."""
 
+    asked = 0
+    """How often one was."""
+
     def __init__(self, scene: Scene, settings: dict[str, str]) -> None:
         self._address = f"127.0.0.1:{scene.stand.ports.free()}"
-        self._asked = 0
         name = f"gateway-{next(GATEWAYS)}"
         self.process: Service = scene.stand.command(
             name, "gateway", settings=settings | {"GATEWAY_ADDR": self._address}
@@ -356,12 +366,14 @@ class Gateway:
 
     def ask(self, scene: Scene, flow: str) -> Steps[int]:
         """A caller who waits for what comes; the status of the reply. All are one member, who is in one interview."""
-        self._asked += 1
+        Gateway.asked += 1
         path, asked = CALLS[flow]
+        # Nobody asks for the same twice, which would be paid twice.
+        asked = {name: f"{text} ({Gateway.asked})" if isinstance(text, str) else text for name, text in asked.items()}
         url, body = f"http://{self._address}{path}", json.dumps({"memberId": CALLER} | asked)
         command = ["curl", "-s", "-m", "60", "-o", "/dev/null", "-w", "%{http_code}", "--data-binary", body]
         command += ["-H", "content-type: application/json", url]
-        name = f"caller-of-{self.process.name}-{self._asked}"
+        name = f"caller-of-{self.process.name}-{Gateway.asked}"
         process = scene.stand.start(lambda folder: Service(name, folder, command))
         yield from scene.until("the caller of the gateway is answered", lambda: process.exit_code() is not None, 70.0)
         said = process.log.read_text()
