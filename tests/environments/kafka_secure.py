@@ -15,7 +15,7 @@ from confluent_kafka.admin import AclOperation
 from authority import Authority
 from environment import Environment
 from faults import Script
-from rights import Right, Rights, of_dlt_list, of_dlt_replay, of_gateway, of_run, of_topics, read, write
+from rights import Right, Rights, of_dlt_list, of_dlt_purge, of_dlt_replay, of_gateway, of_run, of_topics, read, write
 from scene import Ended, Scene, Steps
 from secure_broker import SecureBroker
 from services import LOOK_S, Ports, Service
@@ -23,7 +23,7 @@ from stand import Stand
 from wire import ANSWER, FEEDBACK, FLOWS, INIT
 from workers import Worker
 
-WORKER, GATEWAY, LOOKER, LISTER, REPLAYER = "worker", "gateway", "looker", "lister", "replayer"
+WORKER, GATEWAY, LOOKER, LISTER, REPLAYER, PURGER = "worker", "gateway", "looker", "lister", "replayer", "purger"
 PASSWORD = r"p=ss, w0rd;#&%'\1"
 """Of everybody; all that a file of properties takes."""
 NOTICED_S = 25.0
@@ -53,6 +53,7 @@ class KafkaSecure(Environment):
             LOOKER: of_topics(stand.names),
             LISTER: of_dlt_list(stand.names),
             REPLAYER: of_dlt_replay(stand.names),
+            PURGER: of_dlt_purge(stand.names),
         }
         for user, rights in least.items():
             self._rights.let_in(user, PASSWORD)
@@ -150,6 +151,10 @@ class KafkaSecure(Environment):
             yield from self._make_a_topic(scene)
         with scene.event("dlt replay without and with its rights"):
             yield from self._replay(scene)
+        knows = yield from scene.command("dlt", "--help")
+        if "purge" in knows.stdout:
+            with scene.event("dlt purge without and with its rights"):
+                yield from self._purge(scene)
 
     def _command_without(self, scene: Scene, user: str, right: Right, *command: str) -> Steps[Ended]:
         self._rights.take(user, right)
@@ -227,6 +232,17 @@ class KafkaSecure(Environment):
             for right in requests:
                 yield from self._begin_without(scene, right)
             yield from self._begin_without_progress(scene, read(names.progress)[0])
+
+    def _purge(self, scene: Scene) -> Script:
+        """What lies there has been read by all who judge it."""
+        command = ("dlt", "purge", "--before", "2s", "--yes")
+        letters = scene.stand.names.dead_letter_topics()
+        for right in of_dlt_purge(scene.stand.names)[: 1 if self.short else None]:
+            yield from self._command_without(scene, PURGER, right, *command)
+        yield from scene.until("all dead letters are read", lambda: all(map(scene.bus.has_read, letters)), NOTICED_S)
+        ended = yield from scene.command(*command, settings=self._by_password(PURGER))
+        deleted = sum(map(int, re.findall(r"^deleted +(\d+)", ended.stdout, re.MULTILINE)))
+        scene.expect(ended.code == 0 and deleted > 0, f"dlt purge ended with {ended.code}: {ended.said}")
 
     def excuse(self, violation: str) -> str | None:
         """What the gateway's callers asked for is in the model's books, and not in the judge's."""

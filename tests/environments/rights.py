@@ -76,6 +76,11 @@ def of_dlt_replay(names: Names) -> list[Right]:
     return [*of_dlt_list(names), *write(*names.requests.values())]
 
 
+def of_dlt_purge(names: Names) -> list[Right]:
+    """Delete brings Describe with it."""
+    return [Right(AclOperation.DELETE, topic) for topic in names.dead_letter_topics()]
+
+
 class Rights:
     """What an operator does to a broker that has an authorizer."""
 
