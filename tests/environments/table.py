@@ -70,8 +70,9 @@ def not_run(name: str, about: str, why: str) -> Row:
 
 
 def longest_gap(arrivals: list[float], began: float, ended: float) -> float:
-    """Of the times between two outcomes the longest that begins in this span."""
-    return max((later - earlier for earlier, later in pairwise(arrivals) if began <= earlier < ended), default=0.0)
+    """The longest time between two outcomes, as far as it lies in this span."""
+    gaps = (min(later, ended) - max(earlier, began) for earlier, later in pairwise(arrivals))
+    return max((0.0, *gaps))
 
 
 def unfinished(run: Run, unsent: set[int]) -> list[str]:
