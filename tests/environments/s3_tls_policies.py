@@ -39,6 +39,8 @@ class S3TlsPolicies(Environment):
         storage.enforce({"worker": self._policy, "operator": operators})
         # The judge reads documents as who may do everything, and follows links through the front.
         os.environ.update(storage.settings_of("admin") | {"SSL_CERT_FILE": str(storage.ca)})
+        # The session that made the bucket remembers who it was.
+        boto3.setup_default_session()
         return storage.settings_of("worker") | {
             "RUST_LOG": self.log,
             "AWS_ENDPOINT_URL_S3": storage.url,
