@@ -58,6 +58,8 @@ class Load(Trial):
         """Member, begin and end of each dialogue."""
         self.families: dict[Case, Family] = {}
         """What was replayed, by the request."""
+        self.unsent_members: set[int] = set()
+        """Whose requests Kafka never got, or lost with their topic."""
         self.replaying_since = 0.0
         """When the last command began that replays."""
         self.losses = Losses(letters, judge.names.dead_letter_suffix, clock.now)
@@ -219,6 +221,7 @@ class Load(Trial):
             family.replays = [(case, began) for case, began in family.replays if case.sends]
         cases = self._judge.cases
         unsent = [case for case in cases if not case.sends]
+        self.unsent_members = {case.request.member for case in unsent}
         self._judge.cases = [case for case in cases if case.sends]
         for case in self._judge.cases:
             case.request = replace(case.request, clicks=min(case.request.clicks, len(case.sends)))

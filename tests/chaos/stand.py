@@ -124,6 +124,8 @@ class Stand:
         self.folder = folder
         self.clock = clock
         self._started: list[Service] = []
+        self._also: list[Callable[[], None]] = []
+        """What else ends with the run."""
         self._events = (folder / "faults.log").open("a")
 
     def open(self, binary: Path, services: Path, surroundings: Surroundings, seed: int, manners: Manners) -> None:
@@ -135,6 +137,7 @@ class Stand:
         for service in (self.broker, self.redis, self.storage):
             wait_until_answers(service)
         self.background = Background(seed, manners, self.storage.port, ports, self.clock.now)
+        self._also.append(self.background.close)
         storage_settings = {
             "AWS_ENDPOINT_URL_S3": f"http://127.0.0.1:{self.background.s3_port}",
             "AWS_ACCESS_KEY_ID": "chaos",
@@ -155,8 +158,8 @@ class Stand:
             "RESUME_URL_TTL": "6h",
             "SHUTDOWN_GRACE": f"{GRACE_S:.0f}s",
         }  # fmt: skip
-        self._binary, self._partitions = binary, surroundings.partitions
-        self._env = env = env | surroundings.settings(self)
+        self.binary, self._partitions = binary, surroundings.partitions
+        self.env = env = env | surroundings.settings(self)
         self.make_topics()
         self.workers = [
             self.start(Worker, f"worker-{number}", binary, env | surroundings.of_worker(number), ports)
@@ -165,15 +168,15 @@ class Stand:
 
     def make_topics(self) -> None:
         """Those that are missing."""
-        own = {name: value for name, value in self._env.items() if not name.startswith("KAFKA_PROPERTIES")}
-        make_topics(self._binary, own | {"KAFKA_BOOTSTRAP_SERVERS": self.broker.address}, self._partitions)
+        own = {name: value for name, value in self.env.items() if not name.startswith("KAFKA_PROPERTIES")}
+        make_topics(self.binary, own | {"KAFKA_BOOTSTRAP_SERVERS": self.broker.address}, self._partitions)
 
     def command(self, name: str, *arguments: str, settings: dict[str, str] | None = None) -> Service:
         """Starts one of the worker's commands for operators. What it says and its errors are in files of their own."""
 
         def described(folder: Path) -> Service:
-            env = self._env | {"OPENAI_API_KEY": "operator"} | (settings or {})
-            service = Service(name, folder, [str(self._binary), *arguments], env)
+            env = self.env | {"OPENAI_API_KEY": "operator"} | (settings or {})
+            service = Service(name, folder, [str(self.binary), *arguments], env)
             service.errors = folder / f"{name}.err"
             return service
 
@@ -188,8 +191,8 @@ class Stand:
     def close(self) -> None:
         for service in reversed(self._started):
             service.kill()
-        if hasattr(self, "background"):
-            self.background.close()
+        for close in self._also:
+            close()
         self._events.close()
 
     def start(self, kind: Callable[..., Started], *arguments: Any) -> Started:

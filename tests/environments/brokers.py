@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 from confluent_kafka import ElectionType, KafkaException, TopicPartition
-from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin import AdminClient, ClusterMetadata
 
 from services import LOOK_S, Broker, Ports
 
@@ -60,26 +61,31 @@ class Cluster:
 
     def answers(self) -> bool:
         """Whether every node takes part."""
-        try:
-            return len(self._admin().list_topics(timeout=LOOK_S).brokers) == len(self.nodes)
-        except KafkaException:
-            return False
+        return all(len(known.brokers) == len(self.nodes) for known in self._known())
 
     def is_in_sync(self) -> bool:
-        """Whether every node has all that it should."""
-        try:
-            known = self._admin().list_topics(timeout=LOOK_S)
-        except KafkaException:
-            return False
-        partitions = [partition for topic in known.topics.values() for partition in topic.partitions.values()]
-        return len(known.brokers) == len(self.nodes) and all(len(one.isrs) == len(one.replicas) for one in partitions)
+        """Whether every node has all that it should, as each of them sees it: one without a quorum sees what was."""
+        return all(
+            len(known.brokers) == len(self.nodes)
+            and all(
+                len(partition.isrs) == len(partition.replicas)
+                for topic in known.topics.values()
+                for partition in topic.partitions.values()
+            )
+            for known in self._known()
+        )
+
+    def _known(self) -> Iterator[ClusterMetadata]:
+        """What each node knows; nothing is known of one that does not answer."""
+        for node in self.nodes:
+            try:
+                yield AdminClient({"bootstrap.servers": node.address, "log_level": 0}).list_topics(timeout=LOOK_S)
+            except KafkaException:
+                yield ClusterMetadata()
 
     def elect_preferred(self) -> None:
         """Every partition is led by the node that should."""
-        admin = self._admin()
+        admin = AdminClient({"bootstrap.servers": self.address, "log_level": 0})
         known = admin.list_topics(timeout=KAFKA_S)
         places = [TopicPartition(name, number) for name, topic in known.topics.items() for number in topic.partitions]
         admin.elect_leaders(ElectionType.PREFERRED, places).result(KAFKA_S)
-
-    def _admin(self) -> AdminClient:
-        return AdminClient({"bootstrap.servers": self.address, "log_level": 0})

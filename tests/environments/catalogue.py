@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from environment import Environment
+from kafka_groups import KafkaGroups
+from kafka_secure import KafkaSecure
 from kafka_three import KafkaThree
 from redis_acl_tls import RedisAclTls
 from redis_cluster import RedisClusterEnvironment
@@ -12,7 +14,9 @@ from skew import Skew
 from valkey import Valkey
 
 ENVIRONMENTS: list[type[Environment]] = [
+    KafkaSecure,
     KafkaThree,
+    KafkaGroups,
     RedisSentinel,
     RedisClusterEnvironment,
     RedisAclTls,

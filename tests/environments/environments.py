@@ -12,6 +12,7 @@ Needs what tests/run installs (Kafka's jars, redis-server, moto) and tests/outsi
 from __future__ import annotations
 
 import argparse
+import json
 import secrets
 import shutil
 import signal
@@ -48,7 +49,7 @@ class Trial:
         self._environment = environment
         self._options = options
         self._folder = folder
-        self._scene: Scene | None = None
+        self._scene: Scene
         self._asked_until = 0.0
         self.rows: list[Row] = []
         self.violations: list[str] = []
@@ -62,14 +63,16 @@ class Trial:
             run = Play(stand, course, self._open).run()
         finally:
             stand.close()
-        events = self._scene.events if self._scene else []
-        run.violations += unfinished(run)
+        events, load = self._scene.events, self._scene.load
+        run.violations += unfinished(run, load.unsent_members)
         run.violations += [f"{event.what}: {wrong}" for event in events for wrong in event.wrong]
         for violation in list(run.violations):
             if (why := environment.excuse(violation)) is not None:
                 run.violations.remove(violation)
                 print(f"excused, {why}: {violation}", file=sys.stderr)
         self.violations = run.violations
+        figures = run.figures | {"violations": run.violations}
+        (self._folder / "figures.json").write_text(json.dumps(figures, ensure_ascii=False, indent=2))
         self.rows = rows_of(environment.name, environment.about, run, events, self._asked_until)
 
     def _open(self, stage: Stage, injected: Injected, start: float) -> Faults:

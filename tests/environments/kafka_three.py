@@ -7,7 +7,7 @@ from pathlib import Path
 
 from brokers import Cluster
 from environment import Environment
-from faults import LOOK_S, Script
+from faults import Script
 from scene import Scene
 from service_faults import BROKER_PARTS
 from services import Broker, Ports
@@ -15,6 +15,7 @@ from silence import Outage
 
 SYNC_S = 90.0
 END_S = 60.0
+FLUSHED_S = 40.0
 FENCED_S = 9.0
 """After so long Kafka counts a broker that is gone as gone."""
 
@@ -72,6 +73,6 @@ class KafkaThree(Environment):
     def _back(self, scene: Scene, node: Broker) -> Script:
         node.start()
         yield from scene.until(f"after {node.name} all is in sync", scene.stand.broker.is_in_sync, SYNC_S)
-        # A client that saw a broker fenced may never find it again (librdkafka issue 5301).
+        # A client that saw a broker fenced may never find it again (librdkafka issue 5301); what it holds goes with it.
+        yield from scene.until("what members asked for is with the brokers", scene.bus.flush, FLUSHED_S)
         scene.bus.renew()
-        yield LOOK_S

@@ -12,7 +12,17 @@ from load import cases_of
 from scene import Event
 
 PASSED, FAILED, NOT_RUN = "passed", "FAILED", "not run"
-HEADS = ("environment", "what happened", "requests", "lost", "repeats", "order faults", "longest gap", "verdict")
+HEADS = (
+    "environment",
+    "what happened",
+    "requests",
+    "lost",
+    "repeats",
+    "order faults",
+    "longest gap",
+    "longest wait",
+    "verdict",
+)
 
 
 @dataclass(frozen=True)
@@ -27,13 +37,15 @@ class Row:
     disordered: int
     gap_s: float
     """The longest time without any outcome while members asked."""
+    wait_s: float
+    """The longest that one request waited for its first outcome."""
     verdict: str
 
     def cells(self) -> list[str]:
         if self.verdict.startswith(NOT_RUN):
-            return [self.environment, self.what, "", "", "", "", "", self.verdict]
-        figures = [f"{self.requests:,}", str(self.lost), str(self.repeats), str(self.disordered), f"{self.gap_s:.1f} s"]
-        return [self.environment, self.what, *figures, self.verdict]
+            return [self.environment, self.what, *[""] * 6, self.verdict]
+        counts = [f"{self.requests:,}", str(self.lost), str(self.repeats), str(self.disordered)]
+        return [self.environment, self.what, *counts, f"{self.gap_s:.1f} s", f"{self.wait_s:.1f} s", self.verdict]
 
 
 def rows_of(name: str, about: str, run: Run, events: list[Event], asked_until: float) -> list[Row]:
@@ -54,7 +66,7 @@ def rows_of(name: str, about: str, run: Run, events: list[Event], asked_until: f
 
 
 def not_run(name: str, about: str, why: str) -> Row:
-    return Row(name, about, 0, 0, 0, 0, 0.0, f"{NOT_RUN}: {why}")
+    return Row(name, about, 0, 0, 0, 0, 0.0, 0.0, f"{NOT_RUN}: {why}")
 
 
 def longest_gap(arrivals: list[float], began: float, ended: float) -> float:
@@ -62,13 +74,13 @@ def longest_gap(arrivals: list[float], began: float, ended: float) -> float:
     return max((later - earlier for earlier, later in pairwise(arrivals) if began <= earlier < ended), default=0.0)
 
 
-def unfinished(run: Run) -> list[str]:
-    """Interviews that never came to a résumé."""
+def unfinished(run: Run, unsent: set[int]) -> list[str]:
+    """Interviews that never came to a résumé, but for those of members whose requests never came to Kafka."""
     completed = run.judge.completed_members()
     return [
         f"dialogue: member {member}'s interview of {began:.3f} never came to a résumé"
         for member, began, ended in run.dialogues
-        if ended is None or member not in completed
+        if member not in unsent and (ended is None or member not in completed)
     ]
 
 
@@ -80,12 +92,14 @@ def as_text(rows: Iterable[Row]) -> str:
 
 
 def as_markdown(rows: Iterable[Row]) -> str:
-    lines = [list(HEADS), ["---"] * 2 + ["---:"] * 5 + ["---"], *(row.cells() for row in rows)]
+    lines = [list(HEADS), ["---"] * 2 + ["---:"] * 6 + ["---"], *(row.cells() for row in rows)]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def _row(name: str, what: str, cases: list[Case], disordered: set[Case], gap_s: float) -> Row:
     lost = sum(not case.outcomes for case in cases)
     wrong = sum(case in disordered for case in cases)
-    repeats = sum(case.repeats() for case in cases)
-    return Row(name, what, len(cases), lost, repeats, wrong, gap_s, FAILED if lost or wrong else PASSED)
+    # Who clicks twice is answered twice.
+    repeats = sum(max(0, len(case.outcomes) - len(case.sends)) for case in cases)
+    wait_s = max((wait for case in cases if (wait := case.latency_s()) is not None), default=0.0)
+    return Row(name, what, len(cases), lost, repeats, wrong, gap_s, wait_s, FAILED if lost or wrong else PASSED)
