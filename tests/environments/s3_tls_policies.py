@@ -81,6 +81,9 @@ class S3TlsPolicies(Environment):
                     storage.rule = None
                     yield from scene.all_ready()
         yield 2.0
+        _, secret = storage.keys["worker"]
+        told = [worker.name for worker in scene.stand.workers if secret in worker.log.read_text()]
+        scene.expect(not told, f"a secret stands in the log of {told}")
 
     def _waits(self, scene: Scene, *words: str) -> Script:
         """Each worker says why; what is finished meanwhile waits, and is judged like all else."""
