@@ -361,7 +361,7 @@ async fn a_lock_that_expired_while_its_work_goes_on_is_kept_from_whoever_would_p
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_was_fenced_pays_for_nothing_any_more_and_renews_no_lock() {
+async fn who_was_fenced_in_a_group_pays_for_nothing_of_it_any_more_and_renews_none_of_its_locks() {
     let shared = Shared::new();
     let worker = shared.worker();
     let (asking, saving) = (shared.model.hold("답변"), shared.state.hold_next_answer());
@@ -374,16 +374,28 @@ async fn who_was_fenced_pays_for_nothing_any_more_and_renews_no_lock() {
     let working = tokio::spawn(async move { work(&fenced, left).await });
     asking.reached().await;
     let renewing = tokio::spawn(worker.locks.clone().renew());
-    worker.locks.fence();
+    let [held, other] = [shared.state.lock(Flow::Feedback, 9).await, shared.state.lock(Flow::Resume, 9).await];
+    let [held, other] = [held, other].map(|claim| worker.locks.hold(&claim));
+    worker.locks.fence(Flow::Feedback);
     working.await.unwrap();
     saving.open();
     paid.await.unwrap();
     assert_eq!(shared.producer.outcome(8).await.topic(), "FeedbackGenerated", "what was paid for is saved and sent");
     assert_eq!((shared.producer.sent().len(), shared.model.asked().len()), (1, 2));
-    let held = worker.locks.hold(&shared.state.lock(Flow::Feedback, 7).await);
+    let before = shared.state.renewals().len();
+    eventually("what is held in another group is renewed", || async {
+        (shared.state.renewals().len() == before + 3).then_some(())
+    })
+    .await;
+    drop(other);
+    let before = shared.state.renewals().len();
     tokio::time::sleep(Duration::from_secs(3_600)).await;
-    assert_eq!(shared.state.renewals(), []);
+    assert_eq!(shared.state.renewals().len(), before);
     drop(held);
+    // What it is given later is its own.
+    let again = record(RequestKind::FeedbackRequested, 2, &feedback(10));
+    work(&worker, again).await;
+    assert_eq!(shared.producer.outcome(10).await.topic(), "FeedbackGenerated");
     renewing.abort();
 }
 

@@ -12,6 +12,7 @@ mod feedback;
 mod gateway;
 mod half_alive;
 mod hangs;
+mod namesakes;
 mod ops;
 mod page;
 mod process;
@@ -52,6 +53,7 @@ pub fn all() -> Vec<(&'static str, Vec<Case>)> {
         ("crash", crash::cases()),
         ("scenarios", scenarios::cases()),
         ("secure", secure::cases()),
+        ("namesakes", namesakes::cases()),
         ("ops", ops::cases()),
         ("gateway", gateway::cases()),
         ("callers", callers::cases()),
