@@ -31,7 +31,9 @@ pub async fn kept(connection: &Connection, topics: &[String]) -> Result<Kept, Ka
         let config = described?;
         let limit = |name| {
             let value = config.get(name).and_then(|entry| entry.value.as_ref()?.parse::<i64>().ok());
-            value.ok_or_else(|| KafkaError::Request("a topic's retention is not told (DescribeConfigs is denied)".to_owned()))
+            value.ok_or_else(|| {
+                KafkaError::Request("a topic's retention is not told (DescribeConfigs is denied)".to_owned())
+            })
         };
         // -1: for ever.
         let kept = u64::try_from(limit("retention.ms")?).ok().map(Duration::from_millis);

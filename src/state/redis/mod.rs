@@ -20,6 +20,7 @@ use uuid::Uuid;
 
 pub use self::address::{InvalidAddress, RedisAddress};
 use self::connection::Connection;
+use self::error::names_no_command;
 use self::replicas::Replicas;
 use self::shared_script::SharedScript;
 use super::stored::{Found, StoredChange};
@@ -93,12 +94,9 @@ impl RedisState {
     }
 
     /// Begins a turn of nobody and gives its lock back, as the work does it: a server that answers a ping need not take
-    /// what is written. Before that each command of the work is tried, so that one which is refused is named.
+    /// what is written.
     async fn try_out(&self, id: Uuid) -> Result<(), StateError> {
-        let (written, lifetime) = (vec![keys::trial_written(id)], vec![milliseconds(self.lifetimes.lock)]);
-        // By its text, as after a restart of the server: who may run a script by its hash need not be allowed that.
-        let allowed = self.connection.client()?.eval(include_str!("rights.lua"), written, lifetime).await;
-        let () = allowed.map_err(|error| self.connection.failed(&error))?;
+        self.try_commands(id).await?;
         // Always the same token: a lock that could not be given back is our own the next time.
         let (keys, token) = (keys::trial(id), id.to_string());
         let lock = keys.iter().take(1).cloned().collect();
@@ -107,10 +105,24 @@ impl RedisState {
         Ok(())
     }
 
+    /// Tries each command of the work, so that one which is refused is named.
+    async fn try_commands(&self, id: Uuid) -> Result<(), StateError> {
+        let (written, lifetime) = (vec![keys::trial_written(id)], vec![milliseconds(self.lifetimes.lock)]);
+        // By its text, as after a restart of the server: who may run a script by its hash need not be allowed that.
+        let tried = self.connection.client()?.eval(include_str!("rights.lua"), written, lifetime).await;
+        tried.map_err(|error| self.connection.failed(&error))
+    }
+
     /// Runs a script, if there is a server to run it.
     async fn run(&self, script: &SharedScript, keys: Vec<String>, args: Vec<String>) -> Result<Vec<Value>, StateError> {
         self.connection.client()?;
-        script.run(keys, args).await
+        let reply = script.run(keys, args).await;
+        if reply.as_ref().is_err_and(names_no_command)
+            && let [id, ..] = self.trials
+        {
+            self.try_commands(id).await?;
+        }
+        reply
     }
 }
 

@@ -154,6 +154,7 @@ async fn a_paid_reply_waits_for_a_store_that_refuses_it(env: Arc<TestEnv>) {
     }
     let told = told_in_time(&worker, "redis").await;
     assert!(told.contains("can't run this command") || told.contains("ACL failure"), "{told}");
+    assert!(told.contains("(SET)") || told.contains("'set'"), "{told}");
     eventually("what waits is counted, and told with its setting", || async {
         let (_, body) = worker.get("/readyz").await?;
         let (_, metrics) = worker.get("/metrics").await?;
