@@ -118,7 +118,8 @@ class RedisAclTls(Environment):
             redis.grant(self._operator.without(right))
             ended = yield from scene.command(*words)
             scene.expect(
-                ended.code not in (0, None) and right[1:] in ended.stderr.lower(), f"without {right} it said: {ended.said}"
+                ended.code not in (0, None) and right[1:] in ended.stderr.lower(),
+                f"without {right} it said: {ended.said}",
             )
         redis.grant(self._operator)
 
