@@ -86,9 +86,13 @@ class S3TlsPolicies(Environment):
         scene.expect(not told, f"a secret stands in the log of {told}")
 
     def _waits(self, scene: Scene, *words: str) -> Script:
-        """Each worker says why; what is finished meanwhile waits, and is judged like all else."""
-        for worker in scene.stand.workers:
-            yield from scene.tells(worker, "s3", *words, within_s=TOLD_S)
+        """Whoever has something to store says why it does not; what is finished meanwhile waits, and is judged like all else."""
+
+        def is_told() -> bool:
+            said = [scene.reasons(worker) for worker in scene.stand.workers]
+            return any("s3" in one and all(word.lower() in one for word in words) for one in said)
+
+        yield from scene.until(f"a worker tells {' and '.join(words)} of s3", is_told, TOLD_S)
         yield 0.0 if self.short else REFUSED_S
 
     def _keys(self, scene: Scene, storage: SafeStorage) -> Script:
