@@ -66,6 +66,11 @@ def unless_encrypted(key_id: str) -> Rule:
     return rule
 
 
+class Front(ThreadingHTTPServer):
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Who goes away, or trusts nobody here, is part of what is tried."""
+
+
 class SafeStorage(Storage):
     """Whoever comes by `port` comes to moto itself, without TLS; by `url` through the front."""
 
@@ -77,7 +82,7 @@ class SafeStorage(Storage):
         self._secrets: dict[str, str] = {}
         self._front_port = ports.free()
         self.url = f"https://127.0.0.1:{self._front_port}"
-        self._front = ThreadingHTTPServer(("127.0.0.1", self._front_port), _handler(self))
+        self._front = Front(("127.0.0.1", self._front_port), _handler(self))
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(*authority.certificate("s3"))
         # Each connection shakes hands in its own thread: one that does not must not hold up the others.
