@@ -72,7 +72,7 @@ class S3TlsPolicies(Environment):
         for what, refusal, words in (
             ("credentials that have expired", EXPIRED, "ExpiredToken"),
             ("the bucket is in another region", ELSEWHERE, "another region (301)"),
-            ("the bucket is gone", GONE, "NoSuchBucket"),
+            ("the bucket is gone", GONE, "no such bucket (404)"),
         ):
             if not self.short or refusal is EXPIRED:
                 with scene.event(f"{what} (staged), put right"):
