@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import re
 import urllib.error
 import urllib.request
 from collections.abc import Callable
@@ -19,7 +20,7 @@ from scene import Ended, Scene, Steps
 from secure_broker import SecureBroker
 from services import LOOK_S, Ports, Service
 from stand import Stand
-from wire import FEEDBACK
+from wire import ANSWER, FEEDBACK, FLOWS, INIT
 from workers import Worker
 
 WORKER, GATEWAY, LOOKER, LISTER, REPLAYER = "worker", "gateway", "looker", "lister", "replayer"
@@ -114,8 +115,9 @@ class KafkaSecure(Environment):
                 )
         self._rights.grant(WORKER, [right])
         yield from scene.all_ready(BACK_S)
-        if right.name.endswith(names.dead_letter_suffix):
-            yield from scene.until("dead letters are kept again", self._a_letter_for(scene, FEEDBACK), NOTICED_S)
+        for flow, topic in names.requests.items():
+            if right.name == topic + names.dead_letter_suffix:
+                yield from scene.until("dead letters are kept again", self._a_letter_for(scene, flow), NOTICED_S)
 
     def _tells(self, scene: Scene, worker: Worker, right: Right) -> Callable[[], bool]:
         """A group's part does not name the group; a topic is named."""
@@ -198,10 +200,11 @@ class KafkaSecure(Environment):
 
     def _rights_of_gateway(self, scene: Scene) -> Script:
         names = scene.stand.names
-        outcomes, requests = read(*names.outcomes), read(*names.requests.values())
+        outcomes, requests, flows = read(*names.outcomes), read(*names.requests.values()), list(FLOWS)
         if self.short:
-            outcomes, requests = outcomes[:1], requests[:1]
-        with scene.event(f"gateway, and without one of its rights ({len(outcomes) + len(requests) + 2} times)"):
+            outcomes, requests, flows = outcomes[:1], requests[:1], flows[:1]
+        times = len(outcomes) + len(requests) + len(flows) + 1
+        with scene.event(f"gateway, and without one of its rights ({times} times)"):
             gateway = Gateway(scene, self._by_password(GATEWAY))
             yield from scene.until("the gateway is ready", gateway.is_ready, BACK_S)
             yield from self._asked(scene, gateway)
@@ -211,22 +214,30 @@ class KafkaSecure(Environment):
                 yield from scene.until(f"the gateway tells that it lacks {right}", holds, NOTICED_S)
                 self._rights.grant(GATEWAY, [right])
                 yield from scene.until("the gateway is ready again", gateway.is_ready, BACK_S)
-            [right] = write(names.requests[FEEDBACK])
-            self._rights.take(GATEWAY, right)
-            status = yield from gateway.ask(scene)
-            scene.expect(status >= 500, f"without {right} the gateway answered with {status}")
-            self._rights.grant(GATEWAY, [right])
-            yield from scene.until("the gateway is ready again", gateway.is_ready, BACK_S)
-            yield from self._asked(scene, gateway)
+            for flow in flows:
+                [right] = write(names.requests[flow])
+                self._rights.take(GATEWAY, right)
+                status = yield from gateway.ask(scene, flow)
+                scene.expect(status >= 500, f"without {right} the gateway answered with {status}")
+                self._rights.grant(GATEWAY, [right])
+                yield from scene.until("the gateway is ready again", gateway.is_ready, BACK_S)
+                yield from self._asked(scene, gateway, flow)
             gateway.process.kill()
             # Who may write a topic may know of it, so that a right to read that is gone shows when a gateway begins.
             for right in requests:
                 yield from self._begin_without(scene, right)
             yield from self._begin_without_progress(scene, read(names.progress)[0])
 
-    def _asked(self, scene: Scene, gateway: Gateway) -> Script:
-        status = yield from gateway.ask(scene)
-        scene.expect(status == 200, f"the gateway answered with {status}")
+    def excuse(self, violation: str) -> str | None:
+        """What the gateway's callers asked for is in the model's books, and not in the judge's."""
+        found = re.match(r"paid twice: (\d+) prompts were paid for (\d+) requests", violation)
+        if found and int(found[1]) - int(found[2]) <= Gateway.asked:
+            return f"{Gateway.asked} of them were asked for by way of the gateway"
+        return None
+
+    def _asked(self, scene: Scene, gateway: Gateway, flow: str = FEEDBACK) -> Script:
+        status = yield from gateway.ask(scene, flow)
+        scene.expect(status == 200, f"the gateway answered {flow} with {status}")
 
     def _begin_without(self, scene: Scene, right: Right) -> Script:
         self._rights.take(GATEWAY, right)
@@ -315,12 +326,22 @@ class KafkaSecure(Environment):
         return {"KAFKA_PROPERTIES_FILE": str(path)}
 
 
+CALLER = 7
+CALLS: dict[str, tuple[str, dict[str, object]]] = {
+    FEEDBACK: ("/api/v1/feedback/create", {"question": "캐시란?", "answer": "사본입니다."}),
+    INIT: ("/api/v1/resume/agent/init", {"inputs": {"email": "hong@example.kr"}}),
+    ANSWER: ("/api/v1/resume/agent/update", {"inputs": {"answer": "응답 시간을 절반으로 줄였습니다."}}),
+}
+
+
 class Gateway:
     """The gateway as a process, and a caller of it."""
 
+    asked = 0
+    """How often one was."""
+
     def __init__(self, scene: Scene, settings: dict[str, str]) -> None:
         self._address = f"127.0.0.1:{scene.stand.ports.free()}"
-        self._asked = 0
         name = f"gateway-{next(GATEWAYS)}"
         self.process: Service = scene.stand.command(
             name, "gateway", settings=settings | {"GATEWAY_ADDR": self._address}
@@ -343,19 +364,17 @@ class Gateway:
 
         return holds
 
-    def ask(self, scene: Scene) -> Steps[int]:
-        """A caller who waits for feedback; the status of the reply."""
-        self._asked += 1
-        value = {"memberId": 7_000_000 + self._asked, "question": "캐시란?", "answer": "사본입니다."}
-        body = json.dumps(value)
-        process = scene.stand.start(
-            lambda folder: Service(
-                f"caller-of-{self.process.name}-{self._asked}",
-                folder,
-                ["curl", "-s", "-m", "60", "-o", "/dev/null", "-w", "%{http_code}", "-H", "content-type: application/json",
-                 "--data-binary", body, f"http://{self._address}/api/v1/feedback/create"],
-            )
-        )  # fmt: skip
+    def ask(self, scene: Scene, flow: str) -> Steps[int]:
+        """A caller who waits for what comes; the status of the reply. All are one member, who is in one interview."""
+        Gateway.asked += 1
+        path, asked = CALLS[flow]
+        # Nobody asks for the same twice, which would be paid twice.
+        asked = {name: f"{text} ({Gateway.asked})" if isinstance(text, str) else text for name, text in asked.items()}
+        url, body = f"http://{self._address}{path}", json.dumps({"memberId": CALLER} | asked)
+        command = ["curl", "-s", "-m", "60", "-o", "/dev/null", "-w", "%{http_code}", "--data-binary", body]
+        command += ["-H", "content-type: application/json", url]
+        name = f"caller-of-{self.process.name}-{Gateway.asked}"
+        process = scene.stand.start(lambda folder: Service(name, folder, command))
         yield from scene.until("the caller of the gateway is answered", lambda: process.exit_code() is not None, 70.0)
         said = process.log.read_text()
         return int(said) if said.isdigit() else 0

@@ -41,6 +41,7 @@ class KafkaThree(Environment):
             yield away_s
             yield from self._back(scene, first)
             yield from scene.all_ready()
+            yield from scene.caught_up()
         away_s = 14.0 if self.short else 25.0
         with scene.event(f"kill -9 of two for {away_s:.0f} s, no quorum; back one by one", moves=True):
             began = scene.now()
@@ -52,17 +53,22 @@ class KafkaThree(Environment):
             yield 3.0
             yield from self._back(scene, third)
             yield from scene.all_ready()
-        with scene.event("rolling restart, each in sync before the next", moves=True):
-            for node in cluster.nodes[: 1 if self.short else None]:
-                yield from self._restart(scene, node)
-            yield from scene.all_ready()
+            yield from scene.caught_up()
+        if not self.short:
+            with scene.event("rolling restart, each in sync before the next", moves=True):
+                for node in cluster.nodes:
+                    yield from self._restart(scene, node)
+                yield from scene.all_ready()
+                yield from scene.caught_up()
         rounds = 1 if self.short else 3
-        with scene.event(f"SIGTERM of one, back, preferred election; {rounds} times", moves=True):
+        times = f", {rounds} times" if rounds > 1 else ""
+        with scene.event(f"SIGTERM of one, back, preferred election{times}", moves=True):
             for node in cluster.nodes[:rounds]:
                 yield from self._restart(scene, node)
                 cluster.elect_preferred()
                 yield 2.0
             yield from scene.all_ready()
+            yield from scene.caught_up()
 
     def _restart(self, scene: Scene, node: Broker) -> Script:
         node.signal(signal.SIGTERM)

@@ -21,6 +21,8 @@ READY_S = 60.0
 """By when a worker is ready where nothing else is said."""
 COMMAND_S = 60.0
 ANSWER_S = 60.0
+FEW = 16
+"""So many are on their way at any time."""
 IN_WORK = 64
 """As much of each worker may be in work when partitions move."""
 
@@ -137,6 +139,10 @@ class Scene:
 
         if not (yield from self.until(f"{worker.name} is ready", is_whole, within_s)):
             self.expect(False, f"{worker.name} says {worker.unready_parts()}")
+
+    def caught_up(self, within_s: float = READY_S) -> Script:
+        """Hardly anybody waits any more, so that what comes next is judged by itself."""
+        yield from self.until("hardly anybody waits", lambda: self.load.waiting() <= FEW, within_s)
 
     def stop(self, worker: Worker) -> Script:
         """SIGTERM, and the end that is due to it."""
