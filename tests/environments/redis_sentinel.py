@@ -22,6 +22,7 @@ IN_SYNC_S = 60.0
 class RedisSentinel(Environment):
     name = "redis-sentinel"
     about = "Redis, three servers and three sentinels, a password for each kind"
+    _scene: Scene | None = None
 
     def redis(self, folder: Path, ports: Ports) -> Sentinels:
         return Sentinels(folder, ports)
