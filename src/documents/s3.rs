@@ -271,7 +271,9 @@ impl Inventory for S3Documents {
 fn knows_no_versions<E: ProvideErrorMetadata>(error: &SdkError<E>) -> bool {
     let SdkError::ServiceError(refusal) = error else { return false };
     let (status, code) = (refusal.raw().status(), refusal.err().code().unwrap_or_default());
-    matches!(code, "NotImplemented" | "MethodNotAllowed") || matches!(status.as_u16(), 405 | 501) || status.is_success()
+    matches!(code, "NotImplemented" | "MethodNotAllowed")
+        || matches!(status.as_u16(), 405 | 501)
+        || status.is_success() && code.is_empty()
 }
 
 /// Whether the store refuses and does not say why.
