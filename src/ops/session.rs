@@ -9,9 +9,9 @@ use clap::{Args, Subcommand};
 use crate::config::{Config, Settings};
 use crate::events::request::{MemberId, SKIPPED};
 use crate::ops;
-use crate::ops::text::{moment, printable_lines};
+use crate::ops::text::{instant, moment, printable_lines};
 use crate::print::say;
-use crate::state::erasure::Holdings;
+use crate::state::erasure::{Erasure, Holdings};
 use crate::state::inspect::{Inspect, StoredSession};
 use crate::state::redis::RedisState;
 use crate::state::session::Exchange;
@@ -124,6 +124,9 @@ async fn show(state: &RedisState, member: MemberId, payload: bool) -> anyhow::Re
                 }
             }
         }
+    }
+    if let Some(at) = state.erased_at(member).await? {
+        say!("member {member} was erased at {}", instant(Some(at)))?;
     }
     Ok(say!("{}", in_words(&state.holdings(member).await?))?)
 }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use axum::http::Method;
+use futures_util::{StreamExt, stream};
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 
@@ -23,6 +24,7 @@ crate::case::cases![
     nothing_comes_back_of_a_member_who_was_erased,
     that_a_letters_member_was_erased_is_shown,
     a_bucket_that_keeps_versions_has_none_left,
+    more_documents_than_a_page_lists_are_removed,
     versions_that_may_not_be_seen_or_removed_are_told_and_the_next_run_goes_on,
     a_removal_that_was_interrupted_goes_on_and_brings_nothing_back_meanwhile,
     dead_letters_before_a_moment_are_deleted_and_nothing_else,
@@ -155,6 +157,8 @@ async fn that_a_letters_member_was_erased_is_shown(env: Arc<TestEnv>) {
     outcomes.dead_letter(feedback(other, "답변").to_string().as_bytes()).await;
     worker.stop().await;
     erase(&env, erased).await;
+    let told = output(&env, &["session", "show", &erased.to_string()]).await;
+    assert!(told.contains(&format!("member {erased} was erased at 2")), "{told}");
     let told = output(&env, &["dlt", "list"]).await;
     let is_marked = |member: i64| {
         told.lines().any(|line| line.contains(&format!("member {member}  ")) && line.ends_with("member erased"))
@@ -198,6 +202,14 @@ async fn a_bucket_that_keeps_versions_has_none_left(env: Arc<TestEnv>) {
         assert!(ended.status.success(), "{}\n{}", ended.stdout, ended.stderr);
         assert_eq!((bucket.versions(&prefix(member)).await, bucket.versions(&prefix(other)).await), (0, 1));
     }
+}
+
+async fn more_documents_than_a_page_lists_are_removed(env: Arc<TestEnv>) {
+    let (member, bucket) = (env.member(), env.bucket());
+    let keys = (0..1_001).map(|number| format!("{}{member}/{number}.docx", env.prefix()));
+    stream::iter(keys).for_each_concurrent(32, async |key| bucket.put(&key).await).await;
+    erase(&env, member).await;
+    assert_eq!(bucket.versions(&format!("{}{member}/", env.prefix())).await, 0);
 }
 
 async fn versions_that_may_not_be_seen_or_removed_are_told_and_the_next_run_goes_on(env: Arc<TestEnv>) {
