@@ -127,7 +127,7 @@ pub async fn run(
     listener: TcpListener,
     stop: impl Future<Output = ()>,
 ) -> anyhow::Result<()> {
-    let hub = Hub::new(Limits::default());
+    let hub = Hub::new(Limits { age: options.replay, ..Limits::default() });
     let producer = Arc::new(KafkaProducer::open(&config.kafka).context("the Kafka producer could not be opened")?);
     let readiness = Readiness::new(&["kafka"], &[], |_, _| {});
     let (stop_sender, stopping) = watch::channel(false);
@@ -147,6 +147,9 @@ pub async fn run(
         supervisor.background("reading progress", feed.run(producer.clone()));
     }
     supervisor.background("reading Kafka", feed.run());
+    if let Some(age) = options.replay {
+        supervisor.background("forgetting", hub.clone().forget_in_time(age));
+    }
 
     let origins: Vec<_> = options.allowed_origins.iter().filter_map(|origin| origin.parse().ok()).collect();
     let app = Arc::new(AppState {

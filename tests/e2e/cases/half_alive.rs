@@ -87,7 +87,7 @@ async fn each_right_in_redis_that_the_work_needs_is_missed_without_traffic(env: 
     let redis = Redis::connect(&env.services).await;
     let user = env.topics.suffix.clone();
     let address = format!("redis://{user}:{user}@127.0.0.1:{}", env.services.redis_port).parse().expect("an address");
-    let commands = ["evalsha", "eval", "get", "set", "del", "pttl", "pexpire", "exists"];
+    let commands = ["evalsha", "eval", "get", "set", "del", "pttl", "pexpire", "exists", "sismember"];
     let set = async |keys: &[&str], commands: &[&str]| {
         let (password, commands) = (format!(">{user}"), commands.iter().map(|command| format!("+{command}")));
         let commands: Vec<String> = commands.collect();

@@ -6,6 +6,7 @@ mod clients;
 mod crash;
 mod dead_letters;
 mod environment;
+mod erasure;
 mod exit;
 mod failures;
 mod feedback;
@@ -49,6 +50,7 @@ pub fn all() -> Vec<(&'static str, Vec<Case>)> {
         ("process", process::cases()),
         ("progress", progress::cases()),
         ("environment", environment::cases()),
+        ("erasure", erasure::cases()),
         ("exit", exit::cases()),
         ("crash", crash::cases()),
         ("scenarios", scenarios::cases()),
