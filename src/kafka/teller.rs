@@ -99,9 +99,21 @@ impl KafkaTeller {
 
     async fn look(&self) {
         loop {
-            self.producer.poll(Duration::ZERO);
+            self.hear_all();
             self.re_add.run(self.producer.client(), &self.connection.bootstrap);
             sleep(LOOK).await;
+        }
+    }
+
+    /// Hears all the news that there is. One poll that does not wait hears one, and each partition acknowledges for itself:
+    /// what is not heard of counts as not sent, until there is no room for more.
+    fn hear_all(&self) {
+        loop {
+            let before = self.producer.in_flight_count();
+            self.producer.poll(Duration::ZERO);
+            if self.producer.in_flight_count() >= before {
+                return;
+            }
         }
     }
 
@@ -236,5 +248,41 @@ impl ProducerContext for Context {
             Ok(_) => self.topics.is_told(),
             Err((error, _)) => (self.dropped)(self.topics.dropped(error)),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kafka::embedded::EmbeddedBroker;
+
+    /// As many as the partitions, each of which acknowledges for itself.
+    const RECORDS: i32 = 60;
+
+    #[tokio::test]
+    async fn however_many_acknowledgements_come_they_make_room_at_the_next_look() {
+        let broker = EmbeddedBroker::start().unwrap();
+        broker.create_topic("RequestProgress", RECORDS).unwrap();
+        let connection = Connection { bootstrap: broker.address().unwrap(), properties: vec![] };
+        let teller = Arc::new(KafkaTeller::open(&connection, "RequestProgress".into(), |_| {}).unwrap());
+        let told = async {
+            while !teller.is_heard() {
+                sleep(LOOK).await;
+            }
+            for number in 0..RECORDS * 4 {
+                let (key, value) = (Some(number.to_string().into_bytes()), Some(b"{}".to_vec()));
+                let topic = teller.topic.clone();
+                teller.tell(&OutgoingRecord { topic, partition: None, key, value, headers: Vec::new() }).unwrap();
+            }
+            while teller.producer.in_flight_count() > 0 {
+                sleep(LOOK).await;
+            }
+        };
+        tokio::select! {
+            () = teller.clone().run() => {}
+            told = timeout(LOOK * 30, told) => told.unwrap(),
+        }
+        // Dropping clients blocks.
+        tokio::task::spawn_blocking(move || drop((teller, broker))).await.unwrap();
     }
 }
