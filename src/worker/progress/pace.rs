@@ -120,9 +120,11 @@ impl Pace {
         self.is_open = true;
     }
 
-    /// Another worker is at it.
+    /// Another worker is at it, and tells of it until this one has it for itself again.
     pub fn met_another(&mut self) {
         self.is_later = true;
+        self.is_open = false;
+        self.held = None;
         self.age = self.age.max(LATER_FROM);
     }
 
