@@ -1,20 +1,21 @@
-//! Who may ask, and how often. The gateway is for trusted networks; this keeps foreign web pages out of it (cross-site
+//! Who may ask, and how often, whoever it is: this keeps foreign web pages out of the gateway (cross-site
 //! requests, DNS rebinding), and one client from taking all of it.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, Method, header};
 use governor::clock::{Clock, DefaultClock};
 use governor::{DefaultDirectRateLimiter, DefaultKeyedRateLimiter, Quota, RateLimiter};
 
 use crate::gateway::refusal::Refusal;
+use crate::gateway::site;
 
 /// Clients that are remembered before those are dropped that were quiet for a while.
 const CLIENTS: usize = 10_000;
 /// Refusals that the log tells in a minute: enough to find out why, whoever floods.
-const TOLD_PER_MINUTE: NonZeroU32 = NonZeroU32::MIN.saturating_add(5);
+pub const TOLD_PER_MINUTE: NonZeroU32 = NonZeroU32::MIN.saturating_add(5);
 /// Most of a foreign host or origin that the log shows, in bytes.
 const TOLD_MAX_BYTES: usize = 100;
 
@@ -60,6 +61,16 @@ impl Guard {
             return Err(Refusal::foreign_origin());
         }
         Ok(host)
+    }
+
+    /// # Errors
+    /// When a page of another site has made a browser ask.
+    pub fn site(&self, method: &Method, path: &str, headers: &HeaderMap) -> Result<(), Refusal> {
+        if site::is_of_another(method, path, headers, !self.origins.is_empty()) {
+            self.tell(headers, "a page of another site asks: GATEWAY_ALLOWED_ORIGINS names those that may");
+            return Err(Refusal::foreign_origin());
+        }
+        Ok(())
     }
 
     /// Whether a page of this origin may ask: it is the host's own, or has one of our names (a proxy before us may put

@@ -5,10 +5,12 @@
 //! what comes back, and `hub` remembers it (`history`) and tells the caller (`outcomes`) and the member's event streams
 //! (`sse`, `stream`); how far requests are comes beside that, for whoever listens just then (`progress`). It knows which
 //! question a member was last shown (`interview`), and what it missed while it was
-//! away (`absence`). What is none of its own goes to the server before it (`pass`).
+//! away (`absence`). What is none of its own goes to the server before it (`pass`). Who asks, and for whom they may, is
+//! known before all that (`guard`, `site`, `auth`), and what records say of themselves has to agree (`trust`).
 
 mod absence;
 mod api;
+pub mod auth;
 mod entry;
 mod feed;
 mod files;
@@ -23,8 +25,10 @@ mod progress;
 mod refusal;
 mod requests;
 pub mod settings;
+mod site;
 mod sse;
 mod stream;
+mod trust;
 mod unread;
 mod waiting;
 
@@ -51,6 +55,8 @@ use url::Url;
 
 use crate::config::Config;
 use crate::documents::Documents;
+use crate::gateway::auth::settings::Parts;
+use crate::gateway::auth::{Auth, Proof};
 use crate::gateway::feed::{Feed, ProgressFeed};
 use crate::gateway::guard::Guard;
 use crate::gateway::history::Limits;
@@ -59,6 +65,7 @@ use crate::gateway::links::Links;
 use crate::gateway::outcomes::Call;
 use crate::gateway::pass::Upstream;
 use crate::gateway::refusal::Refusal;
+use crate::gateway::trust::Trust;
 use crate::http;
 use crate::kafka::outgoing::Producer as _;
 use crate::kafka::producer::KafkaProducer;
@@ -79,7 +86,7 @@ const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; st
      connect-src 'self'; form-action 'none'; base-uri 'none'; frame-ancestors 'none'";
 
 /// How a gateway is run.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Options {
     /// How far back it reads when it starts; `None`: from the first record.
     pub replay: Option<Duration>,
@@ -99,6 +106,10 @@ pub struct Options {
     pub callers: usize,
     /// Event streams that may be open at once.
     pub streams: usize,
+    /// Who may ask, and for whom.
+    pub auth: Auth,
+    /// What is served.
+    pub parts: Parts,
 }
 
 /// What the handlers share.
@@ -106,7 +117,11 @@ struct AppState {
     hub: Arc<Hub>,
     producer: Arc<KafkaProducer>,
     documents: Arc<dyn Documents>,
+    /// What keys of documents begin with.
+    prefix: String,
     topics: Topics,
+    auth: Auth,
+    parts: Parts,
     guard: Guard,
     links: Links,
     upstream: Option<Upstream>,
@@ -132,7 +147,9 @@ pub async fn run(
     let readiness = Readiness::new(&["kafka"], &[], |_, _| {});
     let (stop_sender, stopping) = watch::channel(false);
     let since = options.replay.map(|replay| millis(OffsetDateTime::now_utc() - replay));
-    let feed = Feed { connection: config.kafka.clone(), topics: config.topics.clone(), since, hub: hub.clone() };
+    let trust = Arc::new(Trust::default());
+    let (connection, topics) = (config.kafka.clone(), config.topics.clone());
+    let feed = Feed { connection, topics, since, hub: hub.clone(), trust: trust.clone() };
 
     let mut supervisor = Supervisor::default();
     let (kafka, topics, known) = (producer.clone(), feed.names(), hub.clone());
@@ -143,17 +160,21 @@ pub async fn run(
     let watching = readiness::watch(readiness.clone(), "kafka", producer.unacknowledged().clone(), check);
     supervisor.background("the check of kafka", watching);
     if let Some(topic) = config.topics.progress.clone() {
-        let feed = ProgressFeed { connection: config.kafka.clone(), topic, hub: hub.clone() };
+        let feed = ProgressFeed { connection: config.kafka.clone(), topic, hub: hub.clone(), trust };
         supervisor.background("reading progress", feed.run(producer.clone()));
     }
     supervisor.background("reading Kafka", feed.run());
+    options.auth.follow(&mut supervisor);
 
     let origins: Vec<_> = options.allowed_origins.iter().filter_map(|origin| origin.parse().ok()).collect();
     let app = Arc::new(AppState {
         hub,
         producer: producer.clone(),
         documents,
+        prefix: config.s3_upload_prefix.clone(),
         topics: config.topics.clone(),
+        auth: options.auth,
+        parts: options.parts,
         guard: Guard::new(options.allowed_hosts, options.allowed_origins, options.client_rate),
         links: Links::new(options.public_url),
         upstream: options.pass_to.map(|base| Upstream::new(&base, options.timeout)).transpose()?,
@@ -213,17 +234,11 @@ async fn check(kafka: &KafkaProducer, topics: &[String], hub: &Hub) -> anyhow::R
 }
 
 fn router(app: Arc<AppState>, origins: &[HeaderValue], readiness: Arc<Readiness>) -> Router {
-    let ask = |call: Call| post(move |state, client, headers, body| api::ask(call, state, client, headers, body));
-    Router::new()
-        .route("/feedback/create", ask(Call::FeedbackInEnvelope))
-        .route("/api/v1/feedback/create", ask(Call::Feedback))
-        .route("/api/v1/resume/agent/init", ask(Call::Init))
-        .route("/api/v1/resume/agent/update", ask(Call::Update))
-        .route("/api/v1/sse/subscribe", get(sse::subscribe))
-        .route("/documents/{*key}", get(files::document))
+    parts(app.parts)
+        .route_layer(middleware::from_fn_with_state(app.clone(), auth::prove))
+        .route_layer(middleware::from_fn_with_state(app.clone(), auth::recognise))
         // Deployments of the old server ask whether the process is there; /readyz says more.
         .route("/health-check", get(async || Json(json!({"status": "ok"}))))
-        .merge(files::page())
         // Browsers ask for it beside whatever they show; the page has its own.
         .route("/favicon.ico", get(async || StatusCode::NO_CONTENT))
         .method_not_allowed_fallback(async || Refusal::wrong_method())
@@ -236,6 +251,31 @@ fn router(app: Arc<AppState>, origins: &[HeaderValue], readiness: Arc<Readiness>
         .layer(middleware::from_fn(unread::read))
         .with_state(app)
         .merge(http::health(readiness).layer(middleware::map_response(harden)))
+}
+
+/// What is served to those who may ask.
+fn parts(parts: Parts) -> Router<Arc<AppState>> {
+    let ask = |call: Call| {
+        post(move |state, client, proof, headers, body| api::ask(call, state, client, proof, headers, body))
+    };
+    let mut router = Router::new();
+    if parts.page {
+        router = router.merge(files::page());
+    }
+    if parts.api {
+        router = router
+            .route("/feedback/create", ask(Call::FeedbackInEnvelope))
+            .route("/api/v1/feedback/create", ask(Call::Feedback))
+            .route("/api/v1/resume/agent/init", ask(Call::Init))
+            .route("/api/v1/resume/agent/update", ask(Call::Update));
+    }
+    if parts.events {
+        router = router.route("/api/v1/sse/subscribe", get(sse::subscribe));
+    }
+    if parts.documents {
+        router = router.route("/documents/{*key}", get(files::document));
+    }
+    router
 }
 
 /// Lets pages of these origins call with whatever they bring.
@@ -253,9 +293,16 @@ fn cors(origins: &[HeaderValue]) -> CorsLayer {
 async fn elsewhere(
     State(app): State<Arc<AppState>>,
     ConnectInfo(client): ConnectInfo<SocketAddr>,
-    request: Request,
+    mut request: Request,
 ) -> Response {
     let Some(upstream) = &app.upstream else { return harden(Refusal::nothing_here().into_response()).await };
+    // The server behind believes any member number: whoever asks must be allowed to.
+    match app.auth.at_once(request.headers()) {
+        // What this gateway's callers prove with is none of that server's business.
+        Some(Proof::Service) => drop(request.headers_mut().remove(header::AUTHORIZATION)),
+        Some(Proof::Open | Proof::Member { .. }) => {}
+        None => return harden(Refusal::unauthenticated().into_response()).await,
+    }
     let passed = match app.callers.clone().try_acquire_owned() {
         Ok(place) => upstream.pass(client, request, place).await,
         Err(_) => Err(Refusal::full(api::CROWDED)),
@@ -268,20 +315,24 @@ async fn elsewhere(
 
 /// Refuses foreign hosts and origins before anything else.
 async fn only_our_own(State(app): State<Arc<AppState>>, request: Request, next: Next) -> Response {
-    match app.guard.host(request.headers()) {
-        Ok(_) => next.run(request).await,
+    let own = app.guard.host(request.headers()).map(|_| ());
+    match own.and_then(|()| app.guard.site(request.method(), request.uri().path(), request.headers())) {
+        Ok(()) => next.run(request).await,
         Err(refusal) => harden(refusal.into_response()).await,
     }
 }
 
 /// Headers for every response of ours.
 async fn harden(mut response: Response) -> Response {
-    let rules: [(HeaderName, &'static str); 4] = [
+    let rules: [(HeaderName, &'static str); 6] = [
         (header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::REFERRER_POLICY, "no-referrer"),
         // What is shown belongs to a member, and the page changes with the program.
         (header::CACHE_CONTROL, "no-store"),
+        // No page of another origin shows it as a picture or the like, or keeps a window of ours.
+        (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+        (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
     ];
     for (name, value) in rules {
         // An event stream says more of how it may be kept.

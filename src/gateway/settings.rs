@@ -8,12 +8,14 @@ use url::{Position, Url};
 
 use crate::config::read_duration;
 use crate::gateway::Options;
+use crate::gateway::auth::Auth;
+use crate::gateway::auth::settings::{AuthSettings, Parts};
 
 /// How a gateway behaves.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Gateway")]
 pub struct GatewaySettings {
-    /// Where to listen. Whoever can reach it can ask for any member: it is for trusted networks
+    /// Where to listen. Beyond loopback it starts only where a setting says who may ask, or that everybody may
     #[arg(long = "addr", env = "GATEWAY_ADDR", hide_env_values = true, default_value = "127.0.0.1:8000")]
     pub addr: String,
     /// How far back to read when it starts, so that members are told what they missed
@@ -53,6 +55,8 @@ pub struct GatewaySettings {
     #[arg(long = "streams", env = "GATEWAY_STREAMS", hide_env_values = true, default_value = "4096",
         value_parser = places)]
     pub streams: usize,
+    #[command(flatten)]
+    pub auth: AuthSettings,
 }
 
 /// Where a server is, if anywhere.
@@ -75,15 +79,24 @@ impl GatewaySettings {
         let command = Self::augment_args(Command::new("defaults")).mut_args(|arg| arg.env(None::<&'static str>));
         Self::from_arg_matches(&command.try_get_matches_from(["defaults"])?)
     }
-}
 
-impl From<GatewaySettings> for Options {
-    fn from(settings: GatewaySettings) -> Self {
+    /// How a gateway with these settings is run.
+    ///
+    /// # Errors
+    /// What is wrong with them, all of it.
+    pub fn check(self) -> Result<Options, Vec<String>> {
+        let mut mistakes = Vec::new();
+        let (auth, parts) = self.auth.clone().check(&self.addr, self.pass_to.0.is_some(), &mut mistakes);
+        if mistakes.is_empty() { Ok(self.options(auth, parts)) } else { Err(mistakes) }
+    }
+
+    fn options(self, auth: Auth, parts: Parts) -> Options {
+        let settings = self;
         let given = |names: Vec<String>| {
             let names = names.into_iter().map(|name| name.trim().to_owned());
             names.filter(|name| !name.is_empty()).collect()
         };
-        Self {
+        Options {
             replay: Some(settings.replay),
             timeout: settings.timeout,
             allowed_hosts: given(settings.allowed_hosts),
@@ -93,6 +106,8 @@ impl From<GatewaySettings> for Options {
             client_rate: settings.client_rate,
             callers: settings.callers,
             streams: settings.streams,
+            auth,
+            parts,
         }
     }
 }
@@ -167,6 +182,6 @@ mod tests {
     fn host_names_are_trimmed_and_empty_ones_left_out() {
         let allowed_hosts = ["a", " b ", "", " "].map(str::to_owned).to_vec();
         let settings = GatewaySettings { allowed_hosts, ..GatewaySettings::defaults().unwrap() };
-        assert_eq!(Options::from(settings).allowed_hosts, ["a", "b"]);
+        assert_eq!(settings.check().unwrap().allowed_hosts, ["a", "b"]);
     }
 }

@@ -5,18 +5,21 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Extension;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use axum::http::{HeaderMap, HeaderName, header};
 use axum::response::IntoResponse;
 use axum::response::sse::{Event, KeepAlive, Sse};
-use futures_util::stream;
+use futures_util::{StreamExt, stream};
 use serde::Deserialize;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{OwnedSemaphorePermit, broadcast, watch};
+use tokio::time::{Instant, sleep_until};
 
 use crate::events::request::MemberId;
 use crate::gateway::AppState;
+use crate::gateway::auth::Proof;
 use crate::gateway::entry::Entry;
 use crate::gateway::history::{Delivery, LastEvent};
 use crate::gateway::hub::{Hub, Subscription};
@@ -49,12 +52,16 @@ pub struct StreamQuery {
 /// Opens a stream.
 pub async fn subscribe(
     State(app): State<Arc<AppState>>,
+    Extension(proof): Extension<Proof>,
     headers: HeaderMap,
     asked: Result<Query<StreamQuery>, QueryRejection>,
 ) -> Result<impl IntoResponse, Refusal> {
     let base = app.links.base(&headers, app.guard.host(&headers)?);
     let Query(asked) = asked.map_err(|_| Refusal::invalid("records", "records는 true 또는 false여야 합니다."))?;
-    let member = asked.member_id.parse().map_err(|_| Refusal::no_member())?;
+    let member = proof.asks_for(&asked.member_id)?;
+    if asked.records && !app.parts.page && proof != Proof::Service {
+        return Err(Refusal::forbidden());
+    }
     let place = app.streams.clone().try_acquire_owned().map_err(|_| Refusal::full(CROWDED))?;
     let last = headers.get(LAST_EVENT_ID).and_then(|last| last.to_str().ok()).or(asked.last_event_id.as_deref());
     let open = Open {
@@ -72,6 +79,8 @@ pub async fn subscribe(
         _place: place,
     };
     let events = stream::unfold(open, async |mut open| Some((Ok::<_, Infallible>(open.next().await?), open)));
+    // Whoever comes back has to prove again who it is.
+    let events = events.take_until(ended(proof.until()));
     let ping = Event::default().event("ping").data("{}");
     Ok(([UNBUFFERED, UNCHANGED], Sse::new(events).keep_alive(KeepAlive::new().interval(KEEP_ALIVE).event(ping))))
 }
@@ -167,6 +176,14 @@ impl Drop for Open {
         if let Some(had) = self.had.take() {
             self.hub.leave(self.member, had);
         }
+    }
+}
+
+/// Done at this moment, if ever.
+async fn ended(at: Option<Instant>) {
+    match at {
+        Some(at) => sleep_until(at).await,
+        None => std::future::pending().await,
     }
 }
 

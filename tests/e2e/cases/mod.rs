@@ -10,6 +10,7 @@ mod exit;
 mod failures;
 mod feedback;
 mod gateway;
+mod gateway_auth;
 mod half_alive;
 mod hangs;
 mod ops;
@@ -54,6 +55,7 @@ pub fn all() -> Vec<(&'static str, Vec<Case>)> {
         ("secure", secure::cases()),
         ("ops", ops::cases()),
         ("gateway", gateway::cases()),
+        ("gateway_auth", gateway_auth::cases()),
         ("callers", callers::cases()),
         ("clients", clients::cases()),
         ("browsers", browsers::cases()),
