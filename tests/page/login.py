@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import argparse
 
-from browser import ANSWER, FEEDBACK, Page, start
 from selenium.webdriver.common.keys import Keys
+
+from browser import ANSWER, FEEDBACK, Page, start
 
 
 def main() -> None:
