@@ -105,7 +105,6 @@ fn who_issued_it_for_whom_and_when_has_to_be_right() {
         json!({"nbf": now}),
         json!({"nbf": now + 20}),
         json!({"exp": now as f64 + 0.5}),
-        json!({"exp": 1e300}),
     ] {
         assert_eq!(of(good.clone()), Some(7), "{good}");
     }
@@ -118,6 +117,7 @@ fn who_issued_it_for_whom_and_when_has_to_be_right() {
         json!({"exp": now}),
         json!({"exp": now - 1}),
         json!({"exp": null}),
+        json!({"exp": 1e300}),
         json!({"exp": (now + 60).to_string()}),
         json!({"nbf": now + 60}),
         json!({"nbf": "soon"}),
@@ -225,5 +225,5 @@ async fn what_rests_on_a_token_ends_with_it_and_within_a_day() {
         claimed().verified(&keys, &token, NOW).unwrap().1 - Instant::now()
     };
     assert_eq!(left((NOW.unix_timestamp() + 60).into()), Duration::from_secs(60));
-    assert_eq!((left(1e300.into()), left((NOW.unix_timestamp() + 1_000_000).into())), (LONGEST, LONGEST));
+    assert_eq!(left((NOW.unix_timestamp() + 1_000_000).into()), LONGEST);
 }
