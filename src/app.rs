@@ -107,6 +107,11 @@ impl BackEnds {
     pub async fn services(config: &Config) -> Self {
         let documents = documents(config).await;
         tell_of_proxies(config, documents.endpoint());
+        if config.resume_url_ttl > Duration::from_hours(1) {
+            tracing::warn!(
+                "RESUME_URL_TTL is longer than an hour: so long can whoever reads outcomes, or is passed a link, open a résumé"
+            );
+        }
         Self {
             state: Arc::new(
                 RedisState::connect(&config.redis, lifetimes(config))

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::{Offset, TopicPartitionList};
+use uuid::Uuid;
 
 use crate::kafka::error::KafkaError;
 use crate::kafka::position::{MAP_PREFIX, Partition, Position, Start};
@@ -38,6 +39,24 @@ pub struct Ends {
 pub fn members<C: ConsumerContext>(consumer: &BaseConsumer<C>, group: &str) -> Result<usize, KafkaError> {
     let groups = consumer.fetch_group_list(Some(group), ASKING_TIMEOUT)?;
     Ok(groups.groups().iter().filter(|found| found.name() == group).map(|found| found.members().len()).sum())
+}
+
+/// Where the member of a group is that has this `group.instance.id`, as the broker sees it.
+pub fn address_of<C: ConsumerContext>(
+    consumer: &BaseConsumer<C>,
+    group: &str,
+    instance: &str,
+) -> Result<Option<String>, KafkaError> {
+    let groups = consumer.fetch_group_list(Some(group), ASKING_TIMEOUT)?;
+    let mut members = groups.groups().iter().filter(|found| found.name() == group).flat_map(|found| found.members());
+    let named = members.find(|member| is_named(member.id(), instance));
+    Ok(named.map(|member| member.client_host().trim_start_matches('/').to_owned()))
+}
+
+/// Whether a member's id is that of a static member: the broker makes it of the name and a UUID.
+fn is_named(id: &str, instance: &str) -> bool {
+    let rest = id.strip_prefix(instance).and_then(|rest| rest.strip_prefix('-'));
+    rest.is_some_and(|rest| Uuid::try_parse(rest).is_ok())
 }
 
 /// What the group has committed for `partitions`. On the last try a topic of which that cannot be told holds up no other.
@@ -149,4 +168,16 @@ fn ids<C: ConsumerContext>(consumer: &BaseConsumer<C>, partitions: &[Partition])
         tracing::debug!(%error, "the ids of topics could not be asked for");
         TopicIds::new()
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_static_member_is_known_by_its_id_and_no_other_for_it() {
+        let id = format!("worker-1-{}", Uuid::nil());
+        assert!(is_named(&id, "worker-1"));
+        assert!(!is_named(&id, "worker") && !is_named(&id, "worker-11") && !is_named("worker-1-", "worker-1"));
+    }
 }

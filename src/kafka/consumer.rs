@@ -327,6 +327,19 @@ pub fn members_of(connection: &Connection, group: &str) -> Result<usize, KafkaEr
     asking::members(&consumer, group)
 }
 
+/// Where the member of a group is that has this connection's `group.instance.id`. Nobody, as far as who asks is concerned,
+/// under the protocol that the broker leads: to join takes the name from nobody there. Blocks until a broker has answered.
+///
+/// # Errors
+/// When none does.
+pub fn namesake(connection: &Connection, group: &str) -> Result<Option<String>, KafkaError> {
+    let name = connection.property("group.instance.id").filter(|_| !uses_consumer_protocol(connection));
+    let Some(name) = name else { return Ok(None) };
+    let config = connection.config(&[("group.id", group)]);
+    let consumer = BaseConsumer::from_config_and_context(&config, PlainContext)?;
+    asking::address_of(&consumer, group, name)
+}
+
 /// Whether the group is one of the protocol that the broker leads (KIP-848).
 fn uses_consumer_protocol(connection: &Connection) -> bool {
     connection.property("group.protocol").is_some_and(|protocol| protocol.eq_ignore_ascii_case("consumer"))

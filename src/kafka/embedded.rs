@@ -49,6 +49,13 @@ impl EmbeddedBroker {
         Ok(())
     }
 
+    /// The next member that shows a sign of life is told that another one has its name.
+    pub fn fence_a_member(&self) -> Result<(), KafkaError> {
+        let cluster = self.carrier.client().mock_cluster().ok_or(NO_CLUSTER)?;
+        cluster.request_errors(RDKafkaApiKey::Heartbeat, &[RDKafkaRespErr::RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID]);
+        Ok(())
+    }
+
     /// From now on nobody may read anything, or everybody again: its ACL is gone, or back.
     pub fn deny_reading(&self, denied: bool) -> Result<(), KafkaError> {
         let refusal = RDKafkaRespErr::RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED;

@@ -20,6 +20,7 @@ mod streamed;
 mod transport;
 mod usual;
 pub mod vllm;
+mod waking;
 
 use async_trait::async_trait;
 use tokio::time::Instant;

@@ -7,12 +7,12 @@ use bytes::Bytes;
 use flate2::bufread::{MultiGzDecoder, ZlibDecoder};
 use futures_util::FutureExt;
 use reqwest::Response;
-use tokio::time::{Instant, timeout_at};
 
 use super::body::Form;
 use super::classify::Cause;
 use super::heard::Heard;
 use super::streamed::Streamed;
+use super::waking::Limit;
 
 /// Once an answer has begun, the longest silence within it. Blank lines and comments are no beginning: they keep the
 /// connection open while the model thinks.
@@ -40,14 +40,13 @@ pub(super) struct Listened {
 pub(super) async fn listen(
     response: Response,
     encoding: &str,
-    limit: Instant,
+    limit: &mut Limit,
     heard: &Heard<'_>,
 ) -> Result<Listened, Cause> {
     let mut incoming = Incoming { response, unpacking: Unpacking::of(encoding) };
     let mut answer = Coming::Unclear(Vec::new());
     loop {
-        let until = answer.patience().map_or(limit, |patience| limit.min(Instant::now() + patience));
-        let mut next = timeout_at(until, incoming.next()).await.unwrap_or(Err(Cause::Silent));
+        let mut next = limit.within(answer.patience(), incoming.next()).await.unwrap_or(Err(Cause::Silent));
         let end = loop {
             match next {
                 Ok(Some(bytes)) => answer.takes(bytes)?,

@@ -16,7 +16,7 @@ use reqwest::redirect::Policy;
 use reqwest::{Body, Client, RequestBuilder, Response};
 use rustls::CertificateError;
 use time::OffsetDateTime;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 use url::Url;
 
 use super::body::is_keep_alive;
@@ -24,6 +24,7 @@ use super::classify::{Cause, Fault, Insecure};
 use super::heard::Heard;
 use super::reading::{BODY_IDLE, GZIP, Listened, MAX_BODY, listen};
 use super::retry_after;
+use super::waking::Limit;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 /// Unused connections are closed before uvicorn closes them (5 s), or a request would meet the closing.
@@ -117,13 +118,13 @@ impl Transport {
         limit: Instant,
         heard: Option<&Heard<'_>>,
     ) -> Result<Answer, Cause> {
-        let mut url = url.clone();
+        let (mut url, mut limit) = (url.clone(), Limit::from(limit));
         for _ in 0..=REDIRECTS {
-            let sending = timeout_at(limit, request(url.clone()).send()).await.map_err(|_| Cause::Silent)?;
+            let sending = limit.within(None, request(url.clone()).send()).await.ok_or(Cause::Silent)?;
             let response = sending.map_err(|error| before_head(&error))?;
             match redirect(&response, &url) {
                 Some(next) => url = next,
-                None => return read(response, limit, heard).await,
+                None => return read(response, &mut limit, heard).await,
             }
         }
         Err(Cause::Redirected)
@@ -137,7 +138,7 @@ fn redirect(response: &Response, from: &Url) -> Option<Url> {
     from.join(location.to_str().ok()?).ok().filter(|to| to.origin() == from.origin())
 }
 
-async fn read(response: Response, limit: Instant, heard: Option<&Heard<'_>>) -> Result<Answer, Cause> {
+async fn read(response: Response, limit: &mut Limit, heard: Option<&Heard<'_>>) -> Result<Answer, Cause> {
     let header = |name: HeaderName| response.headers().get(name).and_then(|value| value.to_str().ok());
     let retry_after = header(RETRY_AFTER).and_then(|value| retry_after::read(value, OffsetDateTime::now_utc()));
     let encoding = header(CONTENT_ENCODING).unwrap_or_default().trim().to_lowercase();
@@ -149,11 +150,11 @@ async fn read(response: Response, limit: Instant, heard: Option<&Heard<'_>>) -> 
     Ok(Answer { status, retry_after, body, was_stream })
 }
 
-async fn read_body(mut response: Response, limit: Instant) -> Result<Vec<u8>, Cause> {
+async fn read_body(mut response: Response, limit: &mut Limit) -> Result<Vec<u8>, Cause> {
     let mut body = Vec::new();
     loop {
-        let idle_limit = if is_keep_alive(&body) { limit } else { limit.min(Instant::now() + BODY_IDLE) };
-        let chunk = timeout_at(idle_limit, response.chunk()).await.map_err(|_| Cause::Silent)?;
+        let idle = (!is_keep_alive(&body)).then_some(BODY_IDLE);
+        let chunk = limit.within(idle, response.chunk()).await.ok_or(Cause::Silent)?;
         let Some(chunk) = chunk.map_err(|_| Cause::Cut)? else { return Ok(body) };
         if body.len().saturating_add(chunk.len()) > MAX_BODY {
             return Err(Cause::Garbage);

@@ -12,6 +12,8 @@ const LOCK: &str = ":lock";
 const OUTCOME: &str = ":outcome:";
 const DRAFT: &str = ":draft";
 const ENDED: &str = ":ended";
+/// How many of [`all`] keys a renewal looks at: the lock, both outcomes, and the session where there is one.
+const HELD: usize = 4;
 
 /// The lock on a member's work.
 pub(super) fn lock(claim: &Claim) -> String {
@@ -60,12 +62,11 @@ pub(super) fn all(claim: &Claim) -> Vec<String> {
     }
 }
 
-/// What is held for as long as a turn goes on.
+/// What is held for as long as a turn goes on, and what shows that it is over: the first of [`all`].
 pub(super) fn held(claim: &Claim) -> Vec<String> {
-    match claim.flow {
-        Flow::Feedback => vec![lock(claim)],
-        Flow::Resume => vec![lock(claim), session(claim)],
-    }
+    let mut keys = all(claim);
+    keys.truncate(HELD);
+    keys
 }
 
 /// The keys of nobody's turn, with which the store is tried out: what may be done with members' may be done with these.

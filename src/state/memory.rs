@@ -111,11 +111,12 @@ impl MemberState for MemoryState {
 
     async fn renew(&self, claim: &Claim) -> Result<Renewal, StateError> {
         let mut entries = self.entries();
-        if entries.is_locked_by(claim) {
+        let is_free = entries.get(&keys::lock(claim)).is_none();
+        if entries.is_locked_by(claim) || is_free && entries.outcome(claim).is_none() {
             entries.hold(claim, self.lifetimes.lock);
             return Ok(Renewal::Ours);
         }
-        Ok(if entries.get(&keys::lock(claim)).is_some() { Renewal::Theirs } else { Renewal::Free })
+        Ok(Renewal::Theirs)
     }
 
     async fn release(&self, claim: &Claim) -> Result<(), StateError> {

@@ -115,9 +115,7 @@ pub enum Saved {
 pub enum Renewal {
     /// The lock is ours, for longer.
     Ours,
-    /// It has expired, or was given back; nobody has it.
-    Free,
-    /// Somebody else has it.
+    /// Somebody else has it, or has answered the request meanwhile.
     Theirs,
 }
 
@@ -154,7 +152,9 @@ pub trait MemberState: Send + Sync {
     /// Whether the request (or this very record) has been answered. It takes nothing and changes nothing.
     async fn is_answered(&self, claim: &Claim) -> Result<bool, StateError>;
 
-    /// Holds the lock, and the session, for longer, if it is ours.
+    /// Holds the lock, and the session, for longer, if it is ours. One that expired while the work went on (the store was
+    /// away, the process asleep) is taken again, unless the request was answered meanwhile: else a second worker would pay
+    /// for what this one has.
     async fn renew(&self, claim: &Claim) -> Result<Renewal, StateError>;
 
     /// Gives the lock back if it is ours.

@@ -141,7 +141,7 @@ mod tests {
             tokio::time::advance(LASTING / 3).await;
         }
         assert_eq!(trouble.waiting(), 1);
-        assert_eq!(state.renew(&claim).await.unwrap(), Renewal::Free, "its lock expired meanwhile");
+        assert_eq!(state.renew(&claim).await.unwrap(), Renewal::Ours, "it says nothing of what it waits for");
         tokio::time::advance(LASTING / 3).await;
         assert!(trouble.lasting().is_some_and(|told| told.contains("OOM")));
         state.begin(&claim).await.unwrap();

@@ -10,14 +10,14 @@ use tokio::time::{timeout, timeout_at};
 use crate::events::record::RequestKind;
 use crate::flow_control::backoff::Backoff;
 use crate::kafka::client::Connection;
-use crate::kafka::consumer::{FatalError, GroupConsumer, members_of};
+use crate::kafka::consumer::{FatalError, GroupConsumer, members_of, namesake};
 use crate::kafka::error::KafkaError;
 use crate::worker::letting_go::LettingGo;
 use crate::worker::membership::{Done, Ended, Group, Membership, Stop};
 
 const REOPEN_BACKOFF: Backoff = Backoff { base: Duration::from_secs(1), cap: Duration::from_secs(10) };
 
-/// How often a worker that stands aside looks whether it is needed.
+/// How often a worker that stands aside, or by, looks whether it is needed.
 const ASIDE_TICK: Duration = Duration::from_secs(5);
 
 /// A consumer group and what reads it.
@@ -34,8 +34,6 @@ pub struct Intake {
 pub enum IntakeError {
     #[error("the Kafka consumer of group {group} could not be opened")]
     Open { group: String, source: KafkaError },
-    #[error("group {group}: another worker has the same group.instance.id")]
-    Fenced { group: String },
     /// Without the panic's own text, which may quote what a member wrote: the log has its place.
     #[error("a task of group {group} panicked")]
     Panicked { group: String },
@@ -59,7 +57,7 @@ impl Intake {
             let mut membership = Membership::new(&group, consumer, wake);
             let ended = membership.run(&mut stop, &mut needs).await;
             if matches!(ended, Ok(Ended::Fatal(FatalError::Fenced))) {
-                group.worker.locks.fence();
+                topics.iter().for_each(|(_, kind)| group.worker.locks.fence(kind.flow()));
             }
             in_work.retain_mut(|tasks: &mut JoinSet<Done>| {
                 while tasks.try_join_next().is_some() {}
@@ -69,9 +67,9 @@ impl Intake {
             match ended.map_err(|_panic| IntakeError::Panicked { group: group.name.clone() })? {
                 Ended::Stopped => break,
                 Ended::Fatal(FatalError::Fenced) => {
-                    // It has as long as the other group, which is told to stop.
-                    in_work.iter_mut().for_each(JoinSet::detach_all);
-                    return Err(IntakeError::Fenced { group: group.name });
+                    if !stand_by(&connection, &group, &mut stop).await {
+                        break;
+                    }
                 }
                 Ended::LetGo => match stand_aside(&connection, &group.name, &needs, &mut stop).await {
                     Some(reason) => tracing::info!(group = group.name, reason, "joining again"),
@@ -107,6 +105,34 @@ fn tell(group: &Group, why: &FatalError, was_told: bool) -> bool {
     }
     group.stand(Err(format!("it waits to be a member: {why}")));
     is_name
+}
+
+/// Waits until nobody else has this worker's name, which another one took from it: to join before would take it back, and so
+/// on for ever. Nobody ends for it: each of two may have lost the name in one of its groups, and has it in the other. False
+/// when the worker stops first.
+async fn stand_by(connection: &Connection, group: &Group, stop: &mut watch::Receiver<Stop>) -> bool {
+    let mut is_told = false;
+    loop {
+        let (asked, name) = (connection.clone(), group.name.clone());
+        let address = match tokio::task::spawn_blocking(move || namesake(&asked, &name)).await {
+            // Never at once: should the broker not say who has the name, two workers do not take it from each other all the time.
+            Ok(Ok(None)) if is_told => {
+                tracing::info!(group = group.name, "joining again");
+                return true;
+            }
+            Ok(Ok(Some(address))) => format!(" at {address}"),
+            Ok(Ok(None) | Err(_)) | Err(_) => String::new(),
+        };
+        let why = format!("another worker{address} has the same group.instance.id: standing by until it is gone");
+        if !std::mem::replace(&mut is_told, true) {
+            tracing::warn!(group = group.name, "{why}. Where both should work, each needs a name of its own");
+        }
+        group.stand(Err(why));
+        let stopped = stop.wait_for(|stop| *stop != Stop::No);
+        if timeout(ASIDE_TICK, stopped).await.is_ok() {
+            return false;
+        }
+    }
 }
 
 /// Waits outside of the group until there is a reason to be a member of it; `None` when the worker stops first.

@@ -9,6 +9,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use crate::events::record::Flow;
 use crate::state::holder::Holder;
 use crate::state::{Claim, MemberState, Renewal};
 
@@ -22,7 +23,8 @@ pub struct Locks {
     /// A lock is renewed when it is older than this.
     renew_after: Duration,
     held: Mutex<HashMap<Uuid, (Claim, Instant, CancellationToken)>>,
-    fenced: CancellationToken,
+    /// For the work of each flow that begins now.
+    fences: Mutex<HashMap<Flow, CancellationToken>>,
 }
 
 /// A lock that is held until this is dropped.
@@ -36,7 +38,7 @@ pub struct Held {
 impl Locks {
     /// Locks that the store keeps for `ttl` unless they are renewed.
     pub fn new(state: Arc<dyn MemberState>, ttl: Duration, holder: Holder) -> Arc<Self> {
-        Arc::new(Self { state, holder, renew_after: ttl / 9, held: Mutex::default(), fenced: CancellationToken::new() })
+        Arc::new(Self { state, holder, renew_after: ttl / 9, held: Mutex::default(), fences: Mutex::default() })
     }
 
     /// What a claim of ours holds a lock with.
@@ -51,15 +53,17 @@ impl Locks {
         Held { locks: self.clone(), claim: claim.clone(), lost, released: false }
     }
 
-    /// The broker has given this worker's name to another one, which takes its locks over and does anew what they were
-    /// held for: nothing is renewed from here on, or paid for.
-    pub fn fence(&self) {
-        self.fenced.cancel();
+    /// The broker has given this worker's name in a group to another one, which takes its locks over and does anew what
+    /// they were held for: none of them is renewed from here on, and nothing of what has begun is paid for.
+    pub fn fence(&self, flow: Flow) {
+        let fence = self.fences.lock().unwrap_or_else(PoisonError::into_inner).remove(&flow);
+        fence.unwrap_or_default().cancel();
+        self.table().retain(|_, (claim, ..)| claim.flow != flow);
     }
 
-    /// Cancelled when this worker is [fenced](Self::fence).
-    pub fn fenced(&self) -> &CancellationToken {
-        &self.fenced
+    /// For work that begins now: cancelled when this worker is [fenced](Self::fence).
+    pub fn fenced(&self, flow: Flow) -> CancellationToken {
+        self.fences.lock().unwrap_or_else(PoisonError::into_inner).entry(flow).or_default().clone()
     }
 
     /// Renews what is held, for ever.
@@ -67,9 +71,6 @@ impl Locks {
         let mut ticks = tokio::time::interval(self.renew_after / 2);
         loop {
             ticks.tick().await;
-            if self.fenced.is_cancelled() {
-                return std::future::pending().await;
-            }
             let now = Instant::now();
             let due = |renewed: Instant| now.duration_since(renewed) >= self.renew_after;
             let due: Vec<Claim> = self
@@ -81,11 +82,7 @@ impl Locks {
             stream::iter(due)
                 .for_each_concurrent(AT_ONCE, async |claim| match self.state.renew(&claim).await {
                     // One that fails is due again at the next tick: the store may be back before the lock expires.
-                    Ok(Renewal::Ours) => self.renewed(&claim, now),
-                    // Nobody else works for the member: the compare-and-set decides whether this work counts.
-                    Ok(Renewal::Free) => {
-                        tracing::debug!(member = %claim.member, "a lock expired while its work goes on")
-                    }
+                    Ok(Renewal::Ours) => self.renewed(&claim, now).await,
                     Ok(Renewal::Theirs) => self.lost(&claim),
                     Err(error) => tracing::debug!(%error, "a lock could not be renewed"),
                 })
@@ -93,15 +90,23 @@ impl Locks {
         }
     }
 
-    fn renewed(&self, claim: &Claim, at: Instant) {
-        if let Some((_, renewed, _)) = self.table().get_mut(&claim.token) {
-            *renewed = at;
+    async fn renewed(&self, claim: &Claim, at: Instant) {
+        let is_held = match self.table().get_mut(&claim.token) {
+            Some((_, renewed, _)) => {
+                *renewed = at;
+                true
+            }
+            None => false,
+        };
+        // It was given back while the renewal was under way, which may have taken it again.
+        if !is_held && let Err(error) = self.state.release(claim).await {
+            tracing::debug!(%error, "a lock could not be given back");
         }
     }
 
-    /// Somebody else works for the member now: this process was asleep for longer than its lock lasts.
+    /// Somebody else works for the member now, or has answered: this process was asleep for longer than its lock lasts.
     fn lost(&self, claim: &Claim) {
-        tracing::debug!(member = %claim.member, "another worker has taken a lock while its work went on");
+        tracing::debug!(member = %claim.member, "another worker has taken over what a lock was held for");
         if let Some((_, _, lost)) = self.table().get(&claim.token) {
             lost.cancel();
         }

@@ -251,7 +251,7 @@ impl Worker {
             problem_id: decoded.problem_id,
             claim: claim(origin, decoded, token),
             expiry: Expiry::of(origin.record, self.settings.request_max_age),
-            carried: Carried::new(place.clone(), self.locks.fenced().clone()),
+            carried: Carried::new(place.clone(), self.locks.fenced(origin.record.kind.flow())),
             place,
             lock: None,
             lock_waits: 0,

@@ -232,6 +232,17 @@ def more_payments_than_were_struck_are_noticed() -> bool:
     return any("struck" in violation for violation in run.violations)
 
 
+def what_is_paid_on_waking_while_redis_is_away_may_be_paid_again_by_another() -> bool:
+    """The lock ended during the pause, and what was paid after it can be saved no sooner than another takes the lock."""
+
+    def paid_twice(outages: list[Outage]) -> bool:
+        calls = [call("a", "1", 0, 2), call("a", "1", 10, 13), call("a", "2", 16, 17)]
+        run = conclude(calls=calls, injected=Injected(disruptions=[struck("stop", "1", 1, 10, 2)], outages=outages))
+        return any("paid twice" in violation for violation in run.violations)
+
+    return not paid_twice([Outage("redis", ("redis",), 9, 15)]) and paid_twice([])
+
+
 def _answer_after_the_end(tape: Tape) -> None:
     """As if the end of the interview had been lost: the last answer without a question comes to one that is open."""
     index = tape.find("RequestFailed", 2)
@@ -336,6 +347,7 @@ CHECKS: list[Check] = [
     a_degraded_resume_without_its_fault_is_noticed,
     more_prompts_than_requests_are_noticed,
     more_payments_than_were_struck_are_noticed,
+    what_is_paid_on_waking_while_redis_is_away_may_be_paid_again_by_another,
     what_a_rollback_brought_back_is_answered_and_what_it_did_not_is_noticed,
     a_dead_letter_that_the_log_tells_of_may_be_missing,
     what_happened_to_a_process_is_told,

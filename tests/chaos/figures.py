@@ -10,7 +10,7 @@ from typing import Any
 from faults import Injected
 from judge import Case, Judge, Violation
 from load import cases_of
-from payments import BROKEN, FAILED, LOSSY, REFUSED, ROLLBACK, USELESS, Bill, Call, Disruption, Failure, bill
+from payments import BROKEN, FAILED, LOSSY, PAUSE, REFUSED, ROLLBACK, USELESS, Bill, Call, Disruption, Failure, bill
 from progress import crossings
 from replays import Family, drop_answered_by_the_first, replay_faults
 from screens import look_at_screens
@@ -225,13 +225,19 @@ class Run:
         ]  # fmt: skip
 
     def _without_locks(self) -> list[Disruption]:
-        """While Redis is away nobody can renew a lock, nor save what was paid for."""
+        """While Redis is away nobody can renew a lock, nor save what was paid for; nor can a worker that is paused."""
         lives = {look.life for look in self.looks}
         away = [outage for outage in self.injected.outages if outage.what.startswith("redis")]
+        pauses = [each for each in self.injected.disruptions if each.kind == PAUSE and each.life is not None]
         return [
             Disruption(AWAY, life, outage.began, outage.ended, STALLED_IN_WORK)
             for outage in away if outage.ended - outage.began > LOCK_OUTLIVES_S
             for life in lives
+        ] + [
+            Disruption(AWAY, pause.life, outage.began, outage.ended, pause.in_work)
+            for outage in away if outage.ended - outage.began <= LOCK_OUTLIVES_S
+            for pause in pauses if outage.overlaps(pause.began, pause.ended)
+            and max(outage.ended, pause.ended) - min(outage.began, pause.began) > LOCK_OUTLIVES_S
         ]  # fmt: skip
 
     def _losses(self) -> list[tuple[float, float]]:

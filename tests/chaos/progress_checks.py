@@ -181,7 +181,7 @@ def what_two_workers_tell_may_cross_only_where_one_was_struck() -> bool:
     return [
         crossings(injected, stalls)(case(*span))
         for injected, stalls, span in (
-            (killed, [], (99.0, 102.0)), (killed, [], (120.0, 121.0)), (killed, [], (140.0, 141.0)),
+            (killed, [], (99.0, 102.0)), (killed, [], (120.0, 121.0)), (killed, [], (170.0, 171.0)),
             (killed, [], (90.0, 95.0)), (redis, [], (99.0, 102.0)), (model, [], (99.0, 102.0)),
             (Injected(), [(100.0, 102.0)], (99.0, 101.0)), (Injected(), [], (99.0, 102.0)),
         )

@@ -127,3 +127,20 @@ async fn a_group_that_gets_nothing_while_there_is_something_says_so_until_it_com
     member.joined().await;
     member.stop().await;
 }
+
+#[tokio::test]
+async fn a_member_that_lost_its_name_stands_by_and_ends_when_it_is_told_to() {
+    let (kafka, shared) = (Kafka::start(1).with_static_members("one"), Shared::new());
+    let [mut feedback, mut resume] = shared.join_both(&kafka, 1);
+    feedback.joined().await;
+    resume.joined().await;
+    kafka.fence_a_member();
+    let fenced = "another worker has the same group.instance.id";
+    let goes_on = tokio::select! {
+        () = feedback.not_joined(fenced) => &mut resume,
+        () = resume.not_joined(fenced) => &mut feedback,
+    };
+    goes_on.joined().await;
+    feedback.stop().await;
+    resume.stop().await;
+}

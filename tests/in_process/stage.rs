@@ -63,6 +63,8 @@ pub struct Kafka {
     requests: RequestProducer,
     bootstrap: String,
     partitions: i32,
+    /// The `group.instance.id` of whoever joins from now on.
+    instance: Option<&'static str>,
 }
 
 impl Kafka {
@@ -73,7 +75,12 @@ impl Kafka {
             broker.create_topic(topic, partitions).unwrap();
         }
         let bootstrap = broker.address().unwrap();
-        Self { broker, requests: RequestProducer::new(&bootstrap), bootstrap, partitions }
+        Self { broker, requests: RequestProducer::new(&bootstrap), bootstrap, partitions, instance: None }
+    }
+
+    /// All members have this `group.instance.id`.
+    pub fn with_static_members(self, instance: &'static str) -> Self {
+        Self { instance: Some(instance), ..self }
     }
 
     /// A request for feedback, to be sent.
@@ -109,6 +116,11 @@ impl Kafka {
         self.broker.expel_a_member().unwrap();
     }
 
+    /// A member of a group is told that another one has its name.
+    pub fn fence_a_member(&self) {
+        self.broker.fence_a_member().unwrap();
+    }
+
     /// From now on nobody may join a group, or everybody again.
     pub fn deny_groups(&self, denied: bool) {
         self.broker.deny_groups(denied).unwrap();
@@ -120,7 +132,9 @@ impl Kafka {
     }
 
     fn connection(&self) -> Connection {
-        let properties = QUICK.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
+        let named = self.instance.map(|instance| ("group.instance.id", instance));
+        let properties = QUICK.into_iter().chain(named);
+        let properties = properties.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
         Connection { bootstrap: self.bootstrap.clone(), properties }
     }
 }

@@ -6,11 +6,12 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use ssammu_worker::events::record::{Flow, RequestKind};
 use ssammu_worker::llm::ModelFailure;
-use ssammu_worker::state::MemberState;
 use ssammu_worker::state::holder::Holder;
+use ssammu_worker::state::{Begin, Claim, MemberState};
 use ssammu_worker::worker::locks::Locks;
 use time::OffsetDateTime;
 use tokio::time::Instant;
+use uuid::Uuid;
 
 use crate::doubles::state::StagedState;
 use crate::interview::{answer, begun, document, init};
@@ -315,7 +316,52 @@ async fn a_lock_whose_renewal_failed_is_renewed_at_the_next_look_and_not_only_wh
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_was_fenced_pays_for_nothing_any_more_and_renews_no_lock() {
+async fn a_lock_that_was_given_back_while_it_was_renewed_is_nobodys() {
+    let state = Arc::new(StagedState::new());
+    let claim = state.lock(Flow::Feedback, 7).await;
+    let locks = Locks::new(state.clone(), Duration::from_secs(9), Holder::started(None, OffsetDateTime::now_utc()));
+    let (held, slow) = (locks.hold(&claim), state.hold_next_renewal());
+    let renewing = tokio::spawn(locks.clone().renew());
+    slow.reached().await;
+    held.give_back().await;
+    slow.open();
+    // Until it is over: the clock goes on only when nothing else does.
+    tokio::time::sleep(Duration::from_millis(1)).await;
+    let other = Claim { token: Uuid::new_v4(), ..claim.clone() };
+    assert!(matches!(state.begin(&other).await, Ok(Begin::Open { .. })));
+    assert_eq!(state.renewals().len(), 1);
+    renewing.abort();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lock_that_expired_while_its_work_goes_on_is_kept_from_whoever_would_pay_again() {
+    let lock = Duration::from_secs(9);
+    let shared = Shared::over(StagedState::with_locks(lock));
+    let mut worker = Arc::into_inner(shared.worker()).unwrap();
+    worker.locks = Locks::new(shared.state.clone(), lock, Holder::started(None, OffsetDateTime::now_utc()));
+    let worker = Arc::new(worker);
+    let asking = shared.model.hold("답변");
+    let value = json!({"memberId": 7, "question": "캐시란?", "answer": "답변"});
+    let (slow, request) = (worker.clone(), record(RequestKind::FeedbackRequested, 0, &value));
+    let working = tokio::spawn(async move { work(&slow, request).await });
+    asking.reached().await;
+    // It was asleep, or the store was away.
+    tokio::time::sleep(lock).await;
+    let renewing = tokio::spawn(Locks::renew(worker.locks.clone()));
+    eventually("it looks for the lock", || async { (!shared.state.renewals().is_empty()).then_some(()) }).await;
+    let next = shared.worker();
+    let (worker, again) = (next.clone(), record(RequestKind::FeedbackRequested, 0, &value));
+    let waiting = tokio::spawn(async move { work(&worker, again).await });
+    eventually("the next one waits", || async { (next.metrics.lock_waits.get() > 0).then_some(()) }).await;
+    asking.open();
+    working.await.unwrap();
+    waiting.await.unwrap();
+    assert_eq!(shared.model.asked().len(), 1);
+    renewing.abort();
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_was_fenced_in_a_group_pays_for_nothing_of_it_any_more_and_renews_none_of_its_locks() {
     let shared = Shared::new();
     let worker = shared.worker();
     let (asking, saving) = (shared.model.hold("답변"), shared.state.hold_next_answer());
@@ -328,16 +374,28 @@ async fn who_was_fenced_pays_for_nothing_any_more_and_renews_no_lock() {
     let working = tokio::spawn(async move { work(&fenced, left).await });
     asking.reached().await;
     let renewing = tokio::spawn(worker.locks.clone().renew());
-    worker.locks.fence();
+    let [held, other] = [shared.state.lock(Flow::Feedback, 9).await, shared.state.lock(Flow::Resume, 9).await];
+    let [held, other] = [held, other].map(|claim| worker.locks.hold(&claim));
+    worker.locks.fence(Flow::Feedback);
     working.await.unwrap();
     saving.open();
     paid.await.unwrap();
     assert_eq!(shared.producer.outcome(8).await.topic(), "FeedbackGenerated", "what was paid for is saved and sent");
     assert_eq!((shared.producer.sent().len(), shared.model.asked().len()), (1, 2));
-    let held = worker.locks.hold(&shared.state.lock(Flow::Feedback, 7).await);
+    let before = shared.state.renewals().len();
+    eventually("what is held in another group is renewed", || async {
+        (shared.state.renewals().len() == before + 3).then_some(())
+    })
+    .await;
+    drop(other);
+    let before = shared.state.renewals().len();
     tokio::time::sleep(Duration::from_secs(3_600)).await;
-    assert_eq!(shared.state.renewals(), []);
+    assert_eq!(shared.state.renewals().len(), before);
     drop(held);
+    // What it is given later is its own.
+    let again = record(RequestKind::FeedbackRequested, 2, &feedback(10));
+    work(&worker, again).await;
+    assert_eq!(shared.producer.outcome(10).await.topic(), "FeedbackGenerated");
     renewing.abort();
 }
 

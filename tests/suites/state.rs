@@ -36,6 +36,7 @@ pub fn all() -> Vec<Test> {
         a_lock_of_an_earlier_start_of_the_same_instance_is_taken_over,
         a_released_lock_can_be_taken,
         only_the_holder_releases_and_renews,
+        a_lock_that_is_gone_is_taken_again_until_the_request_is_answered,
         a_saved_turn_is_there_at_the_next,
         an_answered_request_is_found_by_any_record_of_it,
         an_outcome_for_the_record_alone_leaves_the_request_open,
@@ -107,12 +108,26 @@ async fn a_released_lock_can_be_taken(state: &dyn MemberState) {
 async fn only_the_holder_releases_and_renews(state: &dyn MemberState) {
     let holder = claim(member());
     let other = another(&holder);
-    assert_eq!(state.renew(&holder).await.unwrap(), Renewal::Free, "there is no lock yet");
     state.begin(&holder).await.unwrap();
     assert_eq!(state.renew(&other).await.unwrap(), Renewal::Theirs);
     state.release(&other).await.unwrap();
     assert_eq!(state.renew(&holder).await.unwrap(), Renewal::Ours);
     assert_eq!(state.begin(&other).await.unwrap(), Begin::Busy);
+}
+
+async fn a_lock_that_is_gone_is_taken_again_until_the_request_is_answered(state: &dyn MemberState) {
+    let slow = claim(member());
+    let next = Claim { token: Uuid::new_v4(), ..slow.clone() };
+    state.begin(&slow).await.unwrap();
+    state.release(&slow).await.unwrap();
+    assert_eq!(state.renew(&slow).await.unwrap(), Renewal::Ours, "its work goes on");
+    assert_eq!(state.begin(&next).await.unwrap(), Begin::Busy, "and nobody pays for it a second time");
+
+    state.release(&slow).await.unwrap();
+    state.begin(&next).await.unwrap();
+    assert_eq!(state.save(&next, &change(None, request_outcome(1))).await.unwrap(), Saved::Done);
+    assert_eq!(state.renew(&slow).await.unwrap(), Renewal::Theirs, "there is nothing left to do");
+    assert_eq!(state.begin(&another(&slow)).await.unwrap(), open(None, None, None));
 }
 
 async fn a_saved_turn_is_there_at_the_next(state: &dyn MemberState) {

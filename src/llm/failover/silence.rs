@@ -4,9 +4,10 @@
 use std::future::pending;
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{Instant, sleep};
 
 use super::Usual;
+use crate::llm::waking::sleep_until;
 use crate::llm::{Heard, Times};
 
 /// How often a reply's pace is looked at, in shares of the time that there is.

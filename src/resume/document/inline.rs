@@ -355,8 +355,14 @@ fn seen(text: &str) -> String {
 fn allowed(address: &str) -> Option<String> {
     let url = Url::parse(address.trim()).ok()?;
     let fits = match url.scheme() {
-        "http" | "https" => url.has_host(),
-        "mailto" => url.path().contains('@') && !url.as_str().contains([' ', '<', '>', '"']),
+        // A name before the host looks like one.
+        "http" | "https" => url.has_host() && url.username().is_empty() && url.password().is_none(),
+        // To one person, and nobody beside.
+        "mailto" => {
+            url.path().matches('@').count() == 1
+                && url.query().is_none()
+                && !url.as_str().contains([' ', '<', '>', '"', ','])
+        }
         _ => false,
     };
     (fits && url.as_str().len() <= MAX_URL_BYTES).then(|| url.into())
@@ -446,6 +452,10 @@ mod tests {
             "github.com/a",
             "https://",
             "mailto:x",
+            "mailto:a@b.kr?bcc=c@d.kr",
+            "mailto:a@b.kr,c@d.kr",
+            "https://bank.kr@evil.kr/",
+            "https://bank.kr:443@evil.kr/",
             "\\\\server\\share",
         ] {
             assert_eq!(allowed(address), None, "{address}");

@@ -100,7 +100,7 @@ pub fn render(document: &Document<'_>) -> Result<Vec<u8>, RenderError> {
         ("[Content_Types].xml", include_bytes!("template/content_types.xml")),
         ("_rels/.rels", include_bytes!("template/rels.xml")),
         ("docProps/app.xml", include_bytes!("template/app.xml")),
-        ("docProps/core.xml", &properties(&inputs.email, document.created)?),
+        ("docProps/core.xml", &properties(document.created)?),
         ("word/_rels/document.xml.rels", &relationships(&body.links)?),
         ("word/document.xml", &text(&body.blocks)?),
         ("word/footer.xml", &footer::part(&whose)?),
@@ -166,13 +166,13 @@ fn relationships(links: &Links) -> io::Result<Vec<u8>> {
     })
 }
 
-fn properties(author: &str, created: OffsetDateTime) -> io::Result<Vec<u8>> {
+/// Without an author: that would be the member's address, and outlast what is taken off the page.
+fn properties(created: OffsetDateTime) -> io::Result<Vec<u8>> {
     // Word knows whole seconds only. A year that RFC 3339 cannot write is left out.
     let created = created.checked_to_offset(UtcOffset::UTC).and_then(|time| time.replace_nanosecond(0).ok());
     let created = created.and_then(|time| time.format(&Rfc3339).ok());
     Part::build("cp:coreProperties", &PROPERTIES, |part| {
         part.text("dc:title", &[], TITLE)?;
-        part.text("dc:creator", &[], author)?;
         if let Some(time) = &created {
             for name in ["dcterms:created", "dcterms:modified"] {
                 part.text(name, &[("xsi:type", "dcterms:W3CDTF")], time)?;

@@ -149,6 +149,12 @@ mod tests {
     }
 
     #[test]
+    fn sentinels_that_let_nobody_in_are_told_with_what_lets_one_in() {
+        let error = classify(&Error::new(ErrorKind::Sentinel, "Failed to connect to all sentinel nodes."));
+        assert!(error.to_string().contains("sentinelPassword") && matches!(error, StateError::Unavailable(_)));
+    }
+
+    #[test]
     fn what_another_try_cannot_change_is_a_fault() {
         assert!(!is_passing(ErrorKind::InvalidArgument, "WRONGTYPE Operation against a key"));
         assert!(!is_passing(ErrorKind::Unknown, "ERR user_script:3: attempt to index a nil value"));

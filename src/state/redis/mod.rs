@@ -179,8 +179,7 @@ impl MemberState for RedisState {
         let reply = self.run(&self.renew, keys::held(claim), args).await?;
         Ok(match reply.first().and_then(Value::as_i64) {
             Some(1) => Renewal::Ours,
-            Some(-1) => Renewal::Theirs,
-            _ => Renewal::Free,
+            _ => Renewal::Theirs,
         })
     }
 

@@ -23,6 +23,7 @@ crate::case::cases![
     a_bucket_that_may_be_put_to_but_not_looked_at_is_ready_with_one_warning,
     a_bucket_that_cannot_be_used_is_not_ready_and_says_why,
     a_store_that_refuses_holds_finished_resumes_back_and_is_told,
+    links_that_work_for_hours_are_told_of,
 ];
 
 /// What the old server asked for on its own machine.
@@ -258,4 +259,12 @@ async fn a_store_that_refuses_holds_finished_resumes_back_and_is_told(env: Arc<T
     let log = worker.log();
     let warnings: Vec<&str> = log.lines().filter(|line| line.contains("WARN") && line.contains("403")).collect();
     assert!(warnings.len() <= 2, "one of uploads and one of readiness: {warnings:#?}");
+}
+
+async fn links_that_work_for_hours_are_told_of(env: Arc<TestEnv>) {
+    for (lifetime, is_told) in [("1h", false), ("61m", true)] {
+        let worker = env.worker_with(&env.settings().with("RESUME_URL_TTL", lifetime)).await;
+        let log = worker.log();
+        assert_eq!(log.lines().any(|line| line.contains("WARN") && line.contains("RESUME_URL_TTL")), is_told, "{log}");
+    }
 }

@@ -17,6 +17,7 @@ crate::case::cases![
     a_model_that_answers_probes_alone_costs_its_members_nothing_while_the_fallback_works,
     without_a_fallback_a_model_that_hangs_fails_what_was_in_work_and_one_at_a_time,
     a_page_or_an_error_with_status_200_is_an_outage_and_burns_no_backlog,
+    a_worker_that_was_frozen_past_its_limits_hears_what_came_meanwhile,
     a_circuit_that_nobody_tries_closes_by_itself_and_metrics_say_so,
 ];
 
@@ -112,6 +113,26 @@ async fn without_a_fallback_a_model_that_hangs_fails_what_was_in_work_and_one_at
         failed += usize::from(outcome.kind == "RequestFailed");
     }
     assert!(failed <= allowed, "{failed} of {allowed}");
+}
+
+async fn a_worker_that_was_frozen_past_its_limits_hears_what_came_meanwhile(env: Arc<TestEnv>) {
+    let deadline = Duration::from_secs(3);
+    let (outcomes, fallback) = (env.outcomes().await, ModelServer::start().await);
+    let worker = env.worker_with(&with_fallback(&env, &fallback).with("REQUEST_DEADLINE", "3s")).await;
+    env.model.always(Answer::text("핵심을 잘 짚었습니다. 예를 하나 더하면 좋습니다.").after(Duration::from_secs(1)));
+    let mut members = Vec::new();
+    for _ in 0..8 {
+        members.push(ask_for_feedback(&env).await);
+    }
+    env.model.wait_for("all calls", |load| load.at_work == 8).await;
+    worker.pause().await;
+    env.model.wait_for("all answers are out", |load| load.at_work == 0).await;
+    tokio::time::sleep(deadline).await;
+    worker.resume().await;
+    for member in members {
+        outcomes.expect(member, "FeedbackGenerated").await;
+    }
+    assert_eq!((env.model.calls().len(), fallback.calls().len()), (8, 0), "each was paid for once");
 }
 
 /// Requests that may be told so while no model answers, which was not so before then: one at a time, at its deadline of 5 s.

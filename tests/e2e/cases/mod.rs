@@ -13,6 +13,7 @@ mod gateway;
 mod gateway_auth;
 mod half_alive;
 mod hangs;
+mod namesakes;
 mod ops;
 mod page;
 mod process;
@@ -53,6 +54,7 @@ pub fn all() -> Vec<(&'static str, Vec<Case>)> {
         ("crash", crash::cases()),
         ("scenarios", scenarios::cases()),
         ("secure", secure::cases()),
+        ("namesakes", namesakes::cases()),
         ("ops", ops::cases()),
         ("gateway", gateway::cases()),
         ("gateway_auth", gateway_auth::cases()),

@@ -24,7 +24,6 @@ pub fn cases() -> Vec<Case> {
         a_worker_frozen_past_its_lock_and_session_changes_nothing_when_it_wakes,
         no_request_is_lost_or_doubled_while_a_second_worker_comes_and_goes,
         slow_work_never_exceeds_the_poll_interval,
-        the_older_of_two_workers_with_one_instance_id_ends_and_says_why,
         commit_metadata_of_somebody_else_is_ignored,
         what_is_done_behind_a_slow_head_is_not_worked_again_after_a_kill,
         what_lies_too_far_ahead_for_the_commits_map_waits_and_is_not_lost,
@@ -211,21 +210,6 @@ async fn slow_work_never_exceeds_the_poll_interval(env: Arc<TestEnv>) {
     assert_eq!(env.model.calls().len(), 2);
     let log = worker.log();
     assert!(!log.contains("MAXPOLL") && !log.contains("partitions revoked") && !log.contains("lost"), "{log}");
-}
-
-async fn the_older_of_two_workers_with_one_instance_id_ends_and_says_why(env: Arc<TestEnv>) {
-    let outcomes = env.outcomes().await;
-    let mut older = env.worker_with(&instance(&env)).await;
-    env.model.when("둘이 받는 질문", [Answer::stall(), Answer::text(FEEDBACK)]);
-    let request = ask(&env, env.member(), "둘이 받는 질문").await;
-    env.model.wait_for("the call", |load| load.at_work == 1).await;
-    let _newer = env.worker_with(&instance(&env)).await;
-    let status = older.ended().await;
-    assert_eq!(status.code(), Some(1));
-    assert!(older.log().contains("another worker has the same group.instance.id"));
-    outcome(&outcomes, &request).await;
-    assert_each_answered_once(&outcomes, &[request]).await;
-    assert_eq!(env.model.calls().len(), 2, "the older one's call was dropped, and not made again");
 }
 
 async fn commit_metadata_of_somebody_else_is_ignored(env: Arc<TestEnv>) {

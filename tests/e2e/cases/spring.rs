@@ -7,7 +7,7 @@ use crate::kit::test_env::TestEnv;
 crate::case::cases![a_spring_application_gets_what_the_contract_promises];
 
 /// The checks of `tests/spring`. Each says at the end whether it held; none may go missing.
-const CHECKS: usize = 14;
+const CHECKS: usize = 19;
 
 async fn a_spring_application_gets_what_the_contract_promises(env: Arc<TestEnv>) {
     let _worker = env.worker().await;

@@ -35,6 +35,7 @@ pub struct StagedState {
     /// When locks were to be renewed.
     renewals: Mutex<Vec<Instant>>,
     refused_renewals: AtomicUsize,
+    slow_renewal: Mutex<Option<Gate>>,
     /// Whoever begins panics, so often.
     panics: AtomicUsize,
 }
@@ -53,8 +54,8 @@ impl StagedState {
         let memory = Mutex::new(empty(lock));
         let (gates, replies, conflicts) = (Mutex::default(), Mutex::default(), AtomicBool::new(false));
         let (session, renewals, refused_renewals) = (Mutex::default(), Mutex::default(), AtomicUsize::new(0));
-        let panics = AtomicUsize::new(0);
-        Self { memory, lock, gates, replies, conflicts, session, renewals, refused_renewals, panics }
+        let (slow_renewal, panics) = (Mutex::default(), AtomicUsize::new(0));
+        Self { memory, lock, gates, replies, conflicts, session, renewals, refused_renewals, slow_renewal, panics }
     }
 
     fn memory(&self) -> Arc<MemoryState> {
@@ -101,6 +102,13 @@ impl StagedState {
     /// The next renewals of locks are refused, so many of them.
     pub fn refuse_renewals(&self, count: usize) {
         self.refused_renewals.store(count, Ordering::Relaxed);
+    }
+
+    /// The next renewal comes when the gate is open.
+    pub fn hold_next_renewal(&self) -> Gate {
+        let gate = Gate::shut();
+        *self.slow_renewal.lock().unwrap() = Some(gate.clone());
+        gate
     }
 
     /// Whoever begins next panics.
@@ -191,6 +199,10 @@ impl MemberState for StagedState {
         let is_refused = |left: usize| left.checked_sub(1);
         if self.refused_renewals.fetch_update(Ordering::Relaxed, Ordering::Relaxed, is_refused).is_ok() {
             return Err(StateError::Unavailable("away".to_owned()));
+        }
+        let gate = self.slow_renewal.lock().unwrap().take();
+        if let Some(gate) = gate {
+            gate.pass().await;
         }
         self.memory().renew(claim).await
     }

@@ -138,3 +138,13 @@ fn a_full_stop_that_may_go_on_does_not_end_a_truncated_text() {
     assert_eq!(split("좋습니다. 예를 들어 Node.", false).len(), 2);
     assert_eq!(split("It is slow.", true), ["It is slow."]);
 }
+
+#[test]
+fn many_thousand_marks_are_read_once() {
+    let began = std::time::Instant::now();
+    for marks in [". ", "! ", "…", "(", "다", "1. "] {
+        split(&marks.repeat(1 << 17), false);
+    }
+    // Seconds, and minutes where each of them is looked before or behind to the end.
+    assert!(began.elapsed() < std::time::Duration::from_secs(60));
+}

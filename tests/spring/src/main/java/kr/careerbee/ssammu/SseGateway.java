@@ -3,11 +3,9 @@ package kr.careerbee.ssammu;
 import static kr.careerbee.ssammu.OutcomeListener.NO_TYPE_HEADERS;
 import static kr.careerbee.ssammu.OutcomeListener.TYPE;
 
-import java.io.IOException;
+import java.security.Principal;
 import java.util.Map;
-import java.util.Set;
 import java.util.UUID;
-import java.util.concurrent.ConcurrentHashMap;
 
 import com.fasterxml.jackson.annotation.JsonInclude;
 import kr.careerbee.ssammu.event.FeedbackGenerated;
@@ -15,56 +13,58 @@ import kr.careerbee.ssammu.event.RequestFailed;
 import kr.careerbee.ssammu.event.RequestProgress;
 import kr.careerbee.ssammu.event.ResumeCompleted;
 import kr.careerbee.ssammu.event.ResumeQuestionGenerated;
-import org.springframework.context.event.ContextClosedEvent;
-import org.springframework.context.event.EventListener;
+import org.springframework.http.HttpStatus;
 import org.springframework.http.MediaType;
+import org.springframework.http.ResponseEntity;
 import org.springframework.kafka.annotation.KafkaListener;
 import org.springframework.messaging.handler.annotation.Header;
 import org.springframework.web.bind.annotation.GetMapping;
-import org.springframework.web.bind.annotation.PathVariable;
+import org.springframework.web.bind.annotation.RequestHeader;
+import org.springframework.web.bind.annotation.RequestParam;
 import org.springframework.web.bind.annotation.RestController;
+import org.springframework.web.server.ResponseStatusException;
 import org.springframework.web.servlet.mvc.method.annotation.SseEmitter;
 
 /**
  * Pushes outcomes to the browsers that are connected to this instance. Nobody knows which instance that is, so each
- * reads all partitions in a group of its own, from now on, and passes over members that are not here.
+ * reads all partitions in a group of its own, from now on.
  */
 @RestController
 class SseGateway {
 
     private static final String FROM_NOW_ON = "auto.offset.reset=latest";
-    private static final long TIMEOUT_MS = 30 * 60 * 1000;
 
     private final String groupId = "sse-gateway-" + UUID.randomUUID();
-    private final Map<Long, Connection> connections = new ConcurrentHashMap<>();
+    private final SseHub hub;
 
-    /** A browser, the ids of what it has had, and how far its requests were told to be. */
-    private record Connection(SseEmitter emitter, Set<String> pushed, Map<String, Long> sequences) {}
+    SseGateway(SseHub hub) {
+        this.hub = hub;
+    }
 
     /** For {@code #{__listener.groupId}}. */
     public String getGroupId() {
         return groupId;
     }
 
-    /** The product takes the member from the login. */
-    @GetMapping(path = "/sse/{memberId}", produces = MediaType.TEXT_EVENT_STREAM_VALUE)
-    SseEmitter connect(@PathVariable long memberId) throws IOException {
-        var emitter = new SseEmitter(TIMEOUT_MS);
-        var connection = new Connection(emitter, ConcurrentHashMap.newKeySet(), new ConcurrentHashMap<>());
-        emitter.onCompletion(() -> connections.remove(memberId, connection));
-        emitter.onTimeout(emitter::complete);
-        emitter.send(SseEmitter.event().comment("connected"));
-        Connection old = connections.put(memberId, connection);
-        if (old != null) {
-            old.emitter().complete();
+    /**
+     * The member is who is logged in, whatever the page asks for; the product has more of that one as
+     * {@code @AuthenticationPrincipal}. Without a login nobody gets anything.
+     */
+    @GetMapping(path = "/api/v1/sse/subscribe", produces = MediaType.TEXT_EVENT_STREAM_VALUE)
+    ResponseEntity<SseEmitter> subscribe(
+            Principal login,
+            @RequestParam(required = false) String memberId,
+            @RequestHeader(name = "Last-Event-ID", required = false) String lastEventId) {
+        if (login == null) {
+            throw new ResponseStatusException(HttpStatus.UNAUTHORIZED);
         }
-        return emitter;
-    }
-
-    /** Boot's graceful shutdown would wait 30 s for them; the browsers connect again, to another instance. */
-    @EventListener(ContextClosedEvent.class)
-    void disconnect() {
-        connections.values().forEach(connection -> connection.emitter().complete());
+        if (memberId != null && !memberId.equals(login.getName())) {
+            throw new ResponseStatusException(HttpStatus.FORBIDDEN);
+        }
+        return ResponseEntity.ok()
+                .header("Cache-Control", "no-store")
+                .header("X-Accel-Buffering", "no") // An nginx would keep events back.
+                .body(hub.connect(Long.parseLong(login.getName()), lastEventId));
     }
 
     record ProblemFeedback(Long problemId, String feedback) {}
@@ -126,45 +126,28 @@ class SseGateway {
     @JsonInclude(JsonInclude.Include.NON_NULL)
     record ResumeProgress(String stage, String section, Integer percent) {}
 
-    /**
-     * Best effort, from now on: nothing of it is stored, and no {@code ce_id} has to be remembered: a repeat is not
-     * above the last sequence. It has no event id either, so that a browser's last one stays an outcome's.
-     */
+    /** From now on; a repeat is not above the last sequence of its request, so that no {@code ce_id} is needed. */
     @KafkaListener(
             groupId = "#{__listener.groupId}",
             topics = "${topics.request-progress}",
             autoStartup = "#{'${topics.request-progress}' != 'off'}",
             properties = {TYPE + "RequestProgress", NO_TYPE_HEADERS, FROM_NOW_ON})
     public void requestProgress(RequestProgress progress) {
-        Connection connection = connections.get(progress.memberId());
-        if (connection == null
-                || connection.sequences().getOrDefault(progress.requestId(), -1L) >= progress.sequence()) {
-            return; // The member is not here, or has had more, or has the outcome.
-        }
-        connection.sequences().put(progress.requestId(), progress.sequence());
         if (progress.eventName().equals("PROBLEM_FEEDBACK")) {
             var data = new FeedbackProgress(progress.problemId(), progress.text());
-            send(connection, progress.memberId(), SseEmitter.event().name("problem-feedback-progress").data(data));
+            tell(progress, "problem-feedback-progress", data);
         } else {
             var data = new ResumeProgress(progress.stage(), progress.section(), progress.percent());
-            send(connection, progress.memberId(), SseEmitter.event().name("advanced-resume-progress").data(data));
+            tell(progress, "advanced-resume-progress", data);
         }
     }
 
     private void push(long memberId, String id, String request, String event, Object data) {
-        Connection connection = connections.get(memberId);
-        if (connection == null || !connection.pushed().add(id)) {
-            return; // The member is not here, or has had it.
-        }
-        connection.sequences().put(request, Long.MAX_VALUE); // Nothing is told of it any more.
-        send(connection, memberId, SseEmitter.event().id(id).name(event).data(data));
+        hub.push(memberId, request, new SseEvent(id, event, data));
     }
 
-    private void send(Connection connection, long memberId, SseEmitter.SseEventBuilder event) {
-        try {
-            connection.emitter().send(event);
-        } catch (IOException | IllegalStateException gone) {
-            connections.remove(memberId, connection);
-        }
+    private void tell(RequestProgress progress, String event, Object data) {
+        hub.pushProgress(
+                progress.memberId(), progress.requestId(), progress.sequence(), new SseEvent(null, event, data));
     }
 }

@@ -1,6 +1,5 @@
 package kr.careerbee.ssammu;
 
-import static java.nio.charset.StandardCharsets.UTF_8;
 import static kr.careerbee.ssammu.Outcomes.PATIENCE;
 import static kr.careerbee.ssammu.Outcomes.header;
 import static org.assertj.core.api.Assertions.assertThat;
@@ -17,8 +16,6 @@ import java.time.LocalDateTime;
 import java.util.List;
 import java.util.Map;
 import java.util.UUID;
-import java.util.concurrent.TimeUnit;
-import java.util.concurrent.atomic.AtomicLong;
 
 import kr.careerbee.ssammu.event.AdvancedResumeInitReq;
 import kr.careerbee.ssammu.event.AiFeedbackReq;
@@ -28,69 +25,16 @@ import kr.careerbee.ssammu.event.RequestFailed;
 import kr.careerbee.ssammu.event.ResumeAnswer;
 import kr.careerbee.ssammu.event.ResumeCompleted;
 import kr.careerbee.ssammu.event.ResumeQuestionGenerated;
-import org.apache.kafka.clients.admin.AdminClient;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.producer.ProducerConfig;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.BeforeAll;
-import org.junit.jupiter.api.DisplayNameGeneration;
-import org.junit.jupiter.api.DisplayNameGenerator.ReplaceUnderscores;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
-import org.junit.jupiter.api.extension.ExtendWith;
-import org.springframework.boot.builder.SpringApplicationBuilder;
-import org.springframework.context.ConfigurableApplicationContext;
-import org.springframework.jdbc.core.JdbcTemplate;
-import org.springframework.kafka.core.KafkaAdmin;
 import org.springframework.kafka.core.KafkaTemplate;
 import org.springframework.kafka.core.ProducerFactory;
 
-/** The contract, as two instances of this program see it. Topics and a running worker are needed; nothing else. */
-@DisplayNameGeneration(ReplaceUnderscores.class)
-@ExtendWith(Proven.class)
-@Timeout(value = 3, unit = TimeUnit.MINUTES)
-class ContractTest {
-
-    private static final String QUESTION = "TCP와 UDP의 차이점은?";
-    private static final String ANSWER = "TCP는 느리지만 신뢰성이 높고, UDP는 빠릅니다.";
-    private static final FeedbackContext CONTEXT = new FeedbackContext(ANSWER, "DAILY", false);
-
-    /** Members that no other run has, above what a double can tell apart. */
-    private static final AtomicLong MEMBERS = new AtomicLong((1L << 53) + System.currentTimeMillis() * 1_000);
-
-    private static ConfigurableApplicationContext first;
-    private static ConfigurableApplicationContext second;
-    private static RequestSender requests;
-    private static Outcomes outcomes;
-    private static KafkaTemplate<String, Object> kafka;
-    private static JdbcTemplate jdbc;
-
-    private final long member = MEMBERS.incrementAndGet();
-    private final UUID id = UUID.randomUUID();
-
-    @BeforeAll
-    @SuppressWarnings("unchecked")
-    static void startTwoInstances() {
-        first = start(GatewayApplication.class, Outcomes.class);
-        second = start(GatewayApplication.class);
-        requests = first.getBean(RequestSender.class);
-        outcomes = first.getBean(Outcomes.class);
-        kafka = first.getBean(KafkaTemplate.class);
-        jdbc = first.getBean(JdbcTemplate.class);
-    }
-
-    @AfterAll
-    static void stop() {
-        second.close();
-        first.close();
-    }
-
-    private static ConfigurableApplicationContext start(Class<?>... sources) {
-        return new SpringApplicationBuilder(sources)
-                .run("--server.port=0", "--spring.main.banner-mode=off", "--logging.level.root=error");
-    }
+/** The contract, as this program sees it. */
+class ContractTest extends TwoInstances {
 
     @Test
     void feedback_comes_with_every_field_and_is_stored() throws Exception {
@@ -296,90 +240,6 @@ class ContractTest {
         assertThat(outcomes.of(id)).isEmpty();
     }
 
-    @Test
-    void each_of_two_gateways_pushes_to_its_own_browsers() throws Exception {
-        long other = MEMBERS.incrementAndGet();
-        for (var instance : List.of(first, second)) {
-            await().atMost(PATIENCE).until(() -> readsFromNowOn(instance));
-        }
-        try (var here = SseBrowser.open(port(first), member); var there = SseBrowser.open(port(second), other)) {
-            requests.feedback(asking(42L), id).get();
-            var otherId = UUID.randomUUID();
-            requests.feedback(new AiFeedbackReq(other, 43L, QUESTION, "", CONTEXT), otherId).get();
-
-            var feedback = outcomes.await(id, FeedbackGenerated.class);
-            var failure = outcomes.await(otherId, RequestFailed.class);
-            var event = here.next();
-            assertThat(event.name()).isEqualTo("problem-feedback");
-            assertThat(event.id()).isEqualTo(header(feedback, "ce_id"));
-            assertThat(event.data()).contains("\"problemId\":42", feedback.value().feedback());
-            assertThat(there.next()).isEqualTo(new SseBrowser.Event(
-                    header(failure, "ce_id"), "problem-feedback-error", failure.value().message()));
-        }
-    }
-
-    @Test
-    void progress_is_pushed_while_it_rises_and_not_after_the_outcome() throws Exception {
-        await().atMost(PATIENCE).until(() -> readsFromNowOn(first));
-        String one = "답변은 핵심을 파악하고 있습니다.";
-        String two = one + " 다만 근거가 부족합니다.";
-        try (var here = SseBrowser.open(port(first), member)) {
-            tell(id, 2_000, one);
-            tell(id, 1_000, "늦게 온 것입니다.");
-            tell(id, 2_000, one);
-            tell(id, 3_000, two);
-            assertThat(here.next()).isEqualTo(progress(one));
-            assertThat(here.next()).isEqualTo(progress(two));
-            requests.feedback(asking(42L), id).get();
-            assertThat(here.next().name()).isEqualTo("problem-feedback");
-            tell(id, 4_000, "결과 뒤에 온 것입니다.");
-            tell(UUID.randomUUID(), 1, one);
-            assertThat(here.next()).isEqualTo(progress(one));
-        }
-    }
-
-    /** What the worker tells while it writes. */
-    private void tell(UUID request, long sequence, String text) throws Exception {
-        var value = Map.of(
-                "memberId", member, "eventName", "PROBLEM_FEEDBACK", "requestId", request.toString(), "problemId", 42,
-                "sequence", sequence, "stage", "WRITING", "text", text);
-        kafka.send(request("request-progress", value)).get();
-    }
-
-    private static SseBrowser.Event progress(String text) {
-        String data = "{\"problemId\":42,\"text\":\"" + text + "\"}";
-        return new SseBrowser.Event(null, "problem-feedback-progress", data);
-    }
-
-    /** The group has a position in each partition of the outcomes' topics. */
-    private static boolean readsFromNowOn(ConfigurableApplicationContext instance) throws Exception {
-        String group = instance.getBean(SseGateway.class).getGroupId();
-        try (var admin = AdminClient.create(
-                instance.getBean(KafkaAdmin.class).getConfigurationProperties())) {
-            var positions = admin.listConsumerGroupOffsets(group).partitionsToOffsetAndMetadata().get().keySet();
-            var names = List.of(topic("feedback-generated"), topic("request-failed"), topic("request-progress"));
-            return admin.describeTopics(names).allTopicNames().get().values().stream()
-                    .allMatch(topic -> positions.stream().filter(at -> at.topic().equals(topic.name())).count()
-                            == topic.partitions().size());
-        }
-    }
-
-    private static int port(ConfigurableApplicationContext instance) {
-        return instance.getEnvironment().getRequiredProperty("local.server.port", Integer.class);
-    }
-
-    private static String topic(String name) {
-        return first.getEnvironment().getRequiredProperty("topics." + name);
-    }
-
-    private ProducerRecord<String, Object> request(String topic, Object value) {
-        return new ProducerRecord<>(topic(topic), Long.toString(member), value);
-    }
-
-    private AiFeedbackReq asking(Long problemId) {
-        return new AiFeedbackReq(member, problemId, QUESTION, ANSWER, CONTEXT);
-    }
-
     /** A new member's inputs, nulls and all, bring the first question. */
     private ConsumerRecord<String, ResumeQuestionGenerated> askFirstQuestion() throws Exception {
         var inputs = new AdvancedResumeInitReq.Inputs("a@b.kr", "BACKEND", 2, 3, "MAJOR", null, null, null, null);
@@ -414,9 +274,5 @@ class ContractTest {
 
     private static Instant soon(long seconds) {
         return Instant.now().plus(Duration.ofSeconds(seconds));
-    }
-
-    private static byte[] bytes(Object text) {
-        return text.toString().getBytes(UTF_8);
     }
 }
