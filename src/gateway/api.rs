@@ -1,13 +1,12 @@
 //! The old HTTP API, over Kafka: a request is sent, and answered when its outcome arrives.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Json;
 use axum::body::Bytes;
+use axum::extract::State;
 use axum::extract::rejection::BytesRejection;
-use axum::extract::{ConnectInfo, State};
 use axum::http::{HeaderMap, HeaderName, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
@@ -16,6 +15,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use uuid::Uuid;
 
 use crate::gateway::AppState;
+use crate::gateway::client::Client;
 use crate::gateway::entry::Entry;
 use crate::gateway::interview::Answers;
 use crate::gateway::outcomes::{Call, is_stale, reply};
@@ -43,12 +43,12 @@ struct Accepted<'a> {
 pub async fn ask(
     call: Call,
     State(app): State<Arc<AppState>>,
-    ConnectInfo(client): ConnectInfo<SocketAddr>,
+    client: Client,
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, Refusal> {
     let deadline = Instant::now() + app.timeout;
-    app.guard.rate(client.ip())?;
+    app.guard.rate(&client)?;
     let body = body.map_err(|rejection| match rejection.status() {
         StatusCode::PAYLOAD_TOO_LARGE => Refusal::too_long(),
         _ => Refusal::not_json(),

@@ -9,6 +9,7 @@
 
 mod absence;
 mod api;
+mod client;
 mod entry;
 mod feed;
 mod files;
@@ -34,7 +35,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use axum::extract::{ConnectInfo, DefaultBodyLimit, Request, State};
+use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
@@ -51,6 +52,7 @@ use url::Url;
 
 use crate::config::Config;
 use crate::documents::Documents;
+use crate::gateway::client::{Client, Network, Trusted};
 use crate::gateway::feed::{Feed, ProgressFeed};
 use crate::gateway::guard::Guard;
 use crate::gateway::history::Limits;
@@ -95,6 +97,8 @@ pub struct Options {
     pub pass_to: Option<Url>,
     /// Calls of one client address a second; 0: no limit.
     pub client_rate: u32,
+    /// Proxies before it, and servers that ask for many, besides this machine.
+    pub trusted_proxies: Vec<Network>,
     /// Callers that may wait at once, those that are passed on too.
     pub callers: usize,
     /// Event streams that may be open at once.
@@ -109,6 +113,7 @@ struct AppState {
     topics: Topics,
     guard: Guard,
     links: Links,
+    trusted: Trusted,
     upstream: Option<Upstream>,
     timeout: Duration,
     callers: Arc<Semaphore>,
@@ -156,6 +161,7 @@ pub async fn run(
         topics: config.topics.clone(),
         guard: Guard::new(options.allowed_hosts, options.allowed_origins, options.client_rate),
         links: Links::new(options.public_url),
+        trusted: Trusted::new(options.trusted_proxies),
         upstream: options.pass_to.map(|base| Upstream::new(&base, options.timeout)).transpose()?,
         timeout: options.timeout,
         callers: Arc::new(Semaphore::new(options.callers)),
@@ -250,14 +256,10 @@ fn cors(origins: &[HeaderValue]) -> CorsLayer {
 }
 
 /// What is not served here.
-async fn elsewhere(
-    State(app): State<Arc<AppState>>,
-    ConnectInfo(client): ConnectInfo<SocketAddr>,
-    request: Request,
-) -> Response {
+async fn elsewhere(State(app): State<Arc<AppState>>, client: Client, request: Request) -> Response {
     let Some(upstream) = &app.upstream else { return harden(Refusal::nothing_here().into_response()).await };
     let passed = match app.callers.clone().try_acquire_owned() {
-        Ok(place) => upstream.pass(client, request, place).await,
+        Ok(place) => upstream.pass(&client, request, place).await,
         Err(_) => Err(Refusal::full(api::CROWDED)),
     };
     match passed {

@@ -8,6 +8,7 @@ use url::{Position, Url};
 
 use crate::config::read_duration;
 use crate::gateway::Options;
+use crate::gateway::client::Network;
 
 /// How a gateway behaves.
 #[derive(Args, Clone, Debug)]
@@ -45,6 +46,10 @@ pub struct GatewaySettings {
     /// Calls of one client address a second, and twice as many at once; 0: no limit. A backend is one address
     #[arg(long = "client-rate", env = "GATEWAY_CLIENT_RATE", hide_env_values = true, default_value_t = 1_000)]
     pub client_rate: u32,
+    /// Proxies before it whose X-Forwarded-For, -Proto and -Host or Forwarded are believed, and servers that ask for many
+    /// clients, as addresses or networks (10.0.0.0/8), separated by commas; this machine always is
+    #[arg(long = "trusted-proxies", env = "GATEWAY_TRUSTED_PROXIES", hide_env_values = true, value_delimiter = ',')]
+    pub trusted_proxies: Vec<Network>,
     /// Callers that may wait at once; the next is told to come again (503)
     #[arg(long = "callers", env = "GATEWAY_CALLERS", hide_env_values = true, default_value = "4096",
         value_parser = places)]
@@ -91,6 +96,7 @@ impl From<GatewaySettings> for Options {
             public_url: settings.public_url.base(),
             pass_to: settings.pass_to.0,
             client_rate: settings.client_rate,
+            trusted_proxies: settings.trusted_proxies,
             callers: settings.callers,
             streams: settings.streams,
         }

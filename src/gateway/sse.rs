@@ -17,6 +17,7 @@ use tokio::sync::{OwnedSemaphorePermit, broadcast, watch};
 
 use crate::events::request::MemberId;
 use crate::gateway::AppState;
+use crate::gateway::client::Client;
 use crate::gateway::entry::Entry;
 use crate::gateway::history::{Delivery, LastEvent};
 use crate::gateway::hub::{Hub, Subscription};
@@ -49,10 +50,11 @@ pub struct StreamQuery {
 /// Opens a stream.
 pub async fn subscribe(
     State(app): State<Arc<AppState>>,
+    client: Client,
     headers: HeaderMap,
     asked: Result<Query<StreamQuery>, QueryRejection>,
 ) -> Result<impl IntoResponse, Refusal> {
-    let base = app.links.base(&headers, app.guard.host(&headers)?);
+    let base = app.links.base(&headers, app.guard.host(&headers)?, &client);
     let Query(asked) = asked.map_err(|_| Refusal::invalid("records", "records는 true 또는 false여야 합니다."))?;
     let member = asked.member_id.parse().map_err(|_| Refusal::no_member())?;
     let place = app.streams.clone().try_acquire_owned().map_err(|_| Refusal::full(CROWDED))?;

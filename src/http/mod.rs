@@ -1,5 +1,7 @@
 //! Health and metrics over HTTP.
 
+mod group;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,6 +17,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
 
+pub use crate::http::group::Group;
 use crate::readiness::Readiness;
 use crate::telemetry::metrics::Metrics;
 
