@@ -17,6 +17,7 @@ mod guard;
 mod history;
 mod hub;
 mod interview;
+mod lease;
 mod links;
 mod outcomes;
 mod pass;
@@ -24,13 +25,12 @@ mod progress;
 mod refusal;
 mod requests;
 pub mod settings;
+mod shares;
 mod sse;
 mod stream;
 mod unread;
 mod waiting;
 
-use std::future::IntoFuture;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -57,16 +57,20 @@ use crate::gateway::feed::{Feed, ProgressFeed};
 use crate::gateway::guard::Guard;
 use crate::gateway::history::Limits;
 use crate::gateway::hub::Hub;
+use crate::gateway::lease::Leases;
 use crate::gateway::links::Links;
 use crate::gateway::outcomes::Call;
 use crate::gateway::pass::Upstream;
 use crate::gateway::refusal::Refusal;
+use crate::gateway::shares::{CROWDED, Kind, SUBSCRIBE, Shares};
 use crate::http;
+use crate::http::server::Server;
 use crate::kafka::outgoing::Producer as _;
 use crate::kafka::producer::KafkaProducer;
 use crate::kafka::topics::Topics;
 use crate::readiness::{self, Readiness};
 use crate::supervise::Supervisor;
+use crate::telemetry::gateway::{GatewayMetrics, Refused};
 
 /// Longest body of a request, in bytes.
 const BODY_MAX_BYTES: usize = 64 * 1024;
@@ -103,6 +107,13 @@ pub struct Options {
     pub callers: usize,
     /// Event streams that may be open at once.
     pub streams: usize,
+    /// Callers and streams of one client address; 0: no limit.
+    pub client_callers: usize,
+    pub client_streams: usize,
+    /// How long a stream is open, a tenth more or less.
+    pub stream_age: Duration,
+    /// What connections may take.
+    pub http: http::server::Limits,
 }
 
 /// What the handlers share.
@@ -118,6 +129,10 @@ struct AppState {
     timeout: Duration,
     callers: Arc<Semaphore>,
     streams: Arc<Semaphore>,
+    shares: Arc<Shares>,
+    leases: Arc<Leases>,
+    stream_age: Duration,
+    metrics: Arc<GatewayMetrics>,
     stopping: watch::Receiver<bool>,
 }
 
@@ -132,6 +147,7 @@ pub async fn run(
     listener: TcpListener,
     stop: impl Future<Output = ()>,
 ) -> anyhow::Result<()> {
+    let metrics = Arc::new(GatewayMetrics::new().context("the metrics could not be made")?);
     let hub = Hub::new(Limits::default());
     let producer = Arc::new(KafkaProducer::open(&config.kafka).context("the Kafka producer could not be opened")?);
     let readiness = Readiness::new(&["kafka"], &[], |_, _| {});
@@ -154,6 +170,7 @@ pub async fn run(
     supervisor.background("reading Kafka", feed.run());
 
     let origins: Vec<_> = options.allowed_origins.iter().filter_map(|origin| origin.parse().ok()).collect();
+    let trusted = Trusted::new(options.trusted_proxies);
     let app = Arc::new(AppState {
         hub,
         producer: producer.clone(),
@@ -161,21 +178,32 @@ pub async fn run(
         topics: config.topics.clone(),
         guard: Guard::new(options.allowed_hosts, options.allowed_origins, options.client_rate),
         links: Links::new(options.public_url),
-        trusted: Trusted::new(options.trusted_proxies),
+        trusted: trusted.clone(),
         upstream: options.pass_to.map(|base| Upstream::new(&base, options.timeout)).transpose()?,
         timeout: options.timeout,
         callers: Arc::new(Semaphore::new(options.callers)),
         streams: Arc::new(Semaphore::new(options.streams)),
+        shares: Shares::new(options.client_callers, options.client_streams, metrics.clone()),
+        leases: Arc::default(),
+        stream_age: options.stream_age,
+        metrics: metrics.clone(),
         stopping: stopping.clone(),
     });
-    let service = router(app, &origins, readiness.clone()).into_make_service_with_connect_info::<SocketAddr>();
-    let server = axum::serve(listener, service).with_graceful_shutdown(until(stopping.clone()));
+    let (measured, most) = (app.clone(), (options.callers, options.streams));
+    let text = http::measured(move || measure(&measured, most));
+    let server = Server {
+        router: router(app, &origins, readiness.clone()).merge(text.layer(middleware::map_response(harden))),
+        limits: options.http,
+        is_many: Box::new(move |address| trusted.has(address)),
+        full: || Refusal::full(CROWDED).into_response(),
+        metrics: metrics.http.clone(),
+    };
+    let server = server.run(listener, until(stopping.clone()));
     supervisor.foreground("the HTTP server", async move {
         tokio::select! {
-            served = server.into_future() => served,
+            () = server => {}
             () = async { until(stopping).await; sleep(STOPPING).await } => {
                 tracing::warn!("not every connection ended in time");
-                Ok(())
             }
         }
     });
@@ -218,15 +246,34 @@ async fn check(kafka: &KafkaProducer, topics: &[String], hub: &Hub) -> anyhow::R
     Ok(())
 }
 
+/// What is counted, with what is open now; `most` callers and streams may be.
+fn measure(app: &AppState, (callers, streams): (usize, usize)) -> prometheus::Result<String> {
+    let open = |most: usize, places: &Semaphore| gauge(most.saturating_sub(places.available_permits()));
+    app.metrics.callers.set(open(callers, &app.callers));
+    app.metrics.streams.set(open(streams, &app.streams));
+    let (members, bytes) = app.hub.remembered();
+    app.metrics.history_members.set(gauge(members));
+    app.metrics.history_bytes.set(gauge(bytes));
+    app.metrics.text()
+}
+
+fn gauge(count: usize) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
+
 fn router(app: Arc<AppState>, origins: &[HeaderValue], readiness: Arc<Readiness>) -> Router {
-    let ask = |call: Call| post(move |state, client, headers, body| api::ask(call, state, client, headers, body));
+    let ask = |call: Call| {
+        post(move |state, client, share, headers, body| api::ask(call, state, client, share, headers, body))
+    };
     Router::new()
         .route("/feedback/create", ask(Call::FeedbackInEnvelope))
         .route("/api/v1/feedback/create", ask(Call::Feedback))
         .route("/api/v1/resume/agent/init", ask(Call::Init))
         .route("/api/v1/resume/agent/update", ask(Call::Update))
-        .route("/api/v1/sse/subscribe", get(sse::subscribe))
+        .route(SUBSCRIBE, get(sse::subscribe))
         .route("/documents/{*key}", get(files::document))
+        // All of these take something of which one client has only its share.
+        .route_layer(middleware::from_fn_with_state(app.clone(), shares::admit))
         // Deployments of the old server ask whether the process is there; /readyz says more.
         .route("/health-check", get(async || Json(json!({"status": "ok"}))))
         .merge(files::page())
@@ -258,14 +305,19 @@ fn cors(origins: &[HeaderValue]) -> CorsLayer {
 /// What is not served here.
 async fn elsewhere(State(app): State<Arc<AppState>>, client: Client, request: Request) -> Response {
     let Some(upstream) = &app.upstream else { return harden(Refusal::nothing_here().into_response()).await };
-    let passed = match app.callers.clone().try_acquire_owned() {
-        Ok(place) => upstream.pass(&client, request, place).await,
-        Err(_) => Err(Refusal::full(api::CROWDED)),
-    };
-    match passed {
+    match pass_on(&app, upstream, &client, request).await {
         Ok(response) => response,
         Err(refusal) => harden(refusal.into_response()).await,
     }
+}
+
+async fn pass_on(app: &AppState, upstream: &Upstream, client: &Client, request: Request) -> Result<Response, Refusal> {
+    let share = shares::let_in(app, Kind::Caller, client)?;
+    let place = app.callers.clone().try_acquire_owned().map_err(|_| {
+        app.metrics.refused(Refused::Callers);
+        Refusal::full(CROWDED)
+    })?;
+    upstream.pass(client, request, (share, place)).await
 }
 
 /// Refuses foreign hosts and origins before anything else.

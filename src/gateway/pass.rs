@@ -15,6 +15,7 @@ use url::Url;
 
 use crate::gateway::client::Client;
 use crate::gateway::refusal::Refusal;
+use crate::gateway::shares::Share;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Unused connections are closed before uvicorn closes them (5 s), or a request would meet the closing.
@@ -82,7 +83,7 @@ impl Upstream {
         &self,
         client: &Client,
         request: Request,
-        place: OwnedSemaphorePermit,
+        place: (Share, OwnedSemaphorePermit),
     ) -> Result<Response, Refusal> {
         let (head, body) = request.into_parts();
         let path = head.uri.path_and_query().map_or("/", |path| path.as_str());

@@ -9,6 +9,13 @@ use url::{Position, Url};
 use crate::config::read_duration;
 use crate::gateway::Options;
 use crate::gateway::client::Network;
+use crate::http::Room;
+use crate::http::server::Limits;
+
+/// How long an event stream is open at most, a tenth more or less.
+const STREAM_AGE: Duration = Duration::from_secs(600);
+/// Connections beside those of callers and streams.
+const SPARE_CONNECTIONS: usize = 1_024;
 
 /// How a gateway behaves.
 #[derive(Args, Clone, Debug)]
@@ -58,6 +65,13 @@ pub struct GatewaySettings {
     #[arg(long = "streams", env = "GATEWAY_STREAMS", hide_env_values = true, default_value = "4096",
         value_parser = places)]
     pub streams: usize,
+    /// Callers of one client address that may wait at once, its documents and what is passed on too; 0: no limit. It binds no
+    /// server that shows a token, no trusted proxy, and nobody on this machine
+    #[arg(long = "client-callers", env = "GATEWAY_CLIENT_CALLERS", hide_env_values = true, default_value_t = 16)]
+    pub client_callers: usize,
+    /// Event streams of one client address that may be open at once, as GATEWAY_CLIENT_CALLERS
+    #[arg(long = "client-streams", env = "GATEWAY_CLIENT_STREAMS", hide_env_values = true, default_value_t = 32)]
+    pub client_streams: usize,
 }
 
 /// Where a server is, if anywhere.
@@ -88,6 +102,8 @@ impl From<GatewaySettings> for Options {
             let names = names.into_iter().map(|name| name.trim().to_owned());
             names.filter(|name| !name.is_empty()).collect()
         };
+        let limits = Limits::default();
+        let places = settings.callers.saturating_add(settings.streams).saturating_add(SPARE_CONNECTIONS);
         Self {
             replay: Some(settings.replay),
             timeout: settings.timeout,
@@ -99,6 +115,10 @@ impl From<GatewaySettings> for Options {
             trusted_proxies: settings.trusted_proxies,
             callers: settings.callers,
             streams: settings.streams,
+            client_callers: settings.client_callers,
+            client_streams: settings.client_streams,
+            stream_age: STREAM_AGE,
+            http: Limits { room: Room { places, ..limits.room }, ..limits },
         }
     }
 }

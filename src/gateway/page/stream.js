@@ -57,6 +57,8 @@ export function connect() {
   source = new EventSource(`api/v1/sse/subscribe?${query}`);
   source.addEventListener('record', onRecord);
   source.addEventListener('progress-record', onProgress);
+  // The gateway ends a stream that is old; nobody need notice.
+  source.addEventListener('again', connect);
   source.onopen = () => {
     setConnection('open');
     replayEndsSoon();
