@@ -1,7 +1,7 @@
 //! Who may ask, and how often, whoever it is: this keeps foreign web pages out of the gateway (cross-site
 //! requests, DNS rebinding), and one client from taking all of it.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::num::NonZeroU32;
 use std::time::Duration;
 
@@ -9,8 +9,10 @@ use axum::http::{HeaderMap, Method, header};
 use governor::clock::{Clock, DefaultClock};
 use governor::{DefaultDirectRateLimiter, DefaultKeyedRateLimiter, Quota, RateLimiter};
 
+use crate::gateway::client::Client;
 use crate::gateway::refusal::Refusal;
 use crate::gateway::site;
+use crate::http::Group;
 
 /// Clients that are remembered before those are dropped that were quiet for a while.
 const CLIENTS: usize = 10_000;
@@ -26,7 +28,7 @@ pub struct Guard {
     /// Other origins whose pages may ask.
     origins: Vec<String>,
     /// `None`: as often as they like.
-    rates: Option<DefaultKeyedRateLimiter<IpAddr>>,
+    rates: Option<DefaultKeyedRateLimiter<Group>>,
     clock: DefaultClock,
     told: DefaultDirectRateLimiter,
 }
@@ -100,12 +102,12 @@ impl Guard {
     ///
     /// # Errors
     /// When there were too many.
-    pub fn rate(&self, client: IpAddr) -> Result<(), Refusal> {
+    pub fn rate(&self, client: &Client) -> Result<(), Refusal> {
         let Some(rates) = &self.rates else { return Ok(()) };
         if rates.len() > CLIENTS {
             rates.retain_recent();
         }
-        rates.check_key(&client).map_err(|early| {
+        rates.check_key(&client.group()).map_err(|early| {
             let pause = early.wait_time_from(self.clock.now());
             Refusal::full(pause.max(Duration::from_secs(1)))
         })
@@ -155,6 +157,7 @@ mod tests {
     use axum::http::HeaderValue;
 
     use super::*;
+    use crate::gateway::client::Trusted;
 
     fn guard() -> Guard {
         let origins = vec!["https://www.careerbee.example".to_owned(), "http://localhost:3000".to_owned()];
@@ -243,12 +246,14 @@ mod tests {
     #[test]
     fn one_client_is_slowed_down_and_others_are_not() {
         let guard = guard();
-        let (one, other) = (IpAddr::from([127, 0, 0, 1]), IpAddr::from([127, 0, 0, 2]));
-        let refused = (0..10_000).find_map(|_| guard.rate(one).err()).unwrap();
+        let client = |address: &str| Trusted::default().client(address.parse().unwrap(), &HeaderMap::new());
+        let (one, other) = (client("2001:db8::1"), client("2001:db8:0:1::1"));
+        let refused = (0..10_000).find_map(|_| guard.rate(&one).err()).unwrap();
+        assert!(guard.rate(&client("2001:db8::2")).is_err(), "one site's network is one client");
         assert_eq!((refused.status.as_u16(), refused.code), (503, "OVERLOADED"));
         assert!(refused.retry_after.unwrap() >= Duration::from_secs(1));
-        assert_eq!(guard.rate(other), Ok(()));
+        assert_eq!(guard.rate(&other), Ok(()));
         let unlimited = Guard::new(Vec::new(), Vec::new(), 0);
-        assert!((0..10_000).all(|_| unlimited.rate(one).is_ok()));
+        assert!((0..10_000).all(|_| unlimited.rate(&one).is_ok()));
     }
 }

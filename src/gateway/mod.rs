@@ -11,6 +11,7 @@
 mod absence;
 mod api;
 pub mod auth;
+mod client;
 mod entry;
 mod feed;
 mod files;
@@ -18,6 +19,7 @@ mod guard;
 mod history;
 mod hub;
 mod interview;
+mod lease;
 mod links;
 mod outcomes;
 mod pass;
@@ -25,6 +27,7 @@ mod progress;
 mod refusal;
 mod requests;
 pub mod settings;
+mod shares;
 mod site;
 mod sse;
 mod stream;
@@ -32,18 +35,16 @@ mod trust;
 mod unread;
 mod waiting;
 
-use std::future::IntoFuture;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use axum::extract::{ConnectInfo, DefaultBodyLimit, Request, State};
+use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use axum::{Json, Router};
+use axum::{Extension, Json, Router};
 use serde_json::json;
 use time::OffsetDateTime;
 use tokio::net::TcpListener;
@@ -57,21 +58,26 @@ use crate::config::Config;
 use crate::documents::Documents;
 use crate::gateway::auth::settings::Parts;
 use crate::gateway::auth::{Auth, Proof};
+use crate::gateway::client::{Client, Network, Trusted};
 use crate::gateway::feed::{Feed, ProgressFeed};
 use crate::gateway::guard::Guard;
 use crate::gateway::history::Limits;
 use crate::gateway::hub::Hub;
+use crate::gateway::lease::Leases;
 use crate::gateway::links::Links;
 use crate::gateway::outcomes::Call;
 use crate::gateway::pass::Upstream;
 use crate::gateway::refusal::Refusal;
+use crate::gateway::shares::{CROWDED, Kind, SUBSCRIBE, Shares};
 use crate::gateway::trust::Trust;
 use crate::http;
+use crate::http::server::Server;
 use crate::kafka::outgoing::Producer as _;
 use crate::kafka::producer::KafkaProducer;
 use crate::kafka::topics::Topics;
 use crate::readiness::{self, Readiness};
 use crate::supervise::Supervisor;
+use crate::telemetry::gateway::{GatewayMetrics, Refused};
 
 /// Longest body of a request, in bytes.
 const BODY_MAX_BYTES: usize = 64 * 1024;
@@ -102,10 +108,19 @@ pub struct Options {
     pub pass_to: Option<Url>,
     /// Calls of one client address a second; 0: no limit.
     pub client_rate: u32,
+    /// Proxies before it, and servers that ask for many, besides this machine.
+    pub trusted_proxies: Vec<Network>,
     /// Callers that may wait at once, those that are passed on too.
     pub callers: usize,
     /// Event streams that may be open at once.
     pub streams: usize,
+    /// Callers and streams of one client address; 0: no limit.
+    pub client_callers: usize,
+    pub client_streams: usize,
+    /// How long a stream is open, a tenth more or less.
+    pub stream_age: Duration,
+    /// What connections may take.
+    pub http: http::server::Limits,
     /// Who may ask, and for whom.
     pub auth: Auth,
     /// What is served.
@@ -124,10 +139,15 @@ struct AppState {
     parts: Parts,
     guard: Guard,
     links: Links,
+    trusted: Trusted,
     upstream: Option<Upstream>,
     timeout: Duration,
     callers: Arc<Semaphore>,
     streams: Arc<Semaphore>,
+    shares: Arc<Shares>,
+    leases: Arc<Leases>,
+    stream_age: Duration,
+    metrics: Arc<GatewayMetrics>,
     stopping: watch::Receiver<bool>,
 }
 
@@ -142,6 +162,7 @@ pub async fn run(
     listener: TcpListener,
     stop: impl Future<Output = ()>,
 ) -> anyhow::Result<()> {
+    let metrics = Arc::new(GatewayMetrics::new().context("the metrics could not be made")?);
     let hub = Hub::new(Limits::default());
     let producer = Arc::new(KafkaProducer::open(&config.kafka).context("the Kafka producer could not be opened")?);
     let readiness = Readiness::new(&["kafka"], &[], |_, _| {});
@@ -167,6 +188,7 @@ pub async fn run(
     options.auth.follow(&mut supervisor);
 
     let origins: Vec<_> = options.allowed_origins.iter().filter_map(|origin| origin.parse().ok()).collect();
+    let trusted = Trusted::new(options.trusted_proxies);
     let app = Arc::new(AppState {
         hub,
         producer: producer.clone(),
@@ -177,20 +199,32 @@ pub async fn run(
         parts: options.parts,
         guard: Guard::new(options.allowed_hosts, options.allowed_origins, options.client_rate),
         links: Links::new(options.public_url),
+        trusted: trusted.clone(),
         upstream: options.pass_to.map(|base| Upstream::new(&base, options.timeout)).transpose()?,
         timeout: options.timeout,
         callers: Arc::new(Semaphore::new(options.callers)),
         streams: Arc::new(Semaphore::new(options.streams)),
+        shares: Shares::new(options.client_callers, options.client_streams, metrics.clone()),
+        leases: Arc::default(),
+        stream_age: options.stream_age,
+        metrics: metrics.clone(),
         stopping: stopping.clone(),
     });
-    let service = router(app, &origins, readiness.clone()).into_make_service_with_connect_info::<SocketAddr>();
-    let server = axum::serve(listener, service).with_graceful_shutdown(until(stopping.clone()));
+    let (measured, most) = (app.clone(), (options.callers, options.streams));
+    let text = http::measured(move || measure(&measured, most));
+    let server = Server {
+        router: router(app, &origins, readiness.clone()).merge(text.layer(middleware::map_response(harden))),
+        limits: options.http,
+        is_many: Box::new(move |address| trusted.has(address)),
+        full: || Refusal::full(CROWDED).into_response(),
+        metrics: metrics.http.clone(),
+    };
+    let server = server.run(listener, until(stopping.clone()));
     supervisor.foreground("the HTTP server", async move {
         tokio::select! {
-            served = server.into_future() => served,
+            () = server => {}
             () = async { until(stopping).await; sleep(STOPPING).await } => {
                 tracing::warn!("not every connection ended in time");
-                Ok(())
             }
         }
     });
@@ -233,10 +267,26 @@ async fn check(kafka: &KafkaProducer, topics: &[String], hub: &Hub) -> anyhow::R
     Ok(())
 }
 
+/// What is counted, with what is open now; `most` callers and streams may be.
+fn measure(app: &AppState, (callers, streams): (usize, usize)) -> prometheus::Result<String> {
+    let open = |most: usize, places: &Semaphore| gauge(most.saturating_sub(places.available_permits()));
+    app.metrics.callers.set(open(callers, &app.callers));
+    app.metrics.streams.set(open(streams, &app.streams));
+    let (members, bytes) = app.hub.remembered();
+    app.metrics.history_members.set(gauge(members));
+    app.metrics.history_bytes.set(gauge(bytes));
+    app.metrics.text()
+}
+
+fn gauge(count: usize) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
+
 fn router(app: Arc<AppState>, origins: &[HeaderValue], readiness: Arc<Readiness>) -> Router {
     parts(app.parts)
         .route_layer(middleware::from_fn_with_state(app.clone(), auth::prove))
-        .route_layer(middleware::from_fn_with_state(app.clone(), auth::recognise))
+        // All of these take something of which one client has only its share, and some ask the login.
+        .route_layer(middleware::from_fn_with_state(app.clone(), shares::admit))
         // Deployments of the old server ask whether the process is there; /readyz says more.
         .route("/health-check", get(async || Json(json!({"status": "ok"}))))
         // Browsers ask for it beside whatever they show; the page has its own.
@@ -246,6 +296,7 @@ fn router(app: Arc<AppState>, origins: &[HeaderValue], readiness: Arc<Readiness>
         // What is passed on keeps the headers that the server behind gave it.
         .fallback(elsewhere)
         .layer(DefaultBodyLimit::max(BODY_MAX_BYTES))
+        .layer(middleware::from_fn_with_state(app.clone(), auth::recognise))
         .layer(cors(origins))
         .layer(middleware::from_fn_with_state(app.clone(), only_our_own))
         .layer(middleware::from_fn(unread::read))
@@ -256,7 +307,9 @@ fn router(app: Arc<AppState>, origins: &[HeaderValue], readiness: Arc<Readiness>
 /// What is served to those who may ask.
 fn parts(parts: Parts) -> Router<Arc<AppState>> {
     let ask = |call: Call| {
-        post(move |state, client, proof, headers, body| api::ask(call, state, client, proof, headers, body))
+        post(move |state, client, proof, share, headers, body| {
+            api::ask(call, state, client, proof, share, headers, body)
+        })
     };
     let mut router = Router::new();
     if parts.page {
@@ -270,7 +323,7 @@ fn parts(parts: Parts) -> Router<Arc<AppState>> {
             .route("/api/v1/resume/agent/update", ask(Call::Update));
     }
     if parts.events {
-        router = router.route("/api/v1/sse/subscribe", get(sse::subscribe));
+        router = router.route(SUBSCRIBE, get(sse::subscribe));
     }
     if parts.documents {
         router = router.route("/documents/{*key}", get(files::document));
@@ -292,25 +345,31 @@ fn cors(origins: &[HeaderValue]) -> CorsLayer {
 /// What is not served here.
 async fn elsewhere(
     State(app): State<Arc<AppState>>,
-    ConnectInfo(client): ConnectInfo<SocketAddr>,
+    client: Client,
+    proof: Option<Extension<Proof>>,
     mut request: Request,
 ) -> Response {
     let Some(upstream) = &app.upstream else { return harden(Refusal::nothing_here().into_response()).await };
     // The server behind believes any member number: whoever asks must be allowed to.
-    match app.auth.at_once(request.headers()) {
+    match proof {
         // What this gateway's callers prove with is none of that server's business.
-        Some(Proof::Service) => drop(request.headers_mut().remove(header::AUTHORIZATION)),
-        Some(Proof::Open | Proof::Member { .. }) => {}
+        Some(Extension(Proof::Service)) => drop(request.headers_mut().remove(header::AUTHORIZATION)),
+        Some(Extension(Proof::Open | Proof::Member { .. })) => {}
         None => return harden(Refusal::unauthenticated().into_response()).await,
     }
-    let passed = match app.callers.clone().try_acquire_owned() {
-        Ok(place) => upstream.pass(client, request, place).await,
-        Err(_) => Err(Refusal::full(api::CROWDED)),
-    };
-    match passed {
+    match pass_on(&app, upstream, &client, request).await {
         Ok(response) => response,
         Err(refusal) => harden(refusal.into_response()).await,
     }
+}
+
+async fn pass_on(app: &AppState, upstream: &Upstream, client: &Client, request: Request) -> Result<Response, Refusal> {
+    let share = shares::let_in(app, Kind::Caller, client)?;
+    let place = app.callers.clone().try_acquire_owned().map_err(|_| {
+        app.metrics.refused(Refused::Callers);
+        Refusal::full(CROWDED)
+    })?;
+    upstream.pass(client, request, (share, place)).await
 }
 
 /// Refuses foreign hosts and origins before anything else.

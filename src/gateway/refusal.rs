@@ -70,6 +70,12 @@ impl Refusal {
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, FailureCode::InputTooLong.name(), message)
     }
 
+    /// The body did not come in time.
+    pub fn too_slow() -> Self {
+        let message = "요청 내용이 제때 도착하지 않았습니다. 잠시 후 다시 시도해 주세요.";
+        Self { retryable: true, ..Self::new(StatusCode::REQUEST_TIMEOUT, "TIMEOUT", message) }
+    }
+
     /// The body says that it is something else than JSON.
     pub fn wrong_content_type() -> Self {
         let message = "Content-Type은 application/json이어야 합니다.";

@@ -151,6 +151,11 @@ impl Asked {
     }
 }
 
+/// Whether nobody has this member's number: nobody can ask for its events.
+pub fn is_made_up(member: MemberId) -> bool {
+    member.get() >= MADE_UP_MEMBERS
+}
+
 fn is_json(headers: &HeaderMap) -> bool {
     let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
     let essence = kind.split(';').next().unwrap_or_default().trim();
@@ -327,7 +332,7 @@ mod tests {
     fn feedback_without_a_member_gets_one_that_nobody_has() {
         for body in [r#"{"question":"q","answer":"a"}"#, r#"{"memberId":null,"question":"q","answer":"a"}"#] {
             let asked = read_with(RequestKind::FeedbackRequested, &[], body).unwrap();
-            assert!(asked.member.get() >= MADE_UP_MEMBERS);
+            assert!(is_made_up(asked.member));
             let value: Value = serde_json::from_slice(&asked.outgoing(&topics()).value.unwrap()).unwrap();
             assert_eq!(value, json!({"question": "q", "answer": "a", "memberId": asked.member.get()}));
         }

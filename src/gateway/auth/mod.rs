@@ -28,6 +28,7 @@ use crate::gateway::auth::keys::Key;
 pub use crate::gateway::auth::proof::Proof;
 use crate::gateway::auth::tokens::Tokens;
 use crate::gateway::auth::watched::Watched;
+use crate::gateway::client::Proven;
 use crate::gateway::refusal::Refusal;
 use crate::supervise::Supervisor;
 
@@ -116,6 +117,9 @@ impl Auth {
 /// Notes what is known [at once](Auth::at_once), before anything is counted or asked.
 pub(super) async fn recognise(State(app): State<Arc<AppState>>, mut request: Request, next: Next) -> Response {
     if let Some(proof) = app.auth.at_once(request.headers()) {
+        if proof == Proof::Service {
+            request.extensions_mut().insert(Proven);
+        }
         request.extensions_mut().insert(proof);
     }
     next.run(request).await

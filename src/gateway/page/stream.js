@@ -58,6 +58,8 @@ export function connect() {
   source = new EventSource(address);
   source.addEventListener('record', onRecord);
   source.addEventListener('progress-record', onProgress);
+  // The gateway ends a stream that is old; nobody need notice.
+  source.addEventListener('again', connect);
   source.onopen = () => {
     setConnection('open');
     replayEndsSoon();

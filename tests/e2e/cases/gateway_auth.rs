@@ -9,7 +9,7 @@ use std::time::{Duration, Instant, SystemTime};
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
-use reqwest::{Method, RequestBuilder};
+use reqwest::{Method, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::process::Command;
@@ -30,6 +30,7 @@ crate::case::cases![
     dev_stays_on_this_machine,
     a_server_asks_for_any_member_with_its_token_and_for_none_without,
     tokens_are_rotated_without_a_restart,
+    a_servers_token_asks_for_many_clients_and_a_member_for_one,
     a_browser_is_the_member_whom_the_login_says,
     where_the_login_says_nothing_of_use_nobody_gets_in,
     a_signed_token_is_its_members_and_any_other_is_nobodys,
@@ -190,6 +191,26 @@ async fn tokens_are_rotated_without_a_restart(env: Arc<TestEnv>) {
     files.write("tokens", "");
     eventually("it is told", || async { gateway.process.log().contains("it holds no token").then_some(()) }).await;
     assert_eq!(status(NEXT_TOKEN).await, 404);
+}
+
+async fn a_servers_token_asks_for_many_clients_and_a_member_for_one(env: Arc<TestEnv>) {
+    let files = Files::new();
+    let settings = with_tokens(with_jwt(beyond(&env), &files, ED25519[1]), &files, TOKEN);
+    let gateway = env.gateway_with(&settings.with("GATEWAY_CLIENT_STREAMS", 1)).await;
+    let member = env.member();
+    // Somebody whom the proxy on this machine, which is believed, has asking.
+    let stream = |token: &str| {
+        let request = gateway.ask(Method::GET, &format!("{SUBSCRIBE}?memberId={member}"));
+        bearer(request, token).header("x-forwarded-for", "198.51.100.66").send()
+    };
+    let token = signed(&claims(member));
+    let first = stream(&token).await.unwrap();
+    assert_eq!(
+        (first.status(), stream(&token).await.unwrap().status()),
+        (StatusCode::OK, StatusCode::SERVICE_UNAVAILABLE)
+    );
+    let servers = [stream(TOKEN).await.unwrap(), stream(TOKEN).await.unwrap()];
+    assert!(servers.iter().all(|answer| answer.status() == StatusCode::OK), "{servers:?}");
 }
 
 async fn a_browser_is_the_member_whom_the_login_says(env: Arc<TestEnv>) {

@@ -1,5 +1,6 @@
 //! The tests, by subject.
 
+mod attackers;
 mod browsers;
 mod callers;
 mod clients;
@@ -60,6 +61,7 @@ pub fn all() -> Vec<(&'static str, Vec<Case>)> {
         ("gateway_auth", gateway_auth::cases()),
         ("callers", callers::cases()),
         ("clients", clients::cases()),
+        ("attackers", attackers::cases()),
         ("browsers", browsers::cases()),
         ("page", page::cases()),
         ("spring", spring::cases()),
