@@ -36,6 +36,12 @@ impl Bucket {
         Ok(())
     }
 
+    /// Puts an object there.
+    pub async fn put(&self, key: &str, body: &'static [u8]) {
+        let put = self.client.put_object().bucket(BUCKET).key(key).body(body.to_vec().into());
+        put.send().await.expect("S3 takes the object");
+    }
+
     /// The object's headers and content.
     pub async fn get(&self, key: &str) -> (GetObjectOutput, Vec<u8>) {
         let mut object = self.client.get_object().bucket(BUCKET).key(key).send().await.expect("the object is there");
