@@ -28,7 +28,7 @@ use crate::exit;
 use crate::gateway::auth::settings::is_loopback;
 use crate::gateway::{self, settings::GatewaySettings};
 use crate::http;
-use crate::kafka::admin::{self, Admin, Shape, Wanted};
+use crate::kafka::admin::{self, Admin, Found, Shape, Wanted};
 use crate::kafka::error::KafkaError;
 use crate::open_files;
 use crate::ops;
@@ -195,6 +195,9 @@ struct TopicsArgs {
     /// How long a new topic of progress keeps records
     #[arg(long, value_parser = read_duration, default_value = "1h")]
     progress_retention: Duration,
+    /// How long anything may keep what members wrote: topics that keep it longer are told
+    #[arg(long, env, hide_env_values = true, value_parser = read_duration, default_value = "35d")]
+    personal_data_max_age: Duration,
 }
 
 impl Cli {
@@ -340,7 +343,9 @@ async fn dev(args: DevArgs) -> anyhow::Result<()> {
 }
 
 async fn topics(args: TopicsArgs) -> anyhow::Result<()> {
-    let TopicsArgs { settings, partitions, replication, retention, dead_letter_retention, progress_retention } = args;
+    let TopicsArgs { settings, partitions, replication, retention, dead_letter_retention, progress_retention, .. } =
+        args;
+    let max_age = args.personal_data_max_age;
     let shape = Shape { partitions, replication, retention, dead_letter_retention, progress_retention };
     let config = settings.check()?;
     log::start(config.log_format, "warn")?;
@@ -363,7 +368,10 @@ async fn topics(args: TopicsArgs) -> anyhow::Result<()> {
         };
         say(format!("exists  {} ({partitions} partitions)", wanted.name));
         match differences(&admin, &wanted, partitions, &there).await {
-            Ok(differences) => differences.iter().for_each(|difference| say(format!("differs {difference}"))),
+            Ok((differences, found)) => {
+                let kept = admin::kept_too_long(&wanted, &found, max_age);
+                differences.iter().chain(&kept).for_each(|difference| say(format!("differs {difference}")));
+            }
             Err(error) => say(format!("unknown {} could not be looked at: {error}", wanted.name)),
         }
     }
@@ -374,19 +382,19 @@ async fn topics(args: TopicsArgs) -> anyhow::Result<()> {
     Ok(shown?)
 }
 
-/// How a topic differs from what it should be.
+/// How a topic differs from what it should be, and what it is like.
 async fn differences(
     admin: &Admin,
     wanted: &Wanted,
     partitions: usize,
     there: &BTreeMap<String, usize>,
-) -> Result<Vec<String>, KafkaError> {
+) -> Result<(Vec<String>, Found), KafkaError> {
     let found = admin.describe(&wanted.name, partitions).await?;
     let request = match wanted.dead_letters_of().and_then(|topic| there.get_key_value(topic)) {
         Some((topic, partitions)) => Some(admin.describe(topic, *partitions).await?),
         None => None,
     };
-    Ok(admin::differences(wanted, &found, request.as_ref()))
+    Ok((admin::differences(wanted, &found, request.as_ref()), found))
 }
 
 async fn scripted_model(addr: &str, script: dev::model::Script) -> anyhow::Result<()> {

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use time::OffsetDateTime;
 use tokio::sync::{broadcast, oneshot, watch};
-use tokio::time::Instant;
+use tokio::time::{Duration, Instant, MissedTickBehavior, interval};
 use uuid::Uuid;
 
 use crate::events::record::RequestKind;
@@ -26,6 +26,10 @@ const STREAM_BUFFER: usize = 64;
 const PROGRESS_BUFFER: usize = 16;
 /// Members with a channel before those are dropped to which nobody listens.
 const CHANNELS: usize = 1_024;
+
+/// How often what is too old is looked for: a tenth of how old it may be, within these.
+const OFTEN: Duration = Duration::from_secs(1);
+const SELDOM: Duration = Duration::from_secs(60);
 
 /// What the gateway knows now.
 pub struct Hub {
@@ -80,12 +84,11 @@ pub struct Wait {
 impl Hub {
     /// Knows nothing yet.
     pub fn new(limits: Limits) -> Arc<Self> {
-        let millis = millis(OffsetDateTime::now_utc());
         let known = Known {
             history: History::new(limits),
             waiting: Waiting::default(),
             streams: HashMap::new(),
-            absences: Absences::new(Instant::now(), millis),
+            absences: Absences::new(Instant::now(), now()),
             going: Going::default(),
         };
         let (caught_up, news) = (watch::Sender::new(false), watch::Sender::new(()));
@@ -104,7 +107,7 @@ impl Hub {
         let mut known = self.known();
         known.going.learn(&entry);
         // Nobody is waiting or listening yet.
-        let _ = known.history.remember(&Arc::new(entry), Place::ByTime);
+        let _ = known.history.remember(&Arc::new(entry), Place::ByTime, now());
     }
 
     /// Takes in a record that has just come, and tells whom it concerns.
@@ -117,7 +120,7 @@ impl Hub {
             return;
         }
         known.going.learn(&entry);
-        let Some(delivery) = known.history.remember(&entry, Place::Last) else { return };
+        let Some(delivery) = known.history.remember(&entry, Place::Last, now()) else { return };
         self.news.send_replace(());
         if let Some(stream) = known.streams.get(&entry.member)
             && stream.deliveries.send(delivery).is_err()
@@ -156,6 +159,16 @@ impl Hub {
     pub async fn caught_up(&self) {
         // The sender lives as long as this.
         let _ = self.caught_up.subscribe().wait_for(|caught_up| *caught_up).await;
+    }
+
+    /// Forgets what is older than it may be, for as long as it is awaited.
+    pub async fn forget_in_time(self: Arc<Self>, age: Duration) {
+        let mut ticks = interval((age / 10).clamp(OFTEN, SELDOM));
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            ticks.tick().await;
+            self.known().history.forget_old(now());
+        }
     }
 
     /// Listens to a member's events: those after its last one, where it names one; else those since it was last
@@ -265,6 +278,10 @@ impl Drop for Wait {
             known.history.told(self.member).into_iter().for_each(|told| told.leave(&self.id));
         }
     }
+}
+
+fn now() -> i64 {
+    millis(OffsetDateTime::now_utc())
 }
 
 #[cfg(test)]

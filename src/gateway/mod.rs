@@ -163,7 +163,7 @@ pub async fn run(
     stop: impl Future<Output = ()>,
 ) -> anyhow::Result<()> {
     let metrics = Arc::new(GatewayMetrics::new().context("the metrics could not be made")?);
-    let hub = Hub::new(Limits::default());
+    let hub = Hub::new(Limits { age: options.replay, ..Limits::default() });
     let producer = Arc::new(KafkaProducer::open(&config.kafka).context("the Kafka producer could not be opened")?);
     let readiness = Readiness::new(&["kafka"], &[], |_, _| {});
     let (stop_sender, stopping) = watch::channel(false);
@@ -186,6 +186,9 @@ pub async fn run(
     }
     supervisor.background("reading Kafka", feed.run());
     options.auth.follow(&mut supervisor);
+    if let Some(age) = options.replay {
+        supervisor.background("forgetting", hub.clone().forget_in_time(age));
+    }
 
     let origins: Vec<_> = options.allowed_origins.iter().filter_map(|origin| origin.parse().ok()).collect();
     let trusted = Trusted::new(options.trusted_proxies);

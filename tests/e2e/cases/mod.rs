@@ -7,6 +7,7 @@ mod clients;
 mod crash;
 mod dead_letters;
 mod environment;
+mod erasure;
 mod exit;
 mod failures;
 mod feedback;
@@ -51,6 +52,7 @@ pub fn all() -> Vec<(&'static str, Vec<Case>)> {
         ("process", process::cases()),
         ("progress", progress::cases()),
         ("environment", environment::cases()),
+        ("erasure", erasure::cases()),
         ("exit", exit::cases()),
         ("crash", crash::cases()),
         ("scenarios", scenarios::cases()),
