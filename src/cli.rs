@@ -20,11 +20,12 @@ use tokio::sync::oneshot;
 use url::Url;
 
 use crate::app::{self, BackEnds};
-use crate::config::{Config, Settings, read_duration};
+use crate::config::{Config, Mistakes, Settings, read_duration};
 use crate::contract::asyncapi;
 use crate::dev;
 use crate::eval;
 use crate::exit;
+use crate::gateway::auth::settings::is_loopback;
 use crate::gateway::{self, settings::GatewaySettings};
 use crate::http;
 use crate::kafka::admin::{self, Admin, Found, Shape, Wanted};
@@ -63,7 +64,9 @@ enum Command {
     /// Serve a page to try the worker with, the old HTTP API and event streams, all by way of Kafka
     ///
     /// It stands in for the product's own servers in development, demonstrations and
-    /// migration; the worker does not need it. A request's Idempotency-Key header, where
+    /// migration; the worker does not need it. Beyond loopback it starts only where
+    /// GATEWAY_API_TOKENS_FILE, GATEWAY_AUTH_URL or GATEWAY_JWT_KEY_FILE says who may ask,
+    /// or GATEWAY_OPEN=true that everybody may. A request's Idempotency-Key header, where
     /// there is one, is its id: sent again, it is the same request. An outcome answers
     /// the callers that wait for it, and goes to the member's event streams:
     ///
@@ -118,6 +121,20 @@ struct GatewayArgs {
     gateway: GatewaySettings,
     #[command(flatten)]
     settings: Settings,
+}
+
+impl GatewayArgs {
+    /// Where to listen, how a gateway is run, and what it needs of the worker's settings.
+    fn check(self) -> Result<(String, gateway::Options, Config), Mistakes> {
+        let addr = self.gateway.addr.clone();
+        match (self.settings.check(), self.gateway.check()) {
+            (Ok(config), Ok(options)) => Ok((addr, options, config)),
+            (config, options) => {
+                let of_both = [config.err().map(|mistakes| mistakes.0), options.err()];
+                Err(Mistakes(of_both.into_iter().flatten().flatten().collect()))
+            }
+        }
+    }
 }
 
 #[derive(Args)]
@@ -212,7 +229,10 @@ impl Cli {
                 Command::Topics(args) => topics(*args).await,
                 Command::Dlt(command) => command.run().await,
                 Command::Session(command) => command.run().await,
-                Command::Gateway(args) => gateway(args.gateway, args.settings.check()?).await,
+                Command::Gateway(args) => {
+                    let (addr, options, config) = args.check()?;
+                    gateway(&addr, options, config).await
+                }
                 Command::Healthcheck(args) => {
                     let config = args.settings.check()?;
                     http::healthcheck(args.address.as_deref().unwrap_or(&config.http_addr)).await
@@ -278,25 +298,29 @@ async fn run(config: Config) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn gateway(settings: GatewaySettings, config: Config) -> anyhow::Result<()> {
+async fn gateway(addr: &str, options: gateway::Options, config: Config) -> anyhow::Result<()> {
     log::start(config.log_format, &config.log_directives)?;
     let mut stop = pin!(stop_signal()?);
-    let listener = gateway::listen(&settings.addr).await?;
+    let listener = gateway::listen(addr).await?;
     open_files::make_room(0);
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"),
         kafka = config.kafka.bootstrap,
         bucket = config.s3_bucket,
         http = %listener.local_addr()?,
+        proof = options.auth.told(),
         "starting the gateway"
     );
+    if options.auth.is_open() && !is_loopback(addr) {
+        tracing::warn!("GATEWAY_OPEN: whoever reaches it may ask for any member's data");
+    }
     let documents = tokio::select! {
         documents = app::documents(&config) => Some(documents),
         () = &mut stop => None,
     };
     if let Some(documents) = documents {
         Proxies::of_environment().tell("s3", documents.endpoint());
-        gateway::run(&config, settings.into(), Arc::new(documents), listener, stop).await?;
+        gateway::run(&config, options, Arc::new(documents), listener, stop).await?;
     }
     tracing::info!("stopped");
     Ok(())

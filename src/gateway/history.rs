@@ -186,6 +186,11 @@ impl History {
         self.members.get_mut(&member).map(|known| &mut known.told)
     }
 
+    /// How many members are remembered, and how many bytes of them.
+    pub fn size(&self) -> (usize, usize) {
+        (self.members.len(), self.bytes)
+    }
+
     /// Whether this document belongs to a résumé that is remembered.
     pub fn has_document(&self, key: &str) -> bool {
         self.documents.contains(key)

@@ -16,6 +16,7 @@ use crate::gateway::history::{Delivery, History, LastEvent, Limits, Place};
 use crate::gateway::interview::{Answers, question_id};
 use crate::gateway::millis;
 use crate::gateway::progress::{Going, Progress};
+use crate::gateway::requests::is_made_up;
 use crate::gateway::waiting::Waiting;
 
 /// Events that a slow stream may be behind before it is cut off; it comes back and says what it had last.
@@ -100,6 +101,9 @@ impl Hub {
 
     /// Takes in a record from before this gateway was started.
     pub fn recall(&self, entry: Entry) {
+        if is_made_up(entry.member) {
+            return;
+        }
         let mut known = self.known();
         known.going.learn(&entry);
         // Nobody is waiting or listening yet.
@@ -111,6 +115,10 @@ impl Hub {
         let entry = Arc::new(entry);
         let mut known = self.known();
         known.waiting.answer(&entry);
+        // Nobody can ask for it, and there may be any number of them: they would push real members out.
+        if is_made_up(entry.member) {
+            return;
+        }
         known.going.learn(&entry);
         let Some(delivery) = known.history.remember(&entry, Place::Last, now()) else { return };
         self.news.send_replace(());
@@ -234,6 +242,18 @@ impl Hub {
         Wait { hub: self.clone(), member, id: id.to_owned(), outcome, has_heard: false }
     }
 
+    /// Waits as [`Self::wait`] does, for a request whose member hears of its outcome by events.
+    pub fn follow(self: &Arc<Self>, member: MemberId, id: &str, kind: RequestKind) -> Wait {
+        let mut wait = self.wait(member, id, kind);
+        wait.has_heard = true;
+        wait
+    }
+
+    /// How many members are remembered, and how many bytes of them.
+    pub fn remembered(&self) -> (usize, usize) {
+        self.known().history.size()
+    }
+
     /// Whether this document belongs to a résumé that is remembered.
     pub fn has_document(&self, key: &str) -> bool {
         self.known().history.has_document(key)
@@ -244,7 +264,7 @@ impl Wait {
     /// The outcome.
     pub async fn outcome(&mut self) -> Option<Arc<Entry>> {
         let outcome = (&mut self.outcome).await.ok();
-        self.has_heard = outcome.is_some();
+        self.has_heard |= outcome.is_some();
         outcome
     }
 }
@@ -268,7 +288,7 @@ fn now() -> i64 {
 mod tests {
     use super::*;
     use crate::events::outcome::samples;
-    use crate::gateway::entry::tests::outcome;
+    use crate::gateway::entry::tests::{outcome, seen, topics};
     use crate::gateway::progress::tests::progress;
 
     fn feedback(millis: i64, id: &str) -> Entry {
@@ -355,6 +375,23 @@ mod tests {
         hub.leave(member(), LastEvent::of(&back.missed[1].entry));
         let missed = hub.subscribe(member(), None).missed;
         assert_eq!(missed.iter().map(|delivery| delivery.entry.millis).collect::<Vec<_>>(), [3]);
+    }
+
+    #[tokio::test]
+    async fn a_member_that_nobody_has_is_answered_and_not_remembered() {
+        let hub = Hub::new(Limits::default());
+        let value = r#"{"memberId":4611686018427387904,"feedback":"."}"#;
+        let entry = || {
+            let headers = [("ce_id", "a"), ("ce_subject", "4611686018427387904"), ("ce_causationid", "r")];
+            Entry::read(seen("FeedbackGenerated", 1, value, &headers), &topics()).unwrap()
+        };
+        hub.recall(entry());
+        let mut wait = hub.wait(MemberId::new(1 << 62).unwrap(), "r", RequestKind::FeedbackRequested);
+        hub.take_in(entry());
+        assert!(wait.outcome().await.is_some());
+        assert_eq!(hub.remembered(), (0, 0));
+        hub.take_in(feedback(1, "a"));
+        assert_eq!(hub.remembered().0, 1);
     }
 
     #[tokio::test]

@@ -49,10 +49,10 @@ impl Bucket {
         bucket
     }
 
-    /// Puts an object.
-    pub async fn put(&self, key: &str) {
-        let put = self.client.put_object().bucket(&self.name).key(key).body(ByteStream::from_static(b"docx"));
-        put.send().await.expect("S3 takes it");
+    /// Puts an object there.
+    pub async fn put(&self, key: &str, body: &'static [u8]) {
+        let put = self.client.put_object().bucket(&self.name).key(key).body(ByteStream::from_static(body));
+        put.send().await.expect("S3 takes the object");
     }
 
     /// Deletes an object, as somebody does who knows of no versions.

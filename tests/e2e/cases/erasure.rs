@@ -180,7 +180,7 @@ async fn that_a_letters_member_was_erased_is_shown(env: Arc<TestEnv>) {
 async fn with_versions(env: &TestEnv, member: i64) -> (Bucket, Settings) {
     let bucket = Bucket::versioned(&env.services, &format!("versioned-{}", env.topics.suffix)).await;
     for key in ["a.docx", "a.docx", "b.docx", "hidden.docx"] {
-        bucket.put(&format!("{}{member}/{key}", env.prefix())).await;
+        bucket.put(&format!("{}{member}/{key}", env.prefix()), b"docx").await;
     }
     bucket.delete(&format!("{}{member}/hidden.docx", env.prefix())).await;
     let settings = env.settings().with("S3_BUCKET_NAME", &bucket.name);
@@ -192,7 +192,7 @@ async fn a_bucket_that_keeps_versions_has_none_left(env: Arc<TestEnv>) {
     let (bucket, settings) = with_versions(&env, member).await;
     let prefix = |member: i64| format!("{}{member}/", env.prefix());
     let other = member * 10;
-    bucket.put(&format!("{}a.docx", prefix(other))).await;
+    bucket.put(&format!("{}a.docx", prefix(other)), b"docx").await;
     assert_eq!(bucket.versions(&prefix(member)).await, 5);
     let dry = env.run(&["session", "delete", &member.to_string()], &settings).await;
     assert!(dry.status.success() && dry.stdout.contains("would be removed: 5 versions in all"), "{}", dry.stdout);
@@ -207,7 +207,7 @@ async fn a_bucket_that_keeps_versions_has_none_left(env: Arc<TestEnv>) {
 async fn more_documents_than_a_page_lists_are_removed(env: Arc<TestEnv>) {
     let (member, bucket) = (env.member(), env.bucket());
     let keys = (0..1_001).map(|number| format!("{}{member}/{number}.docx", env.prefix()));
-    stream::iter(keys).for_each_concurrent(32, async |key| bucket.put(&key).await).await;
+    stream::iter(keys).for_each_concurrent(32, async |key| bucket.put(&key, b"docx").await).await;
     erase(&env, member).await;
     assert_eq!(bucket.versions(&format!("{}{member}/", env.prefix())).await, 0);
 }

@@ -1,5 +1,6 @@
 //! The tests, by subject.
 
+mod attackers;
 mod browsers;
 mod callers;
 mod clients;
@@ -11,6 +12,7 @@ mod exit;
 mod failures;
 mod feedback;
 mod gateway;
+mod gateway_auth;
 mod half_alive;
 mod hangs;
 mod namesakes;
@@ -58,8 +60,10 @@ pub fn all() -> Vec<(&'static str, Vec<Case>)> {
         ("namesakes", namesakes::cases()),
         ("ops", ops::cases()),
         ("gateway", gateway::cases()),
+        ("gateway_auth", gateway_auth::cases()),
         ("callers", callers::cases()),
         ("clients", clients::cases()),
+        ("attackers", attackers::cases()),
         ("browsers", browsers::cases()),
         ("page", page::cases()),
         ("spring", spring::cases()),
