@@ -20,14 +20,15 @@ use tokio::sync::oneshot;
 use url::Url;
 
 use crate::app::{self, BackEnds};
-use crate::config::{Config, Settings, read_duration};
+use crate::config::{Config, Mistakes, Settings, read_duration};
 use crate::contract::asyncapi;
 use crate::dev;
 use crate::eval;
 use crate::exit;
+use crate::gateway::auth::settings::is_loopback;
 use crate::gateway::{self, settings::GatewaySettings};
 use crate::http;
-use crate::kafka::admin::{self, Admin, Shape, Wanted};
+use crate::kafka::admin::{self, Admin, Found, Shape, Wanted};
 use crate::kafka::error::KafkaError;
 use crate::open_files;
 use crate::ops;
@@ -63,7 +64,9 @@ enum Command {
     /// Serve a page to try the worker with, the old HTTP API and event streams, all by way of Kafka
     ///
     /// It stands in for the product's own servers in development, demonstrations and
-    /// migration; the worker does not need it. A request's Idempotency-Key header, where
+    /// migration; the worker does not need it. Beyond loopback it starts only where
+    /// GATEWAY_API_TOKENS_FILE, GATEWAY_AUTH_URL or GATEWAY_JWT_KEY_FILE says who may ask,
+    /// or GATEWAY_OPEN=true that everybody may. A request's Idempotency-Key header, where
     /// there is one, is its id: sent again, it is the same request. An outcome answers
     /// the callers that wait for it, and goes to the member's event streams:
     ///
@@ -118,6 +121,20 @@ struct GatewayArgs {
     gateway: GatewaySettings,
     #[command(flatten)]
     settings: Settings,
+}
+
+impl GatewayArgs {
+    /// Where to listen, how a gateway is run, and what it needs of the worker's settings.
+    fn check(self) -> Result<(String, gateway::Options, Config), Mistakes> {
+        let addr = self.gateway.addr.clone();
+        match (self.settings.check(), self.gateway.check()) {
+            (Ok(config), Ok(options)) => Ok((addr, options, config)),
+            (config, options) => {
+                let of_both = [config.err().map(|mistakes| mistakes.0), options.err()];
+                Err(Mistakes(of_both.into_iter().flatten().flatten().collect()))
+            }
+        }
+    }
 }
 
 #[derive(Args)]
@@ -178,6 +195,9 @@ struct TopicsArgs {
     /// How long a new topic of progress keeps records
     #[arg(long, value_parser = read_duration, default_value = "1h")]
     progress_retention: Duration,
+    /// How long anything may keep what members wrote: topics that keep it longer are told
+    #[arg(long, env, hide_env_values = true, value_parser = read_duration, default_value = "35d")]
+    personal_data_max_age: Duration,
 }
 
 impl Cli {
@@ -209,7 +229,10 @@ impl Cli {
                 Command::Topics(args) => topics(*args).await,
                 Command::Dlt(command) => command.run().await,
                 Command::Session(command) => command.run().await,
-                Command::Gateway(args) => gateway(args.gateway, args.settings.check()?).await,
+                Command::Gateway(args) => {
+                    let (addr, options, config) = args.check()?;
+                    gateway(&addr, options, config).await
+                }
                 Command::Healthcheck(args) => {
                     let config = args.settings.check()?;
                     http::healthcheck(args.address.as_deref().unwrap_or(&config.http_addr)).await
@@ -275,25 +298,29 @@ async fn run(config: Config) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn gateway(settings: GatewaySettings, config: Config) -> anyhow::Result<()> {
+async fn gateway(addr: &str, options: gateway::Options, config: Config) -> anyhow::Result<()> {
     log::start(config.log_format, &config.log_directives)?;
     let mut stop = pin!(stop_signal()?);
-    let listener = gateway::listen(&settings.addr).await?;
+    let listener = gateway::listen(addr).await?;
     open_files::make_room(0);
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"),
         kafka = config.kafka.bootstrap,
         bucket = config.s3_bucket,
         http = %listener.local_addr()?,
+        proof = options.auth.told(),
         "starting the gateway"
     );
+    if options.auth.is_open() && !is_loopback(addr) {
+        tracing::warn!("GATEWAY_OPEN: whoever reaches it may ask for any member's data");
+    }
     let documents = tokio::select! {
         documents = app::documents(&config) => Some(documents),
         () = &mut stop => None,
     };
     if let Some(documents) = documents {
         Proxies::of_environment().tell("s3", documents.endpoint());
-        gateway::run(&config, settings.into(), Arc::new(documents), listener, stop).await?;
+        gateway::run(&config, options, Arc::new(documents), listener, stop).await?;
     }
     tracing::info!("stopped");
     Ok(())
@@ -316,7 +343,9 @@ async fn dev(args: DevArgs) -> anyhow::Result<()> {
 }
 
 async fn topics(args: TopicsArgs) -> anyhow::Result<()> {
-    let TopicsArgs { settings, partitions, replication, retention, dead_letter_retention, progress_retention } = args;
+    let TopicsArgs { settings, partitions, replication, retention, dead_letter_retention, progress_retention, .. } =
+        args;
+    let max_age = args.personal_data_max_age;
     let shape = Shape { partitions, replication, retention, dead_letter_retention, progress_retention };
     let config = settings.check()?;
     log::start(config.log_format, "warn")?;
@@ -339,7 +368,10 @@ async fn topics(args: TopicsArgs) -> anyhow::Result<()> {
         };
         say(format!("exists  {} ({partitions} partitions)", wanted.name));
         match differences(&admin, &wanted, partitions, &there).await {
-            Ok(differences) => differences.iter().for_each(|difference| say(format!("differs {difference}"))),
+            Ok((differences, found)) => {
+                let kept = admin::kept_too_long(&wanted, &found, max_age);
+                differences.iter().chain(&kept).for_each(|difference| say(format!("differs {difference}")));
+            }
             Err(error) => say(format!("unknown {} could not be looked at: {error}", wanted.name)),
         }
     }
@@ -350,19 +382,19 @@ async fn topics(args: TopicsArgs) -> anyhow::Result<()> {
     Ok(shown?)
 }
 
-/// How a topic differs from what it should be.
+/// How a topic differs from what it should be, and what it is like.
 async fn differences(
     admin: &Admin,
     wanted: &Wanted,
     partitions: usize,
     there: &BTreeMap<String, usize>,
-) -> Result<Vec<String>, KafkaError> {
+) -> Result<(Vec<String>, Found), KafkaError> {
     let found = admin.describe(&wanted.name, partitions).await?;
     let request = match wanted.dead_letters_of().and_then(|topic| there.get_key_value(topic)) {
         Some((topic, partitions)) => Some(admin.describe(topic, *partitions).await?),
         None => None,
     };
-    Ok(admin::differences(wanted, &found, request.as_ref()))
+    Ok((admin::differences(wanted, &found, request.as_ref()), found))
 }
 
 async fn scripted_model(addr: &str, script: dev::model::Script) -> anyhow::Result<()> {

@@ -16,6 +16,7 @@ use clap::{Args, Command, FromArgMatches};
 pub use crate::config::check::read_duration;
 use crate::config::check::{Check, QUESTIONS_MAX};
 use crate::config::files::Files;
+pub use crate::config::files::read as read_file;
 use crate::config::store::Store;
 use crate::documents::s3::StoreOptions;
 use crate::events::outcome::OutcomeKind;

@@ -18,6 +18,15 @@ pub fn make_room(requests: usize) -> Option<(u64, u64)> {
     limit.filter(|limit| *limit < needed).map(|limit| (needed, limit))
 }
 
+/// How many connections an HTTP server may have, of those that it would: a part of the files stays for whatever else is
+/// opened.
+pub fn most_connections(wanted: usize) -> usize {
+    // `None` is no limit.
+    let Some(limit) = getrlimit(Resource::Nofile).current else { return wanted };
+    let room = usize::try_from(limit.saturating_sub(OTHERS) / 4 * 3).unwrap_or(usize::MAX);
+    wanted.min(room.max(1))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -29,5 +38,7 @@ mod tests {
         assert_eq!(current, maximum);
         let told = make_room(usize::MAX).map(|(_, limit)| limit);
         assert_eq!(told, maximum);
+        assert_eq!(most_connections(1), 1);
+        assert!(maximum.is_none_or(|maximum| u64::try_from(most_connections(usize::MAX)).unwrap() < maximum));
     }
 }

@@ -40,7 +40,7 @@ MAY_KNOW = {
     "exit": {"print", "telemetry"},
     "readiness": GROUND,
     "supervise": set(),
-    "http": {"readiness", "telemetry"},
+    "http": {"open_files", "readiness", "telemetry"},
     "feedback": PORTS | {"llm"},
     "resume": PORTS | {"llm", "state", "documents"},
     "config": PORTS | {"state", "kafka", "llm", "documents", "telemetry"},
@@ -48,7 +48,7 @@ MAY_KNOW = {
     "worker": FLOWS | {"feedback", "resume", "telemetry"},
     "app": FLOWS
     | {"config", "exit", "readiness", "supervise", "http", "feedback", "resume", "worker", "telemetry", "proxies"},
-    "gateway": PORTS | {"config", "kafka", "documents", "readiness", "supervise", "http"},
+    "gateway": PORTS | {"config", "kafka", "documents", "readiness", "supervise", "http", "telemetry"},
     "eval": PORTS | {"state", "llm", "documents", "config", "feedback", "resume", "app", "telemetry", "print"},
     "ops": FLOWS | {"config", "telemetry", "worker", "app", "print"},
     "dev": FLOWS | {"config", "gateway", "app", "print"},

@@ -65,7 +65,10 @@ impl Check {
 }
 
 /// A file's text without the newline at its end, or what is wrong with it: never anything of what it holds.
-fn read(path: &str) -> Result<String, String> {
+///
+/// # Errors
+/// When it cannot be read, is too large or is no text.
+pub fn read(path: &str) -> Result<String, String> {
     let mut bytes = Vec::new();
     let reading = File::open(path).and_then(|file| file.take(MAX_BYTES + 1).read_to_end(&mut bytes));
     reading.map_err(|error: io::Error| format!("cannot be read: {error}"))?;

@@ -16,8 +16,9 @@ use tokio::sync::oneshot;
 use url::Url;
 
 use crate::app::{self, BackEnds};
-use crate::config::Config;
+use crate::config::{Config, Mistakes};
 use crate::documents::folder::FolderDocuments;
+use crate::gateway::auth::settings::is_loopback;
 use crate::gateway::{self, settings::GatewaySettings};
 use crate::kafka::embedded::EmbeddedBroker;
 use crate::print::say;
@@ -73,6 +74,10 @@ pub async fn run(mut config: Config, options: Options, stop: impl Future<Output 
     let documents = options.documents.canonicalize()?;
     let listener = TcpListener::bind(&config.http_addr).await.context("HTTP_ADDR could not be listened on")?;
     let page = match options.gateway_addr {
+        // Nobody has to prove anything here.
+        Some(addr) if !is_loopback(&addr) => {
+            anyhow::bail!("--gateway-addr {addr}: `dev` is for this machine alone, and so for loopback addresses")
+        }
         Some(addr) => gateway::listen(&addr).await?,
         None => match TcpListener::bind(GATEWAY_ADDR).await {
             Ok(page) => page,
@@ -103,7 +108,7 @@ pub async fn run(mut config: Config, options: Options, stop: impl Future<Output 
     });
     let (end_gateway, gateway_ends) = oneshot::channel::<()>();
     // The broker is as old as this process: all that it has is worth remembering.
-    let shown = gateway::Options { replay: None, ..GatewaySettings::defaults()?.into() };
+    let shown = gateway::Options { replay: None, ..GatewaySettings::defaults()?.check().map_err(Mistakes)? };
     let gateway = gateway::run(&config, shown, store, page, async {
         let _ = gateway_ends.await;
     });

@@ -56,7 +56,37 @@ pub trait Inventory: Send + Sync {
     /// All keys that begin with `prefix`, in order.
     async fn keys(&self, prefix: &str) -> Result<Vec<String>, DocumentError>;
 
-    /// Removes a document; one that is not there counts as removed. A store that keeps versions keeps the earlier
-    /// ones.
-    async fn remove(&self, key: &str) -> Result<(), DocumentError>;
+    /// Removes a document, or hides it where the store keeps versions; one that is not there counts as removed.
+    async fn remove(&self, key: &str) -> Result<Removal, DocumentError>;
+
+    /// All versions of documents with keys that begin with `prefix`, and the marks of those that are hidden.
+    async fn versions(&self, prefix: &str) -> Result<Versions, DocumentError>;
+
+    /// Removes a version for good.
+    async fn remove_version(&self, version: &Version) -> Result<(), DocumentError>;
+}
+
+/// What became of a document that was removed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Removal {
+    Gone,
+    /// It is there no more for those who do not ask for its versions.
+    Hidden,
+}
+
+/// A version of a document, or the mark that hides it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Version {
+    pub key: String,
+    pub id: String,
+}
+
+/// What a store has of documents beside those that are to be seen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Versions {
+    All(Vec<Version>),
+    /// The store knows of no versions.
+    None,
+    /// They may not be looked at.
+    Denied,
 }

@@ -28,7 +28,7 @@ use tokio::time::timeout;
 
 use self::credentials::Expiry;
 pub use self::options::{Encryption, StoreOptions, Trusted};
-use super::{CONTENT_DISPOSITION, CONTENT_TYPE, DocumentError, Documents, Inventory, Link};
+use super::{CONTENT_DISPOSITION, CONTENT_TYPE, DocumentError, Documents, Inventory, Link, Removal, Version, Versions};
 
 /// Seoul, where the service runs.
 const DEFAULT_REGION: &str = "ap-northeast-2";
@@ -227,10 +227,53 @@ impl Inventory for S3Documents {
         Ok(keys)
     }
 
-    async fn remove(&self, key: &str) -> Result<(), DocumentError> {
-        self.client.delete_object().bucket(&self.bucket).key(key).send().await.map_err(|error| classify(&error))?;
-        Ok(())
+    async fn remove(&self, key: &str) -> Result<Removal, DocumentError> {
+        let removed = self.client.delete_object().bucket(&self.bucket).key(key).send().await;
+        let removed = removed.map_err(|error| classify(&error))?;
+        Ok(if removed.delete_marker() == Some(true) { Removal::Hidden } else { Removal::Gone })
     }
+
+    async fn versions(&self, prefix: &str) -> Result<Versions, DocumentError> {
+        let mut all = Vec::new();
+        let mut after = (None, None);
+        loop {
+            let page = self.client.list_object_versions().bucket(&self.bucket).prefix(prefix);
+            let page = page.set_key_marker(after.0.clone()).set_version_id_marker(after.1.clone()).send().await;
+            let page = match page {
+                Ok(page) => page,
+                Err(error) if is_denied(&error) => return Ok(Versions::Denied),
+                Err(error) if knows_no_versions(&error) => return Ok(Versions::None),
+                Err(error) => return Err(classify(&error)),
+            };
+            let versions = page.versions().iter().map(|version| (version.key(), version.version_id()));
+            let marks = page.delete_markers().iter().map(|mark| (mark.key(), mark.version_id()));
+            let named = |(key, id): (Option<&str>, Option<&str>)| Some(Version { key: key?.into(), id: id?.into() });
+            all.extend(versions.chain(marks).filter_map(named));
+            if page.is_truncated() != Some(true) {
+                return Ok(Versions::All(all));
+            }
+            let next = (page.next_key_marker, page.next_version_id_marker);
+            if next.0.is_none() || next == after {
+                return Err(DocumentError::Unavailable("the list of versions does not go on".to_owned()));
+            }
+            after = next;
+        }
+    }
+
+    async fn remove_version(&self, version: &Version) -> Result<(), DocumentError> {
+        let Version { key, id } = version;
+        let removed = self.client.delete_object().bucket(&self.bucket).key(key).version_id(id).send().await;
+        removed.map(drop).map_err(|error| classify(&error))
+    }
+}
+
+/// Whether the store has no list of versions: it says so, or answers with another list.
+fn knows_no_versions<E: ProvideErrorMetadata>(error: &SdkError<E>) -> bool {
+    let SdkError::ServiceError(refusal) = error else { return false };
+    let (status, code) = (refusal.raw().status(), refusal.err().code().unwrap_or_default());
+    matches!(code, "NotImplemented" | "MethodNotAllowed")
+        || matches!(status.as_u16(), 405 | 501)
+        || status.is_success() && code.is_empty()
 }
 
 /// Whether the store refuses and does not say why.

@@ -118,7 +118,8 @@ impl Asking {
             settings: Settings { max_questions: *questions, ..self.interviews.clone() },
         };
         let request = Uuid::new_v4();
-        let claim = Claim { flow: Flow::Resume, member, request, record: request, token: Uuid::new_v4() };
+        let claim =
+            Claim { flow: Flow::Resume, member, request, record: request, sent_at: None, token: Uuid::new_v4() };
         self.state.begin(&claim).await?;
         let mut session = None;
         if !before.is_empty() {

@@ -104,17 +104,8 @@ impl Invalid {
 /// [`Undecodable`] when no member can be read from it. A readable member with any other fault is `Ok` with an
 /// [`Invalid`] request.
 pub fn decode(kind: RequestKind, value: Option<&[u8]>) -> Result<Decoded, Undecodable> {
-    let bytes = value.filter(|bytes| !bytes.is_empty()).ok_or(Undecodable::Empty)?;
-    // Jackson reads past a byte order mark, so do we.
-    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-    if nests_deeper_than(DEPTH_MAX, bytes) {
-        return Err(Undecodable::TooDeep);
-    }
-    let text = std::str::from_utf8(bytes).map_err(|_| Undecodable::NotAnObject)?;
-    let fields = Fields::read(text).ok_or(Undecodable::NotAnObject)?;
-    let [camel, snake] = MEMBER_ID;
-    let member =
-        fields.get(camel, snake).and_then(whole_number).and_then(MemberId::new).ok_or(Undecodable::NoMember)?;
+    let fields = fields(value)?;
+    let member = fields.member()?;
     let problem_id = match kind {
         RequestKind::FeedbackRequested => fields.get("problemId", "problem_id").and_then(whole_number),
         RequestKind::ResumeInit | RequestKind::ResumeAnswer => None,
@@ -130,6 +121,32 @@ pub fn decode(kind: RequestKind, value: Option<&[u8]>) -> Result<Decoded, Undeco
         Err(invalid) => (None, Err(invalid)),
     };
     Ok(Decoded { member, request_id: request_id(&fields), problem_id, context, request })
+}
+
+/// The member that a value names, whatever else stands in it.
+///
+/// # Errors
+/// When it names none.
+pub fn member(value: &[u8]) -> Result<MemberId, Undecodable> {
+    fields(Some(value))?.member()
+}
+
+/// Whether a value names this member in each field that names one, or nobody. What cannot be read names nobody.
+pub fn names_nobody_but(member: MemberId, value: &[u8]) -> bool {
+    let names_it = |raw: &RawValue| whole_number(raw).and_then(MemberId::new) == Some(member);
+    fields(Some(value))
+        .map_or(true, |fields| MEMBER_ID.into_iter().filter_map(|name| fields.get(name, name)).all(names_it))
+}
+
+fn fields(value: Option<&[u8]>) -> Result<Fields<'_>, Undecodable> {
+    let bytes = value.filter(|bytes| !bytes.is_empty()).ok_or(Undecodable::Empty)?;
+    // Jackson reads past a byte order mark, so do we.
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    if nests_deeper_than(DEPTH_MAX, bytes) {
+        return Err(Undecodable::TooDeep);
+    }
+    let text = std::str::from_utf8(bytes).map_err(|_| Undecodable::NotAnObject)?;
+    Fields::read(text).ok_or(Undecodable::NotAnObject)
 }
 
 fn feedback(fields: &Fields<'_>) -> Result<FeedbackRequest, Invalid> {
@@ -223,6 +240,11 @@ impl<'a> Fields<'a> {
         let fields = BTreeMap::deserialize(&mut deserializer).ok()?;
         deserializer.end().ok()?;
         Some(Self(fields))
+    }
+
+    fn member(&self) -> Result<MemberId, Undecodable> {
+        let [camel, snake] = MEMBER_ID;
+        self.get(camel, snake).and_then(whole_number).and_then(MemberId::new).ok_or(Undecodable::NoMember)
     }
 
     /// A field by either spelling; `null` is the same as absent.

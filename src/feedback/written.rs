@@ -59,9 +59,11 @@ impl Written {
         Self { habit, ..Self::default() }
     }
 
-    /// The reply is whole: the next one by the same model may be like it.
+    /// The reply is whole: the next one by the same model may be like it. One that came whole was not heard, and says nothing.
     pub fn ends(&self) {
-        self.habit.0.store(turn::ends_thought(&self.reply), Ordering::Relaxed);
+        if !self.reply.is_empty() {
+            self.habit.0.store(turn::ends_thought(&self.reply), Ordering::Relaxed);
+        }
     }
 
     /// More of the reply; nothing is read of it yet.

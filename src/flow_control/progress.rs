@@ -33,8 +33,8 @@ pub trait Progress: std::fmt::Debug + Send + Sync {
     /// The heading of the résumé that is being written, and characters of the résumé so far.
     fn wrote_section(&self, heading: &str, chars: usize);
 
-    /// Its document goes to the store.
-    fn stores(&self);
+    /// Its document goes to the store, with what the model wrote last or without.
+    fn stores(&self, is_as_written: bool);
 
     /// Its outcome is there: nothing more is told.
     fn ends(&self);
@@ -64,7 +64,7 @@ impl Progress for () {
 
     fn wrote_section(&self, _: &str, _: usize) {}
 
-    fn stores(&self) {}
+    fn stores(&self, _: bool) {}
 
     fn ends(&self) {}
 }

@@ -1,34 +1,36 @@
 //! The old HTTP API, over Kafka: a request is sent, and answered when its outcome arrives.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Json;
 use axum::body::Bytes;
+use axum::extract::State;
 use axum::extract::rejection::BytesRejection;
-use axum::extract::{ConnectInfo, State};
 use axum::http::{HeaderMap, HeaderName, StatusCode};
 use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
 use serde::Serialize;
 use time::OffsetDateTime;
 use tokio::time::{Instant, timeout, timeout_at};
 use uuid::Uuid;
 
 use crate::gateway::AppState;
+use crate::gateway::auth::Proof;
+use crate::gateway::client::Client;
 use crate::gateway::entry::Entry;
 use crate::gateway::interview::Answers;
 use crate::gateway::outcomes::{Call, is_stale, reply};
 use crate::gateway::refusal::Refusal;
 use crate::gateway::requests::{Asked, Fresh};
+use crate::gateway::shares::{CROWDED, Kind, Share};
+use crate::http::body::is_too_slow;
 use crate::kafka::outgoing::Producer;
+use crate::telemetry::gateway::Refused;
 
 /// How long the brokers may take for a request, and the gateway to be able to see its outcome.
 const SENDING: Duration = Duration::from_secs(10);
 /// How long the outcome that made an answer stale may take to be seen after the worker has said so.
 const SETTLING: Duration = Duration::from_secs(10);
-/// When to come again while all places are taken.
-pub const CROWDED: Duration = Duration::from_secs(5);
 
 const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
 
@@ -43,20 +45,29 @@ struct Accepted<'a> {
 pub async fn ask(
     call: Call,
     State(app): State<Arc<AppState>>,
-    ConnectInfo(client): ConnectInfo<SocketAddr>,
+    client: Client,
+    Extension(proof): Extension<Proof>,
+    Extension(share): Extension<Share>,
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, Refusal> {
     let deadline = Instant::now() + app.timeout;
-    app.guard.rate(client.ip())?;
     let body = body.map_err(|rejection| match rejection.status() {
         StatusCode::PAYLOAD_TOO_LARGE => Refusal::too_long(),
+        _ if is_too_slow(&rejection) => Refusal::too_slow(),
         _ => Refusal::not_json(),
     })?;
-    let fresh =
-        Fresh { id: Uuid::new_v4(), number: rand::random(), now: OffsetDateTime::now_utc(), patience: app.timeout };
+    let (id, now) = (Uuid::new_v4(), OffsetDateTime::now_utc());
+    let fresh = Fresh { id, number: rand::random(), now, patience: app.timeout, proven: proof.member() };
     let mut asked = Asked::read(call.kind(), &headers, &body, &fresh)?;
-    let _place = app.callers.try_acquire().map_err(|_| Refusal::full(CROWDED).of(&asked.id))?;
+    let of_no_member = (proof.member().is_none() && asked.spelling.is_none())
+        .then(|| app.shares.take(Kind::NoMember, &client))
+        .transpose();
+    let of_no_member = of_no_member.map_err(|refusal| refusal.of(&asked.id))?;
+    let _place = app.callers.try_acquire().map_err(|_| {
+        app.metrics.refused(Refused::Callers);
+        Refusal::full(CROWDED).of(&asked.id)
+    })?;
     // Before that the outcome of an earlier request with this id could be taken for this one's.
     let seeing = timeout(SENDING, app.hub.caught_up()).await;
     seeing.map_err(|_| Refusal::broker_unavailable().of(&asked.id))?;
@@ -75,7 +86,15 @@ pub async fn ask(
         }
     }
     if asked.respond_async {
+        // Its work counts for its client's share although nobody waits for it here.
+        let wait = share.is_of_one().then(|| app.hub.follow(asked.member, &asked.id, call.kind()));
         send(&app, &asked).await?;
+        if let Some(mut wait) = wait {
+            tokio::spawn(async move {
+                let _held = (share, of_no_member);
+                let _ = timeout_at(deadline, wait.outcome()).await;
+            });
+        }
         let body = Json(Accepted { request_id: &asked.id });
         return Ok((StatusCode::ACCEPTED, [(PREFERENCE_APPLIED, "respond-async")], body).into_response());
     }

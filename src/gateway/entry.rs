@@ -96,10 +96,11 @@ impl Entry {
         }
     }
 
-    /// The document that it tells of.
+    /// The document that it tells of, where that lies in a folder of its member's.
     pub fn document(&self) -> Option<&str> {
+        let is_own = |key: &&String| key.rsplit('/').nth(1) == Some(self.member.to_string().as_str());
         match self.data()? {
-            OutcomeData::Completed(completed) => Some(&completed.resume_object_key),
+            OutcomeData::Completed(completed) => Some(&completed.resume_object_key).filter(is_own).map(String::as_str),
             OutcomeData::Feedback(_) | OutcomeData::Question(_) | OutcomeData::Failed(_) => None,
         }
     }

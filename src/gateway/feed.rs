@@ -11,6 +11,7 @@ use crate::flow_control::backoff::Backoff;
 use crate::gateway::entry::Entry;
 use crate::gateway::hub::Hub;
 use crate::gateway::progress::Progress;
+use crate::gateway::trust::Trust;
 use crate::kafka::client::Connection;
 use crate::kafka::error::KafkaError;
 use crate::kafka::producer::KafkaProducer;
@@ -28,6 +29,7 @@ pub struct Feed {
     /// Where the past begins, in milliseconds since 1970; `None`: with the first record.
     pub since: Option<i64>,
     pub hub: Arc<Hub>,
+    pub trust: Arc<Trust>,
 }
 
 impl Feed {
@@ -46,7 +48,7 @@ impl Feed {
         let mut coming: mpsc::Receiver<Seen> = until_done("the present", begin).await;
         self.hub.set_caught_up();
         while let Some(seen) = coming.recv().await {
-            if let Some(entry) = Entry::read(seen, &self.topics) {
+            if let Some(entry) = self.entry(seen) {
                 self.hub.take_in(entry);
             }
         }
@@ -59,13 +61,17 @@ impl Feed {
         requests.iter().chain(self.topics.outcomes.values()).map(ToString::to_string).collect()
     }
 
+    fn entry(&self, seen: Seen) -> Option<Entry> {
+        self.trust.entry(Entry::read(seen, &self.topics)?)
+    }
+
     /// Recalls what was there before, and tells where it ends. What was recalled before a failure is not recalled twice.
     async fn read_past(self) -> Result<Offsets, KafkaError> {
         let reading = spawn_blocking(move || {
             let snapshot = Snapshot::take(&self.connection, &self.names(), self.since)?;
             let ends = snapshot.ends().clone();
             snapshot.read(|seen| {
-                if let Some(entry) = Entry::read(seen, &self.topics) {
+                if let Some(entry) = self.entry(seen) {
                     self.hub.recall(entry);
                 }
             })?;
@@ -80,6 +86,7 @@ pub struct ProgressFeed {
     pub connection: Connection,
     pub topic: Arc<str>,
     pub hub: Arc<Hub>,
+    pub trust: Arc<Trust>,
 }
 
 impl ProgressFeed {
@@ -105,7 +112,7 @@ impl ProgressFeed {
         };
         let mut coming = until_done("progress", begin).await;
         while let Some(seen) = coming.recv().await {
-            if let Some(progress) = Progress::read(seen) {
+            if let Some(progress) = Progress::read(seen).and_then(|progress| self.trust.progress(progress)) {
                 self.hub.tell(progress);
             }
         }
@@ -168,7 +175,7 @@ mod tests {
         tell(&producer, "past", 1).await;
         let hub = Hub::new(Limits::default());
         let mut stream = hub.subscribe(MemberId::new(7).unwrap(), None);
-        let feed = ProgressFeed { connection, topic: "RequestProgress".into(), hub };
+        let feed = ProgressFeed { connection, topic: "RequestProgress".into(), hub, trust: Arc::default() };
         let reading = tokio::spawn(feed.run(producer.clone()));
         // It begins at some moment: what is told until then is the past, too.
         let mut sequence = 0;
@@ -192,7 +199,7 @@ mod tests {
         let producer = KafkaProducer::open(&connection).unwrap();
         send(&producer, "past").await;
         let hub = Hub::new(Limits::default());
-        let feed = Feed { connection, topics: topics(), since: None, hub: hub.clone() };
+        let feed = Feed { connection, topics: topics(), since: None, hub: hub.clone(), trust: Arc::default() };
         let reading = tokio::spawn(feed.run());
         hub.caught_up().await;
         let mut stream = hub.subscribe(MemberId::new(7).unwrap(), LastEvent::parse("0"));

@@ -2,16 +2,18 @@
 
 use std::sync::Arc;
 
-use axum::Router;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::http::header;
 use axum::response::IntoResponse;
 use axum::routing::get;
+use axum::{Extension, Router};
 
 use crate::documents::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use crate::gateway::AppState;
+use crate::gateway::auth::Proof;
 use crate::gateway::refusal::Refusal;
+use crate::gateway::trust::owner;
 
 const HTML: &str = "text/html; charset=utf-8";
 const CSS: &str = "text/css; charset=utf-8";
@@ -47,13 +49,24 @@ pub fn page<S: Clone + Send + Sync + 'static>() -> Router<S> {
     })
 }
 
-/// `GET /documents/{key}`: only documents whose completion the gateway has seen.
+/// `GET /documents/{key}`: only documents whose completion the gateway has seen, and to a member only its own.
 pub async fn document(
     State(app): State<Arc<AppState>>,
+    Extension(proof): Extension<Proof>,
     key: Result<Path<String>, PathRejection>,
 ) -> Result<impl IntoResponse, Refusal> {
     let Path(key) = key.map_err(|_| Refusal::no_document())?;
+    // Whether there is one of another member is nobody else's business.
     if !app.hub.has_document(&key) {
+        return Err(Refusal::no_document());
+    }
+    let Some(owner) = owner(&app.prefix, &key) else {
+        tracing::warn!(
+            "a document that is not below S3_UPLOAD_PREFIX and its member is not served: is that the worker's?"
+        );
+        return Err(Refusal::no_document());
+    };
+    if proof.member().is_some_and(|member| member != owner) {
         return Err(Refusal::no_document());
     }
     let found = app.documents.get(&key).await.map_err(|error| {

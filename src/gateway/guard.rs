@@ -1,20 +1,23 @@
-//! Who may ask, and how often. The gateway is for trusted networks; this keeps foreign web pages out of it (cross-site
+//! Who may ask, and how often, whoever it is: this keeps foreign web pages out of the gateway (cross-site
 //! requests, DNS rebinding), and one client from taking all of it.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, Method, header};
 use governor::clock::{Clock, DefaultClock};
 use governor::{DefaultDirectRateLimiter, DefaultKeyedRateLimiter, Quota, RateLimiter};
 
+use crate::gateway::client::Client;
 use crate::gateway::refusal::Refusal;
+use crate::gateway::site;
+use crate::http::Group;
 
 /// Clients that are remembered before those are dropped that were quiet for a while.
 const CLIENTS: usize = 10_000;
 /// Refusals that the log tells in a minute: enough to find out why, whoever floods.
-const TOLD_PER_MINUTE: NonZeroU32 = NonZeroU32::MIN.saturating_add(5);
+pub const TOLD_PER_MINUTE: NonZeroU32 = NonZeroU32::MIN.saturating_add(5);
 /// Most of a foreign host or origin that the log shows, in bytes.
 const TOLD_MAX_BYTES: usize = 100;
 
@@ -25,7 +28,7 @@ pub struct Guard {
     /// Other origins whose pages may ask.
     origins: Vec<String>,
     /// `None`: as often as they like.
-    rates: Option<DefaultKeyedRateLimiter<IpAddr>>,
+    rates: Option<DefaultKeyedRateLimiter<Group>>,
     clock: DefaultClock,
     told: DefaultDirectRateLimiter,
 }
@@ -62,6 +65,16 @@ impl Guard {
         Ok(host)
     }
 
+    /// # Errors
+    /// When a page of another site has made a browser ask.
+    pub fn site(&self, method: &Method, path: &str, headers: &HeaderMap) -> Result<(), Refusal> {
+        if site::is_of_another(method, path, headers, !self.origins.is_empty()) {
+            self.tell(headers, "a page of another site asks: GATEWAY_ALLOWED_ORIGINS names those that may");
+            return Err(Refusal::foreign_origin());
+        }
+        Ok(())
+    }
+
     /// Whether a page of this origin may ask: it is the host's own, or has one of our names (a proxy before us may put
     /// another `Host` in its place), or an operator allowed it.
     fn is_welcome(&self, origin: &str, host: &str) -> bool {
@@ -89,12 +102,12 @@ impl Guard {
     ///
     /// # Errors
     /// When there were too many.
-    pub fn rate(&self, client: IpAddr) -> Result<(), Refusal> {
+    pub fn rate(&self, client: &Client) -> Result<(), Refusal> {
         let Some(rates) = &self.rates else { return Ok(()) };
         if rates.len() > CLIENTS {
             rates.retain_recent();
         }
-        rates.check_key(&client).map_err(|early| {
+        rates.check_key(&client.group()).map_err(|early| {
             let pause = early.wait_time_from(self.clock.now());
             Refusal::full(pause.max(Duration::from_secs(1)))
         })
@@ -144,6 +157,7 @@ mod tests {
     use axum::http::HeaderValue;
 
     use super::*;
+    use crate::gateway::client::Trusted;
 
     fn guard() -> Guard {
         let origins = vec!["https://www.careerbee.example".to_owned(), "http://localhost:3000".to_owned()];
@@ -232,12 +246,15 @@ mod tests {
     #[test]
     fn one_client_is_slowed_down_and_others_are_not() {
         let guard = guard();
-        let (one, other) = (IpAddr::from([127, 0, 0, 1]), IpAddr::from([127, 0, 0, 2]));
-        let refused = (0..10_000).find_map(|_| guard.rate(one).err()).unwrap();
+        let client = |address: &str| Trusted::default().client(address.parse().unwrap(), &HeaderMap::new());
+        let (one, other) = (client("2001:db8::1"), client("2001:db8:0:1::1"));
+        let refused = (0..10_000).find_map(|_| guard.rate(&one).err()).unwrap();
+        let neighbour = client("2001:db8::2");
+        assert!((0..50).any(|_| guard.rate(&neighbour).is_err()), "one site's network is one client");
         assert_eq!((refused.status.as_u16(), refused.code), (503, "OVERLOADED"));
         assert!(refused.retry_after.unwrap() >= Duration::from_secs(1));
-        assert_eq!(guard.rate(other), Ok(()));
+        assert_eq!(guard.rate(&other), Ok(()));
         let unlimited = Guard::new(Vec::new(), Vec::new(), 0);
-        assert!((0..10_000).all(|_| unlimited.rate(one).is_ok()));
+        assert!((0..10_000).all(|_| unlimited.rate(&one).is_ok()));
     }
 }

@@ -1,8 +1,9 @@
-//! What is remembered for members, within bounds: so that who was away is told what it missed, and a repeat is told
-//! to nobody.
+//! What is remembered for members, within bounds and for a while: so that who was away is told what it missed, and a
+//! repeat is told to nobody.
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::events::request::MemberId;
 use crate::gateway::entry::{Entry, Role};
@@ -18,11 +19,13 @@ pub struct Limits {
     pub bytes: usize,
     /// Of all members together.
     pub total_bytes: usize,
+    /// How old it may be; `None`: as old as it likes.
+    pub age: Option<Duration>,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { members: 10_000, entries: 200, bytes: 1024 * 1024, total_bytes: 64 * 1024 * 1024 }
+        Self { members: 10_000, entries: 200, bytes: 1024 * 1024, total_bytes: 64 * 1024 * 1024, age: None }
     }
 }
 
@@ -77,6 +80,8 @@ pub struct History {
 #[derive(Debug, Default)]
 struct Remembered {
     entries: VecDeque<Arc<Entry>>,
+    /// From when on each of them counts as old, in milliseconds since 1970.
+    since: VecDeque<i64>,
     told: Told,
     bytes: usize,
     /// Its key in the order.
@@ -105,8 +110,9 @@ impl History {
         }
     }
 
-    /// Remembers an entry; `None` when it is a repeat of one that is remembered.
-    pub fn remember(&mut self, entry: &Arc<Entry>, place: Place) -> Option<Delivery> {
+    /// Remembers an entry that came at this moment, in milliseconds since 1970; `None` when it is a repeat of one that is
+    /// remembered.
+    pub fn remember(&mut self, entry: &Arc<Entry>, place: Place, now: i64) -> Option<Delivery> {
         self.counter = self.counter.saturating_add(1);
         let member = self.members.entry(entry.member).or_default();
         if member.entries.iter().any(|known| repeats(entry, known)) {
@@ -120,6 +126,9 @@ impl History {
             Place::ByTime => member.entries.partition_point(|known| moment(known) <= moment(entry)),
         };
         member.entries.insert(index, entry.clone());
+        // A clock of a producer's that is ahead keeps nothing longer.
+        let since = if entry.millis > 0 { entry.millis.min(now) } else { now };
+        member.since.insert(index, since);
         member.bytes = member.bytes.saturating_add(entry.size());
         self.bytes = self.bytes.saturating_add(entry.size());
         self.documents.extend(entry.document().map(str::to_owned));
@@ -177,9 +186,38 @@ impl History {
         self.members.get_mut(&member).map(|known| &mut known.told)
     }
 
+    /// How many members are remembered, and how many bytes of them.
+    pub fn size(&self) -> (usize, usize) {
+        (self.members.len(), self.bytes)
+    }
+
     /// Whether this document belongs to a résumé that is remembered.
     pub fn has_document(&self, key: &str) -> bool {
         self.documents.contains(key)
+    }
+
+    /// Drops what is too old at this moment, in milliseconds since 1970.
+    pub fn forget_old(&mut self, now: i64) {
+        let Some(age) = self.limits.age else { return };
+        let oldest = now.saturating_sub(i64::try_from(age.as_millis()).unwrap_or(i64::MAX));
+        let (documents, order, total) = (&mut self.documents, &mut self.order, &mut self.bytes);
+        self.members.retain(|_, member| {
+            let mut since = member.since.iter();
+            member.entries.retain(|entry| {
+                let is_kept = since.next().is_some_and(|since| *since >= oldest);
+                if !is_kept {
+                    member.bytes = member.bytes.saturating_sub(entry.size());
+                    *total = total.saturating_sub(entry.size());
+                    entry.document().map(|key| documents.remove(key));
+                }
+                is_kept
+            });
+            member.since.retain(|since| *since >= oldest);
+            if member.entries.is_empty() {
+                order.remove(&member.heard);
+            }
+            !member.entries.is_empty()
+        });
     }
 
     /// Keeps within the limits: first the newest member's, then all together.
@@ -190,6 +228,7 @@ impl History {
             while over(member)
                 && let Some(entry) = member.entries.pop_front()
             {
+                member.since.pop_front();
                 let size = entry.size();
                 member.bytes = member.bytes.saturating_sub(size);
                 self.bytes = self.bytes.saturating_sub(size);
@@ -241,7 +280,11 @@ mod tests {
     use crate::events::outcome::samples;
     use crate::gateway::entry::tests::{asked, outcome, seen, topics};
 
-    const SMALL: Limits = Limits { members: 2, entries: 3, bytes: 10_000, total_bytes: 20_000 };
+    const SMALL: Limits =
+        Limits { members: 2, entries: 3, bytes: 10_000, total_bytes: 20_000, age: Some(Duration::from_millis(100)) };
+
+    /// When everything comes.
+    const NOW: i64 = 1_000;
 
     fn feedback(millis: i64, id: &str, request: &str) -> Arc<Entry> {
         Arc::new(outcome(&samples::feedback(), millis, id, request))
@@ -267,7 +310,7 @@ mod tests {
     fn with(entries: &[Arc<Entry>], place: Place) -> History {
         let mut history = History::new(SMALL);
         for entry in entries {
-            history.remember(entry, place);
+            history.remember(entry, place, NOW);
         }
         history
     }
@@ -300,12 +343,12 @@ mod tests {
     #[test]
     fn a_repeat_is_told_to_nobody() {
         let mut history = with(&[feedback(1, "a", "r")], Place::Last);
-        assert_eq!(history.remember(&feedback(2, "a", "r"), Place::Last), None);
-        assert_eq!(history.remember(&feedback(1, "other", "r"), Place::Last), None, "the same record, read again");
-        assert!(history.remember(&feedback(3, "b", "r"), Place::Last).is_some());
+        assert_eq!(history.remember(&feedback(2, "a", "r"), Place::Last, NOW), None);
+        assert_eq!(history.remember(&feedback(1, "other", "r"), Place::Last, NOW), None, "the same record, read again");
+        assert!(history.remember(&feedback(3, "b", "r"), Place::Last, NOW).is_some());
         let (once, again) = (Arc::new(asked(4, "r")), Arc::new(asked(5, "r")));
-        assert!(history.remember(&once, Place::Last).is_some());
-        assert!(history.remember(&again, Place::Last).is_some(), "a request that is sent twice is two records");
+        assert!(history.remember(&once, Place::Last, NOW).is_some());
+        assert!(history.remember(&again, Place::Last, NOW).is_some(), "a request that is sent twice is two records");
     }
 
     #[test]
@@ -323,8 +366,8 @@ mod tests {
     #[test]
     fn an_outcome_took_as_long_as_since_the_last_time_its_request_was_sent() {
         let mut history = with(&[Arc::new(asked(10, "r")), Arc::new(asked(20, "r"))], Place::Last);
-        assert_eq!(history.remember(&feedback(25, "a", "r"), Place::Last).unwrap().took, Some(5));
-        assert_eq!(history.remember(&feedback(30, "b", "unknown"), Place::Last).unwrap().took, None);
+        assert_eq!(history.remember(&feedback(25, "a", "r"), Place::Last, NOW).unwrap().took, Some(5));
+        assert_eq!(history.remember(&feedback(30, "b", "unknown"), Place::Last, NOW).unwrap().took, None);
         let early = with(&[feedback(25, "a", "r"), Arc::new(asked(20, "r"))], Place::ByTime);
         assert_eq!(early.after(member(7), &last("20-FeedbackRequested/3/20")).last().unwrap().took, Some(5));
     }
@@ -333,10 +376,10 @@ mod tests {
     fn a_member_keeps_the_newest_entries() {
         let mut history = with(&(1..=5).map(|offset| of_member(7, offset, 0)).collect::<Vec<_>>(), Place::Last);
         assert_eq!(times(&history, 7, "0"), [3, 4, 5]);
-        history.remember(&of_member(7, 6, 8_000), Place::Last);
-        history.remember(&of_member(7, 7, 8_000), Place::Last);
+        history.remember(&of_member(7, 6, 8_000), Place::Last, NOW);
+        history.remember(&of_member(7, 7, 8_000), Place::Last, NOW);
         assert_eq!(times(&history, 7, "0"), [7]);
-        history.remember(&of_member(7, 8, 50_000), Place::Last);
+        history.remember(&of_member(7, 8, 50_000), Place::Last, NOW);
         assert_eq!(times(&history, 7, "0"), [0; 0]);
         assert_eq!(history.bytes, 0);
     }
@@ -344,11 +387,11 @@ mod tests {
     #[test]
     fn the_member_that_was_silent_longest_is_forgotten_first() {
         let mut history = with(&[of_member(1, 1, 0), of_member(2, 2, 0), of_member(1, 3, 0)], Place::Last);
-        history.remember(&of_member(3, 4, 0), Place::Last);
+        history.remember(&of_member(3, 4, 0), Place::Last, NOW);
         assert_eq!((times(&history, 1, "0").len(), times(&history, 2, "0").len()), (2, 0));
-        history.remember(&of_member(1, 5, 9_000), Place::Last);
-        history.remember(&of_member(3, 6, 9_000), Place::Last);
-        history.remember(&of_member(3, 7, 8_000), Place::Last);
+        history.remember(&of_member(1, 5, 9_000), Place::Last, NOW);
+        history.remember(&of_member(3, 6, 9_000), Place::Last, NOW);
+        history.remember(&of_member(3, 7, 8_000), Place::Last, NOW);
         assert!(history.bytes <= SMALL.total_bytes && history.members.len() == history.order.len());
     }
 
@@ -357,7 +400,40 @@ mod tests {
         let completed = outcome(&samples::completed("resume/7/a.docx"), 1, "a", "r");
         let mut history = with(&[Arc::new(completed)], Place::Last);
         assert!(history.has_document("resume/7/a.docx") && !history.has_document("resume/7/b.docx"));
-        (2..=4).for_each(|offset| drop(history.remember(&of_member(7, offset, 0), Place::Last)));
+        (2..=4).for_each(|offset| drop(history.remember(&of_member(7, offset, 0), Place::Last, NOW)));
         assert!(!history.has_document("resume/7/a.docx"));
+    }
+
+    #[test]
+    fn what_is_too_old_is_forgotten_with_its_document_and_so_is_a_member_of_whom_nothing_is_left() {
+        let completed = Arc::new(outcome(&samples::completed("resume/7/a.docx"), 900, "a", "r"));
+        let mut history = with(&[completed, feedback(950, "b", "r"), of_member(8, 901, 0)], Place::Last);
+        history.forget_old(1_000);
+        assert_eq!((times(&history, 7, "0"), times(&history, 8, "0")), (vec![900, 950], vec![901]));
+        history.forget_old(1_001);
+        assert_eq!((times(&history, 7, "0"), history.has_document("resume/7/a.docx")), (vec![950], false));
+        history.forget_old(1_050);
+        assert_eq!((times(&history, 7, "0"), times(&history, 8, "0")), (vec![950], vec![]));
+        history.forget_old(1_051);
+        assert_eq!((history.members.len(), history.order.len(), history.bytes), (0, 0, 0));
+        assert!(history.remember(&feedback(950, "b", "r"), Place::Last, 1_051).is_some(), "it begins anew");
+    }
+
+    #[test]
+    fn what_a_producers_clock_puts_into_the_future_is_as_old_as_it_has_been_known() {
+        let timeless = Arc::new(Entry { millis: 0, ..asked(3, "r") });
+        let mut history = with(&[feedback(5_000, "a", "r"), timeless], Place::Last);
+        history.forget_old(NOW + 100);
+        assert_eq!(history.after(member(7), &LastEvent::at(-1)).len(), 2);
+        history.forget_old(NOW + 101);
+        assert_eq!(history.after(member(7), &LastEvent::at(-1)).len(), 0);
+    }
+
+    #[test]
+    fn without_an_age_nothing_is_too_old() {
+        let mut history = History::new(Limits { age: None, ..SMALL });
+        history.remember(&feedback(1, "a", "r"), Place::Last, NOW);
+        history.forget_old(i64::MAX);
+        assert_eq!(times(&history, 7, "0"), [1]);
     }
 }

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use time::OffsetDateTime;
 use tokio::sync::{broadcast, oneshot, watch};
-use tokio::time::Instant;
+use tokio::time::{Duration, Instant, MissedTickBehavior, interval};
 use uuid::Uuid;
 
 use crate::events::record::RequestKind;
@@ -16,6 +16,7 @@ use crate::gateway::history::{Delivery, History, LastEvent, Limits, Place};
 use crate::gateway::interview::{Answers, question_id};
 use crate::gateway::millis;
 use crate::gateway::progress::{Going, Progress};
+use crate::gateway::requests::is_made_up;
 use crate::gateway::waiting::Waiting;
 
 /// Events that a slow stream may be behind before it is cut off; it comes back and says what it had last.
@@ -25,6 +26,10 @@ const STREAM_BUFFER: usize = 64;
 const PROGRESS_BUFFER: usize = 16;
 /// Members with a channel before those are dropped to which nobody listens.
 const CHANNELS: usize = 1_024;
+
+/// How often what is too old is looked for: a tenth of how old it may be, within these.
+const OFTEN: Duration = Duration::from_secs(1);
+const SELDOM: Duration = Duration::from_secs(60);
 
 /// What the gateway knows now.
 pub struct Hub {
@@ -79,12 +84,11 @@ pub struct Wait {
 impl Hub {
     /// Knows nothing yet.
     pub fn new(limits: Limits) -> Arc<Self> {
-        let millis = millis(OffsetDateTime::now_utc());
         let known = Known {
             history: History::new(limits),
             waiting: Waiting::default(),
             streams: HashMap::new(),
-            absences: Absences::new(Instant::now(), millis),
+            absences: Absences::new(Instant::now(), now()),
             going: Going::default(),
         };
         let (caught_up, news) = (watch::Sender::new(false), watch::Sender::new(()));
@@ -97,10 +101,13 @@ impl Hub {
 
     /// Takes in a record from before this gateway was started.
     pub fn recall(&self, entry: Entry) {
+        if is_made_up(entry.member) {
+            return;
+        }
         let mut known = self.known();
         known.going.learn(&entry);
         // Nobody is waiting or listening yet.
-        let _ = known.history.remember(&Arc::new(entry), Place::ByTime);
+        let _ = known.history.remember(&Arc::new(entry), Place::ByTime, now());
     }
 
     /// Takes in a record that has just come, and tells whom it concerns.
@@ -108,8 +115,12 @@ impl Hub {
         let entry = Arc::new(entry);
         let mut known = self.known();
         known.waiting.answer(&entry);
+        // Nobody can ask for it, and there may be any number of them: they would push real members out.
+        if is_made_up(entry.member) {
+            return;
+        }
         known.going.learn(&entry);
-        let Some(delivery) = known.history.remember(&entry, Place::Last) else { return };
+        let Some(delivery) = known.history.remember(&entry, Place::Last, now()) else { return };
         self.news.send_replace(());
         if let Some(stream) = known.streams.get(&entry.member)
             && stream.deliveries.send(delivery).is_err()
@@ -148,6 +159,16 @@ impl Hub {
     pub async fn caught_up(&self) {
         // The sender lives as long as this.
         let _ = self.caught_up.subscribe().wait_for(|caught_up| *caught_up).await;
+    }
+
+    /// Forgets what is older than it may be, for as long as it is awaited.
+    pub async fn forget_in_time(self: Arc<Self>, age: Duration) {
+        let mut ticks = interval((age / 10).clamp(OFTEN, SELDOM));
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            ticks.tick().await;
+            self.known().history.forget_old(now());
+        }
     }
 
     /// Listens to a member's events: those after its last one, where it names one; else those since it was last
@@ -221,6 +242,18 @@ impl Hub {
         Wait { hub: self.clone(), member, id: id.to_owned(), outcome, has_heard: false }
     }
 
+    /// Waits as [`Self::wait`] does, for a request whose member hears of its outcome by events.
+    pub fn follow(self: &Arc<Self>, member: MemberId, id: &str, kind: RequestKind) -> Wait {
+        let mut wait = self.wait(member, id, kind);
+        wait.has_heard = true;
+        wait
+    }
+
+    /// How many members are remembered, and how many bytes of them.
+    pub fn remembered(&self) -> (usize, usize) {
+        self.known().history.size()
+    }
+
     /// Whether this document belongs to a résumé that is remembered.
     pub fn has_document(&self, key: &str) -> bool {
         self.known().history.has_document(key)
@@ -231,7 +264,7 @@ impl Wait {
     /// The outcome.
     pub async fn outcome(&mut self) -> Option<Arc<Entry>> {
         let outcome = (&mut self.outcome).await.ok();
-        self.has_heard = outcome.is_some();
+        self.has_heard |= outcome.is_some();
         outcome
     }
 }
@@ -247,11 +280,15 @@ impl Drop for Wait {
     }
 }
 
+fn now() -> i64 {
+    millis(OffsetDateTime::now_utc())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::events::outcome::samples;
-    use crate::gateway::entry::tests::outcome;
+    use crate::gateway::entry::tests::{outcome, seen, topics};
     use crate::gateway::progress::tests::progress;
 
     fn feedback(millis: i64, id: &str) -> Entry {
@@ -338,6 +375,23 @@ mod tests {
         hub.leave(member(), LastEvent::of(&back.missed[1].entry));
         let missed = hub.subscribe(member(), None).missed;
         assert_eq!(missed.iter().map(|delivery| delivery.entry.millis).collect::<Vec<_>>(), [3]);
+    }
+
+    #[tokio::test]
+    async fn a_member_that_nobody_has_is_answered_and_not_remembered() {
+        let hub = Hub::new(Limits::default());
+        let value = r#"{"memberId":4611686018427387904,"feedback":"."}"#;
+        let entry = || {
+            let headers = [("ce_id", "a"), ("ce_subject", "4611686018427387904"), ("ce_causationid", "r")];
+            Entry::read(seen("FeedbackGenerated", 1, value, &headers), &topics()).unwrap()
+        };
+        hub.recall(entry());
+        let mut wait = hub.wait(MemberId::new(1 << 62).unwrap(), "r", RequestKind::FeedbackRequested);
+        hub.take_in(entry());
+        assert!(wait.outcome().await.is_some());
+        assert_eq!(hub.remembered(), (0, 0));
+        hub.take_in(feedback(1, "a"));
+        assert_eq!(hub.remembered().0, 1);
     }
 
     #[tokio::test]

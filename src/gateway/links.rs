@@ -4,6 +4,8 @@ use std::net::Ipv6Addr;
 
 use axum::http::{HeaderMap, header};
 
+use crate::gateway::client::Client;
+
 /// Makes what links begin with.
 #[derive(Clone, Debug, Default)]
 pub struct Links {
@@ -18,11 +20,13 @@ impl Links {
     }
 
     /// What links begin with for whoever sent these headers, without a `/` at its end; `host` is its `Host`. Behind a
-    /// proxy that says so (RFC 7239, or the older `X-Forwarded-*`) it is the proxy's address. A client that forges
-    /// these gets links of its own making, and nobody else does.
-    pub fn base(&self, headers: &HeaderMap, host: &str) -> String {
+    /// trusted proxy that says so (RFC 7239, or the older `X-Forwarded-*`) it is the proxy's address.
+    pub fn base(&self, headers: &HeaderMap, host: &str, client: &Client) -> String {
         if let Some(public) = &self.public {
             return public.clone();
+        }
+        if !client.is_forwarding {
+            return format!("http://{host}");
         }
         let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
         // The first is the one nearest to the browser.
@@ -64,13 +68,19 @@ mod tests {
     use axum::http::{HeaderName, HeaderValue};
 
     use super::*;
+    use crate::gateway::client::Trusted;
 
     fn base(headers: &[(&'static str, &'static str)]) -> String {
+        base_from("127.0.0.1", headers)
+    }
+
+    fn base_from(peer: &str, headers: &[(&'static str, &'static str)]) -> String {
         let headers = headers
             .iter()
             .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)))
             .collect();
-        Links::default().base(&headers, "gateway:8000")
+        let client = Trusted::default().client(peer.parse().unwrap(), &headers);
+        Links::default().base(&headers, "gateway:8000", &client)
     }
 
     #[test]
@@ -88,6 +98,13 @@ mod tests {
     }
 
     #[test]
+    fn what_a_stranger_says_of_proxies_is_not_believed() {
+        let forged =
+            [("x-forwarded-proto", "https"), ("x-forwarded-host", "demo.example"), ("forwarded", "host=a.example")];
+        assert_eq!(base_from("192.0.2.1", &forged), "http://gateway:8000");
+    }
+
+    #[test]
     fn what_is_no_host_or_scheme_is_left_out() {
         for host in ["", "a b", "a/b", "a@b", "\"", "a:b", "a:1:2", "[x]", "[::1", "[::1]x", "a:99999", "<x>"] {
             assert_eq!(base(&[("x-forwarded-host", host)]), "http://gateway:8000", "{host}");
@@ -99,6 +116,7 @@ mod tests {
     fn a_setting_counts_for_more_than_headers() {
         let headers = HeaderMap::from_iter([(header::FORWARDED, HeaderValue::from_static("host=other.example"))]);
         let links = Links::new(Some("https://demo.example/ssammu".to_owned()));
-        assert_eq!(links.base(&headers, "gateway:8000"), "https://demo.example/ssammu");
+        let client = Trusted::default().client([127, 0, 0, 1].into(), &headers);
+        assert_eq!(links.base(&headers, "gateway:8000", &client), "https://demo.example/ssammu");
     }
 }

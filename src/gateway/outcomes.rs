@@ -173,7 +173,8 @@ mod tests {
 
     fn asked(call: Call, body: &str) -> Asked {
         let headers = HeaderMap::from_iter([(axum::http::header::CONTENT_TYPE, "application/json".parse().unwrap())]);
-        let fresh = Fresh { id: Uuid::nil(), number: 0, now: OffsetDateTime::UNIX_EPOCH, patience: Default::default() };
+        let now = OffsetDateTime::UNIX_EPOCH;
+        let fresh = Fresh { id: Uuid::nil(), number: 0, now, patience: Default::default(), proven: None };
         Asked::read(call.kind(), &headers, body.as_bytes(), &fresh).unwrap()
     }
 

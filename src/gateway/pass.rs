@@ -1,7 +1,6 @@
 //! Passes what the gateway does not serve on to the server that did before it, so that a team can move endpoint by
 //! endpoint. Nothing of what passes is kept or logged.
 
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -10,12 +9,13 @@ use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::response::Response;
 use futures_util::StreamExt;
-use reqwest::Client;
 use reqwest::redirect::Policy;
 use tokio::sync::OwnedSemaphorePermit;
 use url::Url;
 
+use crate::gateway::client::Client;
 use crate::gateway::refusal::Refusal;
+use crate::gateway::shares::Share;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Unused connections are closed before uvicorn closes them (5 s), or a request would meet the closing.
@@ -23,6 +23,17 @@ const POOL_IDLE: Duration = Duration::from_secs(4);
 
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+
+/// What proxies tell the next server of who asked them.
+const OF_PROXIES: [HeaderName; 7] = [
+    header::FORWARDED,
+    FORWARDED_FOR,
+    FORWARDED_HOST,
+    HeaderName::from_static("x-forwarded-proto"),
+    HeaderName::from_static("x-forwarded-port"),
+    HeaderName::from_static("x-forwarded-prefix"),
+    HeaderName::from_static("x-real-ip"),
+];
 
 /// Headers of a connection, not of the message (RFC 9110, 7.6.1), and those that a client library sets itself.
 const HOP_BY_HOP: [HeaderName; 10] = [
@@ -41,7 +52,7 @@ const HOP_BY_HOP: [HeaderName; 10] = [
 /// The server that requests are passed on to.
 pub struct Upstream {
     base: String,
-    client: Client,
+    http: reqwest::Client,
 }
 
 impl Upstream {
@@ -50,7 +61,7 @@ impl Upstream {
     /// # Errors
     /// When no client can be made.
     pub fn new(base: &Url, patience: Duration) -> anyhow::Result<Self> {
-        let builder = Client::builder()
+        let builder = reqwest::Client::builder()
             // Whoever asked follows redirects.
             .redirect(Policy::none())
             // It is the next server, and no address of the internet's.
@@ -60,8 +71,8 @@ impl Upstream {
             .pool_idle_timeout(POOL_IDLE);
         // Without TLS no root certificates are needed, and a machine that has none is fine.
         let builder = if base.scheme() == "http" { builder.tls_certs_only([]) } else { builder };
-        let client = builder.build().map_err(reqwest::Error::without_url).context("GATEWAY_PASS_TO")?;
-        Ok(Self { base: base.as_str().trim_end_matches('/').to_owned(), client })
+        let http = builder.build().map_err(reqwest::Error::without_url).context("GATEWAY_PASS_TO")?;
+        Ok(Self { base: base.as_str().trim_end_matches('/').to_owned(), http })
     }
 
     /// Passes a request on, and its answer back as it comes; `place` is held until that has ended.
@@ -70,13 +81,13 @@ impl Upstream {
     /// When the server does not answer.
     pub async fn pass(
         &self,
-        client: SocketAddr,
+        client: &Client,
         request: Request,
-        place: OwnedSemaphorePermit,
+        place: (Share, OwnedSemaphorePermit),
     ) -> Result<Response, Refusal> {
         let (head, body) = request.into_parts();
         let path = head.uri.path_and_query().map_or("/", |path| path.as_str());
-        let mut passed = self.client.request(head.method, format!("{}{path}", self.base));
+        let mut passed = self.http.request(head.method, format!("{}{path}", self.base));
         passed = passed.headers(onward(head.headers, client));
         if !body.is_end_stream() {
             passed = passed.body(reqwest::Body::wrap_stream(body.into_data_stream()));
@@ -97,16 +108,20 @@ impl Upstream {
     }
 }
 
-/// The headers of a request for the next server, and from whom it comes.
-fn onward(headers: HeaderMap, client: SocketAddr) -> HeaderMap {
+/// The headers of a request for the next server, and from whom it comes: it believes us, so nothing is passed on that a
+/// stranger says of proxies before it.
+fn onward(headers: HeaderMap, client: &Client) -> HeaderMap {
     let mut headers = of_message(headers);
+    if !client.is_forwarding {
+        OF_PROXIES.iter().for_each(|name| drop(headers.remove(name)));
+    }
     if let Some(host) = headers.remove(header::HOST)
         && !headers.contains_key(FORWARDED_HOST)
     {
         headers.insert(FORWARDED_HOST, host);
     }
-    let before = headers.get(FORWARDED_FOR).and_then(|before| before.to_str().ok());
-    let from = before.map_or_else(|| client.ip().to_string(), |before| format!("{before}, {}", client.ip()));
+    let before: Vec<&str> = headers.get_all(FORWARDED_FOR).iter().filter_map(|before| before.to_str().ok()).collect();
+    let from = before.iter().map(ToString::to_string).chain([client.peer.to_string()]).collect::<Vec<_>>().join(", ");
     if let Ok(from) = HeaderValue::try_from(from) {
         headers.insert(FORWARDED_FOR, from);
     }
@@ -131,6 +146,7 @@ fn of_message(mut headers: HeaderMap) -> HeaderMap {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::gateway::client::Trusted;
 
     fn headers(all: &[(&'static str, &'static str)]) -> HeaderMap {
         let mut headers = HeaderMap::new();
@@ -159,14 +175,31 @@ mod tests {
 
     #[test]
     fn the_next_server_is_told_who_asked_and_for_what() {
-        let client = SocketAddr::from(([192, 0, 2, 1], 5000));
-        let direct = onward(headers(&[("host", "gateway:8000")]), client);
+        let trusted = Trusted::new(vec!["192.0.2.1".parse().unwrap()]);
+        let onward = |headers: HeaderMap| onward(headers.clone(), &trusted.client([192, 0, 2, 1].into(), &headers));
+        let direct = onward(headers(&[("host", "gateway:8000")]));
         assert_eq!(direct, headers(&[("x-forwarded-host", "gateway:8000"), ("x-forwarded-for", "192.0.2.1")]));
-        let proxied = onward(
-            headers(&[("host", "g"), ("x-forwarded-host", "demo.example"), ("x-forwarded-for", "198.51.100.7")]),
-            client,
-        );
+        let proxied = onward(headers(&[
+            ("host", "g"),
+            ("x-forwarded-host", "demo.example"),
+            ("x-forwarded-for", "198.51.100.7"),
+        ]));
         let expected = headers(&[("x-forwarded-host", "demo.example"), ("x-forwarded-for", "198.51.100.7, 192.0.2.1")]);
         assert_eq!(proxied, expected);
+    }
+
+    #[test]
+    fn what_a_stranger_says_of_proxies_goes_no_further() {
+        let forged = headers(&[
+            ("host", "gateway:8000"),
+            ("forwarded", "for=127.0.0.1"),
+            ("x-forwarded-for", "127.0.0.1"),
+            ("x-forwarded-host", "bank.example"),
+            ("x-forwarded-proto", "https"),
+            ("x-real-ip", "127.0.0.1"),
+        ]);
+        let stranger = Trusted::default().client([192, 0, 2, 1].into(), &forged);
+        let expected = headers(&[("x-forwarded-host", "gateway:8000"), ("x-forwarded-for", "192.0.2.1")]);
+        assert_eq!(onward(forged, &stranger), expected);
     }
 }

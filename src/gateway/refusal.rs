@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use axum::Json;
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
@@ -38,12 +38,14 @@ pub struct Refusal {
     pub field: Option<&'static str>,
     /// When to come again.
     pub retry_after: Option<Duration>,
+    /// How to say who asks (RFC 9110, 11.6.1).
+    pub challenge: Option<&'static str>,
 }
 
 impl Refusal {
     fn new(status: StatusCode, code: &'static str, message: &'static str) -> Self {
         let retryable = status.is_server_error();
-        Self { status, code, message, retryable, request_id: None, field: None, retry_after: None }
+        Self { status, code, message, retryable, request_id: None, field: None, retry_after: None, challenge: None }
     }
 
     /// The body is no JSON object.
@@ -66,6 +68,12 @@ impl Refusal {
     pub fn too_long() -> Self {
         let message = "보낸 내용이 너무 깁니다. 내용을 줄여서 다시 시도해 주세요.";
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, FailureCode::InputTooLong.name(), message)
+    }
+
+    /// The body did not come in time.
+    pub fn too_slow() -> Self {
+        let message = "요청 내용이 제때 도착하지 않았습니다. 잠시 후 다시 시도해 주세요.";
+        Self { retryable: true, ..Self::new(StatusCode::REQUEST_TIMEOUT, "TIMEOUT", message) }
     }
 
     /// The body says that it is something else than JSON.
@@ -92,6 +100,37 @@ impl Refusal {
     pub fn foreign_origin() -> Self {
         let message = "허용되지 않은 주소에서 온 요청입니다.";
         Self::new(StatusCode::FORBIDDEN, "FORBIDDEN_ORIGIN", message)
+    }
+
+    /// Nobody knows who asks.
+    pub fn unauthenticated() -> Self {
+        let message = "로그인이 필요합니다. 로그인한 뒤 다시 시도해 주세요.";
+        Self { challenge: Some("Bearer"), ..Self::new(StatusCode::UNAUTHORIZED, "UNAUTHORIZED", message) }
+    }
+
+    /// What was given to show who asks does not count, or no longer.
+    pub fn invalid_token() -> Self {
+        let message = "로그인이 만료되었거나 올바르지 않습니다. 다시 로그인해 주세요.";
+        let challenge = Some("Bearer error=\"invalid_token\"");
+        Self { challenge, ..Self::new(StatusCode::UNAUTHORIZED, "UNAUTHORIZED", message) }
+    }
+
+    /// Whoever asks may not.
+    pub fn forbidden() -> Self {
+        Self::new(StatusCode::FORBIDDEN, "FORBIDDEN", "이 요청을 할 권한이 없습니다.")
+    }
+
+    /// A member asks for another.
+    pub fn other_member() -> Self {
+        let message = "로그인한 회원의 번호가 아닙니다. 자신의 회원 번호로 다시 시도해 주세요.";
+        let refusal = Self::new(StatusCode::FORBIDDEN, "FORBIDDEN_MEMBER", message);
+        Self { field: MEMBER_ID.first().copied(), ..refusal }
+    }
+
+    /// The login does not say who asks.
+    pub fn no_login() -> Self {
+        let message = "지금은 로그인을 확인할 수 없습니다. 잠시 후 다시 시도해 주세요.";
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "LOGIN_UNAVAILABLE", message)
     }
 
     /// The brokers do not take the request in time.
@@ -161,6 +200,9 @@ impl IntoResponse for Refusal {
             // Whole seconds, and never none: who comes back at once is refused again.
             let seconds = pause.as_secs().saturating_add(u64::from(pause.subsec_nanos() > 0)).max(1);
             response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
+        }
+        if let Some(challenge) = self.challenge {
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
         }
         response
     }

@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use crate::events::decode::{MEMBER_ID, QUESTION_ID, Undecodable, decode};
+use crate::events::decode::{MEMBER_ID, QUESTION_ID, Undecodable, decode, names_nobody_but};
 use crate::events::header_names::{
     CE_EXPIRYTIME, CE_ID, CE_SOURCE, CE_SPECVERSION, CE_TIME, CE_TYPE, CONTENT_TYPE, TRACEPARENT, TRACESTATE,
 };
@@ -42,6 +42,8 @@ pub struct Fresh {
     pub now: OffsetDateTime,
     /// How long the caller waits for the outcome.
     pub patience: Duration,
+    /// The member that the caller has proven to be; `None`: it may be any.
+    pub proven: Option<MemberId>,
 }
 
 /// How a caller spells the member; it is answered in the same way.
@@ -91,13 +93,15 @@ impl Asked {
             Some(key) => idempotency_key(key.as_bytes())?,
             None => fresh.id.to_string(),
         };
+        let own = fresh.proven.map(|member| own(member, body)).transpose()?.flatten();
+        let (named, body) = (own.is_none(), own.as_deref().unwrap_or(body));
         let mut answers_unnamed = false;
         let (member, spelling, value) = match decode(kind, Some(body)) {
             // As it came, to the byte.
             Ok(decoded) => {
                 answers_unnamed =
                     matches!(&decoded.request, Ok(Request::ResumeAnswer(answer)) if answer.question_id.is_none());
-                (decoded.member, Some(spelling(body)), body.to_vec())
+                (decoded.member, named.then(|| spelling(body)), body.to_vec())
             }
             Err(Undecodable::NoMember) if kind == RequestKind::FeedbackRequested => {
                 let (member, value) = made_up(body, fresh.number)?;
@@ -147,6 +151,11 @@ impl Asked {
     }
 }
 
+/// Whether nobody has this member's number: nobody can ask for its events.
+pub fn is_made_up(member: MemberId) -> bool {
+    member.get() >= MADE_UP_MEMBERS
+}
+
 fn is_json(headers: &HeaderMap) -> bool {
     let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
     let essence = kind.split(';').next().unwrap_or_default().trim();
@@ -167,6 +176,15 @@ fn respond_async(headers: &HeaderMap) -> bool {
     preferences
         .flat_map(|value| value.split(','))
         .any(|preference| preference.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("respond-async"))
+}
+
+/// What a member asks that does not say who it is, with its own id; `None` where it says so itself.
+fn own(member: MemberId, body: &[u8]) -> Result<Option<Vec<u8>>, Refusal> {
+    if !names_nobody_but(member, body) {
+        return Err(Refusal::other_member());
+    }
+    let is_named = MEMBER_ID.into_iter().any(|name| has_field(body, name));
+    Ok((!is_named && fields(body).is_some()).then(|| with_field(body, Spelling::Camel.member(), &member.get().into())))
 }
 
 /// Feedback for somebody without a member id gets one of its own, so that such requests do not wait for each other.
@@ -226,7 +244,7 @@ mod tests {
             kind,
             &headers(extra),
             body.as_ref(),
-            &Fresh { id: Uuid::nil(), number: -5, now, patience: Duration::from_secs(90) },
+            &Fresh { id: Uuid::nil(), number: -5, now, patience: Duration::from_secs(90), proven: None },
         )
     }
 
@@ -314,9 +332,35 @@ mod tests {
     fn feedback_without_a_member_gets_one_that_nobody_has() {
         for body in [r#"{"question":"q","answer":"a"}"#, r#"{"memberId":null,"question":"q","answer":"a"}"#] {
             let asked = read_with(RequestKind::FeedbackRequested, &[], body).unwrap();
-            assert!(asked.member.get() >= MADE_UP_MEMBERS);
+            assert!(is_made_up(asked.member));
             let value: Value = serde_json::from_slice(&asked.outgoing(&topics()).value.unwrap()).unwrap();
             assert_eq!(value, json!({"question": "q", "answer": "a", "memberId": asked.member.get()}));
+        }
+    }
+
+    #[test]
+    fn who_has_proven_who_it_is_asks_for_itself_and_need_not_say_so() {
+        let own = |kind, body: &str| {
+            let now = time::macros::datetime!(2026-11-22 10:00 UTC);
+            let fresh = Fresh { id: Uuid::nil(), number: 0, now, patience: Duration::ZERO, proven: MemberId::new(7) };
+            Asked::read(kind, &headers(&[]), body.as_bytes(), &fresh)
+        };
+        let asked = own(RequestKind::ResumeAnswer, r#"{"member_id": "7", "answer": "a"}"#).unwrap();
+        assert_eq!((asked.member.get(), asked.spelling), (7, Some(Spelling::Snake)));
+        for body in [r#"{"answer":"a"}"#, r#"{"memberId":null,"member_id":null,"answer":"a"}"#] {
+            let asked = own(RequestKind::ResumeAnswer, body).unwrap();
+            assert_eq!((asked.member.get(), asked.spelling, asked.answers_unnamed), (7, None, true), "{body}");
+            let value = asked.outgoing(&topics()).value.unwrap();
+            assert_eq!(decode(RequestKind::ResumeAnswer, Some(&value)).unwrap().member.get(), 7, "{body}");
+        }
+        let asked = own(RequestKind::FeedbackRequested, r#"{"question":"q","answer":"a"}"#).unwrap();
+        assert_eq!(asked.member.get(), 7, "nobody is made up");
+        for body in [r#"{"memberId":8}"#, r#"{"memberId":7,"member_id":8}"#, r#"{"memberId":0}"#, r#"{"memberId":[]}"#]
+        {
+            assert_eq!(own(RequestKind::FeedbackRequested, body).unwrap_err().code, "FORBIDDEN_MEMBER", "{body}");
+        }
+        for body in ["[]", "{", "7"] {
+            assert_eq!(own(RequestKind::FeedbackRequested, body).unwrap_err().code, "INVALID_REQUEST", "{body}");
         }
     }
 

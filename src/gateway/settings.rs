@@ -8,12 +8,22 @@ use url::{Position, Url};
 
 use crate::config::read_duration;
 use crate::gateway::Options;
+use crate::gateway::auth::Auth;
+use crate::gateway::auth::settings::{AuthSettings, Parts};
+use crate::gateway::client::Network;
+use crate::http::Room;
+use crate::http::server::Limits;
+
+/// How long an event stream is open at most, a tenth more or less.
+const STREAM_AGE: Duration = Duration::from_secs(600);
+/// Connections beside those of callers and streams.
+const SPARE_CONNECTIONS: usize = 1_024;
 
 /// How a gateway behaves.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Gateway")]
 pub struct GatewaySettings {
-    /// Where to listen. Whoever can reach it can ask for any member: it is for trusted networks
+    /// Where to listen. Beyond loopback it starts only where a setting says who may ask, or that everybody may
     #[arg(long = "addr", env = "GATEWAY_ADDR", hide_env_values = true, default_value = "127.0.0.1:8000")]
     pub addr: String,
     /// How far back to read when it starts, so that members are told what they missed
@@ -45,6 +55,10 @@ pub struct GatewaySettings {
     /// Calls of one client address a second, and twice as many at once; 0: no limit. A backend is one address
     #[arg(long = "client-rate", env = "GATEWAY_CLIENT_RATE", hide_env_values = true, default_value_t = 1_000)]
     pub client_rate: u32,
+    /// Proxies before it whose X-Forwarded-For, -Proto and -Host or Forwarded are believed, and servers that ask for many
+    /// clients, as addresses or networks (10.0.0.0/8), separated by commas; this machine always is
+    #[arg(long = "trusted-proxies", env = "GATEWAY_TRUSTED_PROXIES", hide_env_values = true, value_delimiter = ',')]
+    pub trusted_proxies: Vec<Network>,
     /// Callers that may wait at once; the next is told to come again (503)
     #[arg(long = "callers", env = "GATEWAY_CALLERS", hide_env_values = true, default_value = "4096",
         value_parser = places)]
@@ -53,6 +67,15 @@ pub struct GatewaySettings {
     #[arg(long = "streams", env = "GATEWAY_STREAMS", hide_env_values = true, default_value = "4096",
         value_parser = places)]
     pub streams: usize,
+    /// Callers of one client address that may wait at once, its documents and what is passed on too; 0: no limit. It binds no
+    /// server that shows a token, no trusted proxy, and nobody on this machine
+    #[arg(long = "client-callers", env = "GATEWAY_CLIENT_CALLERS", hide_env_values = true, default_value_t = 16)]
+    pub client_callers: usize,
+    /// Event streams of one client address that may be open at once, as GATEWAY_CLIENT_CALLERS
+    #[arg(long = "client-streams", env = "GATEWAY_CLIENT_STREAMS", hide_env_values = true, default_value_t = 32)]
+    pub client_streams: usize,
+    #[command(flatten)]
+    pub auth: AuthSettings,
 }
 
 /// Where a server is, if anywhere.
@@ -75,15 +98,26 @@ impl GatewaySettings {
         let command = Self::augment_args(Command::new("defaults")).mut_args(|arg| arg.env(None::<&'static str>));
         Self::from_arg_matches(&command.try_get_matches_from(["defaults"])?)
     }
-}
 
-impl From<GatewaySettings> for Options {
-    fn from(settings: GatewaySettings) -> Self {
+    /// How a gateway with these settings is run.
+    ///
+    /// # Errors
+    /// What is wrong with them, all of it.
+    pub fn check(self) -> Result<Options, Vec<String>> {
+        let mut mistakes = Vec::new();
+        let (auth, parts) = self.auth.clone().check(&self.addr, self.pass_to.0.is_some(), &mut mistakes);
+        if mistakes.is_empty() { Ok(self.options(auth, parts)) } else { Err(mistakes) }
+    }
+
+    fn options(self, auth: Auth, parts: Parts) -> Options {
+        let settings = self;
         let given = |names: Vec<String>| {
             let names = names.into_iter().map(|name| name.trim().to_owned());
             names.filter(|name| !name.is_empty()).collect()
         };
-        Self {
+        let limits = Limits::default();
+        let places = settings.callers.saturating_add(settings.streams).saturating_add(SPARE_CONNECTIONS);
+        Options {
             replay: Some(settings.replay),
             timeout: settings.timeout,
             allowed_hosts: given(settings.allowed_hosts),
@@ -91,8 +125,15 @@ impl From<GatewaySettings> for Options {
             public_url: settings.public_url.base(),
             pass_to: settings.pass_to.0,
             client_rate: settings.client_rate,
+            trusted_proxies: settings.trusted_proxies,
             callers: settings.callers,
             streams: settings.streams,
+            client_callers: settings.client_callers,
+            client_streams: settings.client_streams,
+            stream_age: STREAM_AGE,
+            http: Limits { room: Room { places, ..limits.room }, ..limits },
+            auth,
+            parts,
         }
     }
 }
@@ -167,6 +208,6 @@ mod tests {
     fn host_names_are_trimmed_and_empty_ones_left_out() {
         let allowed_hosts = ["a", " b ", "", " "].map(str::to_owned).to_vec();
         let settings = GatewaySettings { allowed_hosts, ..GatewaySettings::defaults().unwrap() };
-        assert_eq!(Options::from(settings).allowed_hosts, ["a", "b"]);
+        assert_eq!(settings.check().unwrap().allowed_hosts, ["a", "b"]);
     }
 }

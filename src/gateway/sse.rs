@@ -5,30 +5,38 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Extension;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use axum::http::{HeaderMap, HeaderName, header};
 use axum::response::IntoResponse;
 use axum::response::sse::{Event, KeepAlive, Sse};
-use futures_util::stream;
+use futures_util::{StreamExt, stream};
 use serde::Deserialize;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{OwnedSemaphorePermit, broadcast, watch};
+use tokio::time::{Instant, sleep_until};
 
 use crate::events::request::MemberId;
 use crate::gateway::AppState;
+use crate::gateway::auth::Proof;
+use crate::gateway::client::Client;
 use crate::gateway::entry::Entry;
 use crate::gateway::history::{Delivery, LastEvent};
 use crate::gateway::hub::{Hub, Subscription};
+use crate::gateway::lease::{Lease, about};
 use crate::gateway::progress::Progress;
 use crate::gateway::refusal::Refusal;
+use crate::gateway::shares::STREAMS_CROWDED;
 use crate::gateway::stream::{Message, messages, progress_messages};
+use crate::telemetry::gateway::{GatewayMetrics, Refused, StreamEnd};
 
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 /// When a browser comes back that was cut off.
 const RETRY: Duration = Duration::from_secs(2);
-/// When to come again while all places are taken.
-const CROWDED: Duration = Duration::from_secs(30);
+/// When a browser comes back whose stream was old, and one whose member has more streams than one may have.
+const SOON: Duration = Duration::from_millis(100);
+const LATER: Duration = Duration::from_secs(60);
 
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 /// Tell proxies not to hold events back, as buffering and compressing them would.
@@ -49,13 +57,21 @@ pub struct StreamQuery {
 /// Opens a stream.
 pub async fn subscribe(
     State(app): State<Arc<AppState>>,
+    client: Client,
+    Extension(proof): Extension<Proof>,
     headers: HeaderMap,
     asked: Result<Query<StreamQuery>, QueryRejection>,
 ) -> Result<impl IntoResponse, Refusal> {
-    let base = app.links.base(&headers, app.guard.host(&headers)?);
+    let base = app.links.base(&headers, app.guard.host(&headers)?, &client);
     let Query(asked) = asked.map_err(|_| Refusal::invalid("records", "records는 true 또는 false여야 합니다."))?;
-    let member = asked.member_id.parse().map_err(|_| Refusal::no_member())?;
-    let place = app.streams.clone().try_acquire_owned().map_err(|_| Refusal::full(CROWDED))?;
+    let member = proof.asks_for(&asked.member_id)?;
+    if asked.records && !app.parts.page && proof != Proof::Service {
+        return Err(Refusal::forbidden());
+    }
+    let place = app.streams.clone().try_acquire_owned().map_err(|_| {
+        app.metrics.refused(Refused::Streams);
+        Refusal::full(STREAMS_CROWDED)
+    })?;
     let last = headers.get(LAST_EVENT_ID).and_then(|last| last.to_str().ok()).or(asked.last_event_id.as_deref());
     let open = Open {
         member,
@@ -69,9 +85,14 @@ pub async fn subscribe(
         due: VecDeque::new(),
         ready: VecDeque::from([Event::default().comment("open").retry(RETRY)]),
         telling: None,
+        lease: app.leases.begin(member, about(app.stream_age, rand::random())),
+        is_over: false,
+        metrics: app.metrics.clone(),
         _place: place,
     };
     let events = stream::unfold(open, async |mut open| Some((Ok::<_, Infallible>(open.next().await?), open)));
+    // Whoever comes back has to prove again who it is.
+    let events = events.take_until(ended(proof.until()));
     let ping = Event::default().event("ping").data("{}");
     Ok(([UNBUFFERED, UNCHANGED], Sse::new(events).keep_alive(KeepAlive::new().interval(KEEP_ALIVE).event(ping))))
 }
@@ -93,6 +114,10 @@ struct Open {
     ready: VecDeque<Event>,
     /// Whose events are being taken; once the next is asked for, they are.
     telling: Option<Arc<Entry>>,
+    lease: Lease,
+    /// What is ready is the last that is told.
+    is_over: bool,
+    metrics: Arc<GatewayMetrics>,
     _place: OwnedSemaphorePermit,
 }
 
@@ -111,6 +136,9 @@ impl Open {
             }
             if let Some(event) = self.ready.pop_front() {
                 return Some(event);
+            }
+            if self.is_over {
+                return None;
             }
             if let Some(told) = self.telling.take() {
                 self.had = Some(LastEvent::of(&told));
@@ -131,14 +159,23 @@ impl Open {
                     let Subscription { missed, had, coming, progress } =
                         self.hub.subscribe(self.member, self.last.take());
                     (self.coming, self.had) = (Some(Coming { deliveries: coming, progress }), Some(had));
+                    self.metrics.replayed_events.inc_by(u64::try_from(missed.len()).unwrap_or(u64::MAX));
                     self.due.extend(missed);
                 }
                 Some(coming) => {
                     tokio::select! {
                         biased;
                         _ = self.stopping.changed() => {}
-                        // Who is too slow is cut off, and told what it missed when it comes back.
-                        next = coming.deliveries.recv() => self.due.push_back(next.ok()?),
+                        why = self.lease.over() => self.say_goodbye(why),
+                        next = coming.deliveries.recv() => match next {
+                            Ok(delivery) => self.due.push_back(delivery),
+                            // Who is too slow is cut off, and told what it missed when it comes back.
+                            Err(RecvError::Lagged(_)) => {
+                                self.metrics.lag_cuts.inc();
+                                return None;
+                            }
+                            Err(RecvError::Closed) => return None,
+                        },
                         told = coming.progress.recv() => match told {
                             Ok(progress) => self.tell(&progress),
                             Err(RecvError::Lagged(_)) => {}
@@ -152,6 +189,17 @@ impl Open {
 }
 
 impl Open {
+    /// Ends the stream, and says when to come back. A page that knows the event comes back by itself, and shows nothing of it.
+    fn say_goodbye(&mut self, why: StreamEnd) {
+        self.metrics.ended(why);
+        let event = match why {
+            StreamEnd::Age => Event::default().event("again").data("{}").retry(SOON),
+            StreamEnd::Crowded => Event::default().comment("too many streams of this member").retry(LATER),
+        };
+        self.ready.push_back(event);
+        self.is_over = true;
+    }
+
     /// Tells how far a request is, unless its outcome has come while this waited to be told.
     fn tell(&mut self, progress: &Progress) {
         if !self.hub.is_over(progress) {
@@ -167,6 +215,14 @@ impl Drop for Open {
         if let Some(had) = self.had.take() {
             self.hub.leave(self.member, had);
         }
+    }
+}
+
+/// Done at this moment, if ever.
+async fn ended(at: Option<Instant>) {
+    match at {
+        Some(at) => sleep_until(at).await,
+        None => std::future::pending().await,
     }
 }
 

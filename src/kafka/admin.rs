@@ -71,6 +71,12 @@ pub struct Found {
     pub retention_ms: Option<i64>,
 }
 
+impl Found {
+    fn is_endless(&self) -> bool {
+        self.retention_ms.is_some_and(|milliseconds| milliseconds < 0)
+    }
+}
+
 /// What brokers tell of topics to whoever may know of them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Inventory {
@@ -263,7 +269,7 @@ pub fn differences(wanted: &Wanted, found: &Found, request: Option<&Found>) -> V
     if is_compacted {
         differences.push(format!("{name} is compacted: records of a member that were not read yet can vanish"));
     }
-    if found.retention_ms.is_some_and(|milliseconds| milliseconds < 0) {
+    if found.is_endless() {
         differences.push(format!("{name} keeps what members wrote for ever (retention.ms)"));
     }
     if wanted.purpose == Purpose::Outcomes
@@ -292,9 +298,43 @@ pub fn differences(wanted: &Wanted, found: &Found, request: Option<&Found>) -> V
     differences
 }
 
+/// That a topic keeps what members wrote longer than it may, in words. That one keeps it for ever is a difference anyhow. How
+/// many bytes it may keep is no end: what fits stays.
+pub fn kept_too_long(wanted: &Wanted, found: &Found, max_age: Duration) -> Option<String> {
+    let kept = Duration::from_millis(u64::try_from(found.retention_ms?).ok()?);
+    let told = |duration: Duration| {
+        let days = duration.as_secs_f64() / 86_400.0;
+        format!("{}{}", if days.fract() == 0.0 { "" } else { "about " }, days.ceil())
+    };
+    (kept > max_age).then(|| {
+        format!(
+            "{} keeps what members wrote for {} days (retention.ms), and may for {} (PERSONAL_DATA_MAX_AGE)",
+            wanted.name,
+            told(kept),
+            told(max_age)
+        )
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_kept_longer_than_it_may_be_is_told_in_days() {
+        const DAY: i64 = 86_400_000;
+        let kept = |retention_ms, days: u64| {
+            let found = Found { retention_ms, ..found(1, MESSAGE_MAX_BYTES, "delete") };
+            kept_too_long(&wanted(), &found, Duration::from_secs(days * 86_400))
+        };
+        for fitting in [Some(35 * DAY), Some(1), Some(0), Some(-1), None] {
+            assert_eq!(kept(fitting, 35), None, "{fitting:?}");
+        }
+        let told = kept(Some(90 * DAY), 35).unwrap();
+        assert!(told.starts_with("A-dlt keeps what members wrote for 90 days") && told.contains("for 35 "), "{told}");
+        assert!(kept(Some(35 * DAY + 1), 35).unwrap().contains("about 36 days"));
+        assert!(kept(Some(i64::MAX), 35).is_some());
+    }
 
     fn wanted() -> Wanted {
         Wanted { name: "A-dlt".to_owned(), purpose: Purpose::DeadLettersOf("A".to_owned()) }

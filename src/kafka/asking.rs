@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
+use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::{Offset, TopicPartitionList};
 use uuid::Uuid;
 
@@ -14,6 +15,14 @@ use crate::kafka::topic_ids::{TopicId, topic_ids};
 
 /// How long one question to a broker may take.
 const ASKING_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Errors after which a coordinator may still answer.
+const AWAY: [RDKafkaErrorCode; 4] = [
+    RDKafkaErrorCode::WaitingForCoordinator,
+    RDKafkaErrorCode::OperationTimedOut,
+    RDKafkaErrorCode::BrokerTransportFailure,
+    RDKafkaErrorCode::AllBrokersDown,
+];
 
 /// How long each of the two questions for topics' ids may take: an assignment waits for them.
 const IDS_TIMEOUT: Duration = Duration::from_secs(1);
@@ -105,6 +114,17 @@ pub fn committed<C: ConsumerContext>(
 /// Where each partition ends now: one after its last record that is committed.
 pub fn ends<C: ConsumerContext>(consumer: &BaseConsumer<C>, partitions: &[Partition]) -> Result<Ends, KafkaError> {
     Ok(Ends { ends: log_ends(consumer, partitions)?, topics: ids(consumer, partitions) })
+}
+
+/// Waits until the group's coordinator answers, or it is known that it will not answer this member. Blocks.
+pub fn wait_for_coordinator<C: ConsumerContext>(consumer: &BaseConsumer<C>, topic: &str) {
+    let mut list = TopicPartitionList::new();
+    list.add_partition(topic, 0);
+    while let Err(error) = consumer.committed_offsets(list.clone(), ASKING_TIMEOUT) {
+        if !matches!(error.rdkafka_error_code(), Some(code) if AWAY.contains(&code)) {
+            return;
+        }
+    }
 }
 
 fn committed_offsets<C: ConsumerContext>(

@@ -283,14 +283,21 @@ impl GroupConsumer {
         list
     }
 
-    /// Leaves the group; what was stored is committed first.
+    /// Leaves the group; what was stored is committed first. Nobody hears of it while the coordinator is away, and then
+    /// librdkafka may follow a pointer to where it was (it does so up to 2.14.1): until it answers nothing is left.
     pub async fn close(mut self) {
         let leaving = async move {
             for asking in self.asking.drain(..) {
                 let _ = asking.await;
             }
-            // Dropping polls until the group has let go, which takes about 100 ms.
-            let _ = tokio::task::spawn_blocking(move || drop(self)).await;
+            let leave = move || {
+                if let Some(topic) = self.kinds.keys().next() {
+                    asking::wait_for_coordinator(&self.consumer, topic);
+                }
+                // This polls until the group has let go, which takes about 100 ms.
+                drop(self);
+            };
+            let _ = tokio::task::spawn_blocking(leave).await;
         };
         if timeout(LEAVE_TIMEOUT, leaving).await.is_err() {
             tracing::warn!("the group could not be left in time");

@@ -31,6 +31,9 @@ pub enum KafkaError {
     /// It is there, and may not be read.
     #[error("{0} may not be read; an ACL has to allow it")]
     DeniedReading(String),
+    /// What is in it may not be deleted.
+    #[error("what is in {0} may not be deleted; an ACL has to allow Delete on it")]
+    DeniedDeleting(String),
 }
 
 impl From<RdKafkaError> for KafkaError {

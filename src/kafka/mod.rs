@@ -9,6 +9,7 @@ pub mod error;
 pub mod outgoing;
 pub mod position;
 pub mod producer;
+pub mod purge;
 pub mod reader;
 pub mod retention;
 pub mod snapshot;

@@ -45,7 +45,7 @@ pub struct KafkaTeller {
     connection: Connection,
     topic: Arc<str>,
     producer: BaseProducer<Context>,
-    topics: Arc<Standing>,
+    standing: Arc<Standing>,
     re_add: Arc<BrokerReAdd>,
 }
 
@@ -87,9 +87,9 @@ impl KafkaTeller {
             topic: topic.clone(),
         });
         let re_add = Arc::new(BrokerReAdd::default());
-        let context = Context { re_add: re_add.clone(), topics: standing.clone(), dropped: Box::new(dropped) };
+        let context = Context { re_add: re_add.clone(), standing: standing.clone(), dropped: Box::new(dropped) };
         let producer = BaseProducer::from_config_and_context(&config, context)?;
-        Ok(Self { connection: connection.clone(), topic, producer, topics: standing, re_add })
+        Ok(Self { connection: connection.clone(), topic, producer, standing, re_add })
     }
 
     /// Looks for news of what was sent, and whether the topic is there, for ever.
@@ -99,9 +99,21 @@ impl KafkaTeller {
 
     async fn look(&self) {
         loop {
-            self.producer.poll(Duration::ZERO);
+            self.hear_all();
             self.re_add.run(self.producer.client(), &self.connection.bootstrap);
             sleep(LOOK).await;
+        }
+    }
+
+    /// Hears all the news that there is. One poll that does not wait hears one, and each partition acknowledges for itself:
+    /// what is not heard of counts as not sent, until there is no room for more.
+    fn hear_all(&self) {
+        loop {
+            let before = self.producer.in_flight_count();
+            self.producer.poll(Duration::ZERO);
+            if self.producer.in_flight_count() >= before {
+                return;
+            }
         }
     }
 
@@ -112,15 +124,15 @@ impl KafkaTeller {
             let found = asking.await.unwrap_or(Err(RdKafkaError::Canceled));
             let pause = match found {
                 Ok(0) => {
-                    self.topics.is_missing(Said::Missing);
+                    self.standing.is_missing(Said::Missing);
                     ASK_AGAIN
                 }
                 Ok(_) => {
-                    self.topics.is_found();
+                    self.standing.is_found();
                     ASK_SOON
                 }
                 Err(error) if is_denied(&error) => {
-                    self.topics.is_missing(Said::Denied);
+                    self.standing.is_missing(Said::Denied);
                     ASK_AGAIN
                 }
                 // That brokers are away is told elsewhere.
@@ -131,8 +143,8 @@ impl KafkaTeller {
             };
             sleep(pause).await;
             // One that is there is asked for again when something could not be sent, and else now and then.
-            if self.topics.is_there.load(Ordering::Relaxed) {
-                let _ = timeout(ASK_AGAIN, self.topics.doubted.notified()).await;
+            if self.standing.is_there.load(Ordering::Relaxed) {
+                let _ = timeout(ASK_AGAIN, self.standing.doubted.notified()).await;
             }
         }
     }
@@ -140,7 +152,7 @@ impl KafkaTeller {
 
 impl Teller for KafkaTeller {
     fn is_heard(&self) -> bool {
-        self.topics.is_there.load(Ordering::Relaxed)
+        self.standing.is_there.load(Ordering::Relaxed)
     }
 
     fn tell(&self, record: &OutgoingRecord) -> Result<(), Dropped> {
@@ -150,7 +162,7 @@ impl Teller for KafkaTeller {
         match self.producer.send::<[u8], [u8]>(told) {
             Ok(()) => Ok(()),
             Err((error, _)) if error.rdkafka_error_code() == Some(RDKafkaErrorCode::QueueFull) => Err(Dropped::Behind),
-            Err((error, _)) => Err(self.topics.dropped(&error)),
+            Err((error, _)) => Err(self.standing.dropped(&error)),
         }
     }
 }
@@ -213,7 +225,7 @@ impl Standing {
 
 struct Context {
     re_add: Arc<BrokerReAdd>,
-    topics: Arc<Standing>,
+    standing: Arc<Standing>,
     dropped: Box<dyn Fn(Dropped) + Send + Sync>,
 }
 
@@ -233,8 +245,44 @@ impl ProducerContext for Context {
 
     fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
         match result {
-            Ok(_) => self.topics.is_told(),
-            Err((error, _)) => (self.dropped)(self.topics.dropped(error)),
+            Ok(_) => self.standing.is_told(),
+            Err((error, _)) => (self.dropped)(self.standing.dropped(error)),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kafka::embedded::EmbeddedBroker;
+
+    /// Each acknowledges for itself.
+    const PARTITIONS: i32 = 200;
+
+    #[tokio::test]
+    async fn however_many_acknowledgements_come_they_make_room_at_the_next_look() {
+        let broker = EmbeddedBroker::start().unwrap();
+        broker.create_topic("RequestProgress", PARTITIONS).unwrap();
+        let connection = Connection { bootstrap: broker.address().unwrap(), properties: vec![] };
+        let teller = Arc::new(KafkaTeller::open(&connection, "RequestProgress".into(), |_| {}).unwrap());
+        let told = async {
+            while !teller.is_heard() {
+                sleep(LOOK).await;
+            }
+            for number in 0..PARTITIONS * 5 {
+                let (key, value) = (Some(number.to_string().into_bytes()), Some(b"{}".to_vec()));
+                let topic = teller.topic.clone();
+                teller.tell(&OutgoingRecord { topic, partition: None, key, value, headers: Vec::new() }).unwrap();
+            }
+            while teller.producer.in_flight_count() > 0 {
+                sleep(LOOK).await;
+            }
+        };
+        tokio::select! {
+            () = teller.clone().run() => {}
+            told = timeout(LOOK * 100, told) => told.unwrap(),
+        }
+        // Dropping clients blocks.
+        tokio::task::spawn_blocking(move || drop((teller, broker))).await.unwrap();
     }
 }

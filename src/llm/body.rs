@@ -52,16 +52,8 @@ pub fn json(body: &[u8]) -> Option<Value> {
     first_value(&text).or_else(|| first_value(&whole_characters(&text, "")))
 }
 
-/// Whether a body that begins so may go on to say nothing for as long as the model thinks.
-pub fn is_keep_alive(beginning: &[u8]) -> bool {
-    match beginning.trim_ascii_start() {
-        [] | [b':' | b'd' | b'e', ..] => true,
-        [..] => false,
-    }
-}
-
 /// A body without what keeps a connection open: comments of an event stream come before an answer that is none, too.
-fn without_comments(body: &[u8]) -> &[u8] {
+pub fn without_comments(body: &[u8]) -> &[u8] {
     let mut text = body.strip_prefix(BYTE_ORDER_MARK).unwrap_or(body).trim_ascii_start();
     while text.first() == Some(&b':') {
         let Some((_, rest)) =
@@ -115,16 +107,6 @@ mod tests {
             assert_eq!(read(&format!(r#"{{"a":"{text}"}}"#)), Some(json!({"a": whole})), "{text}");
         }
         assert_eq!(json(b"{\"a\":\"\xf0\x9f\"}"), Some(json!({"a": "\u{FFFD}"})));
-    }
-
-    #[test]
-    fn a_server_may_say_nothing_while_the_model_thinks_but_not_within_its_answer() {
-        for beginning in ["", "\n\n", "  : wait\n", "data: {", "event: ping"] {
-            assert!(is_keep_alive(beginning.as_bytes()), "{beginning}");
-        }
-        for beginning in ["{", "\n[", "<html>"] {
-            assert!(!is_keep_alive(beginning.as_bytes()), "{beginning}");
-        }
     }
 
     #[test]

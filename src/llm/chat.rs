@@ -93,8 +93,8 @@ impl ChatApi {
         // What names nothing may have been about the stream: the next request shows it.
         let is_doubted = heard.is_some() && self.stream_is_doubted.swap(false, Ordering::Relaxed);
         loop {
-            let heard = heard.filter(|_| dialect.stream && !is_doubted);
             heard.into_iter().for_each(Heard::begins);
+            let heard = heard.filter(|_| dialect.stream && !is_doubted);
             let json = written(prompt, &request(model, ask, plan.max_tokens, dialect, heard.is_some()), dialect);
             let json = json.ok_or_else(|| Fault::transport(Cause::Rejected))?;
             let answer = self.at_its_base(&["chat", "completions"], Some(json), limit, heard).await?;

@@ -1,4 +1,4 @@
-//! The body of an answer while it comes: unpacked, told to whoever listens, and bounded.
+//! The body of an answer while it comes: unpacked, told to whoever listens, and bounded in time and size.
 
 use std::io::{self, BufRead, Read};
 use std::time::Duration;
@@ -7,8 +7,9 @@ use bytes::Bytes;
 use flate2::bufread::{MultiGzDecoder, ZlibDecoder};
 use futures_util::FutureExt;
 use reqwest::Response;
+use tokio::time::Instant;
 
-use super::body::Form;
+use super::body::{Form, without_comments};
 use super::classify::Cause;
 use super::heard::Heard;
 use super::streamed::Streamed;
@@ -16,11 +17,11 @@ use super::waking::Limit;
 
 /// Once an answer has begun, the longest silence within it. Blank lines and comments are no beginning: they keep the
 /// connection open while the model thinks.
-pub(super) const BODY_IDLE: Duration = Duration::from_secs(5);
+const BODY_IDLE: Duration = Duration::from_secs(5);
 /// No completion that we ask for comes near this.
-pub(super) const MAX_BODY: usize = 1 << 20;
+const MAX_BODY: usize = 1 << 20;
 /// What a compressed body begins with.
-pub(super) const GZIP: [u8; 3] = [0x1f, 0x8b, 8];
+const GZIP: [u8; 3] = [0x1f, 0x8b, 8];
 /// A stream says each few characters in an event of a hundred bytes and more.
 const MAX_STREAM: usize = 16 << 20;
 /// How long to wait, once the reply is whole, for what it cost, and for the end, which lets the connection be used again.
@@ -36,15 +37,16 @@ pub(super) struct Listened {
     pub was_stream: bool,
 }
 
-/// Listens to the body of an answer until it is whole. What it says is told as it comes: all that is there, at once.
+/// Listens to the body of an answer until it is whole. What it says is told to whoever hears it as it comes: all that is
+/// there, at once. A stream may come that nobody asked for.
 pub(super) async fn listen(
     response: Response,
     encoding: &str,
     limit: &mut Limit,
-    heard: &Heard<'_>,
+    heard: Option<&Heard<'_>>,
 ) -> Result<Listened, Cause> {
     let mut incoming = Incoming { response, unpacking: Unpacking::of(encoding) };
-    let mut answer = Coming::Unclear(Vec::new());
+    let mut answer = Coming::Unclear { beginning: Vec::new(), bytes: 0 };
     loop {
         let mut next = limit.within(answer.patience(), incoming.next()).await.unwrap_or(Err(Cause::Silent));
         let end = loop {
@@ -71,62 +73,70 @@ pub(super) async fn listen(
 
 /// An answer, as far as it is there.
 enum Coming {
-    Unclear(Vec<u8>),
-    /// It was asked for as a stream, and comes as none.
+    /// Nothing but what keeps the connection open, of which no more is kept than what is not at its end.
+    Unclear { beginning: Vec<u8>, bytes: usize },
+    /// It comes in one.
     Plain(Vec<u8>),
     Stream {
         streamed: Box<Streamed>,
         bytes: usize,
+        /// Until when to wait for its end, once it is whole.
+        ending: Option<Instant>,
     },
 }
 
 impl Coming {
     fn takes(&mut self, more: Bytes) -> Result<(), Cause> {
-        let size = match self {
-            Self::Unclear(body) => {
-                body.extend_from_slice(&more);
-                let (body, size) = (std::mem::take(body), body.len());
-                *self = match Form::of(&body) {
-                    Form::Unclear => Self::Unclear(body),
-                    Form::Whole => Self::Plain(body),
-                    Form::Events => {
-                        let mut streamed = Box::<Streamed>::default();
-                        streamed.hears(body.into());
-                        Self::Stream { streamed, bytes: size }
-                    }
-                };
-                size
-            }
-            Self::Plain(body) => {
-                body.extend_from_slice(&more);
-                body.len()
-            }
-            Self::Stream { streamed, bytes } => {
+        match self {
+            Self::Unclear { beginning, bytes } => {
                 *bytes += more.len();
-                if *bytes > MAX_STREAM {
-                    return Err(Cause::Garbage);
+                beginning.extend_from_slice(&more);
+                match Form::of(beginning) {
+                    Form::Unclear => *beginning = without_comments(beginning).to_vec(),
+                    Form::Whole => *self = Self::Plain(std::mem::take(beginning)),
+                    Form::Events => {
+                        let (bytes, mut streamed) = (*bytes, Box::<Streamed>::default());
+                        streamed.hears(std::mem::take(beginning).into());
+                        *self = Self::Stream { streamed, bytes, ending: None };
+                    }
                 }
-                streamed.hears(more);
-                streamed.size()
             }
-        };
-        if size > MAX_BODY { Err(Cause::Garbage) } else { Ok(()) }
+            Self::Plain(body) => body.extend_from_slice(&more),
+            Self::Stream { streamed, bytes, .. } => {
+                *bytes += more.len();
+                streamed.hears(more);
+            }
+        }
+        if self.is_too_large() { Err(Cause::Garbage) } else { Ok(()) }
+    }
+
+    /// Whether it is larger than any answer that we ask for.
+    fn is_too_large(&self) -> bool {
+        match self {
+            Self::Unclear { bytes, .. } => *bytes > MAX_BODY,
+            Self::Plain(body) => body.len() > MAX_BODY,
+            Self::Stream { streamed, bytes, .. } => *bytes > MAX_STREAM || streamed.size() > MAX_BODY,
+        }
     }
 
     /// How long to wait for more of it, where that does not depend on the model.
     fn patience(&self) -> Option<Duration> {
         match self {
-            Self::Unclear(_) => None,
+            Self::Unclear { .. } => None,
             Self::Plain(_) => Some(BODY_IDLE),
-            Self::Stream { streamed, .. } => streamed.is_whole().then_some(ENDING),
+            Self::Stream { ending, .. } => ending.map(|end| end.duration_since(Instant::now())),
         }
     }
 
-    fn tell(&mut self, heard: &Heard<'_>) {
-        if let Self::Stream { streamed, .. } = self {
-            let (more, events) = streamed.news();
-            heard.hears(more, events);
+    fn tell(&mut self, heard: Option<&Heard<'_>>) {
+        let Self::Stream { streamed, ending, .. } = self else { return };
+        let is_whole = streamed.is_whole();
+        let (more, events) = streamed.news();
+        // Some call each piece the last. But comments do not put the end off.
+        if is_whole && (ending.is_none() || events > 0) {
+            *ending = Some(Instant::now() + ENDING);
         }
+        heard.into_iter().for_each(|heard| heard.hears(more, events));
     }
 
     fn is_whole(&self) -> bool {
@@ -139,7 +149,7 @@ impl Coming {
 
     fn ends(self) -> Listened {
         match self {
-            Self::Unclear(body) | Self::Plain(body) => Listened { body, was_stream: false },
+            Self::Unclear { beginning: body, .. } | Self::Plain(body) => Listened { body, was_stream: false },
             Self::Stream { streamed, .. } => {
                 let body = streamed.ends().map(|answer| answer.to_string().into_bytes()).unwrap_or_default();
                 Listened { body, was_stream: true }
@@ -173,8 +183,8 @@ impl Incoming {
 
 /// A body that comes compressed, which some proxies do unasked.
 enum Unpacking {
-    /// Nothing has come yet: a few do not say so.
-    Unsaid,
+    /// A few do not say so: it shows as soon as this much has come.
+    Unsaid(Vec<u8>),
     Plain,
     Gzip(Box<MultiGzDecoder<Packed>>),
     Deflate(Box<ZlibDecoder<Packed>>),
@@ -185,18 +195,24 @@ impl Unpacking {
         match encoding {
             "gzip" | "x-gzip" => Self::Gzip(Box::new(MultiGzDecoder::new(Packed::default()))),
             "deflate" => Self::Deflate(Box::new(ZlibDecoder::new(Packed::default()))),
-            _ => Self::Unsaid,
+            _ => Self::Unsaid(Vec::new()),
         }
     }
 
     /// What can be read with `packed`; `None` says that nothing more comes.
-    fn unpack(&mut self, packed: Option<Bytes>) -> Result<Bytes, Cause> {
-        if matches!(self, Self::Unsaid) && packed.as_ref().is_some_and(|bytes| !bytes.is_empty()) {
+    fn unpack(&mut self, mut packed: Option<Bytes>) -> Result<Bytes, Cause> {
+        if let Self::Unsaid(beginning) = self {
+            beginning.extend_from_slice(packed.as_deref().unwrap_or_default());
+            let is_clear = packed.is_none() || beginning.len() >= GZIP.len() || !GZIP.starts_with(beginning);
+            if !is_clear {
+                return Ok(Bytes::new());
+            }
+            packed = Some(std::mem::take(beginning).into());
             let is_gzip = packed.as_ref().is_some_and(|bytes| bytes.starts_with(&GZIP));
             *self = if is_gzip { Self::of("gzip") } else { Self::Plain };
         }
         match self {
-            Self::Unsaid | Self::Plain => Ok(packed.unwrap_or_default()),
+            Self::Unsaid(_) | Self::Plain => Ok(packed.unwrap_or_default()),
             Self::Gzip(reader) => {
                 reader.get_mut().take(packed);
                 unpacked(reader)
@@ -260,5 +276,33 @@ impl BufRead for Packed {
 
     fn consume(&mut self, length: usize) {
         let _ = self.bytes.split_to(length.min(self.bytes.len()));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use flate2::Compression;
+    use flate2::write::GzEncoder;
+
+    use super::*;
+
+    #[test]
+    fn that_a_body_is_compressed_shows_in_whatever_pieces_it_comes() {
+        let text = "data: 좋은\n\n".as_bytes();
+        let mut gzip = GzEncoder::new(Vec::new(), Compression::default());
+        gzip.write_all(text).unwrap();
+        for (body, plain) in
+            [(gzip.finish().unwrap(), text), (text.to_vec(), text), (vec![0x1f], &[0x1f]), (vec![], b"")]
+        {
+            let mut unpacking = Unpacking::of("");
+            let mut unpacked = Vec::new();
+            for byte in body {
+                unpacked.extend(unpacking.unpack(Some(vec![byte].into())).unwrap());
+            }
+            unpacked.extend(unpacking.unpack(None).unwrap());
+            assert_eq!(unpacked, plain);
+        }
     }
 }

@@ -191,8 +191,8 @@ impl Streamed {
         match values(data).or_else(|| values(&whole_characters(data, ""))) {
             Some(values) => values.into_iter().for_each(|value| self.value(name, value)),
             None if name == Some("error") => self.all = Some(json!({"error": {"message": data}})),
-            // A word that keeps the connection open.
-            None => self.is_garbled |= data.starts_with(['{', '[']),
+            // A word that keeps the connection open; or what was to come behind a reply that is whole.
+            None => self.is_garbled |= data.starts_with(['{', '[']) && !self.is_whole(),
         }
     }
 

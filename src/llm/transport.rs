@@ -2,11 +2,10 @@
 
 use std::convert::Infallible;
 use std::error::Error;
-use std::io::{self, Read};
+use std::io;
 use std::time::Duration;
 
 use bytes::Bytes;
-use flate2::read::{MultiGzDecoder, ZlibDecoder};
 use futures_util::stream;
 use reqwest::header::{
     AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION,
@@ -19,10 +18,9 @@ use time::OffsetDateTime;
 use tokio::time::Instant;
 use url::Url;
 
-use super::body::is_keep_alive;
 use super::classify::{Cause, Fault, Insecure};
 use super::heard::Heard;
-use super::reading::{BODY_IDLE, GZIP, Listened, MAX_BODY, listen};
+use super::reading::{Listened, listen};
 use super::retry_after;
 use super::waking::Limit;
 
@@ -143,43 +141,9 @@ async fn read(response: Response, limit: &mut Limit, heard: Option<&Heard<'_>>) 
     let retry_after = header(RETRY_AFTER).and_then(|value| retry_after::read(value, OffsetDateTime::now_utc()));
     let encoding = header(CONTENT_ENCODING).unwrap_or_default().trim().to_lowercase();
     let status = response.status().as_u16();
-    let Listened { body, was_stream } = match heard.filter(|_| (200..300).contains(&status)) {
-        Some(heard) => listen(response, &encoding, limit, heard).await?,
-        None => Listened { body: unpacked(read_body(response, limit).await?, &encoding)?, was_stream: false },
-    };
+    let heard = heard.filter(|_| (200..300).contains(&status));
+    let Listened { body, was_stream } = listen(response, &encoding, limit, heard).await?;
     Ok(Answer { status, retry_after, body, was_stream })
-}
-
-async fn read_body(mut response: Response, limit: &mut Limit) -> Result<Vec<u8>, Cause> {
-    let mut body = Vec::new();
-    loop {
-        let idle = (!is_keep_alive(&body)).then_some(BODY_IDLE);
-        let chunk = limit.within(idle, response.chunk()).await.ok_or(Cause::Silent)?;
-        let Some(chunk) = chunk.map_err(|_| Cause::Cut)? else { return Ok(body) };
-        if body.len().saturating_add(chunk.len()) > MAX_BODY {
-            return Err(Cause::Garbage);
-        }
-        body.extend_from_slice(&chunk);
-    }
-}
-
-/// A body that came compressed; some proxies do that unasked, and a few do not say so.
-fn unpacked(body: Vec<u8>, encoding: &str) -> Result<Vec<u8>, Cause> {
-    let bytes = body.as_slice();
-    let most = MAX_BODY as u64 + 1;
-    let mut plain = Vec::new();
-    let read = match encoding {
-        "gzip" | "x-gzip" => MultiGzDecoder::new(bytes).take(most).read_to_end(&mut plain),
-        "deflate" => ZlibDecoder::new(bytes).take(most).read_to_end(&mut plain),
-        _ if bytes.starts_with(&GZIP) => MultiGzDecoder::new(bytes).take(most).read_to_end(&mut plain),
-        _ => return Ok(body),
-    };
-    match read {
-        Ok(_) if plain.len() > MAX_BODY => Err(Cause::Garbage),
-        Ok(_) => Ok(plain),
-        // Nothing of it can be read: whatever packed it is broken.
-        Err(_) => Err(Cause::Cut),
-    }
 }
 
 /// What is wrong with TLS, if that is why there is no connection.

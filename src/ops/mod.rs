@@ -21,8 +21,13 @@ const LOOK: Duration = Duration::from_millis(50);
 
 /// Redis, once it answers.
 async fn redis(config: &Config) -> anyhow::Result<RedisState> {
+    redis_within(config, CONNECTING).await
+}
+
+/// Redis, if it answers soon.
+async fn redis_within(config: &Config, patience: Duration) -> anyhow::Result<RedisState> {
     let state = RedisState::connect(&config.redis, app::lifetimes(config));
-    let end = Instant::now() + CONNECTING;
+    let end = Instant::now() + patience;
     loop {
         match state.answers().await {
             Ok(()) => return Ok(state),

@@ -1,28 +1,21 @@
 //! `ssammu-worker session`: what is stored of members, and removing it.
 
-use std::sync::Arc;
+mod delete;
+
 use std::time::Duration;
 
-use anyhow::bail;
 use clap::{Args, Subcommand};
-use time::OffsetDateTime;
-use uuid::Uuid;
 
-use crate::app;
 use crate::config::{Config, Settings};
-use crate::documents::Inventory;
-use crate::events::record::Flow;
 use crate::events::request::{MemberId, SKIPPED};
 use crate::ops;
-use crate::ops::text::{moment, printable, printable_lines};
+use crate::ops::text::{instant, moment, printable_lines};
 use crate::print::say;
-use crate::state::holder::Holder;
-use crate::state::inspect::{Holdings, Inspect, StoredSession};
+use crate::state::erasure::{Erasure, Holdings};
+use crate::state::inspect::{Inspect, StoredSession};
 use crate::state::redis::RedisState;
 use crate::state::session::Exchange;
-use crate::state::{Begin, Claim, MemberState};
 use crate::telemetry::log;
-use crate::worker::locks::Locks;
 
 /// What can be done with what is stored of members.
 #[derive(Subcommand)]
@@ -34,12 +27,14 @@ pub enum Command {
     /// Remove what is stored of a member; without --yes only say what would be removed
     ///
     /// That is the session, the draft, the list of ended questions and the saved outcomes in Redis, and the documents
-    /// in S3. It is refused while a worker works for the member.
+    /// in S3 with all their versions. Where versions may not be listed or removed (s3:ListBucketVersions,
+    /// s3:DeleteObjectVersion) it says what is left, and exits with 1. Run again, it goes on where it was interrupted. It
+    /// is refused while a worker works for the member.
     ///
-    /// Records in Kafka, dead letters too, stay until their topics' retention ends, and a bucket that keeps versions
-    /// keeps the earlier ones. `dlt replay` leaves what the member had sent before: when the member was removed, and
-    /// nothing else, is remembered in Redis for a year. A request that still waits in Kafka is worked as usual and leaves
-    /// new data.
+    /// Records in Kafka, dead letters too, stay until their topics' retention ends (`dlt purge` empties dead-letter
+    /// topics early), and what a gateway remembers until GATEWAY_REPLAY is over. None of it brings anything back: when
+    /// the member was removed is remembered in Redis for a year, requests from before end in DEADLINE_EXCEEDED, and
+    /// `dlt replay` leaves them. What the member sends later is worked as usual.
     Delete(Box<DeleteArgs>),
 }
 
@@ -82,7 +77,7 @@ impl Command {
             Self::Show(args) => show(&connect(&args.settings.check()?).await?, args.member, args.payload).await,
             Self::Delete(args) => {
                 let config = args.settings.check()?;
-                delete(&config, args.member, args.yes).await
+                delete::run(&config, args.member, args.yes).await
             }
         }
     }
@@ -130,6 +125,9 @@ async fn show(state: &RedisState, member: MemberId, payload: bool) -> anyhow::Re
             }
         }
     }
+    if let Some(at) = state.erased_at(member).await? {
+        say!("member {member} was erased at {}", instant(Some(at)))?;
+    }
     Ok(say!("{}", in_words(&state.holdings(member).await?))?)
 }
 
@@ -150,67 +148,6 @@ fn in_words(holdings: &Holdings) -> String {
     )
 }
 
-async fn delete(config: &Config, member: MemberId, yes: bool) -> anyhow::Result<()> {
-    let state = Arc::new(connect(config).await?);
-    let documents = app::documents(config).await;
-    let prefix = format!("{}{member}/", config.s3_upload_prefix);
-    if !yes {
-        say!("would be removed: {}", in_words(&Holdings { locks: 0, ..state.holdings(member).await? }))?;
-        let keys = documents.keys(&prefix).await?;
-        for key in &keys {
-            say!("would be removed: {}", printable(key.as_bytes()))?;
-        }
-        return Ok(say!("--yes removes this: {} documents and what is in Redis", keys.len())?);
-    }
-    let locks =
-        Locks::new(state.clone(), app::lifetimes(config).lock, Holder::started(None, OffsetDateTime::now_utc()));
-    let renewing = tokio::spawn(locks.clone().renew());
-    let claims = [Flow::Feedback, Flow::Resume].map(|flow| claim(flow, member));
-    let removed = match lock(state.as_ref(), &claims).await {
-        Ok(()) => {
-            let held = claims.each_ref().map(|claim| locks.hold(claim));
-            let removed = remove(state.as_ref(), &documents, member, &prefix).await;
-            held.into_iter().for_each(crate::worker::locks::Held::released);
-            removed
-        }
-        refused => refused,
-    };
-    renewing.abort();
-    for claim in &claims {
-        // At worst they expire by themselves. A lock that is not ours is left alone.
-        let _ = state.release(claim).await;
-    }
-    removed
-}
-
-/// The lock on one flow of a member, as a worker takes it for a request that nobody has sent.
-fn claim(flow: Flow, member: MemberId) -> Claim {
-    Claim { flow, member, request: Uuid::new_v4(), record: Uuid::new_v4(), token: Uuid::new_v4() }
-}
-
-/// Keeps every worker from the member.
-async fn lock(state: &dyn MemberState, claims: &[Claim]) -> anyhow::Result<()> {
-    for claim in claims {
-        match state.begin(claim).await? {
-            Begin::Busy => bail!("a worker works for member {} now: nothing was removed; try again", claim.member),
-            Begin::Open { .. } | Begin::Unreadable { .. } | Begin::Newer(_) => {}
-            Begin::Answered(_) => bail!("the journal knows a request that was never sent: nothing was removed"),
-        }
-    }
-    Ok(())
-}
-
-async fn remove(state: &dyn Inspect, documents: &dyn Inventory, member: MemberId, prefix: &str) -> anyhow::Result<()> {
-    let mut shown = Ok(());
-    // What is left when this fails half-way is found again by the next try.
-    for key in documents.keys(prefix).await? {
-        documents.remove(&key).await?;
-        shown = shown.and_then(|()| say!("removed: {}", printable(key.as_bytes())));
-    }
-    let forgotten = in_words(&state.forget(member).await?);
-    Ok(shown.and_then(|()| say!("removed: {forgotten}"))?)
-}
-
 /// Redis, once it answers.
 async fn connect(config: &Config) -> anyhow::Result<RedisState> {
     log::start(config.log_format, "error")?;
@@ -219,6 +156,8 @@ async fn connect(config: &Config) -> anyhow::Result<RedisState> {
 
 #[cfg(test)]
 mod tests {
+    use uuid::Uuid;
+
     use super::*;
     use crate::state::session::tests::{NOW, asked};
 

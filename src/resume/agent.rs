@@ -168,7 +168,7 @@ impl Agent {
         carried.place().progress().of_session(session.session_id);
         let place = carried.place().clone();
         let (upload, _permit) = carried.upload(&self.documents)?;
-        place.progress().stores();
+        place.progress().stores(!resume.degraded);
         let bytes = render(session, resume).await?;
         // It is finished: what went into waiting for the state is not taken from the store's time.
         let until = deadline.max(Instant::now() + STORING_MAX);

@@ -4,6 +4,7 @@
 use uuid::Uuid;
 
 use super::Claim;
+use super::erasure::Holdings;
 use crate::events::outcome::Scope;
 use crate::events::record::Flow;
 use crate::events::request::MemberId;
@@ -12,8 +13,10 @@ const LOCK: &str = ":lock";
 const OUTCOME: &str = ":outcome:";
 const DRAFT: &str = ":draft";
 const ENDED: &str = ":ended";
-/// How many of [`all`] keys a renewal looks at: the lock, both outcomes, and the session where there is one.
-const HELD: usize = 4;
+const ERASED: &str = ":erased";
+const ANSWERED: &str = ":answered";
+/// How many of [`all`] keys a renewal looks at: all up to the session, where there is one.
+const HELD: usize = 6;
 
 /// The lock on a member's work.
 pub(super) fn lock(claim: &Claim) -> String {
@@ -53,11 +56,12 @@ pub(super) fn all(claim: &Claim) -> Vec<String> {
     let root = root(claim);
     let [request, record] = [Scope::Request, Scope::Record].map(|scope| outcome_below(&root, claim, scope));
     let lock = [&root, LOCK].concat();
+    let (erased, answered) = (erased(claim.member), erased_answered(claim.member));
     match claim.flow {
-        Flow::Feedback => vec![lock, request, record],
+        Flow::Feedback => vec![lock, request, record, erased, answered],
         Flow::Resume => {
             let (draft, ended) = ([&root, DRAFT].concat(), [&root, ENDED].concat());
-            vec![lock, request, record, root, draft, ended]
+            vec![lock, request, record, erased, answered, root, draft, ended]
         }
     }
 }
@@ -73,8 +77,11 @@ pub(super) fn held(claim: &Claim) -> Vec<String> {
 /// with these. They share a slot.
 pub(super) fn trial(id: Uuid) -> Vec<String> {
     let [feedback, resume] = [Flow::Feedback, Flow::Resume].map(|flow| trial_root(flow, id));
+    let erased = [&resume, ERASED].concat();
+    let answered = [&erased, ANSWERED].concat();
     let turn = [LOCK, ":outcome:request", ":outcome:record"].map(|part| [&feedback, part].concat());
-    turn.into_iter().chain(["", DRAFT, ENDED].map(|part| [&resume, part].concat())).collect()
+    let session = ["", DRAFT, ENDED].map(|part| [&resume, part].concat());
+    turn.into_iter().chain([erased, answered]).chain(session).collect()
 }
 
 /// A key that nobody uses, to be written and removed.
@@ -95,9 +102,19 @@ pub(super) fn root_of(flow: Flow, member: MemberId) -> String {
     [flow.name(), ":{", &member.to_string(), "}"].concat()
 }
 
-/// When a member was forgotten. It is none of the member's keys, or it would be forgotten with them.
-pub(super) fn forgotten(member: MemberId) -> String {
-    format!("resume:forgotten:{member}")
+/// When a member was erased, in both flows: what is in the braces is the same, and so is the slot.
+pub(super) fn erased(member: MemberId) -> String {
+    root_of(Flow::Resume, member) + ERASED
+}
+
+/// Which of a member's requests had been answered before that, by their names.
+pub(super) fn erased_answered(member: MemberId) -> String {
+    erased(member) + ANSWERED
+}
+
+/// The name of the request, or of the record, in the key of a journal entry.
+pub(super) fn name_of_outcome(key: &str) -> Option<&str> {
+    key.rsplit_once(OUTCOME).map(|(_, name)| name)
 }
 
 /// Whose session is stored under this key, if it is a session's.
@@ -126,6 +143,19 @@ pub(super) fn kind(flow: Flow, member: MemberId, key: &str) -> Option<Kind> {
     }
 }
 
+impl Holdings {
+    pub(super) fn count(&mut self, kind: Kind) {
+        let count = match kind {
+            Kind::Lock => &mut self.locks,
+            Kind::Session => &mut self.sessions,
+            Kind::Draft => &mut self.drafts,
+            Kind::Ended => &mut self.ended,
+            Kind::Outcome => &mut self.outcomes,
+        };
+        *count += 1;
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -136,6 +166,7 @@ mod tests {
             member: MemberId::new(7).unwrap(),
             request: Uuid::from_u128(1),
             record: Uuid::from_u128(2),
+            sent_at: None,
             token: Uuid::from_u128(3),
         }
     }
@@ -148,6 +179,8 @@ mod tests {
                 "resume:{7}:lock",
                 "resume:{7}:outcome:00000000-0000-0000-0000-000000000001",
                 "resume:{7}:outcome:00000000-0000-0000-0000-000000000002",
+                "resume:{7}:erased",
+                "resume:{7}:erased:answered",
                 "resume:{7}",
                 "resume:{7}:draft",
                 "resume:{7}:ended",
@@ -163,19 +196,30 @@ mod tests {
                 "feedback:{7}:lock",
                 "feedback:{7}:outcome:00000000-0000-0000-0000-000000000001",
                 "feedback:{7}:outcome:00000000-0000-0000-0000-000000000002",
+                "resume:{7}:erased",
+                "resume:{7}:erased:answered",
             ]
         );
     }
 
     #[test]
-    fn every_key_of_a_turn_is_known_again_and_no_other() {
+    fn every_key_of_a_members_data_is_known_again_and_no_other() {
         let claim = claim(Flow::Resume);
-        let kinds: Vec<_> = all(&claim).iter().map(|key| kind(Flow::Resume, claim.member, key)).collect();
+        let kinds: Vec<_> = all(&claim).iter().filter_map(|key| kind(Flow::Resume, claim.member, key)).collect();
         let expected = [Kind::Lock, Kind::Outcome, Kind::Outcome, Kind::Session, Kind::Draft, Kind::Ended];
-        assert_eq!(kinds, expected.map(Some));
-        for other in ["resume:{77}", "resume:{7}x", "resume:{7}:other", "feedback:{7}:lock"] {
+        assert_eq!(kinds, expected);
+        let erased = [erased(claim.member), erased_answered(claim.member)];
+        let others = ["resume:{77}", "resume:{7}x", "resume:{7}:other", "feedback:{7}:lock"];
+        for other in erased.iter().map(String::as_str).chain(others) {
             assert_eq!(kind(Flow::Resume, claim.member, other), None, "{other}");
         }
+    }
+
+    #[test]
+    fn a_journal_entry_is_named_after_its_request() {
+        let name = Uuid::from_u128(1).to_string();
+        assert_eq!(name_of_outcome(&outcome(&claim(Flow::Feedback), Scope::Request)), Some(name.as_str()));
+        assert_eq!(name_of_outcome("resume:{7}:draft"), None);
     }
 
     #[test]

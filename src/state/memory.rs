@@ -1,5 +1,7 @@
 //! State in memory, for development: gone when the process ends, otherwise the same as Redis, expiry included.
 
+mod erasure;
+
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -42,6 +44,10 @@ impl MemberState for MemoryState {
             entries.unlock(claim);
             return stored::outcome(outcome.as_bytes()).map(Begin::Answered);
         }
+        if entries.is_erased(claim) {
+            entries.unlock(claim);
+            return Ok(Begin::Erased { was_answered: entries.was_answered(claim) });
+        }
         let token = claim.token.to_string();
         let is_theirs = |holder: &str| holder != token && !is_succeeded(holder, &token);
         if entries.get(&keys::lock(claim)).is_some_and(is_theirs) {
@@ -72,7 +78,8 @@ impl MemberState for MemoryState {
         }
         let is_locked = entries.get(&keys::lock(claim)).is_some();
         let answers = outcome.as_ref().is_some_and(|(key, _)| *key == keys::outcome(claim, Scope::Request));
-        if !answers && is_locked && !entries.is_locked_by(claim) {
+        let is_theirs = is_locked && !entries.is_locked_by(claim);
+        if !answers && is_theirs || entries.is_erased(claim) {
             return Ok(Saved::Conflict);
         }
         if let Some(session) = session {
@@ -101,7 +108,9 @@ impl MemberState for MemoryState {
         if let Some(standing) = entries.get(&key) {
             return stored::outcome(standing.as_bytes());
         }
-        entries.put(key, json, self.lifetimes.outcome);
+        if !entries.is_erased(claim) {
+            entries.put(key, json, self.lifetimes.outcome);
+        }
         Ok(outcome.clone())
     }
 
@@ -112,7 +121,7 @@ impl MemberState for MemoryState {
     async fn renew(&self, claim: &Claim) -> Result<Renewal, StateError> {
         let mut entries = self.entries();
         let is_free = entries.get(&keys::lock(claim)).is_none();
-        if entries.is_locked_by(claim) || is_free && entries.outcome(claim).is_none() {
+        if entries.is_locked_by(claim) || is_free && entries.outcome(claim).is_none() && !entries.is_erased(claim) {
             entries.hold(claim, self.lifetimes.lock);
             return Ok(Renewal::Ours);
         }
@@ -201,7 +210,7 @@ mod tests {
         let state = MemoryState::new(Lifetimes { session: long, outcome: long, lock: long });
         let member = MemberId::new(7).unwrap();
         let id = Uuid::from_u128(1);
-        let claim = Claim { flow: Flow::Resume, member, request: id, record: id, token: id };
+        let claim = Claim { flow: Flow::Resume, member, request: id, record: id, sent_at: None, token: id };
         for (json, version) in [("not even JSON", None), (r#"{"version": 5, "from": "the future"}"#, Some(5))] {
             state.entries().put(keys::session(&claim), json.to_owned(), long);
             assert_eq!(state.begin(&claim).await.unwrap(), Begin::Unreadable { version });
@@ -226,7 +235,7 @@ mod tests {
         for number in 0..3 * FIRST_SWEEP as u128 {
             let id = Uuid::from_u128(number);
             let member = MemberId::new(7).unwrap();
-            let claim = Claim { flow: Flow::Feedback, member, request: id, record: id, token: id };
+            let claim = Claim { flow: Flow::Feedback, member, request: id, record: id, sent_at: None, token: id };
             let outcome = SavedOutcome::new(id, String::new(), samples::feedback()).unwrap();
             state.remember(&claim, Scope::Request, &outcome).await.unwrap();
         }

@@ -5,6 +5,7 @@
 //! has changed, and a request that somebody else has answered. The lock only keeps paid work from being done twice, and a
 //! failure that may be tried again from standing where its holder is about to answer.
 
+pub mod erasure;
 pub mod format;
 #[cfg(test)]
 mod golden;
@@ -38,6 +39,8 @@ pub struct Claim {
     pub request: Uuid,
     /// Names the record (where it stands, and what it is): retryable failures are remembered for it alone.
     pub record: Uuid,
+    /// When the request was first sent, in milliseconds since 1970, where that is known.
+    pub sent_at: Option<i64>,
     /// Whoever holds the lock holds this. No two claims have the same; it says [who](holder) it is.
     pub token: Uuid,
 }
@@ -59,6 +62,9 @@ pub struct Lifetimes {
 pub enum Begin {
     /// The request (or this very record) has been answered.
     Answered(SavedOutcome),
+    /// The member was [erased](erasure) after the request was sent: nothing may be done for it. It may have been answered
+    /// before that, and how is not known any more.
+    Erased { was_answered: bool },
     /// Another worker holds the member's lock: come again later.
     Busy,
     /// The lock is ours. All parts are `None` for the feedback flow.
@@ -106,7 +112,8 @@ pub enum Saved {
     /// The lock, if it was ours, is released.
     Answered(SavedOutcome),
     /// Nothing was written: the session is not at the expected version, or (for a change without an outcome, and for a
-    /// failure that is remembered for the record alone) somebody else has the lock. Begin again.
+    /// failure that is remembered for the record alone) somebody else has the lock, or the member was erased meanwhile.
+    /// Begin again.
     Conflict,
 }
 
@@ -115,7 +122,7 @@ pub enum Saved {
 pub enum Renewal {
     /// The lock is ours, for longer.
     Ours,
-    /// Somebody else has it, or has answered the request meanwhile.
+    /// Somebody else has it, or has answered the request meanwhile, or its member was erased.
     Theirs,
 }
 
@@ -137,8 +144,8 @@ pub enum StateError {
 #[async_trait]
 pub trait MemberState: Send + Sync {
     /// Looks the request up in the journal and, when it is new, takes the member's lock and reads what is stored.
-    /// Calling it again with the same token is safe and refreshes the lock; an answered request gives up a lock that
-    /// is ours. A session does not end before a lock that is held for it: what is paid for meanwhile would be for nothing.
+    /// Calling it again with the same token is safe and refreshes the lock; a request that is answered or erased gives up a
+    /// lock that is ours. A session does not end before a lock that is held for it: what is paid for meanwhile would be for nothing.
     /// The lock of an earlier start of the same instance is taken over.
     async fn begin(&self, claim: &Claim) -> Result<Begin, StateError>;
 
@@ -146,14 +153,14 @@ pub trait MemberState: Send + Sync {
     async fn save(&self, claim: &Claim, change: &Change) -> Result<Saved, StateError>;
 
     /// Remembers the outcome of a request that needed no lock (it broke a field rule), unless one is remembered, and
-    /// gives the one that is.
+    /// gives the one that is. Of a request from before its member was erased nothing is remembered.
     async fn remember(&self, claim: &Claim, scope: Scope, outcome: &SavedOutcome) -> Result<SavedOutcome, StateError>;
 
     /// Whether the request (or this very record) has been answered. It takes nothing and changes nothing.
     async fn is_answered(&self, claim: &Claim) -> Result<bool, StateError>;
 
     /// Holds the lock, and the session, for longer, if it is ours. One that expired while the work went on (the store was
-    /// away, the process asleep) is taken again, unless the request was answered meanwhile: else a second worker would pay
+    /// away, the process asleep) is taken again, unless the request was answered or erased meanwhile: else a second worker would pay
     /// for what this one has.
     async fn renew(&self, claim: &Claim) -> Result<Renewal, StateError>;
 

@@ -172,7 +172,7 @@ mod tests {
     fn claim() -> Claim {
         let id = uuid::Uuid::from_u128(1);
         let member = crate::events::request::MemberId::new(7).unwrap();
-        Claim { flow: Flow::Resume, member, request: id, record: id, token: id }
+        Claim { flow: Flow::Resume, member, request: id, record: id, sent_at: None, token: id }
     }
 
     #[test]

@@ -125,7 +125,7 @@ mod tests {
     fn claim() -> Claim {
         let member = MemberId::new(7).unwrap();
         let [request, record, token] = [(); 3].map(|()| Uuid::new_v4());
-        Claim { flow: Flow::Feedback, member, request, record, token }
+        Claim { flow: Flow::Feedback, member, request, record, sent_at: None, token }
     }
 
     async fn away(state: &WatchedState, claim: &Claim) {

@@ -6,10 +6,13 @@ use prometheus::{
     Registry, TextEncoder,
 };
 
+use crate::telemetry::http::HttpMetrics;
+
 /// The worker's metrics.
 #[derive(Debug)]
 pub struct Metrics {
     registry: Registry,
+    pub http: HttpMetrics,
     pub requests_in_work: IntGauge,
     pub requests_waiting: IntGaugeVec,
     pub partitions_assigned: IntGaugeVec,
@@ -64,6 +67,7 @@ impl Metrics {
         let gauge = |name, help| add(&new, IntGauge::new(name, help)?);
         let gauges = |name, help, labels| add(&new, IntGaugeVec::new(Opts::new(name, help), labels)?);
         Ok(Self {
+            http: HttpMetrics::new(&new)?,
             requests_in_work: gauge("requests_in_work", "Requests in work now; at most MAX_IN_FLIGHT.")?,
             requests_waiting: gauges("requests_waiting", "Records read and waiting for their turn.", &["group"])?,
             partitions_assigned: gauges("partitions_assigned", "Partitions that this worker reads.", &["group"])?,
@@ -195,10 +199,18 @@ impl Metrics {
     /// # Errors
     /// When a metric is inconsistent.
     pub fn text(&self) -> prometheus::Result<String> {
-        let mut text = Vec::new();
-        TextEncoder::new().encode(&self.registry.gather(), &mut text)?;
-        Ok(String::from_utf8_lossy(&text).into_owned())
+        text(&self.registry)
     }
+}
+
+/// All that is registered, in Prometheus' text format.
+///
+/// # Errors
+/// When a metric is inconsistent.
+pub fn text(registry: &Registry) -> prometheus::Result<String> {
+    let mut text = Vec::new();
+    TextEncoder::new().encode(&registry.gather(), &mut text)?;
+    Ok(String::from_utf8_lossy(&text).into_owned())
 }
 
 fn add<C: Collector + Clone + 'static>(registry: &Registry, metric: C) -> prometheus::Result<C> {

@@ -1,5 +1,8 @@
 //! One record's way, from its turn to its acknowledged outcome.
 
+mod erased;
+mod store;
+
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,11 +12,12 @@ use time::OffsetDateTime;
 use tokio::time::Instant;
 use uuid::Uuid;
 
+pub(super) use self::store::{claim, reach};
 use crate::documents::Documents;
 use crate::events::decode::{Decoded, Undecodable, decode};
 use crate::events::expiry::Expiry;
 use crate::events::outcome::{Failure, FailureCode, Origin, Outcome, SavedOutcome};
-use crate::events::record::{Record, RequestKind, first_id, record_name, request_id, request_name};
+use crate::events::record::{Record, RequestKind, request_id};
 use crate::events::request::{MemberId, Request};
 use crate::failpoint;
 use crate::feedback;
@@ -26,8 +30,8 @@ use crate::resume::agent::Agent;
 use crate::resume::graph::Opened;
 use crate::resume::replay;
 use crate::resume::turn::{Carried, Interrupt, Needs, Turn};
-use crate::state::retrying::{StateFault, until_available, until_taken};
-use crate::state::{Begin, Change, Claim, MemberState, Saved, SessionChange, StateError};
+use crate::state::retrying::{StateFault, until_taken};
+use crate::state::{Begin, Change, Claim, MemberState, Saved, SessionChange};
 use crate::telemetry::metrics::Metrics;
 use crate::worker::locks::{Held, Locks};
 use crate::worker::screens::Screens;
@@ -112,6 +116,8 @@ enum Unanswered {
     /// Begin again when the lock is free, after so many waits for it.
     Locked(u32),
     WaitFor(Needs),
+    /// Its member was erased since, and it had been answered before.
+    Settled,
     /// A person has to look. What was saved as the answer cannot be read, and another might say something else: whoever can
     /// read it, a newer worker, finds it when the dead letter is replayed. Or the outcome is no JSON, plain data as it is.
     Kept(String),
@@ -228,6 +234,7 @@ impl Worker {
         place.give_up_slot();
         match answered {
             Ok((saved, reason)) => self.settle(&origin, &saved, reason.as_deref(), place).await?,
+            Err(Unanswered::Settled) => {}
             Err(Unanswered::Kept(why)) => self.dead_letter(record, FailureCode::Internal.name(), &why).await,
             Err(_) => return Err(LeftToTheNext),
         }
@@ -271,7 +278,7 @@ impl Worker {
                 Err(lacked) => lacked,
             };
             match lacked {
-                Unanswered::Left | Unanswered::Kept(_) => return Err(lacked),
+                Unanswered::Left | Unanswered::Settled | Unanswered::Kept(_) => return Err(lacked),
                 Unanswered::Changed => {
                     changes += 1;
                     tracing::debug!(changes, "the session changed; beginning again");
@@ -307,6 +314,7 @@ impl Worker {
                 self.metrics.journal_hits.inc();
                 return Ok((saved, None));
             }
+            Ok(Begin::Erased { was_answered }) => return course.erased(was_answered),
             Ok(Begin::Busy) => {
                 self.metrics.lock_waits.inc();
                 course.place.progress().met_another();
@@ -353,7 +361,7 @@ impl Worker {
     async fn begin(&self, course: &mut Course<'_>) -> Result<Result<Begin, StateFault>, LeftToTheNext> {
         let begun = reach(course.place, || self.state.begin(&course.claim)).await;
         // Where the reply was not waited for the lock may have been taken, too.
-        if !matches!(begun, Ok(Err(_) | Ok(Begin::Answered(_) | Begin::Busy))) {
+        if !matches!(begun, Ok(Err(_) | Ok(Begin::Answered(_) | Begin::Erased { .. } | Begin::Busy))) {
             if let Some(lost) = course.lock.take_if(|lock| lock.lost().is_cancelled()) {
                 // Whoever had taken it over has given it back.
                 lost.released();
@@ -464,34 +472,5 @@ impl Worker {
             }
         }
         Ok((saved, reason))
-    }
-}
-
-/// Asks the state store. While that is away it holds no slot, and the record may be left to the next owner.
-pub(super) async fn reach<T, F>(place: &Place, ask: impl Fn() -> F) -> Result<Result<T, StateFault>, LeftToTheNext>
-where
-    F: Future<Output = Result<T, StateError>>,
-{
-    match ask().await {
-        Ok(done) => Ok(Ok(done)),
-        Err(error) => match StateFault::of(error) {
-            Ok(fault) => Ok(Err(fault)),
-            Err(_away) => {
-                place.give_up_slot();
-                place.wait(until_available(ask)).await
-            }
-        },
-    }
-}
-
-/// What a request is known by in the store, and its lock with this token.
-pub(super) fn claim(origin: &Origin<'_>, decoded: &Decoded, token: Uuid) -> Claim {
-    let first_id = first_id(origin.record, decoded.request_id.as_deref());
-    Claim {
-        flow: origin.record.kind.flow(),
-        member: origin.member,
-        request: request_name(origin.record, origin.digest, origin.member, &first_id),
-        record: record_name(origin.record, origin.digest),
-        token,
     }
 }

@@ -17,6 +17,7 @@ mod kit;
 #[path = "../suites"]
 mod suites {
     pub mod documents;
+    pub mod erasing;
     pub mod expiring;
     pub mod fixtures;
     pub mod links;

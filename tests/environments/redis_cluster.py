@@ -19,6 +19,7 @@ MOVED_S = 120.0
 class RedisClusterEnvironment(Environment):
     name = "redis-cluster"
     about = "Redis Cluster, three primaries with a replica each and a password"
+    _scene: Scene | None = None
 
     def redis(self, folder: Path, ports: Ports) -> RedisCluster:
         return RedisCluster(folder, ports)

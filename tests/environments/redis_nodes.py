@@ -167,7 +167,7 @@ class Sentinels(Group):
             f"sentinel monitor {self.SERVICE} 127.0.0.1 {primary} 2",
             f'sentinel auth-pass {self.SERVICE} "{self.PASSWORD}"',
             f"sentinel down-after-milliseconds {self.SERVICE} {self.DOWN_MS}",
-            f"sentinel failover-timeout {self.SERVICE} 6000",
+            f"sentinel failover-timeout {self.SERVICE} 3000",
         ]  # fmt: skip
 
 

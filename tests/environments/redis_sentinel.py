@@ -12,6 +12,8 @@ from scene import Scene
 from services import Ports
 
 CUT_S = 2.0
+CUT = f"replicas cut off for {CUT_S:.0f} s, then kill -9 of the primary"
+WAITING = {"REDIS_WAIT_REPLICAS": "1"}
 ELECTED_S = 20.0
 IN_SYNC_S = 60.0
 """A primary of before is made a replica once the sentinels agree that it is back."""
@@ -20,12 +22,13 @@ IN_SYNC_S = 60.0
 class RedisSentinel(Environment):
     name = "redis-sentinel"
     about = "Redis, three servers and three sentinels, a password for each kind"
+    _scene: Scene | None = None
 
     def redis(self, folder: Path, ports: Ports) -> Sentinels:
         return Sentinels(folder, ports)
 
     def settings(self, stand) -> dict[str, str]:
-        return {"RUST_LOG": self.log, "REDIS_URL": stand.redis.url()}
+        return {"RUST_LOG": self.log, "REDIS_URL": stand.redis.url(), **(WAITING if self.short else {})}
 
     def script(self, scene: Scene) -> Script:
         self._scene = scene
@@ -33,14 +36,10 @@ class RedisSentinel(Environment):
         yield 2.0 if self.short else 8.0
         if not self.short:
             yield from self._without_a_cut(scene, sentinels)
-        what = f"replicas cut off for {CUT_S:.0f} s, then kill -9 of the primary: what it took meanwhile is lost"
-        with lossy(scene, what) as failover:
-            yield from self._lose(scene, sentinels, failover)
-            event = failover.event
-            event.what += f" ({sent_back(scene, event.began)} members told to begin again)"
-        with scene.event("REDIS_WAIT_REPLICAS=1, one worker after the other", moves=True):
-            yield from scene.roll(lambda number: {"REDIS_WAIT_REPLICAS": "1"})
-        with lossless(scene, "the same: nothing that was shown is lost") as failover:
+            yield from self._with_loss(scene, sentinels)
+            with scene.event("REDIS_WAIT_REPLICAS=1, one worker after the other", moves=True):
+                yield from scene.roll(lambda number: WAITING)
+        with lossless(scene, f"{CUT}, REDIS_WAIT_REPLICAS=1: nothing that was shown is lost") as failover:
             yield from self._lose(scene, sentinels, failover)
             back = sent_back(scene, failover.event.began)
             scene.expect(back == 0, f"{back} members were told to begin again, although a replica had their questions")
@@ -70,6 +69,12 @@ class RedisSentinel(Environment):
             sentinels.sentinels[0].start()
             before.start()
             yield from self._in_sync(scene, sentinels)
+
+    def _with_loss(self, scene: Scene, sentinels: Sentinels) -> Script:
+        with lossy(scene, f"{CUT}: what it took meanwhile is lost") as failover:
+            yield from self._lose(scene, sentinels, failover)
+            event = failover.event
+            event.what += f" ({sent_back(scene, event.began)} answers told to begin again)"
 
     def _lose(self, scene: Scene, sentinels: Sentinels, failover: Failover) -> Script:
         before = sentinels.primary()

@@ -39,6 +39,8 @@ class S3TlsPolicies(Environment):
         storage.enforce({"worker": self._policy, "operator": operators})
         # The judge reads documents as who may do everything, and follows links through the front.
         os.environ.update(storage.settings_of("admin") | {"SSL_CERT_FILE": str(storage.ca)})
+        # The session that made the bucket remembers who it was.
+        boto3.setup_default_session()
         return storage.settings_of("worker") | {
             "RUST_LOG": self.log,
             "AWS_ENDPOINT_URL_S3": storage.url,
@@ -70,7 +72,7 @@ class S3TlsPolicies(Environment):
         for what, refusal, words in (
             ("credentials that have expired", EXPIRED, "ExpiredToken"),
             ("the bucket is in another region", ELSEWHERE, "another region (301)"),
-            ("the bucket is gone", GONE, "NoSuchBucket"),
+            ("the bucket is gone", GONE, "no such bucket (404)"),
         ):
             if not self.short or refusal is EXPIRED:
                 with scene.event(f"{what} (staged), put right"):
@@ -79,11 +81,18 @@ class S3TlsPolicies(Environment):
                     storage.rule = None
                     yield from scene.all_ready()
         yield 2.0
+        _, secret = storage.keys["worker"]
+        told = [worker.name for worker in scene.stand.workers if secret in worker.log.read_text()]
+        scene.expect(not told, f"a secret stands in the log of {told}")
 
     def _waits(self, scene: Scene, *words: str) -> Script:
-        """Each worker says why; what is finished meanwhile waits, and is judged like all else."""
-        for worker in scene.stand.workers:
-            yield from scene.tells(worker, "s3", *words, within_s=TOLD_S)
+        """Whoever has something to store says why it does not; what is finished meanwhile waits, and is judged like all else."""
+
+        def is_told() -> bool:
+            said = [scene.reasons(worker) for worker in scene.stand.workers]
+            return any("s3" in one and all(word.lower() in one for word in words) for one in said)
+
+        yield from scene.until(f"a worker tells {' and '.join(words)} of s3", is_told, TOLD_S)
         yield 0.0 if self.short else REFUSED_S
 
     def _keys(self, scene: Scene, storage: SafeStorage) -> Script:

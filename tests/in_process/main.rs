@@ -11,6 +11,7 @@
 
 mod answers;
 mod doubles;
+mod erasure;
 mod eval;
 mod hot_members;
 mod interview;
@@ -36,6 +37,7 @@ mod kit {
 #[path = "../suites"]
 mod suites {
     pub mod documents;
+    pub mod erasing;
     pub mod expiring;
     pub mod fixtures;
     pub mod state;

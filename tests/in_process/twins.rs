@@ -24,6 +24,15 @@ async fn state_in_memory_expires() {
 }
 
 #[tokio::test]
+async fn state_in_memory_forgets_whom_it_should() {
+    let state = MemoryState::new(suites::state::LASTING);
+    for (sentence, test) in suites::erasing::all() {
+        println!("{sentence}");
+        test(&state).await;
+    }
+}
+
+#[tokio::test]
 async fn documents_in_a_folder_keep_the_contract() {
     let folder = tempfile::tempdir().unwrap();
     let documents = FolderDocuments::new(folder.path().join("문서 %41"), suites::documents::LINK_TTL);

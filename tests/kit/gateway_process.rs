@@ -61,10 +61,7 @@ impl GatewayProcess {
         let response = request.send().await.expect("the gateway answers");
         assert_eq!(response.status(), 200);
         assert_eq!(response.headers()["content-type"], "text/event-stream");
-        let mut events = Events { response, buffer: Vec::new() };
-        // The first block is no event: it says that the stream is open.
-        assert!(events.block().await.expect("the stream begins").contains("retry: 2000"));
-        events
+        Events::of(response).await
     }
 }
 
@@ -98,6 +95,14 @@ pub struct Events {
 }
 
 impl Events {
+    /// The events of a stream that has just been opened.
+    pub async fn of(response: Response) -> Self {
+        let mut events = Self { response, buffer: Vec::new() };
+        // The first block is no event: it says that the stream is open.
+        assert!(events.block().await.expect("the stream begins").contains("retry: 2000"));
+        events
+    }
+
     /// The next event that is no keep-alive; `None` when the stream has ended.
     pub async fn maybe_next(&mut self) -> Option<Event> {
         loop {

@@ -3,6 +3,7 @@
 
 pub mod docx;
 pub mod gateway_process;
+pub mod login;
 pub mod model;
 pub mod offsets;
 pub mod outcome_reader;

@@ -129,9 +129,10 @@ impl OutcomeReader {
         let consumer = self.consumer.clone();
         let counting = tokio::task::spawn_blocking(move || {
             let assignment = consumer.assignment().expect("an assignment");
-            let end = |topic: &str, partition| consumer.fetch_watermarks(topic, partition, PATIENCE);
+            let ends = |topic: &str, partition| consumer.fetch_watermarks(topic, partition, PATIENCE);
             let elements = assignment.elements();
-            elements.iter().map(|place| end(place.topic(), place.partition()).expect("watermarks").1).sum::<i64>()
+            let all = elements.iter().map(|place| ends(place.topic(), place.partition()).expect("watermarks"));
+            all.map(|(first, end)| end - first).sum::<i64>()
         });
         let count = usize::try_from(counting.await.expect("the broker answers")).expect("a count");
         self.wait_for(&format!("record {count}"), |records| (records.len() >= count).then(|| records.to_vec())).await

@@ -1,8 +1,8 @@
 //! An S3 with a policy: a proxy in front of the real one that refuses some requests and passes on the rest.
 
 use std::net::Ipv4Addr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 use axum::Router;
 use axum::body::{Body, Bytes};
@@ -32,6 +32,7 @@ pub struct Policy {
     port: u16,
     looks: Arc<AtomicUsize>,
     puts_denied: Arc<AtomicBool>,
+    versions_denied: Arc<Mutex<Option<Method>>>,
     task: JoinHandle<()>,
 }
 
@@ -41,6 +42,7 @@ struct Shared {
     denied: Option<Denied>,
     looks: Arc<AtomicUsize>,
     puts_denied: Arc<AtomicBool>,
+    versions_denied: Arc<Mutex<Option<Method>>>,
     client: reqwest::Client,
 }
 
@@ -60,11 +62,18 @@ impl Policy {
         let port = listener.local_addr().expect("its address").port();
         let looks = Arc::new(AtomicUsize::new(0));
         let puts_denied = Arc::new(AtomicBool::new(false));
-        let client = reqwest::Client::new();
-        let shared = Shared { target, denied, looks: looks.clone(), puts_denied: puts_denied.clone(), client };
+        let versions_denied = Arc::new(Mutex::new(None));
+        let shared = Shared {
+            target,
+            denied,
+            looks: looks.clone(),
+            puts_denied: puts_denied.clone(),
+            versions_denied: versions_denied.clone(),
+            client: reqwest::Client::new(),
+        };
         let router = Router::new().fallback(answer).with_state(shared);
         let task = tokio::spawn(async move { axum::serve(listener, router).await.expect("the proxy serves") });
-        Self { port, looks, puts_denied, task }
+        Self { port, looks, puts_denied, versions_denied, task }
     }
 
     /// What belongs into `AWS_ENDPOINT_URL_S3`.
@@ -75,6 +84,11 @@ impl Policy {
     /// From now on no object can be put, or each can again.
     pub fn deny_puts(&self, denied: bool) {
         self.puts_denied.store(denied, Ordering::Relaxed);
+    }
+
+    /// From now on versions cannot be listed (GET) or removed (DELETE), or both can again.
+    pub fn deny_versions(&self, method: Option<Method>) {
+        *self.versions_denied.lock().expect("the policy") = method;
     }
 
     /// How often the bucket was looked at.
@@ -100,6 +114,11 @@ async fn answer(State(shared): State<Shared>, request: Request) -> Response {
         return denied.response();
     }
     if head.method == Method::PUT && shared.puts_denied.load(Ordering::Relaxed) {
+        return Denied(403, "AccessDenied").response();
+    }
+    // `?versions` lists them, `?versionId=` names one.
+    let is_of_versions = head.uri.query().is_some_and(|query| query.contains("version"));
+    if is_of_versions && *shared.versions_denied.lock().expect("the policy") == Some(head.method.clone()) {
         return Denied(403, "AccessDenied").response();
     }
     let body = body.collect().await.map(|body| body.to_bytes()).unwrap_or_default();

@@ -77,7 +77,7 @@ fn command(group: i32, program: &str, arguments: &[&str], settings: &Settings) -
 /// A running `ssammu-worker run`, or another command that stays up. Dropping it kills it.
 pub struct WorkerProcess {
     child: Child,
-    address: String,
+    pub address: String,
     log: Log,
     readers: Vec<JoinHandle<()>>,
 }

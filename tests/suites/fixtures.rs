@@ -38,8 +38,12 @@ pub fn member() -> MemberId {
     MemberId::new((number >> 2) as i64).expect("a UUID's version is not zero")
 }
 
+/// When its requests are sent, in milliseconds since 1970.
+pub const SENT: i64 = 1_795_341_600_250;
+
 pub fn claim(member: MemberId) -> Claim {
-    Claim { flow: Flow::Resume, member, request: Uuid::new_v4(), record: Uuid::new_v4(), token: Uuid::new_v4() }
+    let [request, record, token] = [(); 3].map(|()| Uuid::new_v4());
+    Claim { flow: Flow::Resume, member, request, record, sent_at: Some(SENT), token }
 }
 
 /// Another request of the same member.

@@ -6,7 +6,7 @@ use futures_util::future::join_all;
 use ssammu_worker::state::session::Session;
 use ssammu_worker::state::{Begin, MemberState, Renewal, Saved, StateError};
 
-use super::fixtures::{claim, member, open, put_session, session};
+use super::fixtures::{SENT, claim, member, open, put_session, session};
 
 /// What every program so far has written (golden files).
 const STORED: [[&str; 3]; 2] = [
@@ -93,5 +93,15 @@ pub async fn what_happens_at_once_is_answered_one_by_one(state: &dyn MemberState
     }
     for claim in claims.iter().filter(|claim| *claim != spoilt) {
         assert_eq!(state.renew(claim).await.unwrap(), Renewal::Ours);
+    }
+}
+
+/// Whoever wrote it; and what is none hinders nobody. `put` stores a value under a key behind the state's back.
+pub async fn a_mark_of_erasure_is_heeded_as_it_is_written(state: &dyn MemberState, put: impl AsyncFn(String, String)) {
+    for (mark, is_erased) in [(SENT.to_string(), true), ((SENT - 1).to_string(), false), ("soon".to_owned(), false)] {
+        let claim = claim(member());
+        put(format!("resume:{{{}}}:erased", claim.member), mark.clone()).await;
+        let expected = if is_erased { Begin::Erased { was_answered: false } } else { open(None, None, None) };
+        assert_eq!(state.begin(&claim).await.unwrap(), expected, "{mark}");
     }
 }

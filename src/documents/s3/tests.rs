@@ -117,6 +117,85 @@ async fn a_store_is_trusted_by_the_certificates_that_are_given_and_else_told_why
     assert!(told.contains("cannot be reached: "), "{told}");
 }
 
+const NO_VERSIONS: &str = r#"<ListBucketResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/"></ListBucketResult>"#;
+
+#[tokio::test]
+async fn all_versions_and_marks_are_listed_page_by_page() {
+    let store = FakeServer::new(|got, _| {
+        let is_first = !got.path.contains("key-marker");
+        let next = "<NextKeyMarker>7/b</NextKeyMarker><NextVersionIdMarker>v2</NextVersionIdMarker>";
+        let list = match is_first {
+            true => format!(
+                "<IsTruncated>true</IsTruncated>{next}<Version><Key>7/a</Key><VersionId>v1</VersionId></Version>\
+                 <DeleteMarker><Key>7/b</Key><VersionId>v2</VersionId></DeleteMarker>"
+            ),
+            false => {
+                "<IsTruncated>false</IsTruncated><Version><Key>7/b</Key><VersionId>null</VersionId></Version>".into()
+            }
+        };
+        Reaction::Answer(200, format!("<ListVersionsResult>{list}</ListVersionsResult>"))
+    })
+    .await;
+    let documents = documents_at(store.url.as_str());
+    let version = |key: &str, id: &str| Version { key: key.to_owned(), id: id.to_owned() };
+    let all = [version("7/a", "v1"), version("7/b", "v2"), version("7/b", "null")];
+    assert_eq!(documents.versions("7/").await.unwrap(), Versions::All(all.to_vec()));
+}
+
+#[tokio::test]
+async fn a_list_of_versions_that_does_not_go_on_is_no_list() {
+    for marker in ["", "<NextKeyMarker>7/a</NextKeyMarker>"] {
+        let page = format!("<ListVersionsResult><IsTruncated>true</IsTruncated>{marker}</ListVersionsResult>");
+        let store = FakeServer::new(move |_, _| Reaction::Answer(200, page.clone())).await;
+        let failed = documents_at(store.url.as_str()).versions("7/").await;
+        assert!(matches!(failed, Err(DocumentError::Unavailable(_))), "{failed:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_store_without_versions_is_told_from_one_that_does_not_show_them() {
+    let error = |code: &str| format!("<Error><Code>{code}</Code></Error>");
+    for (status, body, expected) in [
+        (501, error("NotImplemented"), Versions::None),
+        (405, error("MethodNotAllowed"), Versions::None),
+        (400, error("NotImplemented"), Versions::None),
+        (200, NO_VERSIONS.to_owned(), Versions::None),
+        (403, error("AccessDenied"), Versions::Denied),
+    ] {
+        let answer = body.clone();
+        let store = FakeServer::new(move |_, _| Reaction::Answer(status, answer.clone())).await;
+        assert_eq!(documents_at(store.url.as_str()).versions("7/").await.unwrap(), expected, "{status} {body}");
+    }
+    for (status, code) in
+        [(403, "InvalidAccessKeyId"), (404, "NoSuchBucket"), (503, "SlowDown"), (200, "InternalError")]
+    {
+        let store = FakeServer::new(move |_, _| Reaction::Answer(status, error(code))).await;
+        assert!(documents_at(store.url.as_str()).versions("7/").await.is_err(), "{code}");
+    }
+    let store = FakeServer::new(|_, _| {
+        Reaction::Raw(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n<ListVersionsResult>".to_vec())
+    })
+    .await;
+    let failed = documents_at(store.url.as_str()).versions("7/").await;
+    assert!(matches!(failed, Err(DocumentError::Unavailable(_))), "an answer that breaks off is none: {failed:?}");
+}
+
+#[tokio::test]
+async fn a_store_that_keeps_versions_says_so_when_a_document_is_removed() {
+    for (answer, removal) in [
+        (Reaction::With(204, "x-amz-delete-marker", "true", String::new()), Removal::Hidden),
+        (Reaction::Answer(204, String::new()), Removal::Gone),
+    ] {
+        let answer = std::sync::Mutex::new(Some(answer));
+        let store = FakeServer::new(move |_, _| answer.lock().unwrap().take().unwrap_or(Reaction::Close)).await;
+        assert_eq!(documents_at(store.url.as_str()).remove("7/a").await.unwrap(), removal);
+    }
+    let store = FakeServer::new(|_, _| Reaction::Answer(204, String::new())).await;
+    let version = Version { key: "7/a".to_owned(), id: "null".to_owned() };
+    documents_at(store.url.as_str()).remove_version(&version).await.unwrap();
+    assert_eq!(store.got("/resumes/7/a?x-id=DeleteObject&versionId=null").len(), 1);
+}
+
 #[tokio::test]
 async fn nothing_of_a_document_is_logged_however_much_is() {
     // While a thread's own subscriber is the only one, lines that another thread comes by first are off for all.

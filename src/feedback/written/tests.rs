@@ -145,7 +145,8 @@ fn a_model_that_ends_thoughts_without_having_begun_them_is_waited_for() {
     let speaks = SENTENCES.join(" ");
     assert_eq!(steps(&speaks).len(), 3);
     assert_eq!(steps(&thinks), [SENTENCES[0]]);
-    assert_eq!(steps(&thinks), [SENTENCES[2]]);
+    Written::by(habit.clone()).ends();
+    assert_eq!(steps(&thinks), [SENTENCES[2]], "a reply of which nothing was heard says nothing");
     assert_eq!(steps(&speaks), [""; 0]);
     assert_eq!(steps(&speaks).len(), 3);
 }

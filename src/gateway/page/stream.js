@@ -54,22 +54,42 @@ export function connect() {
   later.clear();
   tabs.postMessage(thisTab);
   const query = new URLSearchParams({ memberId: state.member, lastEventId: state.lastEventId, records: true });
-  source = new EventSource(`api/v1/sse/subscribe?${query}`);
+  const address = `api/v1/sse/subscribe?${query}`;
+  source = new EventSource(address);
   source.addEventListener('record', onRecord);
   source.addEventListener('progress-record', onProgress);
+  // The gateway ends a stream that is old; nobody need notice.
+  source.addEventListener('again', connect);
   source.onopen = () => {
     setConnection('open');
     replayEndsSoon();
   };
   source.onerror = () => {
-    setConnection(navigator.onLine ? 'lost' : 'offline');
     // The browser tries again by itself, but not after an HTTP error.
-    if (source.readyState === EventSource.CLOSED) {
+    const isRefused = source.readyState === EventSource.CLOSED;
+    if (!isRefused || state.connection !== 'refused') setConnection(navigator.onLine ? 'lost' : 'offline');
+    if (isRefused) {
       disconnect();
       comeBackLater();
+      tellWhy(address);
     }
     replayEndsSoon();
   };
+}
+
+/** An EventSource does not say why it was refused. Asking again does: that somebody has to log in, or is another member. */
+async function tellWhy(address) {
+  const asking = new AbortController();
+  try {
+    const answer = await fetch(address, { signal: asking.signal });
+    const isForWho = answer.status === 401 || answer.status === 403;
+    const { message } = isForWho ? await answer.json() : {};
+    if (message && !source) setConnection('refused', message);
+  } catch {
+    // Who is not there says nothing.
+  } finally {
+    asking.abort();
+  }
 }
 
 function onRecord(event) {
@@ -99,12 +119,13 @@ function replayEndsSoon() {
   }, REPLAY_QUIET_MS);
 }
 
-function setConnection(connection) {
+/** `why` is what the server says where it refuses. */
+function setConnection(connection, why) {
   const isBack = connection === 'open' && state.connection !== 'connecting';
-  const news = { open: isBack ? '다시 연결됐습니다.' : '', lost: '연결이 끊겨 다시 연결하고 있습니다.', offline: '인터넷 연결이 끊겼습니다.' };
+  const news = { open: isBack ? '다시 연결됐습니다.' : '', lost: '연결이 끊겨 다시 연결하고 있습니다.', offline: '인터넷 연결이 끊겼습니다.', refused: why };
   if (connection !== state.connection) announce(news[connection]);
   state.connection = connection;
-  const texts = { connecting: '연결 중', open: '연결됨', lost: '다시 연결 중', offline: '오프라인' };
+  const texts = { connecting: '연결 중', open: '연결됨', lost: '다시 연결 중', offline: '오프라인', refused: why };
   $('connection').dataset.state = connection;
   $('connection-text').textContent = texts[connection];
 }

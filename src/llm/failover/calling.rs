@@ -64,6 +64,8 @@ impl Failover {
         let call_out = CallOut::begin(self.observer.as_ref());
         let silent = || Err(Fault::transport(Cause::Silent));
         let (result, is_too_slow) = tokio::select! {
+            // What has come is not asked for again, though its time may be over, too: the process may have slept.
+            biased;
             result = call => (result, false),
             never = self.suspect(server, &silence, course.deadline) => match never {},
             () = self.left(picked, server, &silence), if has_other => (silent(), false),

@@ -53,6 +53,10 @@ fn a_stream_is_the_one_answer_that_its_events_make() {
 fn a_stream_that_breaks_off_has_no_sure_end() {
     assert_eq!(read(&delta("좋은")).unwrap()["choices"][0]["finish_reason"], Value::Null);
     assert_eq!(read(&(delta("좋은") + "data: {\"choi")), None);
+    let whole = delta("좋은") + &end("stop");
+    for rest in ["data: {\"choi", "data: {\"choices\":[],\"usage\":{\"prompt_tok\n\n"] {
+        assert_eq!(text(&(whole.clone() + rest)), Some("좋은".to_owned()), "it was whole before: {rest}");
+    }
 }
 
 #[test]

@@ -56,7 +56,7 @@ impl FromStr for When {
 
 impl When {
     /// Milliseconds since 1970; the beginning of time for what lies before it.
-    fn millis(self, now: OffsetDateTime) -> i64 {
+    pub(super) fn millis(self, now: OffsetDateTime) -> i64 {
         let at = match self {
             Self::At(at) => Some(at),
             Self::Ago(ago) => time::Duration::try_from(ago).ok().and_then(|ago| now.checked_sub(ago)),

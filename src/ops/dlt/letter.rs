@@ -126,6 +126,7 @@ impl Letter {
             replays: self.replays,
             answered: None,
             answer_unknown: false,
+            member_erased: false,
         }
     }
 }
@@ -158,19 +159,23 @@ pub struct Summary {
     /// It may have been: outcomes from then are no longer kept.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub answer_unknown: bool,
+    /// Its member was erased after it was sent: it is not replayed.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub member_erased: bool,
 }
 
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { at, time, original, code, member, replays, answered, answer_unknown } = self;
+        let Self { at, time, original, code, member, replays, answered, answer_unknown, member_erased } = self;
         let code = code.as_deref().unwrap_or("-");
         let member = member.map_or_else(|| "-".to_owned(), |member| member.to_string());
         write!(f, "{at}  {time}  from {original}  {code}  member {member}  replays {replays}")?;
         match answered {
-            Some(answered) => write!(f, "  answered {answered}"),
-            None if *answer_unknown => f.write_str("  perhaps answered"),
-            None => Ok(()),
+            Some(answered) => write!(f, "  answered {answered}")?,
+            None if *answer_unknown => f.write_str("  perhaps answered")?,
+            None => {}
         }
+        if *member_erased { f.write_str("  member erased") } else { Ok(()) }
     }
 }
 
@@ -228,6 +233,14 @@ pub(super) mod tests {
         let summary = Summary { answer_unknown: true, ..letter(seen(1_000, "", &[])).summary() };
         assert!(summary.to_string().ends_with("  perhaps answered"), "{summary}");
         assert_eq!(serde_json::to_value(summary).unwrap()["answer_unknown"], true);
+    }
+
+    #[test]
+    fn that_its_member_was_erased_is_told_beside_its_answer() {
+        let answered = Some("FeedbackGenerated".to_owned());
+        let summary = Summary { answered, member_erased: true, ..letter(seen(1_000, "", &[])).summary() };
+        assert!(summary.to_string().ends_with("  answered FeedbackGenerated  member erased"), "{summary}");
+        assert_eq!(serde_json::to_value(summary).unwrap()["member_erased"], true);
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use clap::Args;
 
 use super::answers::Answers;
+use super::erased::Erasures;
 use super::filter::Filter;
 use super::letter::{Letter, Summary};
 use crate::config::Settings;
@@ -41,9 +42,11 @@ pub async fn run(args: ListArgs) -> anyhow::Result<()> {
         answers.look_for(letter, replays.get(&letter.request()).copied().unwrap_or_default());
     }
     let answers = answers.read(&config).await?;
+    let erased = Erasures::to_show(&config, found.iter()).await;
     for letter in found.iter().take(args.filter.limit.unwrap_or(usize::MAX)) {
         let answered = answers.of(letter).map(|ending| text::printable(ending.to_string().as_bytes()));
-        let summary = Summary { answered, answer_unknown: answers.is_unknown(letter), ..letter.summary() };
+        let (answer_unknown, member_erased) = (answers.is_unknown(letter), erased.holds(letter));
+        let summary = Summary { answered, answer_unknown, member_erased, ..letter.summary() };
         if args.json {
             say!("{}", serde_json::to_string(&summary)?)?;
         } else {
@@ -64,6 +67,10 @@ pub async fn run(args: ListArgs) -> anyhow::Result<()> {
     let unknown = found.iter().filter(|letter| answers.is_unknown(letter)).count();
     if unknown > 0 {
         say!("{unknown} of them perhaps answered: outcomes from then are no longer kept")?;
+    }
+    let erased = found.iter().filter(|letter| erased.holds(letter)).count();
+    if erased > 0 {
+        say!("{erased} of them of members that were erased since (session delete)")?;
     }
     Ok(())
 }

@@ -1,11 +1,13 @@
 //! `ssammu-worker dlt`: what could not be answered, and sending it back (contract, section 5).
 
 mod answers;
+mod erased;
 mod filter;
 mod follow;
 mod letter;
 mod list;
 mod plan;
+mod purge;
 mod replay;
 mod show;
 
@@ -29,7 +31,7 @@ pub enum Command {
     /// List dead letters, oldest first, and count them by code
     ///
     /// A request that was answered since, by a replay or because it was sent again, is shown as such: as far back as the
-    /// outcome topics reach.
+    /// outcome topics reach. So is one whose member was erased since (`session delete`).
     List(Box<list::ListArgs>),
     /// Show one dead letter with its headers
     Show(Box<show::ShowArgs>),
@@ -46,6 +48,12 @@ pub enum Command {
     ///
     /// What a member was sent away with (`session delete`) does not come back: requests from before that are left.
     Replay(Box<replay::ReplayArgs>),
+    /// Delete the oldest dead letters; without --yes only say how many would go
+    ///
+    /// All that were kept before a moment go, whatever they are and whether or not they were answered; none that was kept
+    /// later does, and no other topic is touched. It needs Delete on the topics (ACL). Nobody can read them from then on;
+    /// a broker's disk has them until it begins its next segment (`segment.ms`).
+    Purge(Box<purge::PurgeArgs>),
 }
 
 impl Command {
@@ -58,6 +66,7 @@ impl Command {
             Self::List(args) => list::run(*args).await,
             Self::Show(args) => show::run(*args).await,
             Self::Replay(args) => replay::run(*args).await,
+            Self::Purge(args) => purge::run(*args).await,
         }
     }
 }

@@ -11,13 +11,13 @@ use tokio::sync::mpsc::Receiver;
 use tokio::time::{Instant, timeout_at};
 
 use super::answers::Answers;
+use super::erased::Erasures;
 use super::filter::Filter;
 use super::follow::Waiting;
 use super::letter::{Contents, Letter};
 use super::plan::{Left, Plan, Planner, Settled, outgoing};
 use crate::config::{Config, Settings, read_duration};
-use crate::events::record::{Coordinates, RecordTime};
-use crate::events::request::MemberId;
+use crate::events::record::Coordinates;
 use crate::kafka::error::KafkaError;
 use crate::kafka::outgoing::Producer;
 use crate::kafka::producer::KafkaProducer;
@@ -25,7 +25,6 @@ use crate::kafka::reader::{Seen, Start, follow};
 use crate::kafka::snapshot;
 use crate::ops::{self, text};
 use crate::print::{PrintError, say};
-use crate::state::inspect::Inspect;
 use crate::telemetry::log;
 
 #[derive(Args)]
@@ -70,11 +69,11 @@ pub async fn run(args: ReplayArgs) -> anyhow::Result<()> {
     // Each is the latest of its request.
     planner.candidates().for_each(|letter| answers.look_for(letter, letter.replays));
     let answers = answers.read(&config).await?;
-    let erased = erased(&config, planner.candidates()).await?;
+    let erased = erasures(&config, &planner).await?;
     let plan = planner.finish(args.max_replays, args.filter.limit, |letter| {
         let answered = answers.of(letter).map(|_| Settled::Answered);
         let unknown = !args.unknown && answers.is_unknown(letter);
-        answered.or(is_erased(letter, &erased).then_some(Settled::Erased)).or(unknown.then_some(Settled::Unknown))
+        answered.or(erased.holds(letter).then_some(Settled::Erased)).or(unknown.then_some(Settled::Unknown))
     });
     let partitions = target_partitions(&config, &plan).await?;
     if !args.yes {
@@ -97,25 +96,13 @@ pub async fn run(args: ReplayArgs) -> anyhow::Result<()> {
     followed
 }
 
-/// When members were erased, of those who were.
-async fn erased(config: &Config, letters: impl Iterator<Item = &Letter>) -> anyhow::Result<HashMap<MemberId, i64>> {
-    let members: BTreeSet<MemberId> = letters.filter_map(|letter| letter.member).collect();
-    let mut erased = HashMap::new();
-    if members.is_empty() {
-        return Ok(erased);
+/// When the members of what may be sent were erased.
+async fn erasures(config: &Config, planner: &Planner) -> anyhow::Result<Erasures> {
+    if planner.candidates().all(|letter| letter.member.is_none()) {
+        return Ok(Erasures::default());
     }
     let state = ops::redis(config).await.context("whose data was erased is not known, so nothing is sent")?;
-    for member in members {
-        erased.extend(state.forgotten_at(member).await?.map(|at| (member, at)));
-    }
-    Ok(erased)
-}
-
-/// Whether the request is from before its member was erased.
-fn is_erased(letter: &Letter, erased: &HashMap<MemberId, i64>) -> bool {
-    let sent = letter.first_sent.or(letter.time.map(RecordTime::millis));
-    let erased = letter.member.and_then(|member| erased.get(&member));
-    erased.is_some_and(|erased| sent.is_none_or(|sent| sent <= *erased))
+    Ok(Erasures::of(&state, planner.candidates()).await?)
 }
 
 /// Partitions of each topic that something is sent to.
@@ -283,15 +270,5 @@ mod tests {
         assert_eq!(readable_at_once(&letters(&[half, half, 1])), 2);
         assert_eq!(readable_at_once(&letters(&[3 * half, 1])), 1);
         assert_eq!(readable_at_once(&letters(&[1; READ_AT_ONCE + 1])), READ_AT_ONCE);
-    }
-
-    #[test]
-    fn a_request_from_before_its_member_was_erased_does_not_come_back() {
-        let member = MemberId::new(7).unwrap();
-        let erased = |at: i64| HashMap::from([(member, at)]);
-        let sent = 2_000_i64.to_be_bytes();
-        let letter = letter(seen(5_000, r#"{"memberId": 7}"#, &[("kafka_dlt-original-timestamp", &sent)]));
-        assert!(is_erased(&letter, &erased(2_000)), "it was kept after that, and sent before");
-        assert!(!is_erased(&letter, &erased(1_999)) && !is_erased(&letter, &HashMap::new()));
     }
 }

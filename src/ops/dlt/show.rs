@@ -3,7 +3,8 @@
 use anyhow::{Context, bail};
 use clap::Args;
 
-use super::letter::{Letter, long};
+use super::erased::Erasures;
+use super::letter::{Letter, Summary, long};
 use crate::config::Settings;
 use crate::events::header_names::{ORIGINAL_OFFSET, ORIGINAL_PARTITION, ORIGINAL_TIMESTAMP};
 use crate::events::record::{Coordinates, Header};
@@ -34,7 +35,8 @@ pub async fn run(args: ShowArgs) -> anyhow::Result<()> {
     let seen = tokio::task::spawn_blocking(move || snapshot::read_one(&kafka, &at)).await??;
     let letter = seen.and_then(|seen| Letter::read(seen, &config.topics));
     let (letter, contents) = letter.with_context(|| format!("there is no record at {}", args.at))?;
-    say!("{}", letter.summary())?;
+    let member_erased = Erasures::to_show(&config, std::iter::once(&letter)).await.holds(&letter);
+    say!("{}", Summary { member_erased, ..letter.summary() })?;
     say!("request id  {}", text::printable(letter.id.as_bytes()))?;
     say!("key         {}", contents.key.as_deref().map_or_else(|| "none".to_owned(), text::printable))?;
     say!("headers")?;

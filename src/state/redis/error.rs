@@ -40,6 +40,10 @@ pub(super) fn classify(error: &Error) -> StateError {
         ErrorKind::Sentinel if error.details().contains("all sentinel nodes") => StateError::Unavailable(format!(
             "no sentinel of REDIS_URL lets us in (their addresses, sentinelUsername and sentinelPassword): {text}"
         )),
+        // Neither is what the server said in place of keys: most often, that it may not be asked.
+        ErrorKind::Protocol if error.details().contains("SCAN") => StateError::Unavailable(format!(
+            "the keys cannot be listed, as where the user has no right to SCAN: {text}"
+        )),
         ErrorKind::IO
         | ErrorKind::Timeout
         | ErrorKind::Canceled
@@ -57,6 +61,12 @@ pub(super) fn classify(error: &Error) -> StateError {
         ErrorKind::Unknown if is_server_reply(error.details()) && !passes(error.details()) => StateError::Fault(text),
         ErrorKind::Unknown => StateError::Unavailable(text),
     }
+}
+
+/// Whether something inside a script was refused and it is not said what: so it is before Redis 7.2.
+pub(super) fn names_no_command(error: &StateError) -> bool {
+    let [unnamed, _] = DENIED_IN_SCRIPT;
+    matches!(error, StateError::Unavailable(text) if text.contains(unnamed))
 }
 
 /// Whether the connection should be replaced: it may be dead without TCP having noticed (a timeout), or lead to a
@@ -144,6 +154,12 @@ mod tests {
             let told = classify(&Error::new(ErrorKind::Unknown, denied)).to_string();
             assert!(told.contains(words) && !told.contains("f59a7e"), "{told}");
         }
+    }
+
+    #[test]
+    fn keys_that_may_not_be_listed_are_told() {
+        let error = classify(&Error::new(ErrorKind::Protocol, "Expected bulk string array from SCAN."));
+        assert!(error.to_string().contains("no right to SCAN"), "{error}");
     }
 
     #[test]

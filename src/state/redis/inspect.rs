@@ -1,20 +1,20 @@
-//! What operators may see of the state in Redis, and remove from it.
+//! What operators may see of the state in Redis.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use fred::interfaces::{ClientLike, KeysInterface};
-use fred::types::{Expiration, Key};
+use fred::types::Key;
 use futures_util::future::Either;
 use futures_util::{Stream, StreamExt};
-use time::OffsetDateTime;
 use tokio::time::timeout;
 
 use super::RedisState;
 use crate::events::record::Flow;
 use crate::events::request::MemberId;
-use crate::state::inspect::{Holdings, Inspect, StoredSession};
+use crate::state::erasure::Holdings;
+use crate::state::inspect::{Inspect, StoredSession};
 use crate::state::keys::{self, Kind};
 use crate::state::{StateError, format, stored};
 
@@ -22,9 +22,6 @@ use crate::state::{StateError, format, stored};
 const SCAN_STEP: u32 = 1_000;
 /// The longest wait for the next key of a scan: there may be many that do not match.
 const SCAN_PATIENCE: Duration = Duration::from_secs(30);
-
-/// How long it is remembered that a member was forgotten: longer than anybody keeps dead letters.
-const FORGOTTEN_SECONDS: i64 = 366 * 24 * 3_600;
 
 /// What `PTTL` answers for a key without an end.
 const NO_EXPIRY: i64 = -1;
@@ -52,7 +49,7 @@ impl RedisState {
     }
 
     /// Everything that is stored of a member.
-    async fn stored(&self, member: MemberId) -> Result<Vec<(String, Kind)>, StateError> {
+    pub(super) async fn stored(&self, member: MemberId) -> Result<Vec<(String, Kind)>, StateError> {
         let mut all = Vec::new();
         for flow in [Flow::Feedback, Flow::Resume] {
             let found = self.scan(&format!("{}*", keys::root_of(flow, member))).await?;
@@ -94,43 +91,5 @@ impl Inspect for RedisState {
         let mut holdings = Holdings::default();
         self.stored(member).await?.iter().for_each(|(_, kind)| holdings.count(*kind));
         Ok(holdings)
-    }
-
-    async fn forget(&self, member: MemberId) -> Result<Holdings, StateError> {
-        let (client, now) = (self.connection.client()?, OffsetDateTime::now_utc().unix_timestamp_nanos() / 1_000_000);
-        let lifetime = Some(Expiration::EX(FORGOTTEN_SECONDS));
-        let remembered: Result<(), _> =
-            client.set(keys::forgotten(member), now.to_string(), lifetime, None, false).await;
-        remembered.map_err(|error| self.connection.failed(&error))?;
-        let mut removed = Holdings::default();
-        for (key, kind) in self.stored(member).await? {
-            if kind == Kind::Lock {
-                continue;
-            }
-            let client = self.connection.client()?;
-            let count: i64 = client.del(key).await.map_err(|error| self.connection.failed(&error))?;
-            if count > 0 {
-                removed.count(kind);
-            }
-        }
-        Ok(removed)
-    }
-
-    async fn forgotten_at(&self, member: MemberId) -> Result<Option<i64>, StateError> {
-        let at = self.connection.client()?.get(keys::forgotten(member)).await;
-        at.map_err(|error| self.connection.failed(&error))
-    }
-}
-
-impl Holdings {
-    fn count(&mut self, kind: Kind) {
-        let count = match kind {
-            Kind::Lock => &mut self.locks,
-            Kind::Session => &mut self.sessions,
-            Kind::Draft => &mut self.drafts,
-            Kind::Ended => &mut self.ended,
-            Kind::Outcome => &mut self.outcomes,
-        };
-        *count += 1;
     }
 }

@@ -2,6 +2,7 @@
 
 mod address;
 mod connection;
+mod erasure;
 mod error;
 mod inspect;
 mod losses;
@@ -13,13 +14,14 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use fred::interfaces::{KeysInterface, LuaInterface};
-use fred::types::{Expiration, SetOptions, Value};
+use fred::types::Value;
 use futures_util::future::try_join_all;
 use tokio_util::task::AbortOnDropHandle;
 use uuid::Uuid;
 
 pub use self::address::{InvalidAddress, RedisAddress};
 use self::connection::Connection;
+use self::error::names_no_command;
 use self::replicas::Replicas;
 use self::shared_script::SharedScript;
 use super::stored::{Found, StoredChange};
@@ -32,6 +34,8 @@ pub struct RedisState {
     lifetimes: Lifetimes,
     begin: SharedScript,
     save: SharedScript,
+    remember: SharedScript,
+    forget: SharedScript,
     renew: SharedScript,
     release: SharedScript,
     /// Who has to have an outcome before it counts as saved.
@@ -53,9 +57,16 @@ impl RedisState {
         let script = |lua| SharedScript::start(connection.clone(), lua);
         Self {
             lifetimes,
-            begin: script(concat!(include_str!("version.lua"), include_str!("hold.lua"), include_str!("begin.lua"))),
-            save: script(concat!(include_str!("version.lua"), include_str!("save.lua"))),
-            renew: script(concat!(include_str!("hold.lua"), include_str!("renew.lua"))),
+            begin: script(concat!(
+                include_str!("version.lua"),
+                include_str!("hold.lua"),
+                include_str!("erased.lua"),
+                include_str!("begin.lua")
+            )),
+            save: script(concat!(include_str!("version.lua"), include_str!("erased.lua"), include_str!("save.lua"))),
+            remember: script(concat!(include_str!("erased.lua"), include_str!("remember.lua"))),
+            forget: script(include_str!("forget.lua")),
+            renew: script(concat!(include_str!("hold.lua"), include_str!("erased.lua"), include_str!("renew.lua"))),
             release: script(include_str!("release.lua")),
             replicas: None,
             _telling: None,
@@ -93,34 +104,46 @@ impl RedisState {
     }
 
     /// Begins a turn of nobody and gives its lock back, as the work does it: a server that answers a ping need not take
-    /// what is written. Before that each command of the work is tried, so that one which is refused is named.
+    /// what is written.
     async fn try_out(&self, id: Uuid) -> Result<(), StateError> {
-        let (written, lifetime) = (vec![keys::trial_written(id)], vec![milliseconds(self.lifetimes.lock)]);
-        // By its text, as after a restart of the server: who may run a script by its hash need not be allowed that.
-        let allowed = self.connection.client()?.eval(include_str!("rights.lua"), written, lifetime).await;
-        let () = allowed.map_err(|error| self.connection.failed(&error))?;
+        self.try_commands(id).await?;
         // Always the same token: a lock that could not be given back is our own the next time.
         let (keys, token) = (keys::trial(id), id.to_string());
         let lock = keys.iter().take(1).cloned().collect();
-        self.run(&self.begin, keys, vec![token.clone(), milliseconds(self.lifetimes.lock)]).await?;
+        self.run(&self.begin, keys, vec![token.clone(), milliseconds(self.lifetimes.lock), String::new()]).await?;
         self.run(&self.release, lock, vec![token]).await?;
         Ok(())
+    }
+
+    /// Tries each command of the work, so that one which is refused is named.
+    async fn try_commands(&self, id: Uuid) -> Result<(), StateError> {
+        let (written, lifetime) = (vec![keys::trial_written(id)], vec![milliseconds(self.lifetimes.lock)]);
+        // By its text, as after a restart of the server: who may run a script by its hash need not be allowed that.
+        let tried = self.connection.client()?.eval(include_str!("rights.lua"), written, lifetime).await;
+        tried.map_err(|error| self.connection.failed(&error))
     }
 
     /// Runs a script, if there is a server to run it.
     async fn run(&self, script: &SharedScript, keys: Vec<String>, args: Vec<String>) -> Result<Vec<Value>, StateError> {
         self.connection.client()?;
-        script.run(keys, args).await
+        let reply = script.run(keys, args).await;
+        if reply.as_ref().is_err_and(names_no_command)
+            && let [id, ..] = self.trials
+        {
+            self.try_commands(id).await?;
+        }
+        reply
     }
 }
 
 #[async_trait]
 impl MemberState for RedisState {
     async fn begin(&self, claim: &Claim) -> Result<Begin, StateError> {
-        let args = vec![claim.token.to_string(), milliseconds(self.lifetimes.lock)];
+        let args = vec![claim.token.to_string(), milliseconds(self.lifetimes.lock), sent_at(claim)];
         let reply = self.run(&self.begin, keys::all(claim), args).await?;
         match word(&reply) {
             "answered" => self.answered(claim, part(&reply, 1)).await.map(Begin::Answered),
+            "erased" => Ok(Begin::Erased { was_answered: part(&reply, 1).is_some() }),
             "busy" => Ok(Begin::Busy),
             "open" => {
                 let version = part(&reply, 2).and_then(|text| std::str::from_utf8(text).ok()?.parse().ok());
@@ -137,6 +160,7 @@ impl MemberState for RedisState {
         let lifetimes = [self.lifetimes.outcome, self.lifetimes.lock].map(milliseconds);
         let mut args = vec![claim.token.to_string(), key, json];
         args.extend(lifetimes);
+        args.push(sent_at(claim));
         if let Some(session) = session {
             args.extend([
                 milliseconds(self.lifetimes.session),
@@ -157,19 +181,14 @@ impl MemberState for RedisState {
     }
 
     async fn remember(&self, claim: &Claim, scope: Scope, outcome: &SavedOutcome) -> Result<SavedOutcome, StateError> {
-        let (client, key) = (self.connection.client()?, keys::outcome(claim, scope));
-        let lifetime = Expiration::PX(whole_milliseconds(self.lifetimes.outcome));
-        let failed = |error| self.connection.failed(&error);
-        let json = stored::entry(outcome)?;
-        let set = client.set(&key, json, Some(lifetime), Some(SetOptions::NX), false).await;
-        let set: Option<String> = set.map_err(failed)?;
-        if set.is_some() {
-            return self.is_kept(claim).await.map(|()| outcome.clone());
+        let keys = vec![keys::outcome(claim, scope), keys::erased(claim.member)];
+        let args = vec![stored::entry(outcome)?, milliseconds(self.lifetimes.outcome), sent_at(claim)];
+        let reply = self.run(&self.remember, keys, args).await?;
+        match word(&reply) {
+            "answered" => self.answered(claim, part(&reply, 1)).await,
+            "done" => self.is_kept(claim).await.map(|()| outcome.clone()),
+            _ => Err(unexpected_reply()),
         }
-        let standing: Option<String> = client.get(&key).await.map_err(failed)?;
-        self.is_kept(claim).await?;
-        // It may have expired between the two.
-        standing.map_or_else(|| Ok(outcome.clone()), |json| stored::outcome(json.as_bytes()))
     }
 
     async fn is_answered(&self, claim: &Claim) -> Result<bool, StateError> {
@@ -179,7 +198,7 @@ impl MemberState for RedisState {
     }
 
     async fn renew(&self, claim: &Claim) -> Result<Renewal, StateError> {
-        let args = vec![claim.token.to_string(), milliseconds(self.lifetimes.lock)];
+        let args = vec![claim.token.to_string(), milliseconds(self.lifetimes.lock), sent_at(claim)];
         let reply = self.run(&self.renew, keys::held(claim), args).await?;
         Ok(match reply.first().and_then(Value::as_i64) {
             Some(1) => Renewal::Ours,
@@ -224,11 +243,12 @@ fn argument(write: Write<String>) -> String {
     }
 }
 
-fn milliseconds(duration: Duration) -> String {
-    whole_milliseconds(duration).to_string()
+/// When the request was sent, as scripts take it.
+fn sent_at(claim: &Claim) -> String {
+    claim.sent_at.map_or_else(String::new, |millis| millis.to_string())
 }
 
 /// Redis refuses a lifetime of zero.
-fn whole_milliseconds(duration: Duration) -> i64 {
-    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX).max(1)
+fn milliseconds(duration: Duration) -> String {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX).max(1).to_string()
 }

@@ -8,6 +8,7 @@ local commands = {
   {'PEXPIRE', KEYS[1], ARGV[1]},
   {'EXISTS', KEYS[1]},
   {'DEL', KEYS[1]},
+  {'SISMEMBER', KEYS[1], '-'},
 }
 for _, command in ipairs(commands) do
   local reply = redis.pcall(unpack(command))

@@ -1,7 +1,8 @@
 -- Applies one change, whole or not at all.
--- KEYS: lock, outcome of the request, outcome of the record [, session, draft, ended]
+-- KEYS: lock, outcome of the request, outcome of the record, mark of erasure, names of what was answered before it
+--       [, session, draft, ended]
 -- ARGV: token, key of the new outcome (one of KEYS, or '' for none), new outcome, its lifetime (ms), lifetime of the
---       lock (ms) [, lifetime of session and draft (ms), expected version ('' for none), session, draft, ended]
+--       lock (ms), when the request was sent (ms; '' where that is not known) [, lifetime of session and draft (ms), expected version ('' for none), session, draft, ended]
 -- A session, draft or ended is '' to keep what is stored, '-' to delete it, else what to store.
 -- Returns {'answered', outcome} | {'conflict'} | {'done'}.
 local holder = redis.call('GET', KEYS[1])
@@ -18,6 +19,9 @@ end
 local answers = ARGV[2] == KEYS[2]
 if not answers and holder and not ours then return {'conflict'} end
 
+-- Whoever slept past its lock meanwhile brings nothing back.
+if is_erased(KEYS[4], ARGV[6]) then return {'conflict'} end
+
 local function write(key, value, lifetime)
   if value == '-' then
     redis.call('DEL', key)
@@ -26,11 +30,11 @@ local function write(key, value, lifetime)
   end
 end
 
-if #ARGV > 5 then
-  if version_of(redis.call('GET', KEYS[4])) ~= ARGV[7] then return {'conflict'} end
-  write(KEYS[4], ARGV[8], ARGV[6])
-  write(KEYS[5], ARGV[9], ARGV[6])
-  write(KEYS[6], ARGV[10], ARGV[4])
+if #ARGV > 6 then
+  if version_of(redis.call('GET', KEYS[6])) ~= ARGV[8] then return {'conflict'} end
+  write(KEYS[6], ARGV[9], ARGV[7])
+  write(KEYS[7], ARGV[10], ARGV[7])
+  write(KEYS[8], ARGV[11], ARGV[4])
 end
 
 if ARGV[2] ~= '' then

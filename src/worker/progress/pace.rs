@@ -20,9 +20,6 @@ const WAITING_AFTER: Duration = Duration::from_secs(2);
 const FIRST_MAX: u32 = 6;
 const LATER_MAX: u32 = 2;
 
-/// Above all that who begins after another counts from here: where clocks do not agree its numbers would start anew.
-const LATER_FROM: u64 = 8;
-
 /// The highest percentage: it is done when its outcome is there.
 const PERCENT_MAX: u8 = 99;
 
@@ -79,7 +76,6 @@ impl Pace {
     /// Of a request that was read now, so many milliseconds after it was sent, and waits for its turn. Where another worker
     /// may have begun with it, it is `is_later`.
     pub fn new(is_resume: bool, is_later: bool, age: i64, now: Instant) -> Self {
-        let least = if is_later { LATER_FROM } else { 0 };
         Self {
             is_resume,
             is_later,
@@ -99,7 +95,7 @@ impl Pace {
             percent: 0,
             next_percent: 0,
             born: now,
-            age: u64::try_from(age).unwrap_or(0).max(least),
+            age: u64::try_from(age).unwrap_or(0),
             sequence: None,
         }
     }
@@ -120,10 +116,11 @@ impl Pace {
         self.is_open = true;
     }
 
-    /// Another worker is at it.
+    /// Another worker is at it, and tells of it until this one has it for itself again.
     pub fn met_another(&mut self) {
         self.is_later = true;
-        self.age = self.age.max(LATER_FROM);
+        self.is_open = false;
+        self.held = None;
     }
 
     /// Nothing more is told.

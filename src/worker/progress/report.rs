@@ -147,9 +147,11 @@ impl Progress for Report {
         self.act(|pace, now| pace.wrote_section(heading, extent, now));
     }
 
-    fn stores(&self) {
+    fn stores(&self, is_as_written: bool) {
         let chars = std::mem::take(&mut self.state().chars);
-        self.reports.learn(chars);
+        if is_as_written {
+            self.reports.learn(chars);
+        }
         self.act(Pace::stores);
     }
 

@@ -110,8 +110,12 @@ async fn what_resumes_usually_have_is_learnt_from_those_that_were_written() {
         report.wrote_section("경력", chars / 2);
         percents.push(told.all().pop().unwrap().percent.unwrap());
         report.wrote_section("경력", chars);
-        report.stores();
+        report.stores(true);
         report.ends();
+        // Of this one the model wrote a part that was of no use.
+        let broken = at_work(&reports, RequestKind::ResumeAnswer, &answer(), 0).await;
+        broken.wrote_section("경력", USUAL / 2);
+        broken.stores(false);
         reports.tick(Instant::now());
     }
     let (first, last) = (percents.first().unwrap(), percents.last().unwrap());
@@ -127,7 +131,7 @@ async fn what_was_there_before_its_partition_was_ours_is_told_in_two_records_wit
         tokio::time::advance(SECOND).await;
         report.wrote_section("기술", 1_000);
         tokio::time::advance(SECOND).await;
-        report.stores();
+        report.stores(true);
         let all = std::mem::take(&mut *told.0.lock().unwrap());
         assert_eq!(all.len(), records);
         assert_eq!(all[0].percent.is_some(), records == 3);

@@ -87,7 +87,7 @@ async fn each_right_in_redis_that_the_work_needs_is_missed_without_traffic(env: 
     let redis = Redis::connect(&env.services).await;
     let user = env.topics.suffix.clone();
     let address = format!("redis://{user}:{user}@127.0.0.1:{}", env.services.redis_port).parse().expect("an address");
-    let commands = ["evalsha", "eval", "get", "set", "del", "pttl", "pexpire", "exists"];
+    let commands = ["evalsha", "eval", "get", "set", "del", "pttl", "pexpire", "exists", "sismember"];
     let set = async |keys: &[&str], commands: &[&str]| {
         let (password, commands) = (format!(">{user}"), commands.iter().map(|command| format!("+{command}")));
         let commands: Vec<String> = commands.collect();
@@ -154,6 +154,7 @@ async fn a_paid_reply_waits_for_a_store_that_refuses_it(env: Arc<TestEnv>) {
     }
     let told = told_in_time(&worker, "redis").await;
     assert!(told.contains("can't run this command") || told.contains("ACL failure"), "{told}");
+    assert!(told.contains("(SET)") || told.contains("'set'"), "{told}");
     eventually("what waits is counted, and told with its setting", || async {
         let (_, body) = worker.get("/readyz").await?;
         let (_, metrics) = worker.get("/metrics").await?;

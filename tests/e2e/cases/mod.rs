@@ -1,15 +1,18 @@
 //! The tests, by subject.
 
+mod attackers;
 mod browsers;
 mod callers;
 mod clients;
 mod crash;
 mod dead_letters;
 mod environment;
+mod erasure;
 mod exit;
 mod failures;
 mod feedback;
 mod gateway;
+mod gateway_auth;
 mod half_alive;
 mod hangs;
 mod namesakes;
@@ -49,6 +52,7 @@ pub fn all() -> Vec<(&'static str, Vec<Case>)> {
         ("process", process::cases()),
         ("progress", progress::cases()),
         ("environment", environment::cases()),
+        ("erasure", erasure::cases()),
         ("exit", exit::cases()),
         ("crash", crash::cases()),
         ("scenarios", scenarios::cases()),
@@ -56,8 +60,10 @@ pub fn all() -> Vec<(&'static str, Vec<Case>)> {
         ("namesakes", namesakes::cases()),
         ("ops", ops::cases()),
         ("gateway", gateway::cases()),
+        ("gateway_auth", gateway_auth::cases()),
         ("callers", callers::cases()),
         ("clients", clients::cases()),
+        ("attackers", attackers::cases()),
         ("browsers", browsers::cases()),
         ("page", page::cases()),
         ("spring", spring::cases()),

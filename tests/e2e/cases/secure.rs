@@ -129,6 +129,10 @@ async fn what_may_not_be_looked_at_or_read_is_told_at_once(env: Arc<TestEnv>) {
     let ended = env.run(&["dlt", "list"], &settings).await;
     assert!(ended.stderr.contains("may not be read") && !ended.status.success(), "{}", ended.stderr);
     assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
+    let ended = env.run(&["dlt", "purge", "--before", "2100-01-01T00:00:00Z", "--yes"], &settings).await;
+    let told =
+        format!("what is in {} may not be deleted; an ACL has to allow Delete on it", env.topics.dead_letters()[0]);
+    assert!(ended.stderr.contains(&told) && ended.status.code() == Some(1), "{}", ended.stderr);
 }
 
 async fn a_killed_static_member_of_the_new_protocol_waits_for_its_own_name(env: Arc<TestEnv>) {

@@ -9,7 +9,7 @@ use crate::kit::redis::Redis;
 use crate::kit::services::BUCKET;
 use crate::kit::test_env::TestEnv;
 use crate::kit::wait::eventually;
-use crate::suites::{documents, expiring, links, redis, state};
+use crate::suites::{documents, erasing, expiring, links, redis, state};
 
 pub fn cases() -> Vec<Case> {
     let lasting = state::all().into_iter().map(|(name, test)| {
@@ -17,6 +17,16 @@ pub fn cases() -> Vec<Case> {
     });
     let short = expiring::all().into_iter().map(|(name, test)| {
         Case::new(name, move |env| Box::pin(async move { test(&redis_state(&env, expiring::SHORT).await).await }))
+    });
+    let erasing = erasing::all().into_iter().map(|(name, test)| {
+        Case::new(name, move |env| Box::pin(async move { test(&redis_state(&env, state::LASTING).await).await }))
+    });
+    let marked = Case::new("a_mark_of_erasure_is_heeded_as_it_is_written", |env| {
+        Box::pin(async move {
+            let redis = Redis::connect(&env.services).await;
+            let put = async |key: String, value: String| redis.run("SET", &[&key, &value]).await;
+            redis::a_mark_of_erasure_is_heeded_as_it_is_written(&redis_state(&env, state::LASTING).await, put).await;
+        })
     });
     let stored = documents::all()
         .into_iter()
@@ -54,7 +64,8 @@ pub fn cases() -> Vec<Case> {
             }
         })
     });
-    lasting.chain(short).chain(stored).chain([unreadable, earlier, at_once, replicated]).collect()
+    let others = [unreadable, earlier, at_once, marked, replicated];
+    lasting.chain(short).chain(erasing).chain(stored).chain(others).collect()
 }
 
 /// Connected, since until then every operation fails.

@@ -9,6 +9,7 @@ use async_trait::async_trait;
 use ssammu_worker::events::outcome::{SavedOutcome, Scope};
 use ssammu_worker::events::record::Flow;
 use ssammu_worker::events::request::MemberId;
+use ssammu_worker::state::erasure::Erasure;
 use ssammu_worker::state::memory::MemoryState;
 use ssammu_worker::state::session::Session;
 use ssammu_worker::state::{
@@ -78,6 +79,18 @@ impl StagedState {
         let change =
             SessionChange { expected: None, session: Write::Put(session), draft: Write::Keep, ended: Write::Keep };
         self.somebody_saves(member, change).await;
+    }
+
+    /// Erases a member at this moment, in milliseconds since 1970.
+    pub async fn erase(&self, member: i64, at: i64) {
+        self.memory().mark_erased(MemberId::new(member).unwrap(), at).await.unwrap();
+        self.forget(member).await;
+    }
+
+    /// Forgets a member; how many entries there were.
+    pub async fn forget(&self, member: i64) -> usize {
+        let held = self.memory().forget(MemberId::new(member).unwrap()).await.unwrap();
+        held.sessions + held.drafts + held.ended + held.outcomes
     }
 
     /// The next answer is saved when the gate is open.
@@ -153,7 +166,7 @@ impl StagedState {
 /// Of a request that nobody sent.
 fn claim(flow: Flow, member: i64) -> Claim {
     let [request, record, token] = [(); 3].map(|()| Uuid::new_v4());
-    Claim { flow, member: MemberId::new(member).unwrap(), request, record, token }
+    Claim { flow, member: MemberId::new(member).unwrap(), request, record, sent_at: Some(i64::MAX), token }
 }
 
 fn empty(lock: Duration) -> Arc<MemoryState> {

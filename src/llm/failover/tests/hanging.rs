@@ -295,3 +295,13 @@ async fn who_asks_for_a_long_reply_waits_longer_before_it_counts_as_lost() {
     let reply = probed(&model, model.ask(&long, &Place::only(), Instant::now() + SECOND * 50, None)).await;
     assert_eq!((reply.map(|reply| reply.text), primary.calls()), (Ok("제가".to_owned()), 1));
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_is_there_counts_though_its_time_is_over_by_then() {
+    let within = Duration::from_secs(4);
+    for _ in 0..20 {
+        let (primary, fallback) =
+            (Scripted::taking(within / 2, "vllm", [said("제때")]), Scripted::new("openai", [said("x")]));
+        assert_eq!(asked(&pair(&primary, &fallback), within).await, Ok("제때".to_owned()));
+    }
+}

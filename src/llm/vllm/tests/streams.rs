@@ -188,6 +188,33 @@ async fn a_stream_that_breaks_is_cut_unless_the_reply_was_whole_by_then() {
 }
 
 #[tokio::test]
+async fn a_reply_that_is_whole_is_not_kept_waiting_by_comments() {
+    let whole = delta("좋은") + &event(&json!({"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}));
+    let comments = std::iter::repeat_n((TICK * 10, b": wait\n\n".to_vec()), 20);
+    let pieces: Vec<_> = std::iter::once((NOW, whole.into_bytes())).chain(comments).collect();
+    let server = serving(100, move |_, _| Reaction::Pieces(pieces.clone(), End::Never)).await;
+    let asked = Instant::now();
+    assert_eq!(heard(&client(&server)).await.0.unwrap().text, "좋은");
+    assert!(asked.elapsed() < TICK * 100, "{:?}", asked.elapsed());
+}
+
+#[tokio::test]
+async fn who_asks_for_a_whole_answer_after_all_has_heard_nothing_of_it() {
+    let refusal = json!({"error": {"message": "'stream' is not supported", "code": 400}});
+    let stream = delta("좋은") + &event(&refusal);
+    let server = serving(100, move |got, _| match got.body["stream"] == true {
+        true => streams([stream.as_bytes()], End::Told),
+        false => said("네."),
+    })
+    .await;
+    let (notes, sign) = (Notes::default(), LastSign::default());
+    let heard = Heard::new(&notes, &sign);
+    assert_eq!(client(&server).call(&ask("TCP란?"), soon(), Some(&heard)).await.unwrap().text, "네.");
+    assert_eq!(heard.times().first, None);
+    assert_eq!(*notes.0.lock().unwrap(), ["|", "좋은", "|"]);
+}
+
+#[tokio::test]
 async fn a_server_sees_that_nobody_wants_its_reply_any_more() {
     let stream = delta("좋은");
     let server = serving(100, move |_, _| streams([stream.as_bytes()], End::Never)).await;
@@ -233,13 +260,15 @@ async fn a_stream_may_come_compressed_and_is_heard_all_the_same() {
 async fn what_no_reply_can_be_is_not_read_to_its_end() {
     let endless =
         |piece: Vec<u8>| serving(100, move |_, _| Reaction::Pieces(vec![(NOW, piece.clone()); 64], End::Never));
-    // A line without an end, a reply without one, a whole answer without one; all that is compressed of nothing.
+    // A line without an end, a reply without one, a whole answer without one, comments without one; all that is compressed of
+    // nothing.
     let mut gzip = GzEncoder::new(Vec::new(), Compression::best());
     gzip.write_all(&vec![b'\n'; 64 << 20]).unwrap();
     let line = b"data: ".iter().copied().chain([b'x'; 64 << 10]).collect();
     let reply = delta(&"가".repeat(20 << 10)).into_bytes();
     let plain = std::iter::once(b'{').chain([b' '; 64 << 10]).collect();
-    for piece in [line, reply, plain, gzip.finish().unwrap()] {
+    let comments = b": wait\n\n".repeat(8 << 10);
+    for piece in [line, reply, plain, comments, gzip.finish().unwrap()] {
         let server = endless(piece).await;
         assert_eq!(heard(&client(&server)).await.0.unwrap_err().cause, Cause::Garbage);
     }

@@ -138,6 +138,19 @@ fn who_may_not_be_the_first_tells_no_wait_before_it_has_the_request_for_itself()
 }
 
 #[test]
+fn who_meets_another_tells_nothing_that_was_held_back_and_no_wait_before_it_has_the_request_again() {
+    let (mut pace, now) = at_work(false, false, MS * 300);
+    pace.opened();
+    assert_eq!(pace.wrote("하나.", now), text("하나."));
+    assert_eq!(pace.wrote("하나. 둘.", now + MS), None);
+    pace.met_another();
+    pace.waits(now + MS);
+    assert_eq!(pace.tick(now + WAITING_AFTER * 2), Due::Nothing, "the other tells");
+    pace.opened();
+    assert_eq!(pace.tick(now + WAITING_AFTER * 2), Due::Tell(News::Waiting));
+}
+
+#[test]
 fn a_later_worker_tells_two_records_without_percentages_and_counts_on() {
     let (mut pace, now) = at_work(true, true, MS * 300);
     assert_eq!(pace.wrote_section("소개", extent(100), now), section("소개", None));
@@ -206,7 +219,6 @@ fn numbers_are_milliseconds_since_the_request_and_rise() {
     assert_eq!(pace.sequence(now), 41);
     assert_eq!(pace.sequence(now + MS * 2_000), 2_040);
     assert_eq!(Pace::new(false, false, -5_000, now).sequence(now + MS * 7), 7, "sent by a clock that is ahead");
-    assert_eq!(Pace::new(false, true, -5_000, now).sequence(now), LATER_FROM);
 }
 
 #[derive(Clone, Debug)]

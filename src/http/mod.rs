@@ -1,5 +1,12 @@
 //! Health and metrics over HTTP.
 
+pub mod body;
+mod group;
+mod places;
+pub mod server;
+mod watched;
+
+use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,19 +22,26 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
 
+pub use crate::http::group::Group;
+pub use crate::http::places::Room;
+use crate::http::server::{Limits, Server};
 use crate::readiness::Readiness;
 use crate::telemetry::metrics::Metrics;
 
 /// How long a healthcheck waits.
 const HEALTHCHECK: Duration = Duration::from_secs(3);
 
-/// Serves `/livez`, `/readyz` and `/metrics`.
-///
-/// # Errors
-/// When the listener fails.
-pub async fn serve(listener: TcpListener, readiness: Arc<Readiness>, metrics: Arc<Metrics>) -> std::io::Result<()> {
-    let router = Router::new().route("/metrics", get(metrics_text)).with_state(metrics).merge(health(readiness));
-    axum::serve(listener, router).await
+/// Serves `/livez`, `/readyz` and `/metrics`, for as long as it is awaited.
+pub async fn serve(listener: TcpListener, readiness: Arc<Readiness>, metrics: Arc<Metrics>) {
+    let server = Server {
+        limits: Limits::default(),
+        // Whoever asks on this machine, asks for all that look after it.
+        is_many: Box::new(|address| address.to_canonical().is_loopback()),
+        full: || (StatusCode::SERVICE_UNAVAILABLE, [(header::RETRY_AFTER, "1")]).into_response(),
+        metrics: metrics.http.clone(),
+        router: measured(move || metrics.text()).merge(health(readiness)),
+    };
+    server.run(listener, pending()).await;
 }
 
 /// `/livez` and `/readyz`.
@@ -42,8 +56,13 @@ async fn readyz(State(readiness): State<Arc<Readiness>>) -> Response {
     (status, Json(body)).into_response()
 }
 
-async fn metrics_text(State(metrics): State<Arc<Metrics>>) -> Response {
-    match metrics.text() {
+/// `/metrics`, which has this text.
+pub fn measured(text: impl Fn() -> prometheus::Result<String> + Clone + Send + Sync + 'static) -> Router {
+    Router::new().route("/metrics", get(async move || metrics_text(text())))
+}
+
+fn metrics_text(text: prometheus::Result<String>) -> Response {
+    match text {
         Ok(text) => ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response(),
         Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
     }
