@@ -6,7 +6,8 @@
 //! (`sse`, `stream`); how far requests are comes beside that, for whoever listens just then (`progress`). It knows which
 //! question a member was last shown (`interview`), and what it missed while it was
 //! away (`absence`). What is none of its own goes to the server before it (`pass`). Who asks, and for whom they may, is
-//! known before all that (`guard`, `site`, `auth`), and what records say of themselves has to agree (`trust`).
+//! known before all that (`guard`, `site`, `client`, `auth`), what one client may take is told by `shares` and for how long a
+//! stream is open by `lease`, and what records say of themselves has to agree (`trust`).
 
 mod absence;
 mod api;
