@@ -95,7 +95,7 @@ const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; st
 /// How a gateway is run.
 #[derive(Debug)]
 pub struct Options {
-    /// How far back it reads when it starts; `None`: from the first record.
+    /// How far back it reads when it starts, and remembers; `None`: from the first record, and as long as there is room.
     pub replay: Option<Duration>,
     /// How long a caller waits for an outcome.
     pub timeout: Duration,

@@ -26,7 +26,7 @@ pub struct GatewaySettings {
     /// Where to listen. Beyond loopback it starts only where a setting says who may ask, or that everybody may
     #[arg(long = "addr", env = "GATEWAY_ADDR", hide_env_values = true, default_value = "127.0.0.1:8000")]
     pub addr: String,
-    /// How far back to read when it starts, so that members are told what they missed
+    /// How far back to read when it starts, so that members are told what they missed; what is older is forgotten
     #[arg(long = "replay", env = "GATEWAY_REPLAY", hide_env_values = true, default_value = "30m",
         value_parser = read_duration)]
     pub replay: Duration,

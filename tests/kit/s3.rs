@@ -39,10 +39,16 @@ impl Bucket {
         Ok(())
     }
 
-    /// A bucket of this name, which keeps versions.
-    pub async fn versioned(services: &Services, name: &str) -> Self {
+    /// A bucket of this name: the test server answers 500 to who lists one that others fill meanwhile.
+    pub async fn another(services: &Services, name: &str) -> Self {
         let bucket = Self { name: name.to_owned(), ..Self::new(services) };
         bucket.create().await.expect("the bucket can be made");
+        bucket
+    }
+
+    /// The same, which keeps versions.
+    pub async fn versioned(services: &Services, name: &str) -> Self {
+        let bucket = Self::another(services, name).await;
         let status = VersioningConfiguration::builder().status(BucketVersioningStatus::Enabled).build();
         let enabled = bucket.client.put_bucket_versioning().bucket(name).versioning_configuration(status).send().await;
         enabled.expect("it keeps versions");
