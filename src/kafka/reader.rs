@@ -117,7 +117,16 @@ impl Following {
                 looked = Instant::now();
             }
             self.consumer.context().re_add.run(self.consumer.client(), bootstrap);
-            let Some(Ok(message)) = self.consumer.poll(POLL) else { continue };
+            let message = match self.consumer.poll(POLL) {
+                Some(Ok(message)) => message,
+                Some(Err(error)) => {
+                    if is_denied(&error) && client::is_news(&format!("reading {error}")) {
+                        tracing::warn!(%error, "a topic may not be read: what comes there is not seen");
+                    }
+                    continue;
+                }
+                None => continue,
+            };
             if sender.blocking_send(seen(&message)).is_err() {
                 return;
             }

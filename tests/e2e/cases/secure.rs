@@ -123,6 +123,8 @@ async fn what_may_not_be_looked_at_or_read_is_told_at_once(env: Arc<TestEnv>) {
         let line = line.unwrap_or_else(|| panic!("{topic} in {}", ended.stdout));
         assert!(line.contains("DescribeConfigs") || line.contains("uthorization"), "{line}");
     }
+    let gateway = env.start_gateway(&["gateway"], &settings);
+    gateway.process.wait_for_log("a topic may not be read").await;
     // An empty topic is not read, and so nobody is refused.
     env.requests.request(&env.topics.dead_letters()[0]).key("7").value("{}").send().await;
     let began = Instant::now();
