@@ -344,7 +344,9 @@ pub fn model(
         Some(settings) => Some(around(Arc::new(OpenAi::new(settings.clone()).context("the fallback's client")?))),
         None => None,
     };
-    Ok(Failover::new(primary, fallback, Patience::default(), observer))
+    let model = Failover::new(primary, fallback, Patience::default(), observer);
+    let needs_consent = config.openai.as_ref().is_some_and(|fallback| fallback.needs_consent);
+    Ok(if needs_consent { model.only_with_consent() } else { model })
 }
 
 /// Looks at a part of the worker for as long as it runs.

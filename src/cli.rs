@@ -36,6 +36,9 @@ use crate::print::say;
 use crate::proxies::Proxies;
 use crate::telemetry::log;
 
+/// Links that work for longer are worth a word.
+const LONG_LINK: Duration = Duration::from_hours(1);
+
 /// As if SIGINT had killed it: work was left undone.
 const ASKED_TWICE: u8 = 130;
 
@@ -279,6 +282,20 @@ async fn run(config: Config) -> anyhow::Result<()> {
     );
     if let Some((needed, limit)) = open_files::make_room(config.max_in_flight) {
         tracing::warn!(needed, limit, "MAX_IN_FLIGHT needs more open files than the process may have (ulimit -n)");
+    }
+    if let Some(fallback) = &config.openai {
+        let gets = if fallback.needs_consent {
+            "requests with ce_overseasconsent=true alone (OPENAI_ONLY_WITH=consent)"
+        } else {
+            "every request that the model server cannot answer; OPENAI_ONLY_WITH=consent asks for a header"
+        };
+        tracing::info!(fallback = fallback.base_url.host_str(), gets, "the fallback is on; it may be overseas");
+    }
+    if config.resume_url_ttl > LONG_LINK {
+        tracing::warn!(
+            ttl = ?config.resume_url_ttl,
+            "RESUME_URL_TTL: whoever gets hold of a link reads the résumé for so long; an hour is plenty"
+        );
     }
     if !config.fallback_ignored.is_empty() {
         tracing::warn!(

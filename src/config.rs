@@ -102,6 +102,9 @@ pub struct Settings {
     /// Model of the fallback
     #[arg(long, env, hide_env_values = true, default_value = openai::DEFAULT_MODEL)]
     openai_model: String,
+    /// consent: the fallback gets only requests whose header ce_overseasconsent is true [without it: every request]
+    #[arg(long, env, hide_env_values = true, default_value = "")]
+    openai_only_with: String,
     /// Bucket for documents. Credentials, region and AWS_ENDPOINT_URL_S3 are read as in any AWS program
     #[arg(long, env, hide_env_values = true, default_value = "resumes")]
     s3_bucket_name: String,
@@ -272,6 +275,7 @@ impl Settings {
             openai_api_key_file: self.files.openai_api_key_file,
             openai_base_url: self.openai_base_url,
             openai_model: self.openai_model,
+            openai_only_with: self.openai_only_with,
         };
         let fallback_ignored = fallback.ignored();
         let openai = fallback.checked(&mut check);

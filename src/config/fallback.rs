@@ -6,6 +6,8 @@ use crate::llm::openai::{self, OpenAiSettings};
 
 /// The one fallback there is.
 const OPENAI: &str = "openai";
+/// What a request may be asked to have before it goes there.
+const CONSENT: &str = "consent";
 const KEY: &str = "OPENAI_API_KEY";
 const KEY_FILE: &str = "OPENAI_API_KEY_FILE";
 /// OpenAI's own server, which lets nobody in without a key.
@@ -18,6 +20,7 @@ pub(super) struct Given {
     pub openai_api_key_file: String,
     pub openai_base_url: String,
     pub openai_model: String,
+    pub openai_only_with: String,
 }
 
 impl Given {
@@ -34,6 +37,14 @@ impl Given {
 
     /// How to reach the fallback, if it is turned on.
     pub fn checked(self, check: &mut Check) -> Option<OpenAiSettings> {
+        let needs_consent = match self.openai_only_with.trim() {
+            "" => false,
+            CONSENT => true,
+            _ => {
+                check.wrong("OPENAI_ONLY_WITH", "consent, or empty for every request");
+                true
+            }
+        };
         match self.llm_fallback.trim() {
             "" => return None,
             OPENAI => {}
@@ -49,7 +60,7 @@ impl Given {
         if api_key.is_none() && self.openai_api_key_file.is_empty() && base_url.host_str() == Some(NEEDS_A_KEY) {
             check.wrong(KEY, "LLM_FALLBACK=openai needs it, or the OPENAI_BASE_URL of a server that wants no key");
         }
-        Some(OpenAiSettings { base_url, model: self.openai_model, api_key })
+        Some(OpenAiSettings { base_url, model: self.openai_model, api_key, needs_consent })
     }
 }
 
@@ -64,6 +75,7 @@ mod tests {
             openai_api_key_file: String::new(),
             openai_base_url: openai_base_url.to_owned(),
             openai_model: "gpt".to_owned(),
+            openai_only_with: String::new(),
         }
     }
 
@@ -115,6 +127,21 @@ mod tests {
         let mistake = Err(vec!["OPENAI_API_KEY".to_owned()]);
         assert_eq!(checked("openai", "", ""), mistake);
         assert_eq!(checked("openai", "", "https://api.openai.com/v1"), mistake);
+    }
+
+    #[test]
+    fn every_request_goes_there_unless_consent_is_asked_for() {
+        let with = |only_with: &str| {
+            let mut check = Check::default();
+            let given = Given { openai_only_with: only_with.to_owned(), ..given(OPENAI, "sk-1", "") };
+            let fallback = given.checked(&mut check);
+            if check.0.is_empty() { Ok(fallback.map(|fallback| fallback.needs_consent)) } else { Err(check.0) }
+        };
+        assert_eq!((with(""), with("consent"), with(" consent ")), (Ok(Some(false)), Ok(Some(true)), Ok(Some(true))));
+        for wrong in ["true", "Consent", "header", "동의"] {
+            let told = with(wrong).unwrap_err();
+            assert!(told[0].starts_with("OPENAI_ONLY_WITH: consent") && !told[0].contains(wrong), "{told:?}");
+        }
     }
 
     #[test]
