@@ -345,8 +345,7 @@ pub fn model(
         None => None,
     };
     let model = Failover::new(primary, fallback, Patience::default(), observer);
-    let needs_consent = config.openai.as_ref().is_some_and(|fallback| fallback.needs_consent);
-    Ok(if needs_consent { model.only_with_consent() } else { model })
+    Ok(if config.fallback_needs_consent { model.only_with_consent() } else { model })
 }
 
 /// Looks at a part of the worker for as long as it runs.

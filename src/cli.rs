@@ -284,7 +284,7 @@ async fn run(config: Config) -> anyhow::Result<()> {
         tracing::warn!(needed, limit, "MAX_IN_FLIGHT needs more open files than the process may have (ulimit -n)");
     }
     if let Some(fallback) = &config.openai {
-        let gets = if fallback.needs_consent {
+        let gets = if config.fallback_needs_consent {
             "requests with ce_overseasconsent=true alone (OPENAI_ONLY_WITH=consent)"
         } else {
             "every request that the model server cannot answer; OPENAI_ONLY_WITH=consent asks for a header"

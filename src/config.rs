@@ -164,6 +164,8 @@ pub struct Config {
     pub redis_wait_replicas: u32,
     pub vllm: VllmSettings,
     pub openai: Option<OpenAiSettings>,
+    /// The fallback gets only requests whose member has agreed to that.
+    pub fallback_needs_consent: bool,
     /// Variables that say how to reach a fallback, while none is turned on.
     pub fallback_ignored: Vec<&'static str>,
     pub s3_bucket: String,
@@ -278,6 +280,7 @@ impl Settings {
             openai_only_with: self.openai_only_with,
         };
         let fallback_ignored = fallback.ignored();
+        let fallback_needs_consent = fallback.needs_consent(&mut check);
         let openai = fallback.checked(&mut check);
         let s3_upload_prefix = check.prefix("S3_UPLOAD_PREFIX", self.s3_upload_prefix);
         let resume_url_ttl = check.duration("RESUME_URL_TTL", &self.resume_url_ttl);
@@ -330,6 +333,7 @@ impl Settings {
                 through_proxy,
             },
             openai,
+            fallback_needs_consent,
             fallback_ignored,
             s3_bucket,
             s3_options,

@@ -35,16 +35,20 @@ impl Given {
         ways.into_iter().filter(|(_, value)| off && !value.is_empty()).map(|(name, _)| name).collect()
     }
 
-    /// How to reach the fallback, if it is turned on.
-    pub fn checked(self, check: &mut Check) -> Option<OpenAiSettings> {
-        let needs_consent = match self.openai_only_with.trim() {
+    /// Whether it is for those requests alone that say that the member agreed.
+    pub fn needs_consent(&self, check: &mut Check) -> bool {
+        match self.openai_only_with.trim() {
             "" => false,
             CONSENT => true,
             _ => {
                 check.wrong("OPENAI_ONLY_WITH", "consent, or empty for every request");
                 true
             }
-        };
+        }
+    }
+
+    /// How to reach the fallback, if it is turned on.
+    pub fn checked(self, check: &mut Check) -> Option<OpenAiSettings> {
         match self.llm_fallback.trim() {
             "" => return None,
             OPENAI => {}
@@ -60,7 +64,7 @@ impl Given {
         if api_key.is_none() && self.openai_api_key_file.is_empty() && base_url.host_str() == Some(NEEDS_A_KEY) {
             check.wrong(KEY, "LLM_FALLBACK=openai needs it, or the OPENAI_BASE_URL of a server that wants no key");
         }
-        Some(OpenAiSettings { base_url, model: self.openai_model, api_key, needs_consent })
+        Some(OpenAiSettings { base_url, model: self.openai_model, api_key })
     }
 }
 
@@ -134,10 +138,10 @@ mod tests {
         let with = |only_with: &str| {
             let mut check = Check::default();
             let given = Given { openai_only_with: only_with.to_owned(), ..given(OPENAI, "sk-1", "") };
-            let fallback = given.checked(&mut check);
-            if check.0.is_empty() { Ok(fallback.map(|fallback| fallback.needs_consent)) } else { Err(check.0) }
+            let needs_consent = given.needs_consent(&mut check);
+            if check.0.is_empty() { Ok(needs_consent) } else { Err(check.0) }
         };
-        assert_eq!((with(""), with("consent"), with(" consent ")), (Ok(Some(false)), Ok(Some(true)), Ok(Some(true))));
+        assert_eq!((with(""), with("consent"), with(" consent ")), (Ok(false), Ok(true), Ok(true)));
         for wrong in ["true", "Consent", "header", "동의"] {
             let told = with(wrong).unwrap_err();
             assert!(told[0].starts_with("OPENAI_ONLY_WITH: consent") && !told[0].contains(wrong), "{told:?}");

@@ -31,8 +31,6 @@ pub struct OpenAiSettings {
     pub base_url: Url,
     pub model: String,
     pub api_key: Option<String>,
-    /// It is for requests of members alone who have agreed.
-    pub needs_consent: bool,
 }
 
 /// OpenAI's chat API.
@@ -105,7 +103,7 @@ mod tests {
     fn client(server: &FakeServer) -> OpenAi {
         let base_url = server.url.join("/proxy/v1").unwrap();
         let (model, api_key) = (DEFAULT_MODEL.to_owned(), Some("sk-1".to_owned()));
-        OpenAi::new(OpenAiSettings { base_url, model, api_key, needs_consent: false }).unwrap()
+        OpenAi::new(OpenAiSettings { base_url, model, api_key }).unwrap()
     }
 
     fn ask() -> Ask {
