@@ -36,9 +36,6 @@ use crate::print::say;
 use crate::proxies::Proxies;
 use crate::telemetry::log;
 
-/// Links that work for longer are worth a word.
-const LONG_LINK: Duration = Duration::from_hours(1);
-
 /// As if SIGINT had killed it: work was left undone.
 const ASKED_TWICE: u8 = 130;
 
@@ -290,12 +287,6 @@ async fn run(config: Config) -> anyhow::Result<()> {
             "every request that the model server cannot answer; OPENAI_ONLY_WITH=consent asks for a header"
         };
         tracing::info!(fallback = fallback.base_url.host_str(), gets, "the fallback is on; it may be overseas");
-    }
-    if config.resume_url_ttl > LONG_LINK {
-        tracing::warn!(
-            ttl = ?config.resume_url_ttl,
-            "RESUME_URL_TTL: whoever gets hold of a link reads the résumé for so long; an hour is plenty"
-        );
     }
     if !config.fallback_ignored.is_empty() {
         tracing::warn!(

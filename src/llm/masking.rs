@@ -11,6 +11,7 @@ mod restoring;
 
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
+use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -54,7 +55,7 @@ struct Found {
 }
 
 /// What was hidden in one request, and how to get it back.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Masks {
     /// Numbers of placeholders by what they stand for.
     numbers: HashMap<(Kind, String), u32>,
@@ -63,6 +64,13 @@ pub(super) struct Masks {
     /// What members wrote themselves in the form of a placeholder.
     theirs: HashSet<(Kind, u32)>,
     last: HashMap<Kind, u32>,
+}
+
+/// Without what it hides.
+impl fmt::Debug for Masks {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Masks({})", self.numbers.len())
+    }
 }
 
 impl Masks {
