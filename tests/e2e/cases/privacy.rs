@@ -59,6 +59,7 @@ async fn the_overseas_fallback_is_for_those_alone_who_agreed(env: Arc<TestEnv>) 
     let kept = env.member();
     let value = feedback(kept, "나중에 답할 것");
     env.requests.ask(topic, &value).header("ce_overseasconsent", "true").send().await;
+    outcomes.expect_failure(kept, "LLM_UNAVAILABLE").await;
     let letter = outcomes.dead_letter(value.to_string().as_bytes()).await;
     assert_eq!(letter.header("ce_overseasconsent"), Some("true"));
     fallback.well();
