@@ -30,7 +30,8 @@ use tokio::time::timeout;
 use self::credentials::Expiry;
 pub use self::options::{Encryption, StoreOptions, Trusted};
 use super::{
-    CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE, DocumentError, Documents, Inventory, Link, Removal, Version, Versions,
+    CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE, DocumentError, Documents, Inventory, Link, Removal, Version,
+    Versions,
 };
 
 /// Seoul, where the service runs.
