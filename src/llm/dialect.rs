@@ -104,7 +104,7 @@ impl Dialect {
         }
     }
 
-    /// The same, where the server is told whether it may store what it is asked.
+    /// The same, in which the server is told, or not told, to store nothing.
     pub fn storing_nothing(self, store: bool) -> Self {
         Self { store, ..self }
     }
