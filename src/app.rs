@@ -344,7 +344,8 @@ pub fn model(
         Some(settings) => Some(around(Arc::new(OpenAi::new(settings.clone()).context("the fallback's client")?))),
         None => None,
     };
-    Ok(Failover::new(primary, fallback, Patience::default(), observer))
+    let model = Failover::new(primary, fallback, Patience::default(), observer);
+    Ok(if config.fallback_needs_consent { model.only_with_consent() } else { model })
 }
 
 /// Looks at a part of the worker for as long as it runs.

@@ -280,6 +280,14 @@ async fn run(config: Config) -> anyhow::Result<()> {
     if let Some((needed, limit)) = open_files::make_room(config.max_in_flight) {
         tracing::warn!(needed, limit, "MAX_IN_FLIGHT needs more open files than the process may have (ulimit -n)");
     }
+    if let Some(fallback) = &config.openai {
+        let gets = if config.fallback_needs_consent {
+            "requests with ce_overseasconsent=true alone (OPENAI_ONLY_WITH=consent)"
+        } else {
+            "every request that the model server cannot answer; OPENAI_ONLY_WITH=consent asks for a header"
+        };
+        tracing::info!(fallback = fallback.base_url.host_str(), gets, "the fallback is on; it may be overseas");
+    }
     if !config.fallback_ignored.is_empty() {
         tracing::warn!(
             ignored = config.fallback_ignored.join(", "),

@@ -102,6 +102,9 @@ pub struct Settings {
     /// Model of the fallback
     #[arg(long, env, hide_env_values = true, default_value = openai::DEFAULT_MODEL)]
     openai_model: String,
+    /// consent: the fallback gets only requests whose header ce_overseasconsent is true [without it: every request]
+    #[arg(long, env, hide_env_values = true, default_value = "")]
+    openai_only_with: String,
     /// Bucket for documents. Credentials, region and AWS_ENDPOINT_URL_S3 are read as in any AWS program
     #[arg(long, env, hide_env_values = true, default_value = "resumes")]
     s3_bucket_name: String,
@@ -161,6 +164,8 @@ pub struct Config {
     pub redis_wait_replicas: u32,
     pub vllm: VllmSettings,
     pub openai: Option<OpenAiSettings>,
+    /// The fallback gets only requests whose member has agreed to that.
+    pub fallback_needs_consent: bool,
     /// Variables that say how to reach a fallback, while none is turned on.
     pub fallback_ignored: Vec<&'static str>,
     pub s3_bucket: String,
@@ -272,8 +277,10 @@ impl Settings {
             openai_api_key_file: self.files.openai_api_key_file,
             openai_base_url: self.openai_base_url,
             openai_model: self.openai_model,
+            openai_only_with: self.openai_only_with,
         };
         let fallback_ignored = fallback.ignored();
+        let fallback_needs_consent = fallback.needs_consent(&mut check);
         let openai = fallback.checked(&mut check);
         let s3_upload_prefix = check.prefix("S3_UPLOAD_PREFIX", self.s3_upload_prefix);
         let resume_url_ttl = check.duration("RESUME_URL_TTL", &self.resume_url_ttl);
@@ -326,6 +333,7 @@ impl Settings {
                 through_proxy,
             },
             openai,
+            fallback_needs_consent,
             fallback_ignored,
             s3_bucket,
             s3_options,

@@ -6,6 +6,8 @@ use crate::llm::openai::{self, OpenAiSettings};
 
 /// The one fallback there is.
 const OPENAI: &str = "openai";
+/// What a request may be asked to have before it goes there.
+const CONSENT: &str = "consent";
 const KEY: &str = "OPENAI_API_KEY";
 const KEY_FILE: &str = "OPENAI_API_KEY_FILE";
 /// OpenAI's own server, which lets nobody in without a key.
@@ -18,6 +20,7 @@ pub(super) struct Given {
     pub openai_api_key_file: String,
     pub openai_base_url: String,
     pub openai_model: String,
+    pub openai_only_with: String,
 }
 
 impl Given {
@@ -30,6 +33,18 @@ impl Given {
         ];
         let off = self.llm_fallback.trim().is_empty();
         ways.into_iter().filter(|(_, value)| off && !value.is_empty()).map(|(name, _)| name).collect()
+    }
+
+    /// Whether it is for those requests alone that say that the member agreed.
+    pub fn needs_consent(&self, check: &mut Check) -> bool {
+        match self.openai_only_with.trim() {
+            "" => false,
+            CONSENT => true,
+            _ => {
+                check.wrong("OPENAI_ONLY_WITH", "consent, or empty for every request");
+                true
+            }
+        }
     }
 
     /// How to reach the fallback, if it is turned on.
@@ -64,6 +79,7 @@ mod tests {
             openai_api_key_file: String::new(),
             openai_base_url: openai_base_url.to_owned(),
             openai_model: "gpt".to_owned(),
+            openai_only_with: String::new(),
         }
     }
 
@@ -115,6 +131,21 @@ mod tests {
         let mistake = Err(vec!["OPENAI_API_KEY".to_owned()]);
         assert_eq!(checked("openai", "", ""), mistake);
         assert_eq!(checked("openai", "", "https://api.openai.com/v1"), mistake);
+    }
+
+    #[test]
+    fn every_request_goes_there_unless_consent_is_asked_for() {
+        let with = |only_with: &str| {
+            let mut check = Check::default();
+            let given = Given { openai_only_with: only_with.to_owned(), ..given(OPENAI, "sk-1", "") };
+            let needs_consent = given.needs_consent(&mut check);
+            if check.0.is_empty() { Ok(needs_consent) } else { Err(check.0) }
+        };
+        assert_eq!((with(""), with("consent"), with(" consent ")), (Ok(false), Ok(true), Ok(true)));
+        for wrong in ["true", "Consent", "header", "동의"] {
+            let told = with(wrong).unwrap_err();
+            assert!(told[0].starts_with("OPENAI_ONLY_WITH: consent") && !told[0].contains(wrong), "{told:?}");
+        }
     }
 
     #[test]

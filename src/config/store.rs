@@ -5,6 +5,9 @@ use clap::Args;
 use super::check::Check;
 use crate::documents::s3::{Encryption, StoreOptions, Trusted};
 
+/// Digits of an account.
+const ACCOUNT: usize = 12;
+
 /// As it was given.
 #[derive(Args)]
 pub(super) struct Store {
@@ -14,6 +17,9 @@ pub(super) struct Store {
     /// Key of KMS that S3 encrypts with [without it: Amazon's own]
     #[arg(long, env, hide_env_values = true, default_value = "")]
     pub s3_sse_kms_key_id: String,
+    /// Account (12 digits) that the bucket has to belong to: nothing is stored in, or read from, one of the same name elsewhere
+    #[arg(long, env, hide_env_values = true, default_value = "")]
+    pub s3_expected_bucket_owner: String,
     /// File with the certificates (PEM) that S3, and whoever gives credentials for it, is trusted by, instead of the system's
     #[arg(long, env, hide_env_values = true, default_value = "")]
     pub aws_ca_bundle: String,
@@ -52,7 +58,11 @@ impl Store {
                 format_args!("{path} holds no certificates in PEM, or one that cannot be read"),
             );
         }
-        StoreOptions { encryption, trusted }
+        let owner = Some(self.s3_expected_bucket_owner.trim().to_owned()).filter(|owner| !owner.is_empty());
+        if owner.as_ref().is_some_and(|owner| owner.len() != ACCOUNT || !owner.bytes().all(|c| c.is_ascii_digit())) {
+            check.wrong("S3_EXPECTED_BUCKET_OWNER", "an account of AWS: 12 digits");
+        }
+        StoreOptions { encryption, trusted, owner }
     }
 }
 
@@ -62,8 +72,12 @@ mod tests {
 
     fn mistakes(s3_sse: &str, key_id: &str, bundle: &str) -> Vec<String> {
         let mut check = Check::default();
-        let store =
-            Store { s3_sse: s3_sse.to_owned(), s3_sse_kms_key_id: key_id.to_owned(), aws_ca_bundle: bundle.to_owned() };
+        let store = Store {
+            s3_sse: s3_sse.to_owned(),
+            s3_sse_kms_key_id: key_id.to_owned(),
+            s3_expected_bucket_owner: String::new(),
+            aws_ca_bundle: bundle.to_owned(),
+        };
         let options = store.checked(&mut check);
         assert_eq!(options.encryption.is_some(), !s3_sse.is_empty() && check.0.is_empty());
         check.0
@@ -79,6 +93,22 @@ mod tests {
         assert_eq!(mistakes("AES256", "k", ""), ["S3_SSE_KMS_KEY_ID: S3_SSE=AES256 takes no key of KMS"]);
         for wrong in ["aes256", "kms", "true"] {
             assert_eq!(mistakes(wrong, "", ""), ["S3_SSE: one of AES256, aws:kms, aws:kms:dsse, or empty"]);
+        }
+    }
+
+    #[test]
+    fn a_buckets_owner_is_an_account() {
+        let owner = |owner: &str| {
+            let mut check = Check::default();
+            let (none, s3_expected_bucket_owner) = (String::new, owner.to_owned());
+            let store =
+                Store { s3_sse: none(), s3_sse_kms_key_id: none(), s3_expected_bucket_owner, aws_ca_bundle: none() };
+            let owner = store.checked(&mut check).owner;
+            if check.0.is_empty() { Ok(owner) } else { Err(check.0) }
+        };
+        assert_eq!((owner(""), owner(" 123456789012 ")), (Ok(None), Ok(Some("123456789012".to_owned()))));
+        for wrong in ["12345678901", "1234-5678-9012", "careerbee"] {
+            assert_eq!(owner(wrong), Err(vec!["S3_EXPECTED_BUCKET_OWNER: an account of AWS: 12 digits".to_owned()]));
         }
     }
 

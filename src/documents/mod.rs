@@ -8,6 +8,8 @@ use async_trait::async_trait;
 use time::OffsetDateTime;
 
 /// What a Word document is, to a browser.
+/// Nobody but the member keeps a copy on the way.
+pub const CACHE_CONTROL: &str = "private, no-store";
 pub const CONTENT_TYPE: &str = "application/vnd.openxmlformats-officedocument.wordprocessingml.document";
 /// `이력서.docx` for every browser: headers are ASCII, so the real name is percent-encoded (RFC 8187).
 pub const CONTENT_DISPOSITION: &str =

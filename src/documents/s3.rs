@@ -18,6 +18,7 @@ use aws_sdk_s3::Client;
 use aws_sdk_s3::config::{Builder, RequestChecksumCalculation, ResponseChecksumValidation, SharedCredentialsProvider};
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::operation::get_object::GetObjectError;
+use aws_sdk_s3::operation::list_objects_v2::{ListObjectsV2Error, ListObjectsV2Output};
 use aws_sdk_s3::presigning::PresigningConfig;
 use aws_sdk_s3::primitives::ByteStream;
 use base64::Engine;
@@ -28,7 +29,10 @@ use tokio::time::timeout;
 
 use self::credentials::Expiry;
 pub use self::options::{Encryption, StoreOptions, Trusted};
-use super::{CONTENT_DISPOSITION, CONTENT_TYPE, DocumentError, Documents, Inventory, Link, Removal, Version, Versions};
+use super::{
+    CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE, DocumentError, Documents, Inventory, Link, Removal, Version,
+    Versions,
+};
 
 /// Seoul, where the service runs.
 const DEFAULT_REGION: &str = "ap-northeast-2";
@@ -54,6 +58,8 @@ pub struct S3Documents {
     bucket: String,
     link_ttl: Duration,
     encryption: Option<Encryption>,
+    /// Whose the bucket has to be.
+    owner: Option<String>,
     /// Where requests go, as far as that is known before the first.
     endpoint: String,
     /// When the credentials end, and with them what they have signed.
@@ -94,7 +100,7 @@ impl S3Documents {
             .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
             .response_checksum_validation(ResponseChecksumValidation::WhenRequired);
         let documents = Self::of(config, shared.credentials_provider(), bucket, link_ttl);
-        Self { encryption: options.encryption, endpoint, ..documents }
+        Self { encryption: options.encryption, owner: options.owner, endpoint, ..documents }
     }
 
     /// Where requests go, as far as that is known before the first.
@@ -117,6 +123,7 @@ impl S3Documents {
             bucket,
             link_ttl,
             encryption: None,
+            owner: None,
             endpoint: String::new(),
             credentials_end,
             hidden: Arc::default(),
@@ -125,7 +132,9 @@ impl S3Documents {
 
     /// Whether the bucket is there and can be used.
     async fn look(&self) -> Result<(), DocumentError> {
-        let Err(error) = self.client.head_bucket().bucket(&self.bucket).send().await else {
+        let Err(error) =
+            self.client.head_bucket().bucket(&self.bucket).set_expected_bucket_owner(self.owner()).send().await
+        else {
             self.hidden.store(false, Ordering::Relaxed);
             return Ok(());
         };
@@ -134,18 +143,28 @@ impl S3Documents {
         }
         // An answer to a HEAD has no words: what it means, expired credentials or another region, a list is told.
         if is_wordless(&error)
-            && let Err(told) = self.client.list_objects_v2().bucket(&self.bucket).max_keys(1).send().await
+            && let Err(told) = self.first().await
         {
             return Err(classify(&told));
         }
         Err(classify(&error))
     }
 
+    /// The first object of the list, if there is any.
+    async fn first(&self) -> Result<ListObjectsV2Output, SdkError<ListObjectsV2Error>> {
+        let list = self.client.list_objects_v2().bucket(&self.bucket).max_keys(1);
+        list.set_expected_bucket_owner(self.owner()).send().await
+    }
+
+    fn owner(&self) -> Option<String> {
+        self.owner.clone()
+    }
+
     /// Whether a bucket that may not be looked at may still be used: it is there, and who only stores and reads
     /// documents needs no permission to list them. An answer to a HEAD has no words, so the store is asked for a list, too:
     /// that tells wrong credentials, unless the store itself does not tell them apart.
     async fn check_hidden(&self) -> Result<(), DocumentError> {
-        let Err(error) = self.client.list_objects_v2().bucket(&self.bucket).max_keys(1).send().await else {
+        let Err(error) = self.first().await else {
             return Ok(());
         };
         if !is_denied(&error) {
@@ -171,9 +190,11 @@ impl Documents for S3Documents {
             .set_server_side_encryption(encryption.as_ref().map(|encryption| encryption.algorithm.clone()))
             .set_ssekms_key_id(encryption.and_then(|encryption| encryption.key_id))
             .bucket(&self.bucket)
+            .set_expected_bucket_owner(self.owner())
             .key(key)
             .content_type(CONTENT_TYPE)
             .content_disposition(CONTENT_DISPOSITION)
+            .cache_control(CACHE_CONTROL)
             // Buckets whose objects are locked take none without a digest; this one every store knows.
             .content_md5(BASE64_STANDARD.encode(Md5::digest(&document)))
             .body(ByteStream::from(document))
@@ -184,7 +205,8 @@ impl Documents for S3Documents {
     }
 
     async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, DocumentError> {
-        let found = match self.client.get_object().bucket(&self.bucket).key(key).send().await {
+        let request = self.client.get_object().bucket(&self.bucket).key(key).set_expected_bucket_owner(self.owner());
+        let found = match request.send().await {
             Ok(found) => found,
             Err(error) if error.as_service_error().is_some_and(GetObjectError::is_no_such_key) => return Ok(None),
             Err(error) => return Err(classify(&error)),
@@ -219,7 +241,8 @@ impl Documents for S3Documents {
 impl Inventory for S3Documents {
     async fn keys(&self, prefix: &str) -> Result<Vec<String>, DocumentError> {
         let mut keys = Vec::new();
-        let mut pages = self.client.list_objects_v2().bucket(&self.bucket).prefix(prefix).into_paginator().send();
+        let list = self.client.list_objects_v2().bucket(&self.bucket).prefix(prefix);
+        let mut pages = list.set_expected_bucket_owner(self.owner()).into_paginator().send();
         while let Some(page) = pages.next().await {
             let page = page.map_err(|error| classify(&error))?;
             keys.extend(page.contents().iter().filter_map(|object| object.key().map(str::to_owned)));
@@ -228,7 +251,8 @@ impl Inventory for S3Documents {
     }
 
     async fn remove(&self, key: &str) -> Result<Removal, DocumentError> {
-        let removed = self.client.delete_object().bucket(&self.bucket).key(key).send().await;
+        let request = self.client.delete_object().bucket(&self.bucket).key(key).set_expected_bucket_owner(self.owner());
+        let removed = request.send().await;
         let removed = removed.map_err(|error| classify(&error))?;
         Ok(if removed.delete_marker() == Some(true) { Removal::Hidden } else { Removal::Gone })
     }
@@ -238,6 +262,7 @@ impl Inventory for S3Documents {
         let mut after = (None, None);
         loop {
             let page = self.client.list_object_versions().bucket(&self.bucket).prefix(prefix);
+            let page = page.set_expected_bucket_owner(self.owner());
             let page = page.set_key_marker(after.0.clone()).set_version_id_marker(after.1.clone()).send().await;
             let page = match page {
                 Ok(page) => page,
@@ -262,7 +287,8 @@ impl Inventory for S3Documents {
 
     async fn remove_version(&self, version: &Version) -> Result<(), DocumentError> {
         let Version { key, id } = version;
-        let removed = self.client.delete_object().bucket(&self.bucket).key(key).version_id(id).send().await;
+        let request = self.client.delete_object().bucket(&self.bucket).key(key).version_id(id);
+        let removed = request.set_expected_bucket_owner(self.owner()).send().await;
         removed.map(drop).map_err(|error| classify(&error))
     }
 }

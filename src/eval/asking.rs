@@ -97,7 +97,7 @@ impl Asking {
         match request {
             Requested::Unreadable(code) => Ok(Came::Failure(code)),
             Requested::Feedback(request) => {
-                let _permit = self.model.admit().await;
+                let _permit = self.model.admit(place.reach()).await;
                 let deadline = Instant::now() + self.limit;
                 Ok(match feedback::Writer::default().write(self.model.as_ref(), request, place, deadline).await {
                     Ok(feedback) => Came::Feedback(feedback),

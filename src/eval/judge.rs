@@ -212,6 +212,7 @@ mod tests {
 
     use super::*;
     use crate::flow_control::gate::GatePermit;
+    use crate::flow_control::reach::Reach;
     use crate::flow_control::slots::Slots;
     use crate::llm::{Listener, ModelFailure, Reply};
 
@@ -224,7 +225,7 @@ mod tests {
 
     #[async_trait]
     impl Model for Reader {
-        async fn admit(&self) -> GatePermit {
+        async fn admit(&self, _: Reach) -> GatePermit {
             GatePermit::free()
         }
 

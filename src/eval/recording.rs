@@ -10,6 +10,7 @@ use tokio::time::Instant;
 
 use crate::flow_control::gate::GatePermit;
 use crate::flow_control::place::Place;
+use crate::flow_control::reach::Reach;
 use crate::llm::chat::Endpoint;
 use crate::llm::classify::{Completion, Fault};
 use crate::llm::naming::Trouble;
@@ -70,8 +71,8 @@ pub struct RecordedModel(pub Arc<dyn Model>);
 
 #[async_trait]
 impl Model for RecordedModel {
-    async fn admit(&self) -> GatePermit {
-        self.0.admit().await
+    async fn admit(&self, reach: Reach) -> GatePermit {
+        self.0.admit(reach).await
     }
 
     async fn ask(

@@ -14,6 +14,8 @@ pub const CE_CAUSATIONID: &str = "ce_causationid";
 pub const CE_CORRELATIONID: &str = "ce_correlationid";
 /// Extension: when whoever sent a request no longer waits for its outcome (RFC 3339).
 pub const CE_EXPIRYTIME: &str = "ce_expirytime";
+/// Extension: that the member has agreed that what a request holds leaves the country (`true`).
+pub const CE_OVERSEASCONSENT: &str = "ce_overseasconsent";
 /// W3C trace context.
 pub const TRACEPARENT: &str = "traceparent";
 pub const TRACESTATE: &str = "tracestate";

@@ -1,5 +1,6 @@
 //! What goes over the wire: requests, outcomes, progress, their headers and ids. The only place that knows JSON names.
 
+pub mod consent;
 pub mod decode;
 pub mod expiry;
 pub mod header_names;

@@ -18,11 +18,34 @@ use super::gate::{Gate, GatePermit, Way};
 pub struct Breaker {
     /// One for each server, in the order in which they are preferred.
     circuits: Mutex<Vec<Circuit>>,
+    /// What is known of all servers together.
+    all: Together,
+    /// The same of the first of them alone, of the first two, and so on, for who may not use the others.
+    first: Vec<Together>,
+    /// Told of whatever may let a call out that could not go out before, or end one that is out.
+    changes: watch::Sender<()>,
+}
+
+/// What is known of several servers together.
+#[derive(Debug, Default)]
+struct Together {
     gate: Gate,
     /// Whether no circuit is closed.
     away: watch::Sender<bool>,
-    /// Told of whatever may let a call out that could not go out before, or end one that is out.
-    changes: watch::Sender<()>,
+}
+
+impl Together {
+    fn set(&self, is_away: bool) {
+        self.gate.set(if is_away { Way::OneAtATime } else { Way::Free });
+        self.away.send_if_modified(|away| std::mem::replace(away, is_away) != is_away);
+    }
+}
+
+/// The servers of a service that somebody may use: so many from the first on.
+#[derive(Clone, Copy, Debug)]
+pub struct Among<'a> {
+    breaker: &'a Breaker,
+    servers: usize,
 }
 
 /// What a call or a probe said about its server.
@@ -84,23 +107,33 @@ impl Breaker {
     }
 
     fn of(circuits: Vec<Circuit>) -> Self {
-        let (away, changes) = (watch::Sender::new(false), watch::Sender::new(()));
-        Self { circuits: Mutex::new(circuits), gate: Gate::default(), away, changes }
+        let first = circuits.iter().skip(1).map(|_| Together::default()).collect();
+        Self { circuits: Mutex::new(circuits), all: Together::default(), first, changes: watch::Sender::new(()) }
+    }
+
+    /// All servers, for who may use any.
+    pub fn all(&self) -> Among<'_> {
+        Among { breaker: self, servers: self.first.len() + 1 }
+    }
+
+    /// The first server alone, for who may use no other.
+    pub fn first_alone(&self) -> Among<'_> {
+        Among { breaker: self, servers: 1 }
     }
 
     /// Waits until it makes sense to begin: not at all while a server works, one at a time while none does.
     pub async fn admit(&self) -> GatePermit {
-        self.gate.enter().await
+        self.all().admit().await
     }
 
     /// Whether no server works.
     pub fn is_away(&self) -> bool {
-        *self.away.borrow()
+        self.all().is_away()
     }
 
     /// Follows whether no server works.
     pub fn watch(&self) -> watch::Receiver<bool> {
-        self.away.subscribe()
+        self.all.away.subscribe()
     }
 
     /// Follows whether to [`pick`](Self::pick) anew.
@@ -113,37 +146,7 @@ impl Breaker {
     /// # Errors
     /// When to ask again, while all circuits are open and no probe is due.
     pub fn pick(&self, now: Instant, last_choice: Option<usize>) -> Result<Picked<'_>, NotBefore> {
-        let mut circuits = self.circuits();
-        let order = (0..circuits.len()).filter(|server| Some(*server) != last_choice).chain(last_choice);
-        let mut earliest = NotBefore(now + LONGEST_PAUSE);
-        for server in order {
-            match circuits.get_mut(server).map(|circuit| circuit.try_call(now)) {
-                Some(Ok(Passage::Free)) => return Ok(Picked { server, trial: None, breaker: self }),
-                Some(Ok(Passage::Trial { failed })) => {
-                    return Ok(Picked { server, trial: Some(failed), breaker: self });
-                }
-                Some(Err(not_before)) => earliest = earliest.min(not_before),
-                None => {}
-            }
-        }
-        Err(earliest)
-    }
-
-    /// Whether a server other than these works, as far as is known.
-    pub fn has_other(&self, servers: &[usize]) -> bool {
-        self.circuits().iter().enumerate().any(|(other, circuit)| !servers.contains(&other) && !circuit.is_open())
-    }
-
-    /// Waits until no call may go to this server while another works.
-    pub async fn left_for_another(&self, server: usize) {
-        let mut changes = self.changes();
-        loop {
-            let open = self.circuits().get(server).is_some_and(|circuit| circuit.is_open() && !circuit.is_half_open());
-            // The sender lives as long as this.
-            if open && self.has_other(&[server]) || changes.changed().await.is_err() {
-                return;
-            }
-        }
+        self.all().pick(now, last_choice)
     }
 
     /// When the server is to be probed next; never while it works.
@@ -198,9 +201,10 @@ impl Breaker {
             return;
         }
         // Under the lock, so that changes are seen and told in the order in which they happened.
-        let is_away = circuits.iter().all(Circuit::is_open);
-        self.gate.set(if is_away { Way::OneAtATime } else { Way::Free });
-        self.away.send_if_modified(|away| std::mem::replace(away, is_away) != is_away);
+        self.all.set(circuits.iter().all(Circuit::is_open));
+        for (last, first) in self.first.iter().enumerate() {
+            first.set(circuits.iter().take(last + 1).all(Circuit::is_open));
+        }
         self.changes.send_replace(());
         if changed {
             tell(if is_open { Change::Opened } else { Change::Closed });
@@ -209,6 +213,62 @@ impl Breaker {
 
     fn circuits(&self) -> MutexGuard<'_, Vec<Circuit>> {
         self.circuits.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<'a> Among<'a> {
+    /// As [`Breaker::admit`], where these servers are all that there is.
+    pub async fn admit(self) -> GatePermit {
+        self.together().gate.enter().await
+    }
+
+    /// Whether none of them works.
+    pub fn is_away(self) -> bool {
+        *self.together().away.borrow()
+    }
+
+    /// As [`Breaker::pick`].
+    ///
+    /// # Errors
+    /// When to ask again, while all their circuits are open and no probe is due.
+    pub fn pick(self, now: Instant, last_choice: Option<usize>) -> Result<Picked<'a>, NotBefore> {
+        let breaker = self.breaker;
+        let mut circuits = breaker.circuits();
+        let order = (0..self.servers).filter(|server| Some(*server) != last_choice).chain(last_choice);
+        let mut earliest = NotBefore(now + LONGEST_PAUSE);
+        for server in order {
+            match circuits.get_mut(server).map(|circuit| circuit.try_call(now)) {
+                Some(Ok(Passage::Free)) => return Ok(Picked { server, trial: None, breaker }),
+                Some(Ok(Passage::Trial { failed })) => return Ok(Picked { server, trial: Some(failed), breaker }),
+                Some(Err(not_before)) => earliest = earliest.min(not_before),
+                None => {}
+            }
+        }
+        Err(earliest)
+    }
+
+    /// Whether one of them other than these works, as far as is known.
+    pub fn has_other(self, servers: &[usize]) -> bool {
+        let circuits = self.breaker.circuits();
+        let mut those = circuits.iter().take(self.servers).enumerate();
+        those.any(|(other, circuit)| !servers.contains(&other) && !circuit.is_open())
+    }
+
+    /// Waits until no call may go to this server while another of them works.
+    pub async fn left_for_another(self, server: usize) {
+        let mut changes = self.breaker.changes();
+        loop {
+            let is_open = |circuit: &Circuit| circuit.is_open() && !circuit.is_half_open();
+            let open = self.breaker.circuits().get(server).is_some_and(is_open);
+            // The sender lives as long as this.
+            if open && self.has_other(&[server]) || changes.changed().await.is_err() {
+                return;
+            }
+        }
+    }
+
+    fn together(self) -> &'a Together {
+        self.servers.checked_sub(1).and_then(|last| self.breaker.first.get(last)).unwrap_or(&self.breaker.all)
     }
 }
 
@@ -258,7 +318,7 @@ mod tests {
     async fn the_gate_is_shut_while_every_circuit_is_open() {
         let breaker = Breaker::new(2, PROBE_EVERY);
         told(&breaker, 0, [DOWN; 5]);
-        assert!(!breaker.is_away() && breaker.has_other(&[0]) && !breaker.has_other(&[1]));
+        assert!(!breaker.is_away() && breaker.all().has_other(&[0]) && !breaker.all().has_other(&[1]));
         told(&breaker, 1, [DOWN; 5]);
         assert!(breaker.is_away());
         let probe = breaker.admit().now_or_never();
@@ -331,7 +391,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_call_is_left_when_its_server_is_away_and_another_works() {
         let breaker = Breaker::probed(2, PROBE_EVERY);
-        let mut left = std::pin::pin!(breaker.left_for_another(0));
+        let mut left = std::pin::pin!(breaker.all().left_for_another(0));
         assert!(left.as_mut().now_or_never().is_none());
         told(&breaker, 1, [DOWN; 5]);
         assert_eq!(probed(&breaker, 0, Verdict::Silent), [Change::Opened]);
@@ -349,5 +409,32 @@ mod tests {
             assert_eq!(probed(&breaker, 0, verdict), []);
         }
         assert_eq!(probed(&breaker, 0, Verdict::Silent), [Change::Opened]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_may_use_the_first_server_alone_waits_while_it_is_away_and_never_gets_another() {
+        let breaker = Breaker::probed(2, PROBE_EVERY);
+        let alone = breaker.first_alone();
+        assert!(!alone.is_away() && !alone.has_other(&[0]) && breaker.all().has_other(&[0]));
+        assert_eq!(told(&breaker, 0, [DOWN; 5]), [Change::Opened]);
+        assert!(alone.is_away() && !breaker.is_away());
+        assert!(alone.pick(Instant::now(), None).is_err() && picked(&breaker, None) == Ok(1));
+        let trial = alone.admit().now_or_never();
+        let mut waiting = std::pin::pin!(alone.admit());
+        assert!(trial.is_some_and(|permit| permit.is_trial()));
+        let _trial = alone.admit().now_or_never();
+        assert!(waiting.as_mut().now_or_never().is_none(), "one at a time");
+        assert!(breaker.admit().now_or_never().is_some_and(|permit| !permit.is_trial()));
+        let mut left = std::pin::pin!(alone.left_for_another(0));
+        assert!(left.as_mut().now_or_never().is_none());
+        told(&breaker, 0, [Verdict::Works]);
+        assert!(!alone.is_away() && waiting.now_or_never().is_some());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn of_one_server_the_first_alone_is_all() {
+        let breaker = Breaker::new(1, PROBE_EVERY);
+        told(&breaker, 0, [DOWN; 5]);
+        assert!(breaker.first_alone().is_away() && breaker.is_away());
     }
 }

@@ -7,5 +7,6 @@ pub mod circuit;
 pub mod gate;
 pub mod place;
 pub mod progress;
+pub mod reach;
 pub mod slots;
 pub mod trouble;

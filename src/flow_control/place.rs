@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio_util::sync::CancellationToken;
 
 use super::progress::Progress;
+use super::reach::Reach;
 use super::slots::{GroupSlots, Slot};
 
 /// The record's partition has moved, or the worker stops, and nothing of the record is in hand that would be lost: it is
@@ -36,7 +37,10 @@ impl Drop for Tenure {
 
 /// Where one record stands; its clones are the same place.
 #[derive(Clone, Debug)]
-pub struct Place(Arc<Standing>);
+pub struct Place {
+    standing: Arc<Standing>,
+    reach: Reach,
+}
 
 #[derive(Debug)]
 struct Standing {
@@ -50,23 +54,35 @@ impl Place {
     /// In a slot, for as long as the record is ours; it tells of itself through `progress`.
     pub fn new(slots: GroupSlots, slot: Slot, tenure: CancellationToken, progress: Arc<dyn Progress>) -> Self {
         progress.goes_on();
-        Self(Arc::new(Standing { slots, slot: Mutex::new(Some(slot)), tenure, progress }))
+        let standing = Arc::new(Standing { slots, slot: Mutex::new(Some(slot)), tenure, progress });
+        Self { standing, reach: Reach::default() }
+    }
+
+    /// The same, of a record that may be sent so far.
+    #[must_use]
+    pub fn reaching(self, reach: Reach) -> Self {
+        Self { reach, ..self }
+    }
+
+    /// How far what the record holds may be sent.
+    pub fn reach(&self) -> Reach {
+        self.reach
     }
 
     /// What the record's request tells of how far it is.
     pub fn progress(&self) -> &dyn Progress {
-        self.0.progress.as_ref()
+        self.standing.progress.as_ref()
     }
 
     /// Cancelled when the record is no longer ours to wait with.
     pub fn tenure(&self) -> &CancellationToken {
-        &self.0.tenure
+        &self.standing.tenure
     }
 
     /// Makes room: what is left to do is for nobody to wait for.
     pub fn give_up_slot(&self) {
         if self.slot().take().is_some() {
-            self.0.progress.waits();
+            self.standing.progress.waits();
         }
     }
 
@@ -77,7 +93,7 @@ impl Place {
     pub async fn wait<T>(&self, needed: impl Future<Output = T>) -> Result<T, LeftToTheNext> {
         tokio::select! {
             biased;
-            () = self.0.tenure.cancelled() => Err(LeftToTheNext),
+            () = self.standing.tenure.cancelled() => Err(LeftToTheNext),
             done = needed => Ok(done),
         }
     }
@@ -93,14 +109,14 @@ impl Place {
     /// The same, for who goes on even if the record is no longer ours. Cancel safe.
     pub async fn take_slot_for_good(&self) {
         if self.slot().is_none() {
-            let slot = self.0.slots.acquire().await;
+            let slot = self.standing.slots.acquire().await;
             *self.slot() = Some(slot);
-            self.0.progress.goes_on();
+            self.standing.progress.goes_on();
         }
     }
 
     fn slot(&self) -> MutexGuard<'_, Option<Slot>> {
-        self.0.slot.lock().unwrap_or_else(PoisonError::into_inner)
+        self.standing.slot.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -9,9 +9,11 @@ use serde_json::value::RawValue;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
+use crate::events::consent;
 use crate::events::decode::{MEMBER_ID, QUESTION_ID, Undecodable, decode, names_nobody_but};
 use crate::events::header_names::{
-    CE_EXPIRYTIME, CE_ID, CE_SOURCE, CE_SPECVERSION, CE_TIME, CE_TYPE, CONTENT_TYPE, TRACEPARENT, TRACESTATE,
+    CE_EXPIRYTIME, CE_ID, CE_OVERSEASCONSENT, CE_SOURCE, CE_SPECVERSION, CE_TIME, CE_TYPE, CONTENT_TYPE, TRACEPARENT,
+    TRACESTATE,
 };
 use crate::events::headers::{JSON, SPEC_VERSION};
 use crate::events::outcome::timestamp;
@@ -31,6 +33,8 @@ const TRACE_MAX_BYTES: usize = 512;
 const MADE_UP_MEMBERS: i64 = 1 << 62;
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+/// As CloudEvents write `ce_overseasconsent` in HTTP.
+const OVERSEAS_CONSENT: HeaderName = HeaderName::from_static("ce-overseasconsent");
 const PREFER: HeaderName = HeaderName::from_static("prefer");
 
 /// What a request gets when it brings none of its own.
@@ -125,6 +129,9 @@ impl Asked {
             if let Some(value) = value.filter(|value| value.len() <= TRACE_MAX_BYTES) {
                 carried.push(Header::new(name, value));
             }
+        }
+        if headers.get_all(OVERSEAS_CONSENT).iter().next_back().is_some_and(|said| said == consent::YES) {
+            carried.push(Header::new(CE_OVERSEASCONSENT, consent::YES));
         }
         let respond_async = respond_async(headers);
         if !respond_async {
@@ -273,6 +280,20 @@ mod tests {
             assert_eq!(text_header(&outgoing.headers, name), Some(value), "{name}");
         }
         assert_eq!(text_header(&outgoing.headers, "traceparent"), None);
+    }
+
+    #[test]
+    fn that_a_member_has_agreed_to_the_overseas_fallback_is_passed_on_and_nothing_else_is() {
+        let body = r#"{"memberId":7,"answer":"a"}"#;
+        let consent = |extra: &[_]| {
+            let asked = read_with(RequestKind::ResumeAnswer, extra, body).unwrap();
+            text_header(&asked.headers, "ce_overseasconsent").map(str::to_owned)
+        };
+        assert_eq!(consent(&[("ce-overseasconsent", "true")]).as_deref(), Some("true"));
+        for said in ["", "false", "True", "1"] {
+            assert_eq!(consent(&[("ce-overseasconsent", said)]), None, "{said}");
+        }
+        assert_eq!(consent(&[]), None);
     }
 
     #[test]

@@ -56,6 +56,8 @@ pub(super) struct ChatApi {
     bases: Vec<Url>,
     base: AtomicUsize,
     limit: LimitField,
+    /// It is told to store nothing.
+    stores_nothing: bool,
     learnt: Mutex<Option<Learnt>>,
     /// Whether a stream has come of it.
     streams: AtomicBool,
@@ -75,7 +77,12 @@ impl ChatApi {
     pub fn new(bases: Vec<Url>, transport: Transport, limit: LimitField) -> Self {
         let (base, learnt) = (AtomicUsize::new(0), Mutex::default());
         let (streams, stream_is_doubted) = (AtomicBool::new(false), AtomicBool::new(false));
-        Self { transport, bases, base, limit, learnt, streams, stream_is_doubted }
+        Self { transport, bases, base, limit, stores_nothing: false, learnt, streams, stream_is_doubted }
+    }
+
+    /// The same, which is told to store nothing of what it is asked.
+    pub fn storing_nothing(self) -> Self {
+        Self { stores_nothing: true, ..self }
     }
 
     /// Sends one plan; once more, and more plainly, for each field that the server refuses.
@@ -172,7 +179,8 @@ impl ChatApi {
         if learnt.is_some_and(|learnt| learnt.since.elapsed() > LEARNT_FOR) {
             *learnt = None;
         }
-        learnt.map_or_else(|| Dialect::new(self.limit), |learnt| learnt.dialect)
+        let new = || Dialect::new(self.limit).storing_nothing(self.stores_nothing);
+        learnt.map_or_else(new, |learnt| learnt.dialect)
     }
 
     fn learn(&self, lesson: Lesson) {
@@ -240,6 +248,7 @@ fn request(model: &str, ask: &Ask, max_tokens: u32, dialect: Dialect, is_heard: 
         stream: Some(is_heard),
         stream_options: (is_heard && dialect.stream_options)
             .then_some(ChatCompletionStreamOptions { include_usage: Some(true), include_obfuscation: None }),
+        store: dialect.store.then_some(false),
         response_format: form,
         ..Default::default()
     };

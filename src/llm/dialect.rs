@@ -51,6 +51,8 @@ pub(super) struct Dialect {
     /// Replies as they are written, with what they cost.
     pub stream: bool,
     pub stream_options: bool,
+    /// That nothing is to be stored: said to those alone that might.
+    pub store: bool,
 }
 
 /// What was asked for beside a text.
@@ -88,7 +90,23 @@ impl Dialect {
     pub fn new(limit: LimitField) -> Self {
         let (temperature, top_p, n, system) = (true, true, true, true);
         let (stream, stream_options) = (true, true);
-        Self { form: Form::Schema, limit, limit_is_sure: false, temperature, top_p, n, system, stream, stream_options }
+        Self {
+            form: Form::Schema,
+            limit,
+            limit_is_sure: false,
+            temperature,
+            top_p,
+            n,
+            system,
+            stream,
+            stream_options,
+            store: false,
+        }
+    }
+
+    /// The same, in which the server is told, or not told, to store nothing.
+    pub fn storing_nothing(self, store: bool) -> Self {
+        Self { store, ..self }
     }
 
     /// What a whole answer to a request for a stream teaches.
@@ -123,6 +141,13 @@ impl Dialect {
         }
         if !self.limit_is_sure && told.names(self.limit.name(), &[]) {
             return lesson(self.limit.name(), Self { limit: self.limit.other(), limit_is_sure: true, ..self });
+        }
+        // Who does not know of it has nothing that it is stored in.
+        if self.store
+            && (told.is_at("store") || told.names_word(&["store"]))
+            && (cause == Cause::Rejected || told.is_unsupported())
+        {
+            return lesson("store", Self { store: false, ..self });
         }
         // Of two that exclude each other the one goes that says what is so anyway.
         if self.top_p && told.names("top_p", &[]) {
@@ -160,6 +185,7 @@ mod tests {
         system: true,
         stream: true,
         stream_options: true,
+        store: false,
     };
 
     fn after(dialect: Dialect, cause: Cause, body: &str, has_schema: bool) -> Option<Lesson> {

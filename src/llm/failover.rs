@@ -27,9 +27,10 @@ use super::usual::Usual;
 use super::{Ask, LastSign, Listener, Model, ModelFailure, Reply, Times};
 use crate::events::record::Flow;
 use crate::flow_control::backoff::Backoff;
-use crate::flow_control::breaker::{Breaker, Change, Verdict};
+use crate::flow_control::breaker::{Among, Breaker, Change, Verdict};
 use crate::flow_control::gate::GatePermit;
 use crate::flow_control::place::Place;
+use crate::flow_control::reach::Reach;
 
 use self::calling::Attempt;
 use self::silence::{Silences, Span};
@@ -84,6 +85,8 @@ pub struct Failover {
     servers: Vec<Server>,
     /// With one circuit for each server.
     breaker: Breaker,
+    /// The fallback is beyond the country's borders, and for those alone that may go so far.
+    is_asked_for_consent: bool,
     patience: Patience,
     observer: Arc<dyn Observer>,
 }
@@ -166,7 +169,19 @@ impl Failover {
         let servers: Vec<_> = [primary].into_iter().chain(fallback).map(Server::new).collect();
         let breaker = Breaker::probed(servers.len(), patience.probe_every);
         servers.iter().for_each(|server| observer.circuit(server.name(), false));
-        Self { servers, breaker, patience, observer }
+        Self { servers, breaker, is_asked_for_consent: false, patience, observer }
+    }
+
+    /// The same, whose fallback gets only what may go overseas.
+    #[must_use]
+    pub fn only_with_consent(self) -> Self {
+        Self { is_asked_for_consent: true, ..self }
+    }
+
+    /// The servers that a request may go to. One that may not go overseas has no fallback: it waits, and fails, as where
+    /// there is none.
+    fn among(&self, reach: Reach) -> Among<'_> {
+        if self.is_asked_for_consent && reach == Reach::Home { self.breaker.first_alone() } else { self.breaker.all() }
     }
 
     /// Follows whether no server can be used.
@@ -176,7 +191,7 @@ impl Failover {
 
     /// Whether any server answers; costs no tokens. For start-up and readiness. A primary that only a person can mend, or
     /// whose circuit is open, is told even while the fallback answers: else everything would go there, and nobody would
-    /// know.
+    /// know. So is any that does not answer where the fallback is not for everybody.
     pub async fn check(&self, limit: Instant) -> Result<(), NotReady> {
         let mut troubles = Vec::new();
         let mut primary_has_to_be_told = false;
@@ -185,14 +200,19 @@ impl Failover {
             // One that hangs leaves the others their share of the time.
             let share = limit.saturating_duration_since(Instant::now()) / u32::try_from(left).unwrap_or(u32::MAX);
             match (server.endpoint.check(Instant::now() + share).await, open) {
-                (Ok(()), None) if primary_has_to_be_told => troubles.push(format!("{} stands in", server.name())),
+                (Ok(()), None) if primary_has_to_be_told => {
+                    let whom =
+                        if self.is_asked_for_consent { " for members who agreed, and the others wait" } else { "" };
+                    troubles.push(format!("{} stands in{whom}", server.name()));
+                }
                 (Ok(()), None) => return Ok(()),
                 (Ok(()), Some(fault)) => {
                     primary_has_to_be_told |= troubles.is_empty();
                     troubles.push(format!("{}: {fault}, though it lists its models", server.name()));
                 }
                 (Err(trouble), open) => {
-                    let has_to_be_told = trouble.cause.is_misconfiguration() || open.is_some();
+                    let is_for_good = trouble.cause.is_misconfiguration() || open.is_some();
+                    let has_to_be_told = is_for_good || self.is_asked_for_consent;
                     primary_has_to_be_told |= troubles.is_empty() && has_to_be_told;
                     troubles.push(format!("{}: {trouble}", server.name()));
                 }
@@ -241,7 +261,9 @@ impl Failover {
 }
 
 /// How one ask goes.
-struct Course {
+struct Course<'a> {
+    /// The servers that it may go to.
+    among: Among<'a>,
     /// How much time there was for it.
     whole: Duration,
     deadline: Instant,
@@ -253,7 +275,7 @@ struct Course {
     beginning: String,
 }
 
-impl Course {
+impl Course<'_> {
     fn keep(&mut self, beginning: String) {
         if beginning.trim().len() > self.beginning.trim().len() {
             self.beginning = beginning;
@@ -275,8 +297,8 @@ impl Course {
 
 #[async_trait]
 impl Model for Failover {
-    async fn admit(&self) -> GatePermit {
-        self.breaker.admit().await
+    async fn admit(&self, reach: Reach) -> GatePermit {
+        self.among(reach).admit().await
     }
 
     async fn ask(
@@ -287,7 +309,9 @@ impl Model for Failover {
         listener: Option<&dyn Listener>,
     ) -> Result<Reply, ModelFailure> {
         let whole = deadline.saturating_duration_since(Instant::now());
-        let mut course = Course { whole, deadline, tried: Vec::new(), broke: Vec::new(), beginning: String::new() };
+        let among = self.among(place.reach());
+        let (tried, broke, beginning) = (Vec::new(), Vec::new(), String::new());
+        let mut course = Course { among, whole, deadline, tried, broke, beginning };
         let mut attempt = 0;
         let mut last_fault = None;
         // The server that has just asked to be left for the other.
@@ -302,7 +326,7 @@ impl Model for Failover {
                 break;
             }
             changes.mark_unchanged();
-            let Ok(picked) = self.breaker.pick(Instant::now(), left.take()) else {
+            let Ok(picked) = among.pick(Instant::now(), left.take()) else {
                 place.give_up_slot();
                 // Either way it looks again.
                 drop(timeout_at(deadline, changes.changed()).await);
@@ -351,12 +375,12 @@ impl Model for Failover {
                 Action::GiveUp => return Err(ModelFailure::Unusable(format!("{name}: {fault}"))),
                 // The endpoint has tried whatever is briefer.
                 Action::AskBriefly => return Err(ModelFailure::TooLong),
-                Action::TryOther | Action::TryAgain if leaves && !switched && self.breaker.has_other(&[index]) => {
+                Action::TryOther | Action::TryAgain if leaves && !switched && among.has_other(&[index]) => {
                     left = Some(index);
                     switched = true;
                 }
                 Action::TryOther | Action::TryAgain => {
-                    if self.breaker.is_away() {
+                    if among.is_away() {
                         place.give_up_slot();
                     }
                     sleep_until(limit(Instant::now(), pause, deadline)).await;

@@ -1,13 +1,15 @@
 //! What has been heard of one reply so far, and when: whoever made the call judges its silence by that, and keeps the
 //! beginning of a reply that broke off.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::borrow::Cow;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::Listener;
+use super::masking::{Masks, Restoring};
 
 /// Bytes of a token, for servers that send several at once: no tokenizer makes fewer of Korean, nor of English.
 const BYTES_PER_TOKEN: usize = 4;
@@ -41,6 +43,8 @@ impl LastSign {
 struct SoFar {
     text: String,
     times: Times,
+    /// Where something was hidden from the server, what puts it back.
+    restoring: Option<Restoring>,
 }
 
 /// When a reply was heard.
@@ -86,7 +90,7 @@ impl<'a> Heard<'a> {
     /// Of a call that goes out now.
     pub fn new(listener: &'a dyn Listener, server: &'a LastSign) -> Self {
         listener.begins();
-        let so_far = SoFar { text: String::new(), times: Times::from(Instant::now()) };
+        let so_far = SoFar { text: String::new(), times: Times::from(Instant::now()), restoring: None };
         Self { listener, server, so_far: Mutex::new(so_far), first: Notify::new() }
     }
 
@@ -96,7 +100,14 @@ impl<'a> Heard<'a> {
         if so_far.times.first.is_some() {
             self.listener.begins();
         }
-        *so_far = SoFar { text: String::new(), times: Times::from(Instant::now()) };
+        so_far.text.clear();
+        so_far.times = Times::from(Instant::now());
+        so_far.restoring.iter_mut().for_each(Restoring::begins);
+    }
+
+    /// The server was asked with something hidden, which the reply gets back.
+    pub(super) fn puts_back(&self, masks: Arc<Masks>) {
+        locked(&self.so_far).restoring = Some(Restoring::new(masks));
     }
 
     /// So many events said something, if only in the model's thoughts; `more` is what they add to the reply.
@@ -105,9 +116,11 @@ impl<'a> Heard<'a> {
             return;
         }
         let now = Instant::now();
+        let whole: Cow<'_, str>;
         {
             let mut so_far = locked(&self.so_far);
-            so_far.text.push_str(more);
+            whole = so_far.restoring.as_mut().map_or(Cow::Borrowed(more), |restoring| restoring.push(more).into());
+            so_far.text.push_str(&whole);
             let times = &mut so_far.times;
             if times.first.is_some() {
                 times.pause = times.pause.max(now.duration_since(times.last));
@@ -121,8 +134,8 @@ impl<'a> Heard<'a> {
             times.bytes += more.len();
         }
         self.server.now(now);
-        if !more.is_empty() {
-            self.listener.hears(more);
+        if !whole.is_empty() {
+            self.listener.hears(&whole);
         }
     }
 
@@ -137,7 +150,8 @@ impl<'a> Heard<'a> {
 
     /// The beginning of the reply.
     pub fn into_text(self) -> String {
-        self.so_far.into_inner().unwrap_or_else(PoisonError::into_inner).text
+        let SoFar { text, restoring, .. } = self.so_far.into_inner().unwrap_or_else(PoisonError::into_inner);
+        text + &restoring.map(|restoring| restoring.rest()).unwrap_or_default()
     }
 }
 

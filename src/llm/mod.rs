@@ -10,6 +10,7 @@ mod dialect;
 pub mod failover;
 mod heard;
 mod listener;
+mod masking;
 mod model_info;
 pub mod naming;
 pub mod openai;
@@ -29,6 +30,7 @@ use crate::events::outcome::{Failure, FailureCode};
 use crate::events::record::Flow;
 use crate::flow_control::gate::GatePermit;
 use crate::flow_control::place::Place;
+use crate::flow_control::reach::Reach;
 
 pub mod text;
 pub use heard::{Heard, LastSign, Times};
@@ -95,13 +97,14 @@ impl From<ModelFailure> for Failure {
 /// A language model, with its retries, its limits and its fallback behind it.
 #[async_trait]
 pub trait Model: Send + Sync {
-    /// Waits until it makes sense to ask: at once while a model can be reached, one caller at a time while none can.
+    /// Waits until it makes sense to ask for a request that may go so far: at once while a model can be reached that it may
+    /// go to, one caller at a time while none can.
     /// A request's deadline begins after this, so that an outage fails those that were asking when it began, and the
     /// probes, and no others.
-    async fn admit(&self) -> GatePermit;
+    async fn admit(&self, reach: Reach) -> GatePermit;
 
     /// Asks until there is a reply, or until `deadline`. Dropping the future cancels the call. While there is nobody to ask
-    /// it holds no slot of the caller's place; a call that is out has one. Where somebody listens, the reply is read as it
+    /// it holds no slot of the caller's place; a call that is out has one, and goes no further than the place says. Where somebody listens, the reply is read as it
     /// is written, from servers that can.
     async fn ask(
         &self,

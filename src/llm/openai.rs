@@ -1,4 +1,5 @@
-//! OpenAI, or whoever speaks its API: the fallback, off unless someone turns it on.
+//! OpenAI, or whoever speaks its API: the fallback, off unless someone turns it on. It is beyond the country's borders, so
+//! numbers and addresses of members are hidden from it, and it is told to store nothing.
 
 use async_trait::async_trait;
 use tokio::time::Instant;
@@ -11,6 +12,7 @@ use super::chat::{ChatApi, Endpoint, room};
 use super::classify::{Cause, Completion, Fault};
 use super::dialect::LimitField;
 use super::heard::Heard;
+use super::masking::masked;
 use super::model_info::ModelList;
 use super::naming::{Naming, Trouble};
 use super::transport::{SetupError, Transport};
@@ -47,7 +49,7 @@ impl OpenAi {
         bases.sort_by_key(|base| base.path().len());
         // Whoever is beyond the country's borders is often beyond a proxy, too.
         let transport = Transport::new(&settings.base_url, settings.api_key.as_deref(), true)?;
-        let api = ChatApi::new(bases, transport, LimitField::MaxCompletionTokens);
+        let api = ChatApi::new(bases, transport, LimitField::MaxCompletionTokens).storing_nothing();
         Ok(Self { api, model: settings.model, naming: Naming::default() })
     }
 }
@@ -59,6 +61,11 @@ impl Endpoint for OpenAi {
     }
 
     async fn call(&self, ask: &Ask, limit: Instant, heard: Option<&Heard<'_>>) -> Result<Completion, Fault> {
+        let (ask, masks) = masked(ask);
+        let ask = ask.as_ref();
+        if let (Some(heard), Some(masks)) = (heard, &masks) {
+            heard.puts_back(masks.clone());
+        }
         let counts: Vec<Count> = ask.prompts.iter().map(|prompt| Count::Settled(prompt.estimate())).collect();
         let mut overflowed: Option<Plan> = None;
         while let Step::Send(plan) = next_step(room(ask, CONTEXT), &counts, overflowed) {
@@ -66,7 +73,11 @@ impl Endpoint for OpenAi {
             self.naming.learn(&self.model, &result);
             match result {
                 Err(fault) if fault.cause == Cause::Overflow => overflowed = Some(plan),
-                result => return result,
+                Ok(completion) => {
+                    let text = masks.map_or_else(|| completion.text.clone(), |masks| masks.whole(&completion.text));
+                    return Ok(Completion { text, ..completion });
+                }
+                fault => return fault,
             }
         }
         Err(Fault::transport(Cause::Overflow))
@@ -120,6 +131,38 @@ mod tests {
         assert_eq!(got[0].body["model"], DEFAULT_MODEL);
         assert_eq!(got[0].body["max_completion_tokens"], 512);
         assert!(got[0].headers.contains(&("authorization".to_owned(), "Bearer sk-1".to_owned())));
+    }
+
+    #[tokio::test]
+    async fn members_numbers_and_addresses_do_not_leave_and_are_in_the_reply_all_the_same() {
+        let server =
+            FakeServer::new(|_, _| said("[전화번호]와 [전화번호 2], [이메일], [주민등록번호]를 보았습니다.")).await;
+        let text = "010-1234-5678, +82 2-123-4567, hong@example.kr, 990101-1234567, 또 010-1234-5678";
+        let prompts = ask().prompts.into_iter().map(|prompt| Prompt { text: text.into(), ..prompt }).collect();
+        let reply = client(&server).call(&Ask { prompts, ..ask() }, soon(), None).await.unwrap().text;
+        assert_eq!(reply, "010-1234-5678와 +82 2-123-4567, hong@example.kr, 주민등록번호를 보았습니다.");
+        let body = &server.got("/proxy/v1/chat/completions")[0].body;
+        let sent = "[전화번호], [전화번호 2], [이메일], [주민등록번호], 또 [전화번호]";
+        assert_eq!(body["messages"][1]["content"], sent);
+        assert_eq!(body["store"], false);
+    }
+
+    #[tokio::test]
+    async fn who_knows_nothing_of_storing_is_asked_without() {
+        let refusal =
+            r#"{"detail":[{"type":"extra_forbidden","loc":["body","store"],"msg":"Extra inputs are not permitted"}]}"#;
+        let server = FakeServer::new(|_, before| match before {
+            0 => Reaction::Answer(422, refusal.to_owned()),
+            _ => said("네."),
+        })
+        .await;
+        let openai = client(&server);
+        for _ in 0..2 {
+            assert_eq!(openai.call(&ask(), soon(), None).await.unwrap().text, "네.");
+        }
+        let got = server.got("/proxy/v1/chat/completions");
+        let stores: Vec<bool> = got.iter().map(|got| got.body.get("store").is_some()).collect();
+        assert_eq!(stores, [true, false, false]);
     }
 
     #[tokio::test]

@@ -9,6 +9,7 @@ use clap::{Args, Subcommand};
 use crate::config::{Config, Settings};
 use crate::events::request::{MemberId, SKIPPED};
 use crate::ops;
+use crate::ops::audit::{Access, Looked};
 use crate::ops::text::{instant, moment, printable_lines};
 use crate::print::say;
 use crate::state::erasure::{Erasure, Holdings};
@@ -52,6 +53,8 @@ pub struct ShowArgs {
     #[arg(long)]
     payload: bool,
     #[command(flatten)]
+    access: Access,
+    #[command(flatten)]
     settings: Settings,
 }
 
@@ -62,6 +65,8 @@ pub struct DeleteArgs {
     /// Remove it; without this nothing is removed
     #[arg(long)]
     yes: bool,
+    #[command(flatten)]
+    access: Access,
     #[command(flatten)]
     settings: Settings,
 }
@@ -74,9 +79,14 @@ impl Command {
     pub async fn run(self) -> anyhow::Result<()> {
         match self {
             Self::List(args) => list(&connect(&args.settings.check()?).await?).await,
-            Self::Show(args) => show(&connect(&args.settings.check()?).await?, args.member, args.payload).await,
+            Self::Show(args) => {
+                let config = args.settings.check()?;
+                args.access.note(&Looked { payload: args.payload, ..Looked::new("session show") }.of([args.member]))?;
+                show(&connect(&config).await?, args.member, args.payload).await
+            }
             Self::Delete(args) => {
                 let config = args.settings.check()?;
+                args.access.note(&Looked { changes: args.yes, ..Looked::new("session delete") }.of([args.member]))?;
                 delete::run(&config, args.member, args.yes).await
             }
         }

@@ -112,8 +112,8 @@ impl<'w> Carried<'w> {
     pub async fn wait_for(&mut self, needs: Needs, model: &dyn Model, store: &'w RetryingDocuments, expiry: &Expiry) {
         match needs {
             // What is paid for is not too late: it would begin again at once, and again.
-            Needs::Model if self.is_paid_for() => self.model = Some(model.admit().await),
-            Needs::Model => self.model = expiry.wait_for(model.admit()).await,
+            Needs::Model if self.is_paid_for() => self.model = Some(model.admit(self.place.reach()).await),
+            Needs::Model => self.model = expiry.wait_for(model.admit(self.place.reach())).await,
             // What waits for the store is finished: who asked comes back for it.
             Needs::Store => self.store = Some(self.upload.get_or_insert_with(|| store.upload()).admit().await),
         }
@@ -126,7 +126,7 @@ impl<'w> Carried<'w> {
     /// [`Needs::Model`] while there is none.
     pub fn admit(&mut self, model: &dyn Model) -> Result<GatePermit, Needs> {
         let trial = self.model.take().filter(GatePermit::is_trial);
-        trial.or_else(|| model.admit().now_or_never()).ok_or(Needs::Model)
+        trial.or_else(|| model.admit(self.place.reach()).now_or_never()).ok_or(Needs::Model)
     }
 
     /// Waits for who asks the model; once the record is no longer ours, not while the model is away for others: its next
@@ -139,7 +139,7 @@ impl<'w> Carried<'w> {
         let in_vain = async {
             self.place.tenure().cancelled().await;
             // While it is away nobody is let in, or one who is to find out whether it is back.
-            while model.admit().now_or_never().is_some_and(|permit| !permit.is_trial()) {
+            while model.admit(self.place.reach()).now_or_never().is_some_and(|permit| !permit.is_trial()) {
                 sleep(LOOK).await;
             }
         };

@@ -16,8 +16,10 @@ use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
 use self::waiting::Waiting;
+use crate::events::consent::allows_overseas;
 use crate::failpoint;
 use crate::flow_control::place::Place;
+use crate::flow_control::reach::Reach;
 use crate::flow_control::slots::{GroupSlots, Slot, Slots};
 use crate::kafka::asking::{Committed, Ends, TopicIds};
 use crate::kafka::consumer::{FatalError, GroupConsumer, GroupEvent};
@@ -384,7 +386,9 @@ impl<'a> Membership<'a> {
     fn start(&mut self, slot: Slot) {
         // Without a ready record the slot is free again at once.
         let Some((lane, Waiting { job, ticket, progress })) = self.lanes.start_next() else { return };
-        let mut place = Place::new(self.slots.clone(), slot, self.assignments.begin(&ticket), progress);
+        let reach = if allows_overseas(&job.record) { Reach::Overseas } else { Reach::Home };
+        let place = Place::new(self.slots.clone(), slot, self.assignments.begin(&ticket), progress);
+        let mut place = place.reaching(reach);
         self.make_room(lane);
         let bytes = job.record.size();
         self.begun_bytes += bytes;

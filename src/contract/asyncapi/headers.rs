@@ -3,8 +3,8 @@
 use serde_json::{Map, Value, json};
 
 use crate::events::header_names::{
-    CE_CAUSATIONID, CE_CORRELATIONID, CE_EXPIRYTIME, CE_ID, CE_SOURCE, CE_SPECVERSION, CE_SUBJECT, CE_TIME, CE_TYPE,
-    CONTENT_TYPE, EXCEPTION_CAUSE_FQCN, EXCEPTION_FQCN, EXCEPTION_MESSAGE, EXCEPTION_STACKTRACE,
+    CE_CAUSATIONID, CE_CORRELATIONID, CE_EXPIRYTIME, CE_ID, CE_OVERSEASCONSENT, CE_SOURCE, CE_SPECVERSION, CE_SUBJECT,
+    CE_TIME, CE_TYPE, CONTENT_TYPE, EXCEPTION_CAUSE_FQCN, EXCEPTION_FQCN, EXCEPTION_MESSAGE, EXCEPTION_STACKTRACE,
     ORIGINAL_CONSUMER_GROUP, ORIGINAL_OFFSET, ORIGINAL_PARTITION, ORIGINAL_TIMESTAMP, ORIGINAL_TIMESTAMP_TYPE,
     ORIGINAL_TOPIC, TRACEPARENT, TRACESTATE,
 };
@@ -60,6 +60,14 @@ fn request() -> Vec<Header> {
             CE_EXPIRYTIME,
             Sometimes,
             text("RFC 3339; a request whose turn comes later is DEADLINE_EXCEEDED, and nothing is done for it."),
+        ),
+        (
+            CE_OVERSEASCONSENT,
+            Sometimes,
+            text(
+                "`true`: the member has agreed that what the request holds leaves the country; anything else is a no. \
+                It matters where the fallback is asked with consent alone.",
+            ),
         ),
         (TRACEPARENT, Sometimes, text("W3C trace context; carried on in the outcome.")),
         (TRACESTATE, Sometimes, text("W3C trace context; carried on in the outcome.")),

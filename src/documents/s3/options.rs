@@ -19,6 +19,8 @@ pub struct StoreOptions {
     pub encryption: Option<Encryption>,
     /// `None`: whom the system trusts.
     pub trusted: Option<Trusted>,
+    /// The account that the bucket has to belong to; `None`: whichever.
+    pub owner: Option<String>,
 }
 
 /// How the store is to encrypt documents.

@@ -86,6 +86,32 @@ async fn a_document_is_stored_with_its_digest() {
 }
 
 #[tokio::test]
+async fn a_document_is_nothing_for_caches_and_goes_into_no_other_accounts_bucket() {
+    let store = FakeServer::new(|_, _| Reaction::Answer(200, String::new())).await;
+    let plain = documents_at(store.url.as_str());
+    let documents = S3Documents { owner: Some("123456789012".to_owned()), ..plain.clone() };
+    for documents in [&documents, &plain] {
+        documents.put("a.docx", b"hello".to_vec()).await.unwrap();
+        documents.get("a.docx").await.unwrap();
+        documents.check().await.unwrap();
+    }
+    let (put, got, looked) = ("/resumes/a.docx?x-id=PutObject", "/resumes/a.docx?x-id=GetObject", "/resumes");
+    for path in [put, got, looked] {
+        let requests: Vec<_> = store.got(path).into_iter().collect();
+        assert_eq!(requests.len(), 2, "{path}");
+        let sent = |of: usize, name: &str| {
+            requests[of].headers.iter().find(|(header, _)| header == name).map(|(_, value)| value.clone())
+        };
+        assert_eq!(sent(0, "x-amz-expected-bucket-owner").as_deref(), Some("123456789012"), "{path}");
+        assert_eq!(sent(1, "x-amz-expected-bucket-owner"), None, "{path}");
+        assert_eq!(sent(0, "cache-control").as_deref(), (path == put).then_some("private, no-store"), "{path}");
+    }
+    // A browser sends no header that a link would have to be signed with.
+    let link = documents.link("a.docx").await.unwrap().url;
+    assert!(!link.contains("owner"), "{link}");
+}
+
+#[tokio::test]
 async fn a_document_is_encrypted_as_the_settings_say() {
     let store = FakeServer::new(|_, _| Reaction::Answer(200, String::new())).await;
     for (algorithm, key) in [("AES256", None), ("aws:kms", None), ("aws:kms:dsse", Some("arn:aws:kms:k/1"))] {

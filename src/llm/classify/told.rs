@@ -247,14 +247,18 @@ impl Told {
         self.message.split("expected one of").next().unwrap_or_default()
     }
 
+    /// Whether it says that this field is the place of it.
+    pub fn is_at(&self, field: &str) -> bool {
+        self.param.split(['.', '[']).any(|part| part == field)
+    }
+
     /// Whether it is about this field, or speaks of something that stands for it.
     pub fn names(&self, field: &str, words: &[&str]) -> bool {
-        let is_at = |place: &str| place.split(['.', '[']).any(|part| part == field);
         let message = self.blamed();
         let in_quotes = ['\'', '"', '`'].iter().any(|quote| message.contains(&format!("{quote}{field}{quote}")));
         // A name of one letter is a word only in quotes.
         let in_words = field.len() > 1 && message.contains(field);
-        is_at(&self.param) || in_quotes || in_words || words.iter().any(|word| message.contains(word))
+        self.is_at(field) || in_quotes || in_words || words.iter().any(|word| message.contains(word))
     }
 }
 

@@ -51,14 +51,14 @@ impl Failover {
         picked: &Picked<'_>,
         server: &Server,
         ask: &Ask,
-        course: &Course,
+        course: &Course<'_>,
         listener: Option<&dyn Listener>,
     ) -> Attempt {
         let started = Instant::now();
         let heard = listener.map(|listener| Heard::new(listener, &server.last_sign));
         let silences = server.silences(ask, course.whole, listener.is_some());
         let silence = Silence { started, heard: heard.as_ref(), silences };
-        let has_other = self.breaker.has_other(&course.tried);
+        let has_other = course.among.has_other(&course.tried);
         let left = course.deadline.duration_since(started);
         let call = server.endpoint.call(ask, course.deadline, heard.as_ref());
         let call_out = CallOut::begin(self.observer.as_ref());
@@ -68,7 +68,7 @@ impl Failover {
             biased;
             result = call => (result, false),
             never = self.suspect(server, &silence, course.deadline) => match never {},
-            () = self.left(picked, server, &silence), if has_other => (silent(), false),
+            () = Self::left(course, picked, server, &silence), if has_other => (silent(), false),
             () = silence.too_slow(left, ask.min_tokens), if has_other => (silent(), true),
             () = lost(server, &silence, (left / 2).max(PER_TOKEN * ask.max_tokens)), if !has_other => (silent(), false),
         };
@@ -107,11 +107,11 @@ impl Failover {
     /// Waits until a call is to be left for another server: because a probe has found that this one hangs, or because it
     /// says nothing to anybody for longer than it usually takes, where that is known. Within a reply it is enough that it
     /// says no more of this one.
-    async fn left(&self, picked: &Picked<'_>, server: &Server, silence: &Silence<'_>) {
+    async fn left(course: &Course<'_>, picked: &Picked<'_>, server: &Server, silence: &Silence<'_>) {
         let hangs = async {
             loop {
                 let since = silence.lasts(Span::odd_after).await;
-                self.breaker.left_for_another(picked.server).await;
+                course.among.left_for_another(picked.server).await;
                 if silence.since() == since {
                     return;
                 }

@@ -1,3 +1,4 @@
+mod consent;
 mod one_request;
 mod streams;
 mod told;
@@ -463,14 +464,14 @@ async fn a_model_that_was_never_there_is_an_outage_from_the_first_call() {
 async fn while_no_model_answers_one_at_a_time_is_let_in() {
     let primary = Scripted::new("vllm", (0..5).map(|_| fails(Cause::Unreachable)));
     let model = alone(&primary, Arc::new(()));
-    drop(model.admit().await);
+    drop(model.admit(Reach::Home).await);
     find_dead(&model).await;
-    let trial = model.admit().await;
-    let mut second = std::pin::pin!(model.admit());
+    let trial = model.admit(Reach::Home).await;
+    let mut second = std::pin::pin!(model.admit(Reach::Home));
     assert!(futures_util::poll!(second.as_mut()).is_pending());
     drop(trial);
     let trial = second.await;
-    let mut third = std::pin::pin!(model.admit());
+    let mut third = std::pin::pin!(model.admit(Reach::Home));
     assert!(futures_util::poll!(third.as_mut()).is_pending());
     model.breaker.record(0, Instant::now(), Verdict::Works, drop);
     third.await;

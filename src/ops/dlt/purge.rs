@@ -8,6 +8,7 @@ use super::filter::When;
 use crate::config::{Config, Settings};
 use crate::kafka::error::KafkaError;
 use crate::kafka::purge::{self, Older};
+use crate::ops::audit::{Access, Looked};
 use crate::ops::text;
 use crate::print::say;
 use crate::telemetry::log;
@@ -23,6 +24,8 @@ pub struct PurgeArgs {
     /// Delete them; without this nothing is deleted
     #[arg(long)]
     yes: bool,
+    #[command(flatten)]
+    access: Access,
     #[command(flatten)]
     settings: Settings,
 }
@@ -44,6 +47,9 @@ pub async fn run(args: PurgeArgs) -> anyhow::Result<()> {
         let all: i64 = older.iter().map(Older::count).sum();
         return Ok(say!("{all} would be deleted; --yes deletes them")?);
     }
+    let records = older.iter().map(Older::count).sum::<i64>();
+    let (topics_noted, records) = (topics.clone(), usize::try_from(records).ok());
+    args.access.note(&Looked { changes: true, topics: topics_noted, records, ..Looked::new("dlt purge") })?;
     let mut shown = Ok(());
     let mut failed = 0;
     for topic in &topics {

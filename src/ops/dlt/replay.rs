@@ -23,6 +23,7 @@ use crate::kafka::outgoing::Producer;
 use crate::kafka::producer::KafkaProducer;
 use crate::kafka::reader::{Seen, Start, follow};
 use crate::kafka::snapshot;
+use crate::ops::audit::{Access, Looked};
 use crate::ops::{self, text};
 use crate::print::{PrintError, say};
 use crate::telemetry::log;
@@ -46,6 +47,8 @@ pub struct ReplayArgs {
     /// How long to wait for them
     #[arg(long, value_name = "DURATION", default_value = "10m", value_parser = read_duration, requires = "follow")]
     timeout: Duration,
+    #[command(flatten)]
+    access: Access,
     #[command(flatten)]
     settings: Settings,
 }
@@ -83,6 +86,10 @@ pub async fn run(args: ReplayArgs) -> anyhow::Result<()> {
         say!("{} would be sent; --yes sends them", plan.send.len())?;
         return Ok(tell_counts(&plan, args.max_replays)?);
     }
+    let topics = plan.send.iter().map(|letter| letter.at.topic.to_string()).collect::<BTreeSet<_>>();
+    let (topics, records) = (topics.into_iter().collect(), Some(plan.send.len()));
+    let looked = Looked { changes: true, topics, records, ..Looked::new("dlt replay") };
+    args.access.note(&looked.of(plan.send.iter().filter_map(|letter| letter.member)))?;
     // Before anything is sent, so that no outcome is missed.
     let outcomes = if args.follow { Some(arriving(&config).await?) } else { None };
     let (sent, shown) = send(&config, &plan, &partitions).await?;

@@ -9,6 +9,7 @@ use crate::config::Settings;
 use crate::events::header_names::{ORIGINAL_OFFSET, ORIGINAL_PARTITION, ORIGINAL_TIMESTAMP};
 use crate::events::record::{Coordinates, Header};
 use crate::kafka::snapshot;
+use crate::ops::audit::{Access, Looked};
 use crate::ops::text;
 use crate::print::say;
 
@@ -20,6 +21,8 @@ pub struct ShowArgs {
     /// Show the value too: what the member wrote
     #[arg(long)]
     payload: bool,
+    #[command(flatten)]
+    access: Access,
     #[command(flatten)]
     settings: Settings,
 }
@@ -35,6 +38,8 @@ pub async fn run(args: ShowArgs) -> anyhow::Result<()> {
     let seen = tokio::task::spawn_blocking(move || snapshot::read_one(&kafka, &at)).await??;
     let letter = seen.and_then(|seen| Letter::read(seen, &config.topics));
     let (letter, contents) = letter.with_context(|| format!("there is no record at {}", args.at))?;
+    let looked = Looked { payload: args.payload, record: Some(args.at.to_string()), ..Looked::new("dlt show") };
+    args.access.note(&looked.of(letter.member))?;
     let member_erased = Erasures::to_show(&config, std::iter::once(&letter)).await.holds(&letter);
     say!("{}", Summary { member_erased, ..letter.summary() })?;
     say!("request id  {}", text::printable(letter.id.as_bytes()))?;

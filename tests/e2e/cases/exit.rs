@@ -184,7 +184,10 @@ async fn what_a_command_changes_is_changed_though_nobody_reads_of_it(env: Arc<Te
 async fn requests_are_replayed_though_nobody_reads_of_it(env: Arc<TestEnv>) {
     let members = [env.member(), env.member()];
     dead_letters(&env, &members).await;
-    run_unread(&env, &["dlt", "replay", "--yes"]).await;
+    let (reader, nobody) = pipe().unwrap();
+    drop(reader);
+    let (status, errors) = run_into(&env, &["dlt", "replay", "--yes"], &env.settings(), nobody).await;
+    assert!(status == 0 && errors.lines().count() == 1, "nothing but the line of the access log: {errors}");
     env.model.well();
     let (_worker, outcomes) = (env.worker().await, env.outcomes().await);
     for member in members {

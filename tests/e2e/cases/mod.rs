@@ -18,6 +18,7 @@ mod hangs;
 mod namesakes;
 mod ops;
 mod page;
+mod privacy;
 mod process;
 mod progress;
 mod questions;
@@ -49,6 +50,7 @@ pub fn all() -> Vec<(&'static str, Vec<Case>)> {
         ("hangs", hangs::cases()),
         ("streams", streams::cases()),
         ("half_alive", half_alive::cases()),
+        ("privacy", privacy::cases()),
         ("process", process::cases()),
         ("progress", progress::cases()),
         ("environment", environment::cases()),

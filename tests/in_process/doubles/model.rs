@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use async_trait::async_trait;
 use ssammu_worker::flow_control::gate::GatePermit;
 use ssammu_worker::flow_control::place::Place;
+use ssammu_worker::flow_control::reach::Reach;
 use ssammu_worker::llm::{Ask, Listener, Model, ModelFailure, Reply};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::watch;
@@ -113,7 +114,7 @@ impl ScriptedModel {
 
 #[async_trait]
 impl Model for ScriptedModel {
-    async fn admit(&self) -> GatePermit {
+    async fn admit(&self, _reach: Reach) -> GatePermit {
         self.is_away.subscribe().wait_for(|is_away| !is_away).await.unwrap();
         GatePermit::free()
     }

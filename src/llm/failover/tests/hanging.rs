@@ -165,8 +165,8 @@ async fn without_another_server_a_hang_is_known_before_those_in_work_have_failed
         let asking = async {
             let in_work = futures_util::future::join_all((0..2).map(|_| timed(&model, SECOND * deadline_s))).await;
             assert!(in_work.iter().all(|(reply, _)| reply.is_err()));
-            let first = model.admit().await;
-            let mut others: Vec<_> = (0..17).map(|_| Box::pin(model.admit())).collect();
+            let first = model.admit(Reach::Home).await;
+            let mut others: Vec<_> = (0..17).map(|_| Box::pin(model.admit(Reach::Home))).collect();
             sleep(SECOND * 40).await;
             for other in &mut others {
                 assert!(futures_util::poll!(other.as_mut()).is_pending(), "{deadline_s} s");
@@ -255,7 +255,7 @@ async fn who_is_let_in_while_no_model_answers_waits_for_a_probe_until_the_deadli
     find_dead(&model).await;
     let calls = primary.calls();
     let asking = async {
-        let _permit = model.admit().await;
+        let _permit = model.admit(Reach::Home).await;
         asked(&model, LONG).await
     };
     let failed = probed(&model, asking).await;
