@@ -19,7 +19,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from pathlib import Path
 
 ONE_CLIENT = "X-Forwarded-For: 198.51.100.66\r\n"
@@ -155,9 +155,15 @@ async def measure(binary: str, seconds: float) -> None:
                 ("idle", lambda: Attack(port, 10_000, "")),
                 ("half a head", lambda: Attack(port, 10_000, "GET / HTTP/1.1\r\nX-A: ")),
                 ("bodies that do not come", lambda: Attack(port, 2_000, head + "Content-Length: 100\r\n\r\n{")),
-                ("the same, one client", lambda: Attack(port, 2_000, head + ONE_CLIENT + "Content-Length: 100\r\n\r\n{")),
+                (
+                    "the same, one client",
+                    lambda: Attack(port, 2_000, head + ONE_CLIENT + "Content-Length: 100\r\n\r\n{"),
+                ),
                 ("streams that nobody reads", lambda: Attack(port, 4_000, subscribe.format(2) + "\r\n", window=2048)),
-                ("the same, one client", lambda: Attack(port, 4_000, subscribe.format(2) + ONE_CLIENT + "\r\n", window=2048)),
+                (
+                    "the same, one client",
+                    lambda: Attack(port, 4_000, subscribe.format(2) + ONE_CLIENT + "\r\n", window=2048),
+                ),
             ]
             for name, attack in attacks:
                 await row(name, process, port, attack(), seconds)
