@@ -56,7 +56,7 @@ class KafkaGroups(Environment):
             yield from self._upgrade(scene)
             yield from self._of_protocol(scene, CONSUMER)
         with scene.event("consumer: kill -9 of one, and back", moves=True):
-            yield from self._kill(scene, scene.worker(1), self.session_s)
+            yield from self._kill(scene, scene.worker(1), CONSUMER)
         with scene.event("consumer to classic by a rolling restart", moves=True):
             yield from scene.roll(lambda _: member(CLASSIC))
             yield from self._of_protocol(scene, CLASSIC)
@@ -66,7 +66,7 @@ class KafkaGroups(Environment):
                 yield from scene.roll(lambda number, protocol=protocol: member(protocol, f"{protocol}-{number}"))
                 yield from self._of_protocol(scene, protocol)
             with scene.event(f"{protocol}, static: kill -9 of one, and back", moves=True):
-                yield from self._kill(scene, scene.worker(1), self.session_s)
+                yield from self._kill(scene, scene.worker(1), protocol)
             if not self.short:
                 with scene.event(f"{protocol}, static: rolling restart", moves=True):
                     yield from scene.roll()
@@ -84,14 +84,16 @@ class KafkaGroups(Environment):
             yield SESSION_S / 2
         yield from scene.all_ready()
 
-    def _kill(self, scene: Scene, worker: Worker, session_s: float) -> Script:
+    def _kill(self, scene: Scene, worker: Worker, protocol: str) -> Script:
         """Whoever is back may have to wait until the broker has given up the one that was killed; it never ends for it."""
-        yield from self._all_are_read(scene)
+        if protocol == CLASSIC:
+            yield from self._all_are_read(scene)
         worker.kill()
         worker.start()
-        yield from scene.ready(worker, session_s + 20.0)
+        yield from scene.ready(worker, self.session_s + 20.0)
         yield from scene.feedback()
-        yield from self._all_are_read(scene)
+        if protocol == CLASSIC:
+            yield from self._all_are_read(scene)
 
     def _one_name(self, scene: Scene, protocol: str) -> Script:
         """One is the member, the other stands by, says so, and takes over when the name is free; nobody ends."""
