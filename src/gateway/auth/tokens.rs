@@ -52,7 +52,9 @@ mod tests {
     fn each_line_is_a_token_to_the_letter() {
         let tokens = Tokens::read(&format!("{ONE}\r\n{OTHER}")).unwrap();
         assert!(tokens.hold(ONE) && tokens.hold(OTHER));
-        for wrong in ["", ONE.trim_start_matches('0'), &format!("{ONE}0"), &ONE.to_uppercase(), &format!("{ONE}\n{OTHER}")] {
+        for wrong in
+            ["", ONE.trim_start_matches('0'), &format!("{ONE}0"), &ONE.to_uppercase(), &format!("{ONE}\n{OTHER}")]
+        {
             assert!(!tokens.hold(wrong), "{wrong}");
         }
     }
