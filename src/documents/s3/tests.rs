@@ -95,7 +95,7 @@ async fn a_document_is_nothing_for_caches_and_goes_into_no_other_accounts_bucket
         documents.get("a.docx").await.unwrap();
         documents.check().await.unwrap();
     }
-    let (put, got, looked) = ("/resumes/a.docx?x-id=PutObject", "/resumes/a.docx?x-id=GetObject", "/resumes");
+    let (put, got, looked) = ("/resumes/a.docx?x-id=PutObject", "/resumes/a.docx?x-id=GetObject", "/resumes/");
     for path in [put, got, looked] {
         let requests: Vec<_> = store.got(path).into_iter().collect();
         assert_eq!(requests.len(), 2, "{path}");

@@ -447,8 +447,8 @@ async fn a_panic_after_the_answer_sends_it_once_more_and_the_worker_goes_on(env:
     let worker = env.worker_with(&env.settings().with("SSAMMU_FAIL_POINT", "sent:panic")).await;
     let (first, second) = (env.member(), env.member());
     ask(&env, first, "보내고 넘어지는 질문").await;
-    ask(&env, second, "다음 질문").await;
     outcomes.expect(first, "FeedbackGenerated").await;
+    ask(&env, second, "다음 질문").await;
     outcomes.expect(second, "FeedbackGenerated").await;
     env.commits(&env.topics.feedback_requested).reach_the_end().await;
     let sent: Vec<Record> =
