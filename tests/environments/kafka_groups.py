@@ -63,7 +63,10 @@ class KafkaGroups(Environment):
         # That of the classic ones is as before, and tests/e2e has it.
         for protocol in (CONSUMER,) if self.short else (CLASSIC, CONSUMER):
             with scene.event(f"{protocol}, static members: from now on", moves=True):
-                yield from scene.roll(lambda number, protocol=protocol: member(protocol, f"{protocol}-{number}"))
+                if protocol == CONSUMER:
+                    yield from self._upgrade(scene, static=True)
+                else:
+                    yield from scene.roll(lambda number: member(CLASSIC, f"{CLASSIC}-{number}"))
                 yield from self._of_protocol(scene, protocol)
             with scene.event(f"{protocol}, static: kill -9 of one, and back", moves=True):
                 yield from self._kill(scene, scene.worker(1), protocol)
@@ -73,13 +76,13 @@ class KafkaGroups(Environment):
             with scene.event(f"{protocol}: two live workers with one name", moves=True):
                 yield from self._one_name(scene, protocol)
 
-    def _upgrade(self, scene: Scene) -> Script:
+    def _upgrade(self, scene: Scene, static: bool = False) -> Script:
         """A broker takes no member of the new protocol into a group whose classic members carry something with their
         assignment, as librdkafka's cooperative ones do from the second rebalance on: the first new one may have to wait
         until the last classic one is gone, who works meanwhile."""
-        for worker in scene.stand.workers:
+        for number, worker in enumerate(scene.stand.workers, 1):
             yield from scene.stop(worker)
-            worker.set(member(CONSUMER))
+            worker.set(member(CONSUMER, f"{CONSUMER}-{number}" if static else ""))
             worker.start()
             yield SESSION_S / 2
         yield from scene.all_ready()

@@ -60,7 +60,7 @@ def redis_users() -> dict[str, RedisUser]:
 
 def redis_rights_beside(row: str, cell: int = 1) -> list[str]:
     """What the page's table adds where this is used."""
-    line = next(line for line in PAGE.read_text().splitlines() if line.startswith("|") and row in line)
+    line = next(line for line in PAGE.read_text().splitlines() if line.startswith("| `") and row in line)
     return [right.replace("\\|", "|") for right in re.findall(r"`(\+[^`]+)`", re.split(r"(?<!\\)\|", line)[cell + 1])]
 
 
