@@ -22,23 +22,28 @@ if not answers and holder and not ours then return {'conflict'} end
 -- Whoever slept past its lock meanwhile brings nothing back.
 if is_erased(KEYS[4], ARGV[6]) then return {'conflict'} end
 
-local function write(key, value, lifetime)
-  if value == '-' then
-    redis.call('DEL', key)
-  elseif value ~= '' then
-    redis.call('SET', key, value, 'PX', lifetime)
-  end
+-- A script that is refused a command does not take back what it has written. So each kind of write is tried before anything
+-- hangs on it: this deletes nothing, for there is no such outcome, and what is set comes before what is deleted.
+local function put(key, value, lifetime)
+  if value ~= '' and value ~= '-' then redis.call('SET', key, value, 'PX', lifetime) end
 end
 
-if #ARGV > 6 then
-  if version_of(redis.call('GET', KEYS[6])) ~= ARGV[8] then return {'conflict'} end
-  write(KEYS[6], ARGV[9], ARGV[7])
-  write(KEYS[7], ARGV[10], ARGV[7])
-  write(KEYS[8], ARGV[11], ARGV[4])
+local function delete(key, value)
+  if value == '-' then redis.call('DEL', key) end
+end
+
+local changes = #ARGV > 6
+if changes and version_of(redis.call('GET', KEYS[6])) ~= ARGV[8] then return {'conflict'} end
+redis.call('DEL', KEYS[2])
+if ARGV[2] ~= '' then redis.call('SET', ARGV[2], ARGV[3], 'PX', ARGV[4]) end
+if changes then
+  put(KEYS[6], ARGV[9], ARGV[7])
+  put(KEYS[7], ARGV[10], ARGV[7])
+  put(KEYS[8], ARGV[11], ARGV[4])
+  for part = 0, 2 do delete(KEYS[6 + part], ARGV[9 + part]) end
 end
 
 if ARGV[2] ~= '' then
-  redis.call('SET', ARGV[2], ARGV[3], 'PX', ARGV[4])
   if ours then redis.call('DEL', KEYS[1]) end
 elseif not holder then
   -- It expired while the work went on, and nobody has begun since: what was paid for is kept, and so is the lock.

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use rdkafka::admin::{AdminOptions, AlterConfig, ResourceSpecifier};
 use serde_json::{Value, json};
-use ssammu_worker::state::MemberState;
 use ssammu_worker::state::redis::RedisState;
+use ssammu_worker::state::{MemberState, Saved, SessionChange, Write};
 use tokio::time::Instant;
 
 use crate::kit::model::Answer;
@@ -18,11 +18,13 @@ use crate::kit::test_env::TestEnv;
 use crate::kit::topics::admin;
 use crate::kit::wait::eventually;
 use crate::kit::worker_process::WorkerProcess;
+use crate::suites::fixtures::{another, change, claim, ended, member, put_session, request_outcome, session};
 use crate::suites::state::LASTING;
 
 crate::case::cases![
     a_store_that_takes_no_writes_is_told_at_the_start,
     each_right_in_redis_that_the_work_needs_is_missed_without_traffic,
+    a_change_that_may_not_be_made_whole_is_not_made_in_part,
     a_store_without_its_replicas_or_its_slots_is_told_at_the_start,
     a_paid_reply_waits_for_a_store_that_refuses_it,
     an_outcome_topic_that_is_gone_is_told_once_and_waited_for,
@@ -114,6 +116,38 @@ async fn each_right_in_redis_that_the_work_needs_is_missed_without_traffic(env: 
     }
     set(&members, &commands).await;
     state.check().await.expect("they are granted again");
+    let () = redis.run("ACL", &["DELUSER", &user]).await;
+}
+
+/// A script that is refused something in its middle does not take back what it has written.
+async fn a_change_that_may_not_be_made_whole_is_not_made_in_part(env: Arc<TestEnv>) {
+    let redis = Redis::connect(&env.services).await;
+    let user = env.topics.suffix.clone();
+    let address = format!("redis://{user}:{user}@127.0.0.1:{}", env.services.redis_port).parse().expect("an address");
+    let rights = async |right: &str| {
+        let () = redis.run("ACL", &["SETUSER", &user, "on", &format!(">{user}"), "~*", "+@all", right]).await;
+    };
+    rights("+del").await;
+    let (state, claim) = (RedisState::connect(&address, LASTING), claim(member()));
+    eventually("it is reached", || async { state.begin(&claim).await.ok() }).await;
+    assert_eq!(state.save(&claim, &put_session(None, session(1))).await.expect("a session"), Saved::Done);
+    let turn =
+        SessionChange { expected: Some(1), session: Write::Put(session(2)), draft: Write::Delete, ended: Write::Keep };
+    let turn = change(Some(turn), request_outcome(1));
+    rights("-del").await;
+    state.save(&claim, &turn).await.expect_err("it may not delete the draft");
+    rights("+del").await;
+    assert_eq!(state.save(&claim, &turn).await.expect("it may again"), Saved::Done, "the session is as it was");
+
+    let last = another(&claim);
+    state.begin(&last).await.expect("the last answer");
+    let end =
+        SessionChange { expected: Some(2), session: Write::Delete, draft: Write::Keep, ended: Write::Put(ended(1)) };
+    let end = change(Some(end), request_outcome(2));
+    rights("-set").await;
+    state.save(&last, &end).await.expect_err("it may not save the outcome");
+    rights("+set").await;
+    assert_eq!(state.save(&last, &end).await.expect("it may again"), Saved::Done, "the session is still there");
     let () = redis.run("ACL", &["DELUSER", &user]).await;
 }
 
