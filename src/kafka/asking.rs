@@ -16,6 +16,9 @@ use crate::kafka::topic_ids::{TopicId, topic_ids};
 /// How long one question to a broker may take.
 const ASKING_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// How long nobody asks for a coordinator that has just not answered.
+const AGAIN: Duration = Duration::from_millis(100);
+
 /// Errors after which a coordinator may still answer.
 const AWAY: [RDKafkaErrorCode; 4] = [
     RDKafkaErrorCode::WaitingForCoordinator,
@@ -124,6 +127,8 @@ pub fn wait_for_coordinator<C: ConsumerContext>(consumer: &BaseConsumer<C>, topi
         if !matches!(error.rdkafka_error_code(), Some(code) if AWAY.contains(&code)) {
             return;
         }
+        // The client mostly waits by itself.
+        std::thread::sleep(AGAIN);
     }
 }
 
