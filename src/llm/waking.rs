@@ -51,40 +51,33 @@ pub(super) async fn sleep_until(end: Instant) {
 #[cfg(test)]
 mod tests {
     use std::future::pending;
-    use std::io::{Read, Write};
-    use std::net::TcpListener;
     use std::thread;
+
+    use tokio::sync::oneshot;
 
     use super::*;
 
-    const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
-
-    /// What a client with this limit hears of a server that answers while all of this process's tasks are asleep.
-    async fn heard_after_sleep(limit: Duration, asleep: Duration) -> Option<String> {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let url = format!("http://{}/", listener.local_addr().unwrap());
-        let (reached, is_reached) = tokio::sync::oneshot::channel();
-        // It has a thread of its own, and so goes on.
-        thread::spawn(move || {
-            let (mut stream, _) = listener.accept().unwrap();
-            let _ = stream.read(&mut [0; 1_024]).unwrap();
-            reached.send(()).unwrap();
-            stream.write_all(ANSWER).unwrap();
-        });
-        let mut limit = Limit::from(Instant::now() + limit);
-        let asking = tokio::spawn(async move {
-            let response = limit.within(None, reqwest::get(url)).await?.unwrap();
-            limit.within(None, response.text()).await?.ok()
-        });
-        is_reached.await.unwrap();
-        thread::sleep(asleep);
-        asking.await.unwrap()
+    /// What takes many turns to come from a socket to whoever waits for it, as in a process with much to do.
+    fn after_many_turns(mut from: oneshot::Receiver<()>) -> oneshot::Receiver<()> {
+        for _ in 0..1_000 {
+            let (to, next) = oneshot::channel();
+            tokio::spawn(async move { from.await.is_ok_and(|()| to.send(()).is_ok()) });
+            from = next;
+        }
+        from
     }
 
     #[tokio::test]
     async fn what_came_while_it_slept_through_the_limit_is_heard() {
-        let heard = heard_after_sleep(Duration::from_millis(200), Duration::from_secs(1)).await;
-        assert_eq!(heard.as_deref(), Some("ok"));
+        let (said, heard) = oneshot::channel();
+        let heard = after_many_turns(heard);
+        let mut limit = Limit::from(Instant::now() + SLEPT / 2);
+        let asking = tokio::spawn(async move { limit.within(None, heard).await });
+        tokio::task::yield_now().await;
+        said.send(()).unwrap();
+        // The one thread of all tasks: nothing goes on.
+        thread::sleep(SLEPT * 2);
+        assert_eq!(asking.await.unwrap(), Some(Ok(())));
     }
 
     #[tokio::test(start_paused = true)]
