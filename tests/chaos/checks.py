@@ -357,10 +357,10 @@ CHECKS: list[Check] = [
 ]
 
 
-def run_checks() -> int:
+def run_checks(checks: list[Callable[[], bool]] = CHECKS) -> int:
     """Runs all checks; returns the exit code."""
-    failed = [check.__name__ for check in CHECKS if not check()]
+    failed = [check.__name__ for check in checks if not check()]
     for name in failed:
         print(f"FAILED {name.replace('_', ' ')}")
-    print(f"self-test: {len(CHECKS)} checks, {len(failed)} failed")
+    print(f"self-test: {len(checks)} checks, {len(failed)} failed")
     return 1 if failed else 0

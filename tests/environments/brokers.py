@@ -8,12 +8,13 @@ from pathlib import Path
 from confluent_kafka import ElectionType, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, ClusterMetadata
 
+from nodes import Nodes
 from services import LOOK_S, Broker, Ports
 
 KAFKA_S = 15.0
 
 
-class Cluster:
+class Cluster(Nodes):
     """Nodes that are broker and controller, three replicas of everything, and two of them have to have what is written."""
 
     name = "kafka"
@@ -43,21 +44,6 @@ class Cluster:
             }
             # Three of them with the rest of a run fit into little memory.
             self.nodes.append(Broker(folder, services, ports, f"kafka-{number}", "288m", places[0], other))
-
-    def start(self) -> None:
-        for node in self.nodes:
-            node.start()
-
-    def kill(self) -> None:
-        for node in self.nodes:
-            node.kill()
-
-    def check(self) -> None:
-        for node in self.nodes:
-            node.check()
-
-    def tail(self, lines: int = 20) -> str:
-        return "\n".join(node.tail(lines) for node in self.nodes)
 
     def answers(self) -> bool:
         """Whether every node takes part."""

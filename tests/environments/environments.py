@@ -153,9 +153,10 @@ def read_options() -> argparse.Namespace:
 def main() -> int:
     options = read_options()
     if options.self_test:
-        from table_checks import run_checks
+        from checks import run_checks
+        from table_checks import CHECKS
 
-        return run_checks()
+        return run_checks(CHECKS)
     # An end by SIGTERM, too, takes the processes away.
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(2))
     print(f"seed {options.seed}", file=sys.stderr)

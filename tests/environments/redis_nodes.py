@@ -8,6 +8,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from least_rights import redis_rights_beside, redis_users
+from nodes import Nodes
 from redis_wire import Access, Refused, Reply
 from services import NotStarted, Ports, Service
 
@@ -48,7 +49,7 @@ class Node(Service):
         return next((line.partition(":")[2] for line in lines if line.startswith(f"{field}:")), "")
 
 
-class Group:
+class Group(Nodes):
     """Servers that come and go together."""
 
     name = "redis"
@@ -57,21 +58,6 @@ class Group:
     @property
     def port(self) -> int:
         return self.nodes[0].port
-
-    def start(self) -> None:
-        for node in self.nodes:
-            node.start()
-
-    def kill(self) -> None:
-        for node in self.nodes:
-            node.kill()
-
-    def check(self) -> None:
-        for node in self.nodes:
-            node.check()
-
-    def tail(self, lines: int = 20) -> str:
-        return "\n".join(node.tail(lines) for node in self.nodes)
 
     def answers(self) -> bool:
         return all(node.answers() for node in self.nodes)

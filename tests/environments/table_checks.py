@@ -76,12 +76,3 @@ CHECKS = [
     an_interview_without_a_resume_is_noticed,
     all_rows_have_as_many_cells,
 ]
-
-
-def run_checks() -> int:
-    """Runs all checks; returns the exit code."""
-    failed = [check.__name__ for check in CHECKS if not check()]
-    for name in failed:
-        print(f"FAILED {name.replace('_', ' ')}")
-    print(f"self-test: {len(CHECKS)} checks, {len(failed)} failed")
-    return 1 if failed else 0
